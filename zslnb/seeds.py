@@ -1,0 +1,28 @@
+"""The one place random numbers come from.
+
+A run has one seed. Each consumer names its own stream, so adding a draw in one place
+leaves every other stream as it was.
+"""
+
+import hashlib
+
+import numpy as np
+import torch
+
+
+def seed_for(seed: int, stream: str) -> int:
+    """Derive the 63-bit seed of a named stream from the run's seed."""
+    digest = hashlib.sha256(f"{seed}/{stream}".encode()).digest()
+    return int.from_bytes(digest[:8], "big") >> 1
+
+
+def torch_generator(
+    seed: int, stream: str, device: torch.device | str = "cpu"
+) -> torch.Generator:
+    """Return a torch generator for one stream, on the device that will draw from it."""
+    return torch.Generator(device=device).manual_seed(seed_for(seed, stream))
+
+
+def numpy_generator(seed: int, stream: str) -> np.random.Generator:
+    """Return a NumPy generator for one stream."""
+    return np.random.default_rng(seed_for(seed, stream))
