@@ -1,0 +1,81 @@
+# Every target makes .venv first if it is not there or no longer matches the lock.
+# A machine needs python3 (3.11 to 3.13) with venv, and make; nothing else.
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN = $(VENV)/bin
+UV = $(BIN)/uv
+UV_PIN = uv==0.13.9
+
+# TORCH=cpu takes CPU wheels; .venv remembers the choice, TORCH=lock goes back to the lock
+TORCH ?= $(or $(shell cat $(VENV)/.torch 2>/dev/null),lock)
+READY = $(VENV)/.ready-$(TORCH)
+
+# What make reproduce and make record pass on
+BENCHMARK ?= aviary
+SEMANTICS ?=
+PROFILE ?= smoke
+SEEDS ?= 5
+DEVICE ?= auto
+NOTEBOOKS ?=
+ARGS ?=
+RUN = --benchmark '$(BENCHMARK)' --semantics '$(SEMANTICS)' --profile '$(PROFILE)' \
+	--seeds '$(SEEDS)' --device '$(DEVICE)'
+
+NBVAL = --nbval-lax --nbval-current-env --nbval-sanitize-with tests/nbval.cfg
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help reproduce test test-slow lab pair lint record lock clean
+
+help: ## print this list
+	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' $(MAKEFILE_LIST) | while IFS='|' read -r target what; \
+	do printf '  %-11s %s\n' "$$target" "$$what"; done
+
+reproduce: $(READY) ## run the notebooks: BENCHMARK= SEMANTICS= PROFILE= SEEDS= DEVICE= NOTEBOOKS="10 14"
+	@$(BIN)/python -m zslnb.reproduce $(RUN) $(if $(NOTEBOOKS),--notebooks $(NOTEBOOKS)) $(ARGS)
+
+test: $(READY) ## run the tests and check the executed notebooks (6 minutes on two cores)
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow" $(NBVAL) tests notebooks $(ARGS)
+
+test-slow: $(READY) ## run the tests that take minutes each
+	@$(BIN)/python -m pytest -m slow tests $(ARGS) || \
+	{ status=$$?; test $$status -eq 5 && echo "There are no slow tests." || exit $$status; }
+
+lab: $(READY) ## open JupyterLab on the notebooks, each paired with its .py source
+	$(BIN)/python -m jupyter lab --notebook-dir=notebooks
+
+pair: $(READY) ## execute the notebooks whose source changed (FORCE=1: all of them)
+	@$(BIN)/python -m zslnb.twins $(if $(FORCE),--force) $(NOTEBOOKS)
+
+lint: $(READY) ## check the style of every source
+	$(BIN)/python -m ruff check .
+
+record: $(READY) ## promote a run's records to results/ (same variables as reproduce)
+	@$(BIN)/python -m zslnb.reproduce $(RUN) --record
+
+lock: $(UV) ## pin the dependencies again (UPGRADE=1: to their newest versions)
+	UV_CUSTOM_COMPILE_COMMAND="make lock" $(UV) pip compile --quiet --universal \
+	--python-version 3.11 --generate-hashes --no-emit-index-url $(if $(UPGRADE),--upgrade) \
+	--extra dev -o requirements.lock pyproject.toml
+
+clean: ## remove build/ (experiments included) and caches
+	rm -rf build .pytest_cache .ruff_cache
+	find zslnb tests notebooks \( -name __pycache__ -o -name .ipynb_checkpoints \) -prune \
+	-exec rm -rf {} +
+
+$(UV):
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || \
+	{ echo "zslnb needs Python 3.11 to 3.13; name one: make PYTHON=python3.12 ..."; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(UV_PIN)
+
+$(VENV)/.ready-lock: requirements.lock pyproject.toml | $(UV)
+	$(UV) pip install --python $(BIN)/python --require-hashes -r requirements.lock
+	$(UV) pip install --python $(BIN)/python --no-deps --no-build-isolation -e .
+	@rm -f $(VENV)/.ready-* && echo lock > $(VENV)/.torch && touch $@
+
+# CPU wheels carry other hashes than the lock, so these come from the ranges
+$(VENV)/.ready-cpu: pyproject.toml | $(UV)
+	$(UV) pip install --python $(BIN)/python --torch-backend cpu -e '.[dev]'
+	@rm -f $(VENV)/.ready-* && echo cpu > $(VENV)/.torch && touch $@
