@@ -1,0 +1,7 @@
+"""A notebook companion to GenZSL and RevCD, two papers on generative zero-shot learning."""
+
+from zslnb.benchmark import Benchmark, BenchmarkError
+from zslnb.datasets import load
+
+__all__ = ["Benchmark", "BenchmarkError", "load"]
+__version__ = "0.1.0"

@@ -5,6 +5,8 @@ leaves every other stream as it was.
 """
 
 import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import numpy as np
 import torch
@@ -16,9 +18,7 @@ def seed_for(seed: int, stream: str) -> int:
     return int.from_bytes(digest[:8], "big") >> 1
 
 
-def torch_generator(
-    seed: int, stream: str, device: torch.device | str = "cpu"
-) -> torch.Generator:
+def torch_generator(seed: int, stream: str, device: torch.device | str = "cpu") -> torch.Generator:
     """Return a torch generator for one stream, on the device that will draw from it."""
     return torch.Generator(device=device).manual_seed(seed_for(seed, stream))
 
@@ -26,3 +26,14 @@ def torch_generator(
 def numpy_generator(seed: int, stream: str) -> np.random.Generator:
     """Return a NumPy generator for one stream."""
     return np.random.default_rng(seed_for(seed, stream))
+
+
+@contextmanager
+def seeded(seed: int, stream: str) -> Iterator[None]:
+    """Draw from one stream on every device inside the block, and leave the outside untouched.
+
+    Blocks nest: what happens inside one never shifts the draws of the block around it.
+    """
+    with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
+        torch.manual_seed(seed_for(seed, stream))
+        yield

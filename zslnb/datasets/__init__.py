@@ -1,0 +1,5 @@
+"""Where benchmarks come from: drawn here, read from a bundle, or extracted with CLIP."""
+
+from zslnb.datasets.registry import load
+
+__all__ = ["load"]

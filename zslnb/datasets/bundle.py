@@ -1,0 +1,194 @@
+"""The `.npz` bundle: the format for anyone's own features.
+
+Arrays `features` (N, D), `labels` (N,), `class_names` (C,), `trainval_idx`, `test_seen_idx`,
+`test_unseen_idx`, optional `val_classes`, and one or more (C, S) arrays of class semantics under
+names of their own. `provenance`, optional, is JSON text: `unit_norm` lists arrays whose rows
+have norm one, `default_semantics` names one of the semantics. A bundle without `features` is a
+list of class names with semantics, enough to study the semantics alone.
+"""
+
+import hashlib
+import json
+import pickle
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from zslnb.benchmark import Benchmark, BenchmarkError
+
+INDEX_KEYS = ("trainval_idx", "test_seen_idx", "test_unseen_idx")
+IMAGE_KEYS = ("features", "labels", *INDEX_KEYS)
+RESERVED = (*IMAGE_KEYS, "class_names", "val_classes", "provenance")
+
+
+def read_bundle(path: Path) -> dict[str, np.ndarray]:
+    """Read every array of a bundle, without unpickling anything.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        BenchmarkError: not an .npz file, or an array in it is a pickle.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f"There is no bundle {path.name!r} in {str(path.parent)!r}.")
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            return {key: _read_array(path, archive, key) for key in archive.files}
+    except (zipfile.BadZipFile, EOFError, AttributeError, pickle.UnpicklingError) as error:
+        raise BenchmarkError(f"{path.name}: not a readable .npz bundle ({error}).") from error
+    except ValueError as error:
+        if isinstance(error, BenchmarkError):
+            raise
+        raise BenchmarkError(
+            f"{path.name}: not an .npz bundle; a pickle is never opened, "
+            "because opening it could run code."
+        ) from error
+
+
+def _read_array(path: Path, archive: Mapping[str, np.ndarray], key: str) -> np.ndarray:
+    try:
+        return archive[key]
+    except ValueError as error:
+        raise BenchmarkError(
+            f"{path.name}: array {key!r} holds Python objects (a pickle), which are never loaded; "
+            "store plain numbers or strings."
+        ) from error
+
+
+def file_sha256(path: Path) -> str:
+    """SHA-256 of a file's bytes."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def semantics_names(arrays: Mapping[str, np.ndarray]) -> list[str]:
+    """Names of the arrays that hold one row for each class."""
+    n_classes = len(arrays["class_names"])
+    return [
+        key
+        for key, array in arrays.items()
+        if key not in RESERVED and array.ndim == 2 and len(array) == n_classes
+    ]
+
+
+def benchmark_from_arrays(
+    arrays: Mapping[str, np.ndarray],
+    *,
+    name: str,
+    file: str,
+    semantics: str | None = None,
+    features: str | None = None,
+    provenance: dict | None = None,
+) -> Benchmark:
+    """Make a validated `Benchmark` of a bundle's arrays.
+
+    Args:
+        arrays: what `read_bundle` returned.
+        name: what records will call the benchmark.
+        file: what error messages will call it.
+        semantics: which (C, S) array; may be left out where there is only one, or a default.
+        features: which (N, D) array; `features` unless said.
+        provenance: facts to add to the bundle's own.
+
+    Raises:
+        BenchmarkError: an array is missing, of the wrong kind, or breaks a rule.
+    """
+    _require(arrays, ["class_names"], file)
+    text_only = "features" not in arrays and "labels" not in arrays
+    own = _own_provenance(arrays, file)
+    chosen = _choose_semantics(arrays, semantics, own.get("default_semantics"), file)
+    rows = features or "features"
+    if not text_only:
+        _require(arrays, [rows, *IMAGE_KEYS[1:]], file)
+    empty = np.zeros((0, 0), np.float32)
+    return Benchmark(
+        features=_floats(arrays, rows, file) if not text_only else torch.from_numpy(empty),
+        labels=_integers(arrays, "labels", file),
+        semantics=_floats(arrays, chosen, file),
+        class_names=_names(arrays, file),
+        **_indices(arrays, file),
+        name=name,
+        provenance={
+            **own,
+            **(provenance or {}),
+            "file": file,
+            "semantics": chosen,
+            "unit_norm": _promises(own, rows, chosen),
+        },
+    )
+
+
+def _indices(arrays: Mapping[str, np.ndarray], file: str) -> dict[str, Tensor]:
+    renamed = {"train_idx": "trainval_idx"}
+    fields = ("train_idx", "test_seen_idx", "test_unseen_idx", "val_classes")
+    return {name: _integers(arrays, renamed.get(name, name), file) for name in fields}
+
+
+def _promises(own: dict, features: str, semantics: str) -> list[str]:
+    roles = {features: "features", semantics: "semantics"}
+    return [roles[key] for key in own.get("unit_norm", ()) if key in roles]
+
+
+def _require(arrays: Mapping[str, np.ndarray], keys: list[str], file: str) -> None:
+    missing = [key for key in keys if key not in arrays]
+    if missing:
+        raise BenchmarkError(
+            f"{file}: array {missing[0]!r} is missing; a bundle needs {', '.join(keys)} "
+            f"and this one holds {', '.join(sorted(arrays)) or 'nothing'}."
+        )
+
+
+def _choose_semantics(
+    arrays: Mapping[str, np.ndarray], wanted: str | None, default: str | None, file: str
+) -> str:
+    available = semantics_names(arrays)
+    if not available:
+        raise BenchmarkError(f"{file}: no array of semantics with one row for each class.")
+    if wanted is None and default is None and len(available) > 1:
+        raise BenchmarkError(
+            f"{file}: several semantics ({', '.join(available)}); choose one with semantics=."
+        )
+    chosen = wanted or default or available[0]
+    if chosen not in available:
+        raise BenchmarkError(f"{file}: no semantics {chosen!r}; available: {', '.join(available)}.")
+    return chosen
+
+
+def _floats(arrays: Mapping[str, np.ndarray], key: str, file: str) -> Tensor:
+    array = arrays[key]
+    if array.dtype.kind not in "fiu":
+        raise BenchmarkError(f"{file}: {key} must hold numbers, but its type is {array.dtype}.")
+    return torch.from_numpy(np.ascontiguousarray(array, dtype=np.float32))
+
+
+def _integers(arrays: Mapping[str, np.ndarray], key: str, file: str) -> Tensor:
+    array = arrays.get(key, np.zeros(0, np.int64))
+    if array.dtype.kind not in "iu" or array.ndim != 1:
+        raise BenchmarkError(
+            f"{file}: {key} must be a row of whole numbers, but is {array.dtype} "
+            f"of shape {array.shape}."
+        )
+    return torch.from_numpy(array.astype(np.int64))
+
+
+def _names(arrays: Mapping[str, np.ndarray], file: str) -> tuple[str, ...]:
+    array = arrays["class_names"]
+    if array.dtype.kind != "U" or array.ndim != 1:
+        raise BenchmarkError(
+            f"{file}: class_names must be a row of text, but is {array.dtype} "
+            f"of shape {array.shape}."
+        )
+    return tuple(str(name) for name in array)
+
+
+def _own_provenance(arrays: Mapping[str, np.ndarray], file: str) -> dict:
+    try:
+        own = json.loads(str(arrays.get("provenance", "{}")))
+    except json.JSONDecodeError as error:
+        raise BenchmarkError(f"{file}: provenance is not JSON ({error}).") from error
+    if not isinstance(own, dict):
+        raise BenchmarkError(f"{file}: provenance must be a JSON object, not {type(own).__name__}.")
+    return own

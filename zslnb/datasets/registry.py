@@ -1,0 +1,58 @@
+"""From a name or a path to a `Benchmark`."""
+
+import difflib
+from collections.abc import Iterable
+from pathlib import Path
+
+from zslnb.benchmark import Benchmark, BenchmarkError
+from zslnb.datasets import aviary
+from zslnb.datasets.bundle import benchmark_from_arrays, file_sha256, read_bundle
+
+BUILT_IN = ("aviary", "aviary-outliers")
+
+
+def load(
+    name_or_path: str | Path,
+    *,
+    features: str | None = None,
+    semantics: str | None = None,
+    root: str | Path | None = None,
+) -> Benchmark:
+    """Load a benchmark by its name, or from an `.npz` bundle.
+
+    Args:
+        name_or_path: "aviary", "aviary-outliers", or the path of a bundle.
+        features: which features, where a benchmark has several.
+        semantics: which class semantics, where it has several ("clip_text", "sentences", ...).
+        root: folder that a relative path starts from; the current one unless said.
+
+    Raises:
+        BenchmarkError: no such name (the nearest are suggested), or a bundle that breaks a rule.
+        FileNotFoundError: no bundle at that path.
+    """
+    if str(name_or_path) in BUILT_IN:
+        name = str(name_or_path)
+        arrays = aviary.load_arrays(name)
+        return benchmark_from_arrays(
+            arrays, name=name, file=name, semantics=semantics, features=features
+        )
+    path = Path(root or ".", Path(name_or_path).expanduser())
+    if path.suffix != ".npz":
+        hint = unknown_name("benchmark", str(name_or_path), BUILT_IN)
+        raise BenchmarkError(f"{hint} Or give the path of an .npz bundle.")
+    return benchmark_from_arrays(
+        read_bundle(path),
+        name=path.stem,
+        file=path.name,
+        semantics=semantics,
+        features=features,
+        provenance={"file_sha256": file_sha256(path)},
+    )
+
+
+def unknown_name(kind: str, name: str, known: Iterable[str]) -> str:
+    """Say that a name is unknown, what was probably meant, and what there is."""
+    known = list(known)
+    near = difflib.get_close_matches(name, known, n=2, cutoff=0.5)
+    hint = f" Did you mean {' or '.join(map(repr, near))}?" if near else ""
+    return f"There is no {kind} {name!r}.{hint} Known: {', '.join(known)}."

@@ -1,0 +1,34 @@
+"""GenZSL: features of unseen classes, induced from features of similar seen ones."""
+
+from zslnb.genzsl.boosting import boosting_loss, semantics_to_features
+from zslnb.genzsl.cdp import class_diversity_promotion, mean_cosines
+from zslnb.genzsl.ivae import InductiveVAE, kl_divergence, reconstruction_loss
+from zslnb.genzsl.referents import ReferentPool, referent_weights, top_k_referents
+from zslnb.genzsl.settings import (
+    GenZSLSettings,
+    profile_settings,
+    published_settings,
+    reductions,
+)
+from zslnb.genzsl.training import DivergedError, GenZSL, fit, prepare
+
+__all__ = [
+    "DivergedError",
+    "GenZSL",
+    "GenZSLSettings",
+    "InductiveVAE",
+    "ReferentPool",
+    "boosting_loss",
+    "class_diversity_promotion",
+    "fit",
+    "kl_divergence",
+    "mean_cosines",
+    "prepare",
+    "profile_settings",
+    "published_settings",
+    "reconstruction_loss",
+    "reductions",
+    "referent_weights",
+    "semantics_to_features",
+    "top_k_referents",
+]

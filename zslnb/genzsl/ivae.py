@@ -1,0 +1,86 @@
+"""The inductive VAE: a referent's feature in, the target class's feature out (sec. 3.3)."""
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor, nn
+
+
+class InductiveVAE(nn.Module):
+    """Encoder IE(x_refer, z~) -> (mu, log var), decoder ID(o, z~) -> x^ of unit norm.
+
+    As released: one hidden layer with ReLU each, weights drawn from N(0, 0.02), zero biases. The
+    paper writes x_refer + o; in the code the referent reaches the decoder only through the
+    latent o, and so it is here.
+
+    Args:
+        feature_dim: D, width of a feature.
+        semantic_dim: S, width of class semantics.
+        hidden_dim: width of both hidden layers.
+        latent_dim: L, width of the latent.
+    """
+
+    def __init__(
+        self, feature_dim: int, semantic_dim: int, hidden_dim: int = 2048, latent_dim: int = 512
+    ) -> None:
+        super().__init__()
+        self.latent_dim = latent_dim
+        self.encoder = nn.Sequential(nn.Linear(feature_dim + semantic_dim, hidden_dim), nn.ReLU())
+        self.mean = nn.Linear(hidden_dim, latent_dim)
+        self.log_var = nn.Linear(hidden_dim, latent_dim)
+        self.decoder = nn.Sequential(
+            nn.Linear(latent_dim + semantic_dim, hidden_dim),
+            nn.ReLU(),
+            nn.Linear(hidden_dim, feature_dim),
+        )
+        for layer in self.modules():
+            if isinstance(layer, nn.Linear):
+                nn.init.normal_(layer.weight, std=0.02)
+                nn.init.zeros_(layer.bias)
+
+    def encode(
+        self, referents: Float[Tensor, "B D"], semantics: Float[Tensor, "B S"]
+    ) -> tuple[Float[Tensor, "B L"], Float[Tensor, "B L"]]:
+        """Return mean and log-variance of q(o | x_refer, z~), each (B, L)."""
+        hidden = self.encoder(torch.cat([referents, semantics], dim=1))
+        return self.mean(hidden), self.log_var(hidden)
+
+    def decode(
+        self, latent: Float[Tensor, "B L"], semantics: Float[Tensor, "B S"]
+    ) -> Float[Tensor, "B D"]:
+        """Return x^ of unit norm, (B, D)."""
+        return F.normalize(self.decoder(torch.cat([latent, semantics], dim=1)), dim=1)
+
+    def forward(
+        self, referents: Float[Tensor, "B D"], semantics: Float[Tensor, "B S"]
+    ) -> tuple[Float[Tensor, "B D"], Float[Tensor, "B L"], Float[Tensor, "B L"]]:
+        """Induce target features; the latent is drawn by o = mu + sigma * N(0, I).
+
+        Args:
+            referents: (B, D) mixed referent samples.
+            semantics: (B, S) semantics of the target class.
+
+        Returns:
+            Reconstruction (B, D) of unit norm, mean (B, L), log-variance (B, L).
+        """
+        weight = self.mean.weight
+        referents, semantics = referents.to(weight.dtype), semantics.to(weight.dtype)
+        mean, log_var = self.encode(referents, semantics)
+        latent = mean + torch.exp(log_var / 2) * torch.randn_like(mean)
+        return self.decode(latent, semantics), mean, log_var
+
+
+def reconstruction_loss(x_hat: Float[Tensor, "B D"], x: Float[Tensor, "B D"]) -> Float[Tensor, ""]:
+    """Squared error, summed over dimensions and averaged over the batch (REC in the code).
+
+    For unit-norm rows it is 2 - 2 cos, so it lies in 0..4.
+    """
+    return (x_hat - x).square().sum(1).mean()
+
+
+def kl_divergence(mean: Float[Tensor, "B L"], log_var: Float[Tensor, "B L"]) -> Float[Tensor, ""]:
+    """KL from N(mean, exp(log_var)) to N(0, I), summed over L, averaged over B (KLD in the code).
+
+    The paper writes a conditional prior p(o | z~); the code uses N(0, I), and so do we.
+    """
+    return 0.5 * (mean.square() + log_var.exp() - 1 - log_var).sum(1).mean()

@@ -1,0 +1,109 @@
+"""Referents: which seen classes stand in for a target, and samples drawn from them (sec. 3.2)."""
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float, Int64
+from torch import Tensor
+
+FIRST_WEIGHT = 0.8  # as released for k = 2: 0.8 for the nearest class, 0.2 for the next
+
+
+def top_k_referents(
+    targets: Float[Tensor, "T S"],
+    candidates: Float[Tensor, "R S"],
+    k: int,
+    exclude_self: bool = False,
+) -> Int64[Tensor, "T k"]:
+    """Find each target's k most similar candidates by cosine, best first (GenZSL sec. 3.2).
+
+    Args:
+        targets: (T, S) class semantics, raw or refined.
+        candidates: (R, S) semantics of the seen classes.
+        k: how many referents.
+        exclude_self: target i is candidate i and must not be its own referent. (The released
+            code skips rank 0 instead, which is the same unless two classes coincide.)
+
+    Returns:
+        (T, k) rows of `candidates`.
+
+    Raises:
+        ValueError: k below 1 or beyond the candidates there are, or targets that are not the
+            candidates although `exclude_self` says so.
+    """
+    available = len(candidates) - exclude_self
+    if not 1 <= k <= available:
+        raise ValueError(f"k must lie in 1..{available} available referent classes, not {k}.")
+    if exclude_self and len(targets) != len(candidates):
+        raise ValueError(
+            f"exclude_self needs targets to be the candidates; there are {len(targets)} "
+            f"targets and {len(candidates)} candidates."
+        )
+    cosines = F.normalize(targets, dim=1) @ F.normalize(candidates, dim=1).T
+    if exclude_self:
+        cosines.fill_diagonal_(-torch.inf)
+    return cosines.topk(k, dim=1).indices
+
+
+def referent_weights(k: int, weights: tuple[float, ...] | None = None) -> Float[Tensor, " k"]:
+    """Return the weights that mix k referent samples; they sum to 1.
+
+    As released: (0.8, 0.2) for k = 2. What the paper used for other k is unknown; the rule here
+    keeps 0.8 for the nearest and shares 0.2 equally among the rest, and gives a single referent
+    weight 1 (the released code would shrink it to 0.8).
+
+    Raises:
+        ValueError: given weights of the wrong number, negative, or not summing to 1.
+    """
+    if weights is None:
+        weights = (1.0,) if k == 1 else (FIRST_WEIGHT, *[(1 - FIRST_WEIGHT) / (k - 1)] * (k - 1))
+    if len(weights) != k:
+        raise ValueError(f"{k} referents need {k} weights, not {len(weights)}.")
+    if min(weights) < 0 or abs(sum(weights) - 1) > 1e-6:
+        raise ValueError(f"Referent weights must be non-negative and sum to 1, not {weights}.")
+    return torch.tensor(weights, dtype=torch.float32)
+
+
+@dataclass(frozen=True)
+class ReferentPool:
+    """Training samples sorted by class, so that drawing from any classes is one gather.
+
+    Make one with `ReferentPool.of`. `features` (N, D) are sorted by class; the samples of class c
+    are rows `starts[c]` to `starts[c] + counts[c]`.
+    """
+
+    features: Float[Tensor, "N D"]
+    starts: Int64[Tensor, " C"]
+    counts: Int64[Tensor, " C"]
+
+    @classmethod
+    def of(
+        cls, features: Float[Tensor, "N D"], labels: Int64[Tensor, " N"], n_classes: int
+    ) -> "ReferentPool":
+        """Sort (N, D) training features with (N,) class ids once, for all later draws."""
+        counts = torch.bincount(labels, minlength=n_classes)
+        return cls(features[labels.argsort(stable=True)], counts.cumsum(0) - counts, counts)
+
+    def draw(
+        self, referents: Int64[Tensor, "B k"], weights: Float[Tensor, " k"]
+    ) -> Float[Tensor, "B D"]:
+        """Mix one random sample of each referent class, for each of B targets.
+
+        As released: draws are uniform, with replacement, fresh for every target and step, and
+        the mixture is not re-normalised. One gather on the device, no loop over samples.
+
+        Args:
+            referents: (B, k) class ids, best first.
+            weights: (k,) summing to 1.
+        """
+        counts = self.counts[referents]
+        draws = torch.rand(referents.shape, device=counts.device, dtype=torch.float64)
+        rows = self.starts[referents] + (draws * counts).long()
+        return torch.einsum("bkd,k->bd", self.features[rows], weights)
+
+    def require(self, classes: Int64[Tensor, " K"]) -> None:
+        """Raise ValueError, naming it, if one of these classes has no sample to draw."""
+        empty = classes[self.counts[classes] == 0]
+        if len(empty):
+            raise ValueError(f"Referent class {int(empty[0])} has no training sample to draw from.")

@@ -1,0 +1,188 @@
+"""One experiment is one call: method, benchmark, settings and seed in, one record out.
+
+A record is a JSON file, and that file is the memo: the same inputs (source of the method,
+settings, data, seed, device kind) are computed once and read back after that.
+"""
+
+import ast
+import hashlib
+import json
+import os
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import joblib
+import torch
+
+import zslnb
+from zslnb.benchmark import Benchmark
+from zslnb.datasets.registry import unknown_name
+from zslnb.genzsl import GenZSLSettings
+from zslnb.ledger import methods
+from zslnb.places import build_dir
+
+PACKAGE = Path(zslnb.__file__).parent
+COMMON_SOURCES = ("seeds.py", "benchmark.py", "protocol", "ledger/methods.py")
+
+
+@dataclass(frozen=True)
+class Method:
+    """How to run a method: its function, its settings, and the source its numbers depend on."""
+
+    function: Callable[[Benchmark, Any, int, torch.device | str], dict]
+    settings: type
+    sources: tuple[str, ...] = ()
+
+
+METHODS = {
+    "similarity": Method(methods.similarity_scores, methods.SimilaritySettings, ("genzsl/cdp.py",)),
+    "clip": Method(methods.clip_scores, methods.ClipSettings),
+    "eszsl": Method(methods.eszsl_scores, methods.ESZSLSettings),
+    "genzsl": Method(methods.genzsl_scores, GenZSLSettings, ("genzsl",)),
+}
+
+
+def run(
+    method: str,
+    benchmark: Benchmark,
+    settings: Any = None,
+    seed: int = 0,
+    device: torch.device | str = "cpu",
+) -> dict:
+    """Run one experiment, or read back its record if it has been run before.
+
+    Args:
+        method: a name in `METHODS`.
+        benchmark: any benchmark the method can work on.
+        settings: the method's settings; its defaults unless given.
+        seed: of the run.
+        device: where to compute; records of "cpu" and "cuda" are kept apart.
+
+    Returns:
+        The record: `id`, `method`, `benchmark`, `settings`, `seed`, `device`, `versions`,
+        `seconds` and `scores`.
+
+    Raises:
+        ValueError: unknown method (the nearest names are suggested), or settings of another one.
+    """
+    known = _method(method)
+    settings = known.settings() if settings is None else settings
+    if not isinstance(settings, known.settings):
+        raise ValueError(
+            f"{method} takes {known.settings.__name__}, not {type(settings).__name__}."
+        )
+    inputs = _inputs(method, benchmark, settings, seed, torch.device(device).type)
+    path = build_dir() / "records" / f"{method}-{inputs['id']}.json"
+    if not path.is_file():
+        _write(path, {**inputs, **_compute(known, benchmark, settings, seed, device)})
+    return json.loads(path.read_text())
+
+
+def run_rows(
+    rows: dict[str, tuple[str, Any]],
+    benchmark: Benchmark,
+    seeds: Iterable[int],
+    device: torch.device | str = "cpu",
+    n_jobs: int | None = None,
+) -> list[dict]:
+    """Run every row of a table for every seed, side by side on the CPU's cores.
+
+    Args:
+        rows: label -> (method, settings), in the table's order.
+        benchmark, device: as in `run`.
+        seeds: of the runs.
+        n_jobs: processes; one for each core unless given. A GPU is used by one at a time.
+
+    Returns:
+        Records with the row's label added under `row`.
+    """
+    jobs = [(label, m, s, seed) for label, (m, s) in rows.items() for seed in seeds]
+    if torch.device(device).type != "cpu":
+        n_jobs = 1
+    records = joblib.Parallel(n_jobs=n_jobs or joblib.cpu_count())(
+        joblib.delayed(run)(m, benchmark, s, seed, device) for _, m, s, seed in jobs
+    )
+    return [{"row": label, **record} for (label, *_), record in zip(jobs, records, strict=True)]
+
+
+def _method(name: str) -> Method:
+    if name not in METHODS:
+        raise ValueError(unknown_name("method", name, METHODS))
+    return METHODS[name]
+
+
+def _inputs(method: str, benchmark: Benchmark, settings: Any, seed: int, device: str) -> dict:
+    inputs = {
+        "method": method,
+        "benchmark": {
+            "name": benchmark.name,
+            "semantics": benchmark.provenance.get("semantics"),
+            "sha256": benchmark.sha256,
+            "file_sha256": benchmark.provenance.get("file_sha256"),
+        },
+        "settings": asdict(settings),
+        "seed": seed,
+        "device": device,
+        "source": source_sha256((*COMMON_SOURCES, *METHODS[method].sources)),
+    }
+    text = json.dumps(inputs, sort_keys=True)
+    return {"id": hashlib.sha256(text.encode()).hexdigest()[:16], **inputs}
+
+
+def _compute(
+    method: Method, benchmark: Benchmark, settings: Any, seed: int, device: torch.device | str
+) -> dict:
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # so that a run gives the same numbers alone and beside others
+    start = time.perf_counter()
+    try:
+        scores = method.function(benchmark, settings, seed, device)
+    finally:
+        torch.set_num_threads(threads)
+    return {
+        "scores": scores,
+        "seconds": round(time.perf_counter() - start, 2),
+        "versions": {"torch": torch.__version__, "zslnb": zslnb.__version__},
+    }
+
+
+def _write(path: Path, record: dict) -> None:
+    """Write a record so that a reader never meets half of one."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_suffix(f".{os.getpid()}.part")
+    part.write_text(json.dumps(record, indent=1))
+    os.replace(part, path)
+
+
+@cache
+def source_sha256(sources: tuple[str, ...]) -> str:
+    """Hash package modules by what they do: comments, docstrings and layout do not count."""
+    digest = hashlib.sha256()
+    for path in sorted(file for source in sources for file in _modules(PACKAGE / source)):
+        digest.update(_bare(path.read_text()).encode())
+    return digest.hexdigest()[:16]
+
+
+def _modules(path: Path) -> Iterable[Path]:
+    return [path] if path.suffix == ".py" else path.rglob("*.py")
+
+
+def _bare(source: str) -> str:
+    tree = ast.parse(source)
+    for node in ast.walk(tree):
+        body = getattr(node, "body", None)
+        if isinstance(body, list) and body and _is_text(body[0]):
+            body[0] = ast.Pass()
+    return ast.unparse(tree)
+
+
+def _is_text(node: ast.AST) -> bool:
+    return (
+        isinstance(node, ast.Expr)
+        and isinstance(node.value, ast.Constant)
+        and isinstance(node.value.value, str)
+    )

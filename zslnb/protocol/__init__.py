@@ -1,0 +1,31 @@
+"""Scoring, final classifiers, and the two ways of choosing: clean and released."""
+
+from zslnb.protocol.classifiers import (
+    ClassifierSettings,
+    ClassifierTrainer,
+    SoftmaxClassifier,
+    eszsl,
+    nearest_semantics,
+    train_classifier,
+)
+from zslnb.protocol.evaluation import evaluate_conventional, evaluate_gzsl
+from zslnb.protocol.metrics import gzsl_scores, harmonic_mean, mean_and_sd, per_class_accuracy
+from zslnb.protocol.selection import PROTOCOLS, best, validation_split
+
+__all__ = [
+    "PROTOCOLS",
+    "ClassifierSettings",
+    "ClassifierTrainer",
+    "SoftmaxClassifier",
+    "best",
+    "eszsl",
+    "evaluate_conventional",
+    "evaluate_gzsl",
+    "gzsl_scores",
+    "harmonic_mean",
+    "mean_and_sd",
+    "nearest_semantics",
+    "per_class_accuracy",
+    "train_classifier",
+    "validation_split",
+]

@@ -1,0 +1,173 @@
+"""Classifiers that end every method: softmax, nearest class semantics, ESZSL."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import pairwise
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float, Int64
+from torch import Tensor, nn
+
+from zslnb.seeds import seeded
+
+
+@dataclass(frozen=True)
+class ClassifierSettings:
+    """The final softmax classifier of GenZSL.
+
+    The released code trains 512 -> 256 -> 256 -> C with LeakyReLU(0.01) and dropout 0.5 in
+    batches of 64 (`hidden=(256, 256)`). One linear layer on scaled features is the default here:
+    it needs no tuning, and the notebooks measure what the choice is worth.
+    """
+
+    hidden: tuple[int, ...] = ()
+    dropout: float = 0.5
+    scale: float = 10.0  # unit-norm features are small numbers; this is their softmax temperature
+    lr: float = 1e-3
+    batch_size: int = 256
+    epochs: int = 20
+    shuffle: bool = True
+
+
+class SoftmaxClassifier(nn.Module):
+    """Class scores of features: linear, or an MLP as in the released code."""
+
+    def __init__(self, feature_dim: int, n_classes: int, settings: ClassifierSettings) -> None:
+        super().__init__()
+        widths = [feature_dim, *settings.hidden, n_classes]
+        layers: list[nn.Module] = []
+        for i, (narrow, wide) in enumerate(pairwise(widths)):
+            if i:
+                layers += [nn.LeakyReLU(0.01), nn.Dropout(settings.dropout)]
+            layers.append(nn.Linear(narrow, wide))
+        self.layers = nn.Sequential(*layers)
+        self.scale = settings.scale
+
+    def forward(self, features: Float[Tensor, "B D"]) -> Float[Tensor, "B C"]:
+        """Return class scores (logits)."""
+        return self.layers(self.scale * features)
+
+
+class ClassifierTrainer:
+    """Trains a softmax classifier epoch by epoch, so that it can outlive one set of features.
+
+    Args:
+        feature_dim: D.
+        classes: ids the classifier chooses among; its outputs follow this order.
+        settings: widths, learning rate and batches.
+        seed: its own stream; training it never shifts another stream.
+        device: where it lives.
+    """
+
+    def __init__(
+        self,
+        feature_dim: int,
+        classes: Int64[Tensor, " K"],
+        settings: ClassifierSettings,
+        seed: int,
+        device: torch.device | str = "cpu",
+    ) -> None:
+        self.classes, self.settings, self.seed = classes.to(device), settings, seed
+        with seeded(seed, "classifier/weights"):
+            self.model = SoftmaxClassifier(feature_dim, len(classes), settings).to(device)
+        self.optimiser = torch.optim.Adam(
+            self.model.parameters(), lr=settings.lr, betas=(0.5, 0.999), fused=True
+        )
+        self.epoch = 0
+
+    def train_epoch(self, features: Float[Tensor, "N D"], labels: Int64[Tensor, " N"]) -> None:
+        """Pass once over (N, D) features with (N,) class ids."""
+        targets = torch.searchsorted(self.classes, labels)
+        self.model.train()
+        with seeded(self.seed, f"classifier/epoch{self.epoch}"):
+            for batch in self._batches(len(labels), features.device):
+                loss = F.cross_entropy(self.model(features[batch]), targets[batch])
+                self.optimiser.zero_grad()
+                loss.backward()
+                self.optimiser.step()
+        self.epoch += 1
+
+    def _batches(self, n: int, device: torch.device) -> tuple[Tensor, ...]:
+        order = torch.randperm(n, device=device) if self.settings.shuffle else torch.arange(n)
+        return order.to(device).split(self.settings.batch_size)
+
+    @torch.no_grad()
+    def scores(self, features: Float[Tensor, "N D"]) -> Float[Tensor, "N K"]:
+        """Score (N, D) features; columns follow `classes`."""
+        self.model.eval()
+        return self.model(features)
+
+
+def train_classifier(
+    features: Float[Tensor, "N D"],
+    labels: Int64[Tensor, " N"],
+    settings: ClassifierSettings,
+    seed: int,
+    on_epoch: Callable[[ClassifierTrainer], None] | None = None,
+) -> ClassifierTrainer:
+    """Train a fresh softmax classifier on the classes present in `labels`.
+
+    Args:
+        features: (N, D), on the device to train on.
+        labels: (N,) class ids.
+        settings: see `ClassifierSettings`.
+        seed: of the run.
+        on_epoch: called with the trainer after each epoch.
+    """
+    classes = labels.unique()
+    trainer = ClassifierTrainer(features.shape[1], classes, settings, seed, features.device)
+    for _ in range(settings.epochs):
+        trainer.train_epoch(features, labels)
+        if on_epoch:
+            on_epoch(trainer)
+    return trainer
+
+
+def nearest_semantics(
+    features: Float[Tensor, "N D"], semantics: Float[Tensor, "C D"]
+) -> Float[Tensor, "N C"]:
+    """Cosine of each image feature with each class's semantics: plain CLIP, no training at all.
+
+    Raises:
+        ValueError: features and semantics do not share a space.
+    """
+    if features.shape[1] != semantics.shape[1]:
+        raise ValueError(
+            f"Features are {features.shape[1]}-d and semantics {semantics.shape[1]}-d: "
+            "a cosine needs one shared space, such as CLIP's."
+        )
+    return F.normalize(features, dim=1) @ F.normalize(semantics, dim=1).T
+
+
+def eszsl(
+    features: Float[Tensor, "N D"],
+    labels: Int64[Tensor, " N"],
+    semantics: Float[Tensor, "C S"],
+    gamma: float,
+    lam: float,
+) -> Float[Tensor, "D S"]:
+    """Closed-form bilinear compatibility of features and semantics (ESZSL).
+
+    V = (X'X + gamma I)^-1 X'Y S (S'S + lambda I)^-1 over the classes present in `labels`, with
+    Y = +1 for the class of an image and -1 for the others (Romera-Paredes and Torr 2015, eq. 6).
+    Score images with `features @ V @ semantics.T`.
+
+    Args:
+        features: (N, D). labels: (N,) class ids. semantics: (C, S), row = class id.
+        gamma, lam: both positive; penalties in feature and in semantic space.
+
+    Raises:
+        ValueError: a penalty that is not positive.
+    """
+    if gamma <= 0 or lam <= 0:
+        raise ValueError(f"Both penalties must be positive, not {gamma} and {lam}.")
+    classes, targets = labels.unique(return_inverse=True)
+    x, s = features.double(), semantics[classes].double()
+    y = 2.0 * F.one_hot(targets, len(classes)).double() - 1
+    left = torch.linalg.solve(_ridge(x, gamma), x.T @ y @ s)
+    return torch.linalg.solve(_ridge(s, lam), left.T).T.to(features.dtype)
+
+
+def _ridge(x: Tensor, penalty: float) -> Tensor:
+    return x.T @ x + penalty * torch.eye(x.shape[1], dtype=x.dtype, device=x.device)
