@@ -1,0 +1,283 @@
+"""What every notebook imports: checked parameters, one plot style, and where results go.
+
+    here = lesson.begin("10_topic", benchmark, semantics, profile, seeds, device)
+
+gives the benchmark, the seeds and the device; `here.figure`, `here.table` and `here.keep` show
+a result, store it below the run's folder, and replace what an earlier run left there.
+"""
+
+import io
+import json
+import os
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import pandas as pd
+import seaborn as sns
+import torch
+from IPython.display import Image, Markdown, display
+from matplotlib.figure import Figure
+
+from zslnb.benchmark import Benchmark
+from zslnb.datasets import load
+from zslnb.datasets.registry import unknown_name
+from zslnb.places import run_dir
+
+PROFILES = ("smoke", "medium", "full")
+SHOWN_DPI, SAVED_DPI = 100, 200  # a committed notebook must stay small; a file need not
+FORMATS = {"png": {}, "jpeg": {"pil_kwargs": {"quality": 85, "optimize": True}}}
+
+
+def check_settings(profile: str, seeds: int) -> None:
+    """Refuse a profile or a number of seeds that no notebook knows.
+
+    Raises:
+        ValueError: saying what would be accepted.
+    """
+    if profile not in PROFILES:
+        raise ValueError(unknown_name("profile", profile, PROFILES))
+    if not isinstance(seeds, int) or isinstance(seeds, bool) or seeds < 1:
+        raise ValueError(f"seeds counts the seeds to run, 1 or more; it cannot be {seeds!r}.")
+
+
+def choose_device(name: str) -> torch.device:
+    """Turn "auto", "cpu", "cuda", "cuda:1" or "mps" into a device that is there.
+
+    "auto" is `$ZSLNB_DEVICE` where that is set, else a CUDA device, else the CPU.
+
+    Raises:
+        ValueError: no such kind of device, or none of that kind here.
+    """
+    if name == "auto":
+        name = os.environ.get("ZSLNB_DEVICE") or ("cuda" if torch.cuda.is_available() else "cpu")
+    kind, _, number = name.partition(":")
+    counts = {
+        "cpu": 1,
+        "cuda": torch.cuda.device_count(),
+        "mps": int(torch.backends.mps.is_available()),
+    }
+    if kind not in counts or (number and not number.isdigit()):
+        raise ValueError(unknown_name("device", name, ["auto", "cpu", "cuda", "cuda:1", "mps"]))
+    if int(number or 0) >= counts[kind]:
+        raise ValueError(f"Device {name!r} is not there: torch sees {counts[kind]} of that kind.")
+    return torch.device(name)
+
+
+def set_style() -> None:
+    """Set the one plot style of all notebooks; its colours survive colour blindness."""
+    sns.set_theme(context="notebook", style="whitegrid", palette="colorblind", font_scale=0.9)
+    plt.rcParams.update({"figure.constrained_layout.use": True, "figure.dpi": SHOWN_DPI})
+
+
+def markdown_table(frame: pd.DataFrame) -> str:
+    """Write a table as Markdown that also reads well as plain text.
+
+    Numbers are right-aligned, floats have four significant digits, missing values are blank. The
+    index is a column, unless it only counts the rows.
+    """
+    frame = frame if _only_counts(frame.index) else frame.reset_index()
+    right = [pd.api.types.is_numeric_dtype(dtype) for dtype in frame.dtypes]
+    rows = [[_cell(name) for name in frame.columns]]
+    rows += [[_cell(value) for value in row] for row in frame.itertuples(index=False)]
+    widths = [max(3, *(len(row[i]) for row in rows)) for i in range(len(right))]
+    ruler = ["-" * (w - 1) + ":" if r else "-" * w for w, r in zip(widths, right, strict=True)]
+    rows.insert(1, ruler)
+    return "\n".join(_row(row, widths, right) for row in rows) + "\n"
+
+
+def _only_counts(index: pd.Index) -> bool:
+    return index.name is None and isinstance(index, pd.RangeIndex)
+
+
+def _row(cells: list[str], widths: list[int], right: list[bool]) -> str:
+    padded = [
+        c.rjust(w) if r else c.ljust(w) for c, w, r in zip(cells, widths, right, strict=True)
+    ]
+    return f"| {' | '.join(padded)} |"
+
+
+def _cell(value: object) -> str:
+    if value is None or value is pd.NA or (isinstance(value, float) and value != value):
+        return ""
+    text = f"{value:.4g}" if isinstance(value, float) else str(value)
+    return text.replace("|", "\\|").replace("\n", " ")
+
+
+@dataclass
+class Lesson:
+    """One notebook's run: what it works on, and where its results go.
+
+    Attributes:
+        notebook: its name, which its files' names start with.
+        benchmark: features, labels, semantics and split.
+        profile: "smoke", "medium" or "full".
+        seeds: 0, 1, ... as many as asked.
+        device: where tensors go.
+        run_dir: folder of this run.
+    """
+
+    notebook: str
+    benchmark: Benchmark
+    profile: str
+    seeds: range
+    device: torch.device
+    run_dir: Path = field(repr=False)
+    _made: dict[str, dict] = field(default_factory=dict, repr=False)
+    _records: dict[str, dict] = field(default_factory=dict, repr=False)
+
+    def figure(self, fig: Figure, name: str, caption: str, *, format: str = "png") -> None:
+        """Store a figure as `figures/<notebook>-<name>`, show it with its caption, and close it.
+
+        Args:
+            fig: a matplotlib figure.
+            name: what to call the file.
+            caption: Markdown that states the finding.
+            format: "png", or "jpeg" for a sheet of photographs or drawings.
+
+        Raises:
+            ValueError: another format, or a name that is unfit for a file.
+        """
+        if format not in FORMATS:
+            raise ValueError(unknown_name("figure format", format, FORMATS))
+        number = self._number("figure", name, caption)
+        path = self._path("figures", name, f".{format}")
+        fig.savefig(path, dpi=SAVED_DPI, format=format, **FORMATS[format])
+        shown = io.BytesIO()
+        fig.savefig(shown, dpi=SHOWN_DPI, format=format, **FORMATS[format])
+        plt.close(fig)  # or the notebook would show it a second time, without its caption
+        display(Image(shown.getvalue(), alt=caption), Markdown(f"**Figure {number}.** {caption}"))
+
+    def table(
+        self, frame: pd.DataFrame, name: str, caption: str, *, headline: bool = False
+    ) -> Markdown:
+        """Store a table as `tables/<notebook>-<name>.csv` and `.md`; return it to be shown.
+
+        Args:
+            frame: the table; its columns' names are the head.
+            name: what to call the files.
+            caption: Markdown that states the finding.
+            headline: print it at the end of `make reproduce`, too.
+
+        Raises:
+            ValueError: a name that is unfit for a file.
+        """
+        number = self._number("table", name, caption, headline=headline)
+        counts = _only_counts(frame.index)
+        frame.to_csv(self._path("tables", name, ".csv"), index=not counts, float_format="%.6g")
+        text = markdown_table(frame)
+        self._path("tables", name, ".md").write_text(f"{text}\n{caption}\n", encoding="utf-8")
+        return Markdown(f"**Table {number}.** {caption}\n\n{text}")
+
+    def keep(self, records: Iterable[Mapping]) -> None:
+        """Note the records this notebook used, in `records.jsonl` of the run: a line for each id.
+
+        Args:
+            records: JSON objects, each with a unique string under "id".
+
+        Raises:
+            ValueError: a record without an id.
+        """
+        for record in records:
+            if not isinstance(record.get("id"), str):
+                raise ValueError(f"A record needs an 'id' of type str; this one has {[*record]}.")
+            self._records[record["id"]] = dict(record)
+        write_records(self.run_dir / "records" / f"{self.notebook}.jsonl", self._records)
+        merge_records(self.run_dir)
+
+    def _number(self, kind: str, name: str, caption: str, headline: bool = False) -> int:
+        if not re.fullmatch(r"[a-z0-9_-]+", name):
+            raise ValueError(f"A {kind} is named with a-z, 0-9, _ and -; {name!r} is not.")
+        known = self._made.setdefault(f"{kind}s", {})
+        number = known.get(name, {}).get("number", len(known) + 1)
+        known[name] = {"number": number, "caption": caption, "headline": headline}
+        _write_json(self.run_dir / "made" / f"{self.notebook}.json", self._made)
+        return number
+
+    def _path(self, folder: str, name: str, suffix: str) -> Path:
+        path = self.run_dir / folder / f"{self.notebook}-{name}{suffix}"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return path
+
+
+def begin(
+    notebook: str,
+    benchmark: str = "aviary",
+    semantics: str = "",
+    profile: str = "smoke",
+    seeds: int = 5,
+    device: str = "auto",
+) -> Lesson:
+    """Check a notebook's parameters, load its benchmark, set the style, and make room for results.
+
+    Args:
+        notebook: the notebook's own name, as its file is called.
+        benchmark: name or path, as `zslnb.load` takes it.
+        semantics: which semantics; "" is the benchmark's default.
+        profile: "smoke", "medium" or "full".
+        seeds: how many seeds.
+        device: "auto", "cpu", "cuda", "cuda:1" or "mps".
+
+    Raises:
+        ValueError: a parameter that cannot be; `BenchmarkError` is one.
+        FileNotFoundError: no bundle at that path.
+    """
+    if not re.fullmatch(r"\w+", notebook):
+        raise ValueError(f"A notebook is named with letters, digits and _; {notebook!r} is not.")
+    check_settings(profile, seeds)
+    chosen = choose_device(device)
+    data = load(benchmark, semantics=semantics or None)
+    folder = run_dir(data.name, semantics, profile)
+    _forget(folder, notebook)
+    set_style()
+    here = Lesson(notebook, data, profile, range(seeds), chosen, folder)
+    display(Markdown(_setting(here)))
+    return here
+
+
+def _setting(here: Lesson) -> str:
+    b, plural = here.benchmark, "s" if len(here.seeds) > 1 else ""
+    return (
+        f"**{b.name}**: {b.n_classes} classes ({len(b.seen)} seen, {len(b.unseen)} unseen), "
+        f"{len(b.features):,} images, features {b.feature_dim}-d, "
+        f"semantics {b.provenance.get('semantics', '')} {b.semantic_dim}-d · "
+        f"profile {here.profile} · {len(here.seeds)} seed{plural} · {here.device.type}"
+    )
+
+
+def _forget(folder: Path, notebook: str) -> None:
+    made = [folder / "made" / f"{notebook}.json", folder / "records" / f"{notebook}.jsonl"]
+    made += [*folder.glob(f"figures/{notebook}-*"), *folder.glob(f"tables/{notebook}-*")]
+    for path in made:
+        path.unlink(missing_ok=True)
+    merge_records(folder)
+
+
+def read_records(path: Path) -> dict[str, dict]:
+    """Read a file of records, one JSON object a line, by id."""
+    lines = path.read_text(encoding="utf-8").splitlines()
+    return {record["id"]: record for record in map(json.loads, lines)}
+
+
+def write_records(path: Path, records: Mapping[str, Mapping]) -> None:
+    """Write records one a line, ordered by id, so that equal sets make equal files."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lines = [json.dumps(records[key], sort_keys=True) + "\n" for key in sorted(records)]
+    path.write_text("".join(lines), encoding="utf-8")
+
+
+def merge_records(folder: Path, notebooks: Iterable[str] | None = None) -> dict[str, dict]:
+    """Write a run's `records.jsonl` from what its notebooks kept, all of them unless named."""
+    kept = sorted((folder / "records").glob("*.jsonl"))
+    wanted = [p for p in kept if notebooks is None or p.stem in set(notebooks)]
+    records = {key: record for path in wanted for key, record in read_records(path).items()}
+    if kept or folder.is_dir():
+        write_records(folder / "records.jsonl", records)
+    return records
+
+
+def _write_json(path: Path, value: Mapping) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(value, indent=1, sort_keys=True) + "\n", encoding="utf-8")

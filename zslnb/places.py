@@ -1,0 +1,34 @@
+"""Where files go: the repository, `build/`, and the folder of one run. Never the current folder.
+
+`ZSLNB_BUILD` moves `build/`; `ZSLNB_RUNS` moves the folders of runs only, so that a check can
+share the experiments without touching anyone's results.
+"""
+
+import os
+import re
+from pathlib import Path
+
+
+def repository_root() -> Path | None:
+    """Folder that holds the package and its `pyproject.toml`; None when installed elsewhere."""
+    folder = Path(__file__).resolve().parent.parent
+    return folder if (folder / "pyproject.toml").is_file() else None
+
+
+def build_dir() -> Path:
+    """Folder for everything that is made: `$ZSLNB_BUILD`, else `build/` of the repository."""
+    chosen = os.environ.get("ZSLNB_BUILD")
+    return Path(chosen).resolve() if chosen else (repository_root() or Path.cwd()) / "build"
+
+
+def run_name(benchmark: str, semantics: str, profile: str) -> str:
+    """Name of a run, fit for a folder: `<benchmark>[-<semantics>]-<profile>`."""
+    parts = [part for part in (benchmark, semantics, profile) if part]
+    return re.sub(r"[^\w.-]+", "_", "-".join(parts))
+
+
+def run_dir(benchmark: str, semantics: str, profile: str) -> Path:
+    """Folder of one run's tables, figures, records and executed notebooks."""
+    runs = os.environ.get("ZSLNB_RUNS")
+    parent = Path(runs).resolve() if runs else build_dir()
+    return parent / run_name(benchmark, semantics, profile)

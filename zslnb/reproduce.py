@@ -1,0 +1,446 @@
+"""Run the notebooks: `python -m zslnb.reproduce --benchmark aviary --profile smoke --seeds 5`.
+
+Every parameter is checked before anything starts. Each notebook then runs in a process of its
+own, so that one which fails, hangs or loses its kernel stops none of the others; and a notebook
+counts as run only if every code cell has. A manifest beside the results says what they came
+from. The exit status is 0 if all ran, 1 if one did not, 2 for a bad input, 130 after Ctrl-C.
+"""
+
+import argparse
+import ast
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TextIO
+
+import nbformat
+import psutil
+import torch
+from nbformat import NotebookNode
+from papermill import inspect_notebook
+
+from zslnb.benchmark import Benchmark
+from zslnb.datasets import load
+from zslnb.datasets.registry import unknown_name
+from zslnb.lesson import PROFILES, check_settings, choose_device
+from zslnb.manifest import (
+    FAILED,
+    INTERRUPTED,
+    RAN,
+    SKIPPED,
+    TIMED_OUT,
+    Outcome,
+    describe,
+    past_seconds,
+    record,
+    write_manifest,
+)
+from zslnb.notebooks import (
+    PARAMETERS,
+    NotebookError,
+    Source,
+    choose_sources,
+    find_sources,
+    notebooks_dir,
+    to_notebook,
+    to_text,
+)
+from zslnb.places import build_dir, repository_root, run_dir
+from zslnb.progress import Progress, sentence
+
+TIMEOUTS = {"smoke": 1800.0, "medium": 4 * 3600.0, "full": 48 * 3600.0}
+POLL_SECONDS = 0.5
+CHILD = "import json, papermill, sys; papermill.execute_notebook(**json.load(open(sys.argv[1])))"
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to run, on what.
+
+    Attributes:
+        benchmark, semantics, profile, seeds, device: as `zslnb.lesson.begin` takes them.
+        extra: further parameters by name; each notebook chosen must have them.
+        notebooks: numbers or names; all that apply, if there is none.
+        folder: where the notebooks are; the repository's, if None.
+        timeout: seconds for one notebook; the profile's, if None.
+    """
+
+    benchmark: str = "aviary"
+    semantics: str = ""
+    profile: str = "smoke"
+    seeds: int = 5
+    device: str = "auto"
+    extra: Mapping[str, object] = field(default_factory=dict)
+    notebooks: tuple[str, ...] = ()
+    folder: Path | None = None
+    timeout: float | None = None
+
+    @property
+    def parameters(self) -> dict[str, object]:
+        """What a notebook gets: a bundle's path made absolute, and the rest as it is."""
+        values = {name: getattr(self, name) for name in PARAMETERS}
+        if self.benchmark.endswith(".npz"):
+            values["benchmark"] = str(Path(self.benchmark).expanduser().resolve())
+        return values | dict(self.extra)
+
+
+@dataclass
+class Plan:
+    """A checked request: the benchmark is there, and every notebook takes its parameters."""
+
+    request: Request
+    benchmark: Benchmark
+    device: torch.device
+    sources: list[Source]
+    outcomes: dict[str, Outcome]
+    run_dir: Path
+    expected: dict[str, float]
+    complete: bool
+
+
+def prepare(request: Request) -> Plan:
+    """Check everything that can be checked before a notebook starts, and make its files.
+
+    Raises:
+        NotebookError: an unknown notebook or parameter, or a value of the wrong type.
+        ValueError: a setting or a benchmark that cannot be (`BenchmarkError`).
+        FileNotFoundError: no bundle at that path.
+    """
+    check_settings(request.profile, request.seeds)
+    device = choose_device(request.device)
+    everything = find_sources(request.folder or notebooks_dir())
+    chosen = choose_sources(everything, request.notebooks)
+    benchmark = load(str(request.parameters["benchmark"]), semantics=request.semantics or None)
+    folder = run_dir(benchmark.name, request.semantics, request.profile)
+    outcomes = {s.name: Outcome(s.name, source_sha256=s.sha256) for s in chosen}
+    for source in chosen:
+        if reason := source.unmet(benchmark):
+            outcomes[source.name].status, outcomes[source.name].reason = SKIPPED, reason
+    applicable = [s for s in chosen if outcomes[s.name].status != SKIPPED]
+    for source in applicable:
+        check_parameters(source, write_source(source, folder), request.parameters)
+    past = past_seconds(folder)
+    expected = {s.name: past.get(s.name, s.seconds) for s in applicable}
+    complete = len(chosen) == len(everything)
+    return Plan(request, benchmark, device, applicable, outcomes, folder, expected, complete)
+
+
+def write_source(source: Source, folder: Path) -> Path:
+    """Write a source as the `.ipynb` that papermill reads."""
+    path = folder / "source" / f"{source.name}.ipynb"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(to_text(to_notebook(source)), encoding="utf-8")
+    return path
+
+
+def check_parameters(source: Source, notebook: Path, parameters: Mapping[str, object]) -> None:
+    """Check names and types against a notebook's `parameters` cell, which papermill does not.
+
+    Raises:
+        NotebookError: the notebook has no such parameter, or its value has another type.
+    """
+    known = {name: said["default"] for name, said in inspect_notebook(str(notebook)).items()}
+    for name, value in parameters.items():
+        if name not in known:
+            raise NotebookError(f"{source.name}: {unknown_name('parameter', name, known)}")
+        default = _literal(known[name])
+        if not _fits(value, default):
+            raise NotebookError(
+                f"{source.name}: parameter {name!r} is of type {type(default).__name__}, "
+                f"as in {name} = {known[name]}; it cannot be {value!r}."
+            )
+
+
+def _literal(text: str) -> object:
+    try:
+        return ast.literal_eval(text)
+    except (ValueError, SyntaxError):
+        return text
+
+
+def _fits(value: object, default: object) -> bool:
+    if default is None:
+        return True
+    if type(default) is float:
+        return type(value) in (int, float)
+    return type(value) is type(default)
+
+
+def run(plan: Plan, stream: TextIO = sys.stdout) -> list[Outcome]:
+    """Run a plan's notebooks one after another, and keep the manifest up to date.
+
+    Raises:
+        KeyboardInterrupt: after the notebook in progress was stopped and the manifest written.
+    """
+    progress = Progress(plan.run_dir.name, plan.expected, stream)
+    manifest = describe_run(plan)
+    outcomes = [*plan.outcomes.values()]
+    timeout = plan.request.timeout or TIMEOUTS[plan.request.profile]
+    progress.skipped(outcomes)
+    try:
+        for source in plan.sources:
+            outcome = plan.outcomes[source.name]
+            progress.start(source.name)
+            run_notebook(source, plan, outcome, timeout, progress.tick)
+            progress.finish(outcome)
+            write_manifest(plan.run_dir, manifest, outcomes, progress.elapsed)
+    finally:
+        write_manifest(plan.run_dir, manifest, outcomes, progress.elapsed)
+    return outcomes
+
+
+def describe_run(plan: Plan) -> dict:
+    """Say what a run's results come from: code, versions, machine, data, parameters."""
+    request = plan.request
+    return {
+        "run": plan.run_dir.name,
+        **describe(plan.benchmark, plan.device),
+        "profile": request.profile,
+        "seeds": [*range(request.seeds)],
+        "device_asked": request.device,
+        "parameters": dict(request.extra),
+        "complete": plan.complete,
+    }
+
+
+def run_notebook(
+    source: Source,
+    plan: Plan,
+    outcome: Outcome,
+    timeout: float,
+    tick: Callable[[], None] = lambda: None,
+) -> None:
+    """Run one notebook in a process of its own, and write into `outcome` how it went."""
+    start = time.monotonic()
+    log = plan.run_dir / "logs" / f"{source.name}.log"
+    result = plan.run_dir / "notebooks" / f"{source.name}.ipynb"
+    for path in (log, result):
+        path.parent.mkdir(exist_ok=True)
+        path.unlink(missing_ok=True)
+    outcome.status = INTERRUPTED
+    child = _start(source, plan, log)
+    try:
+        for outcome.peak_memory in _peaks(child):
+            outcome.seconds = round(time.monotonic() - start, 1)
+            if outcome.seconds > timeout:
+                outcome.status = TIMED_OUT
+                break
+            tick()
+        else:
+            outcome.status = RAN if child.returncode == 0 else FAILED
+    finally:
+        _kill_tree(child)
+        outcome.seconds = round(time.monotonic() - start, 1)
+        _judge(outcome, result, log, timeout)
+
+
+def _start(source: Source, plan: Plan, log: Path) -> subprocess.Popen:
+    name = f"{source.name}.ipynb"
+    # relative to the run's folder: papermill takes braces in a path for a template
+    job = {
+        "input_path": f"source/{name}",
+        "output_path": f"notebooks/{name}",
+        "parameters": plan.request.parameters,
+        "progress_bar": False,
+    }
+    path = plan.run_dir / "source" / f"{source.name}.json"
+    path.write_text(json.dumps(job), encoding="utf-8")
+    env = {"ZSLNB_BUILD": str(build_dir()), "ZSLNB_RUNS": str(plan.run_dir.parent)}
+    with log.open("w") as output:
+        return subprocess.Popen(
+            [sys.executable, "-c", CHILD, f"source/{path.name}"],
+            cwd=plan.run_dir,
+            env=os.environ | env,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,  # Ctrl-C is for the runner, which then stops the notebook
+        )
+
+
+def _peaks(child: subprocess.Popen) -> Iterator[int]:
+    """Give the greatest memory so far, twice a second, until the child ends."""
+    peak = 0
+    while child.poll() is None:
+        peak = max(peak, sum(_memory(process) for process in _tree(child.pid)))
+        yield peak
+        try:
+            child.wait(POLL_SECONDS)
+        except subprocess.TimeoutExpired:
+            continue
+
+
+def _tree(pid: int) -> list[psutil.Process]:
+    try:
+        process = psutil.Process(pid)
+        return [process, *process.children(recursive=True)]
+    except psutil.NoSuchProcess:
+        return []
+
+
+def _memory(process: psutil.Process) -> int:
+    try:
+        return process.memory_info().rss
+    except psutil.Error:
+        return 0
+
+
+def _kill_tree(child: subprocess.Popen) -> None:
+    for process in _tree(child.pid):
+        try:
+            process.kill()
+        except psutil.NoSuchProcess:
+            continue
+    child.wait()
+
+
+def _judge(outcome: Outcome, result: Path, log: Path, timeout: float) -> None:
+    """Complete an outcome from what the notebook left; a cell that did not run is a failure."""
+    cells = _own_cells(result)
+    outcome.cell, fault = _first_fault(cells, ended=outcome.status == RAN)
+    before = [cell for number, cell in cells if number < (outcome.cell or len(cells) + 1)]
+    outcome.cells = sum(cell.cell_type == "code" and _has_run(cell) for cell in before)
+    if outcome.status == RAN and (fault or not cells):
+        outcome.status = FAILED
+    if outcome.status == FAILED:
+        outcome.reason = fault or _last_line(log)
+    elif outcome.status == TIMED_OUT:
+        outcome.reason = f"stopped after {timeout:g} s"
+
+
+def _own_cells(result: Path) -> list[tuple[int, NotebookNode]]:
+    """Read an executed notebook's cells, numbered as in its source."""
+    if not result.is_file():
+        return []
+    added = {"injected-parameters", "papermill-error-cell-tag"}
+    try:
+        cells = nbformat.read(result, as_version=4).cells
+    except ValueError:  # killed while it was being written
+        return []
+    own = [cell for cell in cells if not added & {*cell.metadata.get("tags", ())}]
+    return [*enumerate(own, 1)]
+
+
+def _has_run(cell: NotebookNode) -> bool:
+    errors = [output for output in cell.outputs if output.output_type == "error"]
+    return not errors and cell.execution_count is not None
+
+
+def _first_fault(cells: list[tuple[int, NotebookNode]], ended: bool) -> tuple[int | None, str]:
+    """Find the cell that failed; without an error, the last that started, or the first not run."""
+    last = None
+    for number, cell in cells:
+        if cell.cell_type != "code" or not cell.source.strip():
+            continue
+        for output in cell.outputs:
+            if output.output_type == "error":
+                return number, f"{output.ename}: {output.evalue}"
+        if not _has_run(cell) and ended:
+            return number, "did not run, although the notebook ended without an error"
+        if cell.metadata.get("papermill", {}).get("start_time"):
+            last = number
+    return (None if ended else last), ""
+
+
+def _last_line(log: Path) -> str:
+    lines = [line.strip() for line in log.read_text(errors="replace").splitlines()]
+    last = next((line for line in reversed(lines) if line), "ended without a message")
+    return re.sub(r"^(\w+\.)+(?=\w+:)", "", last)
+
+
+def report(plan: Plan, stream: TextIO = sys.stdout) -> None:
+    """Print the headline tables, what did not run, and where everything is."""
+    for text in headlines(plan):
+        print(f"\n{text.rstrip()}", file=stream)
+    print(file=stream)
+    for outcome in plan.outcomes.values():
+        if outcome.status not in (RAN, SKIPPED):
+            print(f"{sentence(outcome)}", file=stream)
+            print(f"    log: {plan.run_dir / 'logs' / outcome.notebook}.log", file=stream)
+    for what in ("tables", "figures", "notebooks", "manifest.json"):
+        if (plan.run_dir / what).exists():
+            print(f"{what.removesuffix('.json'):10}{plan.run_dir / what}", file=stream)
+
+
+def headlines(plan: Plan) -> Iterator[str]:
+    """Give the text of each table that a notebook of this run marked as a headline."""
+    for outcome in plan.outcomes.values():
+        made = plan.run_dir / "made" / f"{outcome.notebook}.json"
+        if outcome.status != RAN or not made.is_file():
+            continue
+        tables = json.loads(made.read_text(encoding="utf-8")).get("tables", {})
+        for name in sorted(tables, key=lambda name: tables[name]["number"]):
+            if tables[name]["headline"]:
+                path = plan.run_dir / "tables" / f"{outcome.notebook}-{name}.md"
+                yield path.read_text(encoding="utf-8")
+
+
+def parse(argv: list[str] | None) -> tuple[Request, bool]:
+    """Read the command line: what to run, and whether to record it rather than run it."""
+    parser = argparse.ArgumentParser(
+        prog="python -m zslnb.reproduce",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--benchmark", default="aviary", help="name, or path of an .npz bundle")
+    parser.add_argument("--semantics", default="", help="which semantics; the default if empty")
+    parser.add_argument("--profile", default="smoke", help=", ".join(PROFILES))
+    parser.add_argument("--seeds", type=int, default=5, help="how many")
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps")
+    parser.add_argument("--notebooks", nargs="+", default=[], help="numbers or names; else all")
+    parser.add_argument("--folder", type=Path, help="folder of the notebooks")
+    parser.add_argument("--timeout", type=float, help="seconds for one notebook")
+    parser.add_argument(
+        "-p", "--parameter", action="append", default=[], metavar="NAME=VALUE",
+        help="a further parameter of the notebooks; VALUE is a Python literal or a string",
+    )
+    parser.add_argument("--record", action="store_true", help="promote the last such run")
+    args = vars(parser.parse_args(argv))
+    extra = dict(assignment(text) for text in args.pop("parameter"))
+    promote = args.pop("record")
+    return Request(**args | {"extra": extra, "notebooks": tuple(args["notebooks"])}), promote
+
+
+def assignment(text: str) -> tuple[str, object]:
+    """Read NAME=VALUE; a value that is no Python literal is a string.
+
+    Raises:
+        NotebookError: there is no "=".
+    """
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise NotebookError(f"A parameter is given as NAME=VALUE; {text!r} is not.")
+    return name.strip(), _literal(value.strip())
+
+
+def main(argv: list[str] | None = None, results: Path | None = None) -> int:
+    """Run, or record, what the command line asks for; return the exit status."""
+    try:
+        request, promote = parse(argv)
+        plan = prepare(request)
+        if promote:
+            target = record(plan.run_dir, results or (repository_root() or Path.cwd()) / "results")
+            print(f"Recorded in results/{target.name}.")
+            return 0
+    except (ValueError, OSError) as error:
+        print(f"zslnb: {error}", file=sys.stderr)
+        return 2
+    try:
+        outcomes = run(plan)
+    except KeyboardInterrupt:
+        print(f"\nInterrupted; what was done is in {plan.run_dir / 'manifest.json'}")
+        return 130
+    report(plan)
+    return 0 if all(outcome.status in (RAN, SKIPPED) for outcome in outcomes) else 1
+
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    sys.exit(main())
