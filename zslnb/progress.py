@@ -3,7 +3,7 @@
 import shutil
 import time
 from collections.abc import Iterable, Mapping
-from typing import TextIO
+from io import TextIOBase
 
 from zslnb.manifest import RAN, SKIPPED, Outcome
 
@@ -19,7 +19,7 @@ class Progress:
         stream: a terminal, where a line is overwritten in place, or anything else.
     """
 
-    def __init__(self, run: str, expected: Mapping[str, float], stream: TextIO) -> None:
+    def __init__(self, run: str, expected: Mapping[str, float], stream: TextIOBase) -> None:
         """Say what will run."""
         self.expected, self.stream, self.live = dict(expected), stream, stream.isatty()
         self.names, self.done, self.name = [*expected], 0, ""

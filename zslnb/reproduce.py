@@ -17,8 +17,8 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from io import TextIOBase
 from pathlib import Path
-from typing import TextIO
 
 import nbformat
 import psutil
@@ -173,7 +173,7 @@ def _fits(value: object, default: object) -> bool:
     return type(value) is type(default)
 
 
-def run(plan: Plan, stream: TextIO = sys.stdout) -> list[Outcome]:
+def run(plan: Plan, stream: TextIOBase = sys.stdout) -> list[Outcome]:
     """Run a plan's notebooks one after another, and keep the manifest up to date.
 
     Raises:
@@ -355,7 +355,7 @@ def _last_line(log: Path) -> str:
     return re.sub(r"^(\w+\.)+(?=\w+:)", "", last)
 
 
-def report(plan: Plan, stream: TextIO = sys.stdout) -> None:
+def report(plan: Plan, stream: TextIOBase = sys.stdout) -> None:
     """Print the headline tables, what did not run, and where everything is."""
     for text in headlines(plan):
         print(f"\n{text.rstrip()}", file=stream)

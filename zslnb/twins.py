@@ -12,6 +12,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterable, Iterator
+from io import TextIOBase
 from pathlib import Path
 
 import nbformat
@@ -67,7 +68,7 @@ def execute(source: Source, timeout: float = 1800) -> NotebookNode:
 
 
 def make_twins(
-    sources: Iterable[Source], *, force: bool = False, stream=sys.stdout
+    sources: Iterable[Source], *, force: bool = False, stream: TextIOBase = sys.stdout
 ) -> list[Source]:
     """Write the twins that are missing or stale (all, if forced); return those that failed."""
     failed = []
