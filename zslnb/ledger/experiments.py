@@ -9,7 +9,8 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
@@ -42,6 +43,7 @@ METHODS = {
     "similarity": Method(methods.similarity_scores, methods.SimilaritySettings, ("genzsl/cdp.py",)),
     "clip": Method(methods.clip_scores, methods.ClipSettings),
     "eszsl": Method(methods.eszsl_scores, methods.ESZSLSettings),
+    "looks": Method(methods.looks_scores, methods.LooksSettings),
     "genzsl": Method(methods.genzsl_scores, GenZSLSettings, ("genzsl",)),
 }
 
@@ -136,18 +138,25 @@ def _inputs(method: str, benchmark: Benchmark, settings: Any, seed: int, device:
 def _compute(
     method: Method, benchmark: Benchmark, settings: Any, seed: int, device: torch.device | str
 ) -> dict:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)  # so that a run gives the same numbers alone and beside others
     start = time.perf_counter()
-    try:
+    with one_thread():
         scores = method.function(benchmark, settings, seed, device)
-    finally:
-        torch.set_num_threads(threads)
     return {
         "scores": scores,
         "seconds": round(time.perf_counter() - start, 2),
         "versions": {"torch": torch.__version__, "zslnb": zslnb.__version__},
     }
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Compute on one thread, so that a run gives the same numbers alone and beside others."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 def _write(path: Path, record: dict) -> None:

@@ -10,7 +10,7 @@ from zslnb.protocol.classifiers import (
 )
 from zslnb.protocol.evaluation import evaluate_conventional, evaluate_gzsl
 from zslnb.protocol.metrics import gzsl_scores, harmonic_mean, mean_and_sd, per_class_accuracy
-from zslnb.protocol.selection import PROTOCOLS, best, validation_split
+from zslnb.protocol.selection import PROTOCOLS, best, expected_best, validation_split
 
 __all__ = [
     "PROTOCOLS",
@@ -21,6 +21,7 @@ __all__ = [
     "eszsl",
     "evaluate_conventional",
     "evaluate_gzsl",
+    "expected_best",
     "gzsl_scores",
     "harmonic_mean",
     "mean_and_sd",

@@ -5,7 +5,7 @@ the papers' code does: evaluate on the test set again and again, report the best
 """
 
 import math
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import replace
 
 import torch
@@ -78,3 +78,19 @@ def best(scored: Iterable[tuple[Hashable, dict[str, float]]]) -> tuple[Hashable,
     choice, test scores the `released` one.
     """
     return max(scored, key=lambda pair: pair[1]["H"])
+
+
+def expected_best(values: Sequence[float], k: int) -> float:
+    """Average, over every choice of k of the values, of the largest among the k.
+
+    It is what reporting the best of k looks gives on average, exactly: the i-th smallest of n
+    is the largest of C(i-1, k-1) of the C(n, k) choices.
+
+    Raises:
+        ValueError: k outside 1..n.
+    """
+    n = len(values)
+    if not 1 <= k <= n:
+        raise ValueError(f"k must lie in 1..{n} values, not {k}.")
+    share = [math.comb(i, k - 1) / math.comb(n, k) for i in range(n)]
+    return sum(weight * value for weight, value in zip(share, sorted(values), strict=True))
