@@ -1,0 +1,191 @@
+"""The files a machine is set up from: they agree, and the make targets do what they say."""
+
+import ast
+import os
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+from conftest import ROOT
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+LOCK = (ROOT / "requirements.lock").read_text()
+ENVIRONMENT = yaml.safe_load((ROOT / "environment.yml").read_text())
+TARGETS = """
+    help reproduce test test-slow lab pair lint record lock clean
+""".split()  # noqa: SIM905
+MAX_LINES = 45
+
+
+def pins() -> dict[str, list[str]]:
+    """Versions by name; a name has two where Python versions need different ones."""
+    found: dict[str, list[str]] = {}
+    for name, version in re.findall(r"^([\w.-]+)==([^\s;\\]+)", LOCK, re.MULTILINE):
+        found.setdefault(name, []).append(version)
+    return found
+
+
+def direct() -> list[Requirement]:
+    lines = PROJECT["dependencies"] + PROJECT["optional-dependencies"]["dev"]
+    return [Requirement(line) for line in lines]
+
+
+@pytest.mark.parametrize("requirement", direct(), ids=str)
+def test_the_lock_pins_each_dependency_within_its_range(requirement):
+    name = re.sub(r"[-_.]+", "-", requirement.name).lower()
+    assert pins()[name]
+    assert all(version in requirement.specifier for version in pins()[name])
+
+
+def test_every_pin_has_hashes_and_no_address():
+    blocks = re.split(r"\n(?=[\w.-]+==)", LOCK)[1:]
+    assert len(blocks) == sum(map(len, pins().values()))
+    assert all("--hash=sha256:" in block for block in blocks)
+    assert "://" not in LOCK
+    assert "--index" not in LOCK
+
+
+def test_conda_installs_the_same_pins():
+    conda = [item for item in ENVIRONMENT["dependencies"] if isinstance(item, str)]
+    (pip,) = [item["pip"] for item in ENVIRONMENT["dependencies"] if isinstance(item, dict)]
+    assert ENVIRONMENT["name"] == PROJECT["name"]
+    assert pip == ["-r requirements.lock"]
+    names = [re.match(r"\w+", item).group() for item in conda]
+    assert names == ["python", "pip"]  # anything else could differ from the lock
+    python = conda[0].removeprefix("python=")
+    assert python in SpecifierSet(PROJECT["requires-python"])
+
+
+def test_python_and_torch_are_as_promised():
+    assert PROJECT["requires-python"] == ">=3.11,<3.14"
+    assert "torch>=2.6" in PROJECT["dependencies"]
+
+
+def test_citation_and_project_agree():
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
+    assert {"cff-version", "message", "title", "authors"} <= set(citation)
+    assert citation["version"] == PROJECT["version"]
+    assert citation["license"] == PROJECT["license"] == "MIT"
+    assert (ROOT / "LICENSE").read_text().startswith("MIT License")
+    papers = {one["identifiers"][0]["value"] for one in citation["references"]}
+    assert papers == {"arXiv:2505.11882", "arXiv:2409.00511"}
+
+
+def make(*arguments: str) -> str:
+    """What make says, with nothing inherited from a make that runs the tests."""
+    inherited = {"MAKEFLAGS", "MFLAGS", "MAKELEVEL", "TORCH", "VENV", "BENCHMARK", "ARGS"}
+    env = {key: value for key, value in os.environ.items() if key not in inherited}
+    command = ["make", "--no-print-directory", *arguments]
+    done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_make_alone_prints_each_target_with_one_line():
+    lines = make().splitlines()
+    assert [line.split()[0] for line in lines] == TARGETS
+    assert all(len(line.split()) > 2 for line in lines)
+
+
+def test_a_fresh_machine_installs_the_lock_then_the_package(tmp_path):
+    commands = make("--dry-run", "test", f"VENV={tmp_path}/venv")
+    venv, uv, lock, package = re.findall(r"(?m)^.*(?:-m venv|pip install).*$", commands)
+    assert venv == f"python3 -m venv {tmp_path}/venv"
+    assert re.search(r"-m pip install .*uv==[\d.]+$", uv)
+    assert lock.endswith("--require-hashes -r requirements.lock")
+    assert package.endswith("--no-deps --no-build-isolation -e .")
+
+
+def test_torch_cpu_installs_cpu_wheels_from_the_ranges(tmp_path):
+    commands = make("--dry-run", "test", f"VENV={tmp_path}/venv", "TORCH=cpu")
+    assert "--torch-backend cpu -e '.[dev]'" in commands
+    assert "requirements.lock" not in commands
+
+
+def test_the_choice_of_torch_is_remembered(tmp_path):
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "uv").touch()
+    (tmp_path / ".torch").write_text("cpu\n")
+    assert "--torch-backend cpu" in make("--dry-run", "test", f"VENV={tmp_path}")
+    assert "--torch-backend" not in make("--dry-run", "test", f"VENV={tmp_path}", "TORCH=lock")
+
+
+@pytest.mark.parametrize("target", ["reproduce", "test", "test-slow", "lab", "pair", "lint"])
+def test_a_second_call_spends_no_time_on_set_up(tmp_path, target):
+    (tmp_path / "bin").mkdir()
+    for name in ("bin/uv", ".ready-lock"):
+        (tmp_path / name).touch()
+    assert "install" not in make("--dry-run", target, f"VENV={tmp_path}")
+
+
+def test_variables_reach_the_runner(tmp_path):
+    given = {
+        "BENCHMARK": "../shared/data/x.npz",
+        "SEMANTICS": "sentences",
+        "PROFILE": "medium",
+        "SEEDS": "3",
+        "DEVICE": "cpu",
+        "NOTEBOOKS": "10 14",
+    }
+    command = make("--dry-run", "reproduce", *(f"{key}={value}" for key, value in given.items()))
+    assert (
+        "--benchmark '../shared/data/x.npz' --semantics 'sentences' --profile 'medium' "
+        "--seeds '3' --device 'cpu' --notebooks 10 14"
+    ) in command
+
+
+def test_continuous_integration_calls_make_targets_that_exist():
+    workflow = (ROOT / ".github" / "workflows" / "ci.yml").read_text()
+    script = (ROOT / ".ci" / "run").read_text()
+    called = {*re.findall(r"run: make ([\w-]+)", workflow)}
+    assert called == {"lint", "reproduce", "test", "test-slow"}
+    assert "for target in reproduce test test-slow; do" in script
+    assert os.access(ROOT / ".ci" / "run", os.X_OK)
+
+
+def test_sources_are_lint_free():
+    done = subprocess.run(
+        [sys.executable, "-m", "ruff", "check", "--no-cache", "."],
+        cwd=ROOT, capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout
+
+
+def functions() -> list[tuple[str, int]]:
+    found = []
+    for path in sorted((ROOT / "zslnb").rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.FunctionDef):
+                first, *rest = node.body
+                documented = isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant)
+                start = first.end_lineno + 1 if documented and rest else node.lineno
+                found.append((f"{path.name}: {node.name}", node.end_lineno - start + 1))
+    return found
+
+
+def test_functions_are_short():
+    assert not [name for name, lines in functions() if lines > MAX_LINES]
+
+
+def tracked() -> list[Path]:
+    done = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True)
+    if done.returncode:
+        pytest.skip("not a git checkout")
+    return [ROOT / name for name in done.stdout.split("\0") if name]
+
+
+def test_no_file_names_a_machine_path():
+    machine = re.compile(rb"/(?:home|Users|work|root)/[A-Za-z]")
+    here = Path(__file__).name
+    texts = {path: path.read_bytes() for path in tracked() if path.is_file()}
+    assert not [
+        path.name
+        for path, text in texts.items()
+        if b"\0" not in text and machine.search(text) and path.name not in (here, "test_twins.py")
+    ]
