@@ -3,16 +3,19 @@
 from zslnb.genzsl.boosting import boosting_loss, semantics_to_features
 from zslnb.genzsl.cdp import class_diversity_promotion, mean_cosines
 from zslnb.genzsl.ivae import InductiveVAE, kl_divergence, reconstruction_loss
+from zslnb.genzsl.probes import SWAPS, referent_swap, within_class_cosine
 from zslnb.genzsl.referents import ReferentPool, referent_weights, top_k_referents
 from zslnb.genzsl.settings import (
     GenZSLSettings,
     profile_settings,
     published_settings,
     reductions,
+    settings_from_record,
 )
 from zslnb.genzsl.training import DivergedError, GenZSL, fit, prepare
 
 __all__ = [
+    "SWAPS",
     "DivergedError",
     "GenZSL",
     "GenZSLSettings",
@@ -28,7 +31,10 @@ __all__ = [
     "published_settings",
     "reconstruction_loss",
     "reductions",
+    "referent_swap",
     "referent_weights",
     "semantics_to_features",
+    "settings_from_record",
     "top_k_referents",
+    "within_class_cosine",
 ]

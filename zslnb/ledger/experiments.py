@@ -28,6 +28,7 @@ from zslnb.places import build_dir
 
 PACKAGE = Path(zslnb.__file__).parent
 COMMON_SOURCES = ("seeds.py", "benchmark.py", "protocol", "ledger/methods.py")
+SIMILARITY = ("genzsl/cdp.py", "genzsl/referents.py")
 
 
 @dataclass(frozen=True)
@@ -40,11 +41,12 @@ class Method:
 
 
 METHODS = {
-    "similarity": Method(methods.similarity_scores, methods.SimilaritySettings, ("genzsl/cdp.py",)),
+    "similarity": Method(methods.similarity_scores, methods.SimilaritySettings, SIMILARITY),
     "clip": Method(methods.clip_scores, methods.ClipSettings),
     "eszsl": Method(methods.eszsl_scores, methods.ESZSLSettings),
     "looks": Method(methods.looks_scores, methods.LooksSettings),
     "genzsl": Method(methods.genzsl_scores, GenZSLSettings, ("genzsl",)),
+    "referent_swap": Method(methods.swap_scores, GenZSLSettings, ("genzsl",)),
 }
 
 
@@ -100,15 +102,19 @@ def run_rows(
         n_jobs: processes; one for each core unless given. A GPU is used by one at a time.
 
     Returns:
-        Records with the row's label added under `row`.
+        Records with the row's label added under `row` and its place in the table under `order`.
     """
-    jobs = [(label, m, s, seed) for label, (m, s) in rows.items() for seed in seeds]
+    jobs = [
+        ({"row": label, "order": order}, method, settings, seed)
+        for order, (label, (method, settings)) in enumerate(rows.items())
+        for seed in seeds
+    ]
     if torch.device(device).type != "cpu":
         n_jobs = 1
     records = joblib.Parallel(n_jobs=n_jobs or joblib.cpu_count())(
         joblib.delayed(run)(m, benchmark, s, seed, device) for _, m, s, seed in jobs
     )
-    return [{"row": label, **record} for (label, *_), record in zip(jobs, records, strict=True)]
+    return [{**place, **record} for (place, *_), record in zip(jobs, records, strict=True)]
 
 
 def _method(name: str) -> Method:

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from zslnb import genzsl
 from zslnb.benchmark import Benchmark
-from zslnb.genzsl import GenZSL, GenZSLSettings, mean_cosines
+from zslnb.genzsl import GenZSL, GenZSLSettings, mean_cosines, top_k_referents
 from zslnb.protocol import (
     ClassifierTrainer,
     best,
@@ -53,10 +53,20 @@ class SimilaritySettings:
 def similarity_scores(
     benchmark: Benchmark, settings: SimilaritySettings, seed: int, device: torch.device | str
 ) -> Scores:
-    """Measure the mean cosines between classes, before and after class diversity promotion."""
+    """Measure cosines between classes, before and after class diversity promotion.
+
+    "before" and "after" are the three means of `mean_cosines`; "nearest" says which part of the
+    classes keeps its most similar other class.
+    """
     raw = F.normalize(benchmark.semantics.double(), dim=1)
     refined = genzsl.class_diversity_promotion(raw, settings.n_removed)
-    return {"before": mean_cosines(raw), "after": mean_cosines(refined)}
+    nearest = [top_k_referents(e, e, 1, exclude_self=True) for e in (raw, refined)]
+    kept = float((nearest[0] == nearest[1]).double().mean())
+    return {
+        "before": mean_cosines(raw),
+        "after": mean_cosines(refined),
+        "nearest": {"kept": kept},
+    }
 
 
 def clip_scores(
@@ -167,6 +177,44 @@ def genzsl_scores(
         "chosen": {"clean": {"n_synthetic": n, "epochs": epochs}, "released": watcher.chosen},
         "history": model.history,
     }
+
+
+def swap_scores(
+    benchmark: Benchmark, settings: GenZSLSettings, seed: int, device: torch.device | str
+) -> Scores:
+    """Train GenZSL and ask what it listens to: swap its inputs, compare its samples with real ones.
+
+    Test images serve to measure, never to train or to choose. "swaps" are `referent_swap`'s for
+    the unseen classes; "within" is the mean cosine between samples of one unseen class, "to mean"
+    the cosine of the real class mean with the mean of the referents and of the synthetic samples.
+    """
+    model = genzsl.fit(benchmark, settings, seed, device)
+    synthetic, labels = model.synthesise(benchmark.unseen, 100, "swap")
+    rows = benchmark.test_unseen_idx
+    real, real_labels = F.normalize(benchmark.features[rows], dim=1), benchmark.labels[rows]
+    with seeded(seed, "genzsl/swap/means"):
+        referents = model.referent_samples(labels)
+    means = _class_means(real, real_labels)
+    return {
+        "swaps": genzsl.referent_swap(model, benchmark.unseen),
+        "within": {
+            "real": genzsl.within_class_cosine(real, real_labels),
+            "synthetic": genzsl.within_class_cosine(synthetic, labels),
+        },
+        "to mean": {
+            "referent": _mean_cosine(_class_means(referents.cpu(), labels.cpu()), means),
+            "synthetic": _mean_cosine(_class_means(synthetic.cpu(), labels.cpu()), means),
+        },
+        "history": model.history,
+    }
+
+
+def _class_means(features: Tensor, labels: Tensor) -> Tensor:
+    return torch.stack([features[labels == label].mean(0) for label in labels.unique()])
+
+
+def _mean_cosine(a: Tensor, b: Tensor) -> float:
+    return float(F.cosine_similarity(a, b).mean())
 
 
 def _candidates(model: GenZSL, benchmark: Benchmark) -> Iterator[tuple[tuple[int, int], Scores]]:
