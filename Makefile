@@ -22,7 +22,9 @@ ARGS ?=
 RUN = --benchmark '$(BENCHMARK)' --semantics '$(SEMANTICS)' --profile '$(PROFILE)' \
 	--seeds '$(SEEDS)' --device '$(DEVICE)'
 
+# Notebooks are checked on the CPU, with the experiments that are there, and apart from any run
 NBVAL = --nbval-lax --nbval-current-env --nbval-sanitize-with tests/nbval.cfg
+CHECKED = ZSLNB_DEVICE=cpu ZSLNB_RUNS="$(CURDIR)/build/checked"
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -36,10 +38,11 @@ reproduce: $(READY) ## run the notebooks: BENCHMARK= SEMANTICS= PROFILE= SEEDS= 
 	@$(BIN)/python -m zslnb.reproduce $(RUN) $(if $(NOTEBOOKS),--notebooks $(NOTEBOOKS)) $(ARGS)
 
 test: $(READY) ## run the tests and check the executed notebooks (6 minutes on two cores)
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow" $(NBVAL) tests notebooks $(ARGS)
+	$(CHECKED) $(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow" $(NBVAL) \
+	tests notebooks $(ARGS)
 
 test-slow: $(READY) ## run the tests that take minutes each
-	@$(BIN)/python -m pytest -m slow tests $(ARGS) || \
+	@$(CHECKED) $(BIN)/python -m pytest -m slow tests $(ARGS) || \
 	{ status=$$?; test $$status -eq 5 && echo "There are no slow tests." || exit $$status; }
 
 lab: $(READY) ## open JupyterLab on the notebooks, each paired with its .py source
