@@ -93,9 +93,7 @@ def _only_counts(index: pd.Index) -> bool:
 
 
 def _row(cells: list[str], widths: list[int], right: list[bool]) -> str:
-    padded = [
-        c.rjust(w) if r else c.ljust(w) for c, w, r in zip(cells, widths, right, strict=True)
-    ]
+    padded = [c.rjust(w) if r else c.ljust(w) for c, w, r in zip(cells, widths, right, strict=True)]
     return f"| {' | '.join(padded)} |"
 
 
@@ -183,7 +181,7 @@ class Lesson:
         for record in records:
             if not isinstance(record.get("id"), str):
                 raise ValueError(f"A record needs an 'id' of type str; this one has {[*record]}.")
-            self._records[record["id"]] = dict(record)
+            self._records[record_key(record)] = dict(record)
         write_records(self.run_dir / "records" / f"{self.notebook}.jsonl", self._records)
         merge_records(self.run_dir)
 
@@ -258,7 +256,12 @@ def _forget(folder: Path, notebook: str) -> None:
 def read_records(path: Path) -> dict[str, dict]:
     """Read a file of records, one JSON object a line, by id."""
     lines = path.read_text(encoding="utf-8").splitlines()
-    return {record["id"]: record for record in map(json.loads, lines)}
+    return {record_key(record): record for record in map(json.loads, lines)}
+
+
+def record_key(record: Mapping) -> str:
+    """Name a record among a run's: its id, and the row of the table that shows it."""
+    return f"{record['id']} {record.get('row', '')}"
 
 
 def write_records(path: Path, records: Mapping[str, Mapping]) -> None:

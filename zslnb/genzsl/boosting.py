@@ -45,11 +45,12 @@ def boosting_loss(
             f"The term compares {x_hat.shape[1]}-d features with {semantics.shape[1]}-d semantics; "
             "map the semantics to feature space first (semantics_to_features)."
         )
+    x_hat = x_hat.float()
     if mode == "classes":
         if class_semantics is None or labels is None:
             raise ValueError('mode="classes" needs class_semantics and labels.')
-        return F.cross_entropy(x_hat @ class_semantics.T / temperature, labels)
-    logits = x_hat @ semantics.T / temperature
+        return F.cross_entropy(x_hat @ class_semantics.float().T / temperature, labels)
+    logits = x_hat @ semantics.float().T / temperature
     own = torch.arange(len(x_hat), device=x_hat.device)
     return (F.cross_entropy(logits, own) + F.cross_entropy(logits.T, own)) / 2
 

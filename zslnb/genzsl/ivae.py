@@ -42,14 +42,17 @@ class InductiveVAE(nn.Module):
         self, referents: Float[Tensor, "B D"], semantics: Float[Tensor, "B S"]
     ) -> tuple[Float[Tensor, "B L"], Float[Tensor, "B L"]]:
         """Return mean and log-variance of q(o | x_refer, z~), each (B, L)."""
-        hidden = self.encoder(torch.cat([referents, semantics], dim=1))
+        hidden = self.encoder(self._joined(referents, semantics))
         return self.mean(hidden), self.log_var(hidden)
 
     def decode(
         self, latent: Float[Tensor, "B L"], semantics: Float[Tensor, "B S"]
     ) -> Float[Tensor, "B D"]:
         """Return x^ of unit norm, (B, D)."""
-        return F.normalize(self.decoder(torch.cat([latent, semantics], dim=1)), dim=1)
+        return F.normalize(self.decoder(self._joined(latent, semantics)), dim=1)
+
+    def _joined(self, *parts: Tensor) -> Tensor:
+        return torch.cat([part.to(self.mean.weight.dtype) for part in parts], dim=1)
 
     def forward(
         self, referents: Float[Tensor, "B D"], semantics: Float[Tensor, "B S"]
@@ -63,8 +66,6 @@ class InductiveVAE(nn.Module):
         Returns:
             Reconstruction (B, D) of unit norm, mean (B, L), log-variance (B, L).
         """
-        weight = self.mean.weight
-        referents, semantics = referents.to(weight.dtype), semantics.to(weight.dtype)
         mean, log_var = self.encode(referents, semantics)
         latent = mean + torch.exp(log_var / 2) * torch.randn_like(mean)
         return self.decode(latent, semantics), mean, log_var
@@ -75,7 +76,7 @@ def reconstruction_loss(x_hat: Float[Tensor, "B D"], x: Float[Tensor, "B D"]) ->
 
     For unit-norm rows it is 2 - 2 cos, so it lies in 0..4.
     """
-    return (x_hat - x).square().sum(1).mean()
+    return (x_hat.float() - x.float()).square().sum(1).mean()
 
 
 def kl_divergence(mean: Float[Tensor, "B L"], log_var: Float[Tensor, "B L"]) -> Float[Tensor, ""]:
@@ -83,4 +84,5 @@ def kl_divergence(mean: Float[Tensor, "B L"], log_var: Float[Tensor, "B L"]) -> 
 
     The paper writes a conditional prior p(o | z~); the code uses N(0, I), and so do we.
     """
+    mean, log_var = mean.float(), log_var.float()
     return 0.5 * (mean.square() + log_var.exp() - 1 - log_var).sum(1).mean()

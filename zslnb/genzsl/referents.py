@@ -40,7 +40,7 @@ def top_k_referents(
             f"exclude_self needs targets to be the candidates; there are {len(targets)} "
             f"targets and {len(candidates)} candidates."
         )
-    cosines = F.normalize(targets, dim=1) @ F.normalize(candidates, dim=1).T
+    cosines = F.normalize(targets.double(), dim=1) @ F.normalize(candidates.double(), dim=1).T
     if exclude_self:
         cosines.fill_diagonal_(-torch.inf)
     return cosines.topk(k, dim=1).indices
@@ -98,9 +98,9 @@ class ReferentPool:
             weights: (k,) summing to 1.
         """
         counts = self.counts[referents]
-        draws = torch.rand(referents.shape, device=counts.device, dtype=torch.float64)
+        draws = torch.rand(referents.shape, device=counts.device)
         rows = self.starts[referents] + (draws * counts).long()
-        return torch.einsum("bkd,k->bd", self.features[rows], weights)
+        return torch.einsum("bkd,k->bd", self.features[rows], weights.to(self.features.dtype))
 
     def require(self, classes: Int64[Tensor, " K"]) -> None:
         """Raise ValueError, naming it, if one of these classes has no sample to draw."""

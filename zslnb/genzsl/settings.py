@@ -2,6 +2,8 @@
 
 from dataclasses import asdict, dataclass, field, replace
 
+from zslnb.genzsl.boosting import MODES
+from zslnb.genzsl.referents import referent_weights
 from zslnb.protocol import ClassifierSettings
 
 REFERENTS = ("induced", "noise")
@@ -40,10 +42,19 @@ class GenZSLSettings:
         """Refuse settings that mean nothing, naming the one at fault."""
         _one_of("select_on", self.select_on, SELECTIONS)
         _one_of("referent", self.referent, REFERENTS)
+        _one_of("boosting_mode", self.boosting_mode, MODES)
         for name in ("n_referents", "hidden_dim", "latent_dim", "batch_size", "passes", "rounds"):
             at_least_one(name, getattr(self, name))
+        at_least_one("the number of n_synthetic_choices", len(self.n_synthetic_choices))
         for n in (self.n_synthetic, *self.n_synthetic_choices):
             at_least_one("n_synthetic", n)
+        for name in ("lr", "temperature"):
+            if not getattr(self, name) > 0:
+                raise ValueError(f"{name} must be positive, not {getattr(self, name)}.")
+        for name in ("n_removed", "reconstruction_weight", "kl_weight", "boosting_weight"):
+            if not getattr(self, name) >= 0:
+                raise ValueError(f"{name} must not be negative, not {getattr(self, name)}.")
+        referent_weights(self.n_referents, self.weights)  # refuses weights that do not fit
 
 
 def _one_of(name: str, value: str, allowed: tuple[str, ...]) -> None:
@@ -95,6 +106,15 @@ def published_settings(benchmark: str) -> GenZSLSettings:
     return replace(settings, **PUBLISHED.get(benchmark, PUBLISHED["cub"]))
 
 
+def settings_from_record(values: dict) -> GenZSLSettings:
+    """Rebuild settings from a record's `settings`, where JSON has turned tuples into lists."""
+    outer, inner = (
+        {name: tuple(value) if isinstance(value, list) else value for name, value in d.items()}
+        for d in (values, values["classifier"])
+    )
+    return GenZSLSettings(**{**outer, "classifier": ClassifierSettings(**inner)})
+
+
 def profile_settings(benchmark: str, profile: str) -> GenZSLSettings:
     """Return the published settings with the reductions of a profile.
 
@@ -105,12 +125,9 @@ def profile_settings(benchmark: str, profile: str) -> GenZSLSettings:
     return replace(published_settings(benchmark), **REDUCED[profile])
 
 
-def reductions(benchmark: str, profile: str) -> dict[str, tuple[object, object]]:
-    """List what a profile changes: setting -> (published, here), classifier's settings too."""
-    before, after = (
-        _flat(settings)
-        for settings in (published_settings(benchmark), profile_settings(benchmark, profile))
-    )
+def reductions(settings: GenZSLSettings, benchmark: str) -> dict[str, tuple[object, object]]:
+    """List where settings differ from the published ones: name -> (published, here)."""
+    before, after = _flat(published_settings(benchmark)), _flat(settings)
     return {name: (before[name], after[name]) for name in before if before[name] != after[name]}
 
 

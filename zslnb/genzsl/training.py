@@ -18,7 +18,18 @@ from zslnb.seeds import seeded
 
 
 class DivergedError(RuntimeError):
-    """A loss stopped being finite; the message says at which step, of which value."""
+    """A loss stopped being finite; the message says in which round, and which it was.
+
+    `history` holds the rounds before, as `GenZSL.history` does.
+    """
+
+    def __init__(self, message: str, history: list[dict[str, float]]) -> None:
+        super().__init__(message, history)  # both, or the error would not survive pickling
+        self.history = history
+
+    def __str__(self) -> str:
+        """The message alone."""
+        return str(self.args[0])
 
 
 @dataclass
@@ -26,8 +37,8 @@ class GenZSL:
     """A GenZSL model with all it needs to train and to synthesise.
 
     `semantics` (C, S) are the refined class semantics, `anchors` (C, D) the same in feature
-    space, `referents` (C, k) the ids of each class's referent classes (rows of classes that are
-    neither seen nor unseen hold zeros and are never read), `history` one dict a round.
+    space, `referents` (C, k) the ids of each class's referent classes (-1 for classes that are
+    neither seen nor unseen), `history` one dict a round.
     """
 
     settings: GenZSLSettings
@@ -60,9 +71,16 @@ class GenZSL:
 
         Returns:
             (K*n, D) unit-norm features and their (K*n,) class ids.
+
+        Raises:
+            ValueError: n below 1, or a class that is neither seen nor unseen here.
         """
         at_least_one("The number of synthetic samples a class", n)
-        labels = classes.to(self.labels.device).repeat_interleave(n)
+        classes = classes.to(self.labels.device)
+        strange = classes[(self.referents[classes] < 0).any(1)]
+        if len(strange):
+            raise ValueError(f"Class {int(strange[0])} is neither seen nor unseen, so has none.")
+        labels = classes.repeat_interleave(n)
         self.model.eval()
         with seeded(self.seed, f"genzsl/{stream}"):
             made = [
@@ -100,28 +118,30 @@ def prepare(
     """Refine the semantics, choose referents and draw initial weights; nothing is trained yet.
 
     Raises:
-        ValueError: more referents asked for than there are seen classes, or wrong weights.
+        ValueError: fewer than two seen classes, or too few for as many referents as asked for.
     """
     rows = benchmark.train_idx
-    features = F.normalize(benchmark.features[rows], dim=1).to(device)
-    labels = benchmark.labels[rows].to(device)
-    raw = F.normalize(benchmark.semantics, dim=1).to(device)
+    features, labels = F.normalize(benchmark.features[rows], dim=1), benchmark.labels[rows]
+    raw = F.normalize(benchmark.semantics, dim=1)
     refined = class_diversity_promotion(raw, settings.n_removed)
+    chosen_on = refined if settings.select_on == "refined" else raw
+    referents = _referents(benchmark, chosen_on, settings.n_referents)
+    same_width = features.shape[1] == raw.shape[1]
+    anchors = refined if same_width else semantics_to_features(refined, features, labels)
+    # all of this is exact and done once; from here on, work where the device is
+    features, labels = features.to(device), labels.to(device)
     with seeded(seed, "genzsl/weights"):
         model = InductiveVAE(
             features.shape[1], raw.shape[1], settings.hidden_dim, settings.latent_dim
         )
-    same_width = features.shape[1] == raw.shape[1]
     return GenZSL(
         settings=settings,
         model=model.to(device),
         features=features,
         labels=labels,
-        semantics=refined,
-        anchors=refined if same_width else semantics_to_features(refined, features, labels),
-        referents=_referents(
-            benchmark, refined if settings.select_on == "refined" else raw, settings
-        ),
+        semantics=refined.to(device),
+        anchors=anchors.to(device),
+        referents=referents.to(device),
         weights=referent_weights(settings.n_referents, settings.weights).to(device),
         seen=labels.unique(),
         pool=ReferentPool.of(features, labels, benchmark.n_classes),
@@ -130,11 +150,16 @@ def prepare(
 
 
 def _referents(
-    benchmark: Benchmark, semantics: Float[Tensor, "C S"], settings: GenZSLSettings
+    benchmark: Benchmark, semantics: Float[Tensor, "C S"], k: int
 ) -> Int64[Tensor, "C k"]:
-    seen, unseen = (ids.to(semantics.device) for ids in (benchmark.seen, benchmark.unseen))
-    k, candidates = settings.n_referents, semantics[seen]
-    table = torch.zeros(benchmark.n_classes, k, dtype=torch.int64, device=semantics.device)
+    seen, unseen = benchmark.seen, benchmark.unseen
+    if len(seen) < 2:
+        raise ValueError(
+            f"{benchmark.name} has {len(seen)} seen classes; GenZSL needs at least two, "
+            "each the referent of another."
+        )
+    candidates = semantics[seen]
+    table = torch.full((benchmark.n_classes, k), -1, dtype=torch.int64)
     table[seen] = seen[top_k_referents(candidates, candidates, k, exclude_self=True)]
     table[unseen] = seen[top_k_referents(semantics[unseen], candidates, k)]
     return table
@@ -160,7 +185,8 @@ def fit(
         on_round: called with the model after every `settings.passes` passes.
 
     Raises:
-        DivergedError: with the step and the losses; `history` keeps the rounds before.
+        ValueError: see `prepare`.
+        DivergedError: with the round, its losses, and the `history` of the rounds before.
     """
     run = prepare(benchmark, settings, seed, device)
     optimiser = torch.optim.Adam(
@@ -196,5 +222,5 @@ def _pass(run: GenZSL, optimiser: torch.optim.Optimizer, number: int) -> dict[st
             totals[name] = totals.get(name, 0) + term.detach() * len(batch) / n
     means = {name: float(total) for name, total in totals.items()}
     if not all(torch.isfinite(torch.tensor(value)) for value in means.values()):
-        raise DivergedError(f"Training diverged in round {number + 1}: {means}.")
+        raise DivergedError(f"Training diverged in round {number + 1}: {means}.", run.history)
     return means

@@ -3,7 +3,16 @@
 from zslnb.ledger.claims import published, published_value
 from zslnb.ledger.experiments import METHODS, one_thread, run, run_rows
 from zslnb.ledger.methods import ClipSettings, ESZSLSettings, LooksSettings, SimilaritySettings
-from zslnb.ledger.tables import percent, results_table, scores_frame
+from zslnb.ledger.recorded import recorded
+from zslnb.ledger.tables import (
+    paired_difference,
+    percent,
+    protocol_gap,
+    results_table,
+    scores_frame,
+    spread_caption,
+    verdict,
+)
 
 __all__ = [
     "METHODS",
@@ -12,11 +21,16 @@ __all__ = [
     "LooksSettings",
     "SimilaritySettings",
     "one_thread",
+    "paired_difference",
     "percent",
+    "protocol_gap",
     "published",
     "published_value",
+    "recorded",
     "results_table",
     "run",
     "run_rows",
     "scores_frame",
+    "spread_caption",
+    "verdict",
 ]

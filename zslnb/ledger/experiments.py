@@ -73,17 +73,9 @@ def run(
     Raises:
         ValueError: unknown method (the nearest names are suggested), or settings of another one.
     """
-    known = _method(method)
-    settings = known.settings() if settings is None else settings
-    if not isinstance(settings, known.settings):
-        raise ValueError(
-            f"{method} takes {known.settings.__name__}, not {type(settings).__name__}."
-        )
-    inputs = _inputs(method, benchmark, settings, seed, torch.device(device).type)
-    path = build_dir() / "records" / f"{method}-{inputs['id']}.json"
-    if not path.is_file():
-        _write(path, {**inputs, **_compute(known, benchmark, settings, seed, device)})
-    return json.loads(path.read_text())
+    settings = _checked(method, settings)
+    path, inputs = _place(method, benchmark, settings, seed, device)
+    return _read(path) or _compute(path, inputs, benchmark, settings, device)
 
 
 def run_rows(
@@ -104,23 +96,48 @@ def run_rows(
     Returns:
         Records with the row's label added under `row` and its place in the table under `order`.
     """
-    jobs = [
-        ({"row": label, "order": order}, method, settings, seed)
-        for order, (label, (method, settings)) in enumerate(rows.items())
-        for seed in seeds
-    ]
+    seeds, jobs = list(seeds), []
+    for order, (label, (method, settings)) in enumerate(rows.items()):
+        settings = _checked(method, settings)
+        places = (_place(method, benchmark, settings, seed, device) for seed in seeds)
+        jobs += [({"row": label, "order": order}, settings, *place) for place in places]
+    missing = {path: (inputs, s) for _, s, path, inputs in jobs if _read(path) is None}
     if torch.device(device).type != "cpu":
         n_jobs = 1
-    records = joblib.Parallel(n_jobs=n_jobs or joblib.cpu_count())(
-        joblib.delayed(run)(m, benchmark, s, seed, device) for _, m, s, seed in jobs
+    # workers live on, so they are told where records go: their environment may be an old one
+    joblib.Parallel(n_jobs=min(n_jobs or joblib.cpu_count(), max(1, len(missing))))(
+        joblib.delayed(_compute)(path, inputs, benchmark, s, device)
+        for path, (inputs, s) in missing.items()
     )
-    return [{**place, **record} for (place, *_), record in zip(jobs, records, strict=True)]
+    return [{**row, **json.loads(path.read_text())} for row, _, path, _ in jobs]
 
 
-def _method(name: str) -> Method:
-    if name not in METHODS:
-        raise ValueError(unknown_name("method", name, METHODS))
-    return METHODS[name]
+def _checked(method: str, settings: Any) -> Any:
+    """Return the settings of a known method, its defaults for None."""
+    if method not in METHODS:
+        raise ValueError(unknown_name("method", method, METHODS))
+    wanted = METHODS[method].settings
+    settings = wanted() if settings is None else settings
+    if not isinstance(settings, wanted):
+        raise ValueError(f"{method} takes {wanted.__name__}, not {type(settings).__name__}.")
+    return settings
+
+
+def _place(
+    method: str, benchmark: Benchmark, settings: Any, seed: int, device: torch.device | str
+) -> tuple[Path, dict]:
+    """Return the path of an experiment's record, and what identifies it."""
+    inputs = _inputs(method, benchmark, settings, seed, torch.device(device).type)
+    return build_dir() / "records" / f"{method}-{inputs['id']}.json", inputs
+
+
+def _read(path: Path) -> dict | None:
+    """Read a record; None where there is none, or a damaged one, which is as good as none."""
+    try:
+        record = json.loads(path.read_text())
+    except (FileNotFoundError, ValueError):
+        return None
+    return record if isinstance(record, dict) and "scores" in record else None
 
 
 def _inputs(method: str, benchmark: Benchmark, settings: Any, seed: int, device: str) -> dict:
@@ -142,16 +159,20 @@ def _inputs(method: str, benchmark: Benchmark, settings: Any, seed: int, device:
 
 
 def _compute(
-    method: Method, benchmark: Benchmark, settings: Any, seed: int, device: torch.device | str
+    path: Path, inputs: dict, benchmark: Benchmark, settings: Any, device: torch.device | str
 ) -> dict:
+    """Run the experiment that `inputs` identify, and write its record."""
     start = time.perf_counter()
     with one_thread():
-        scores = method.function(benchmark, settings, seed, device)
-    return {
+        scores = METHODS[inputs["method"]].function(benchmark, settings, inputs["seed"], device)
+    record = {
+        **inputs,
         "scores": scores,
         "seconds": round(time.perf_counter() - start, 2),
         "versions": {"torch": torch.__version__, "zslnb": zslnb.__version__},
     }
+    _write(path, record)
+    return json.loads(path.read_text())  # as it will be read back: tuples are lists there
 
 
 @contextmanager
@@ -191,7 +212,7 @@ def _bare(source: str) -> str:
     for node in ast.walk(tree):
         body = getattr(node, "body", None)
         if isinstance(body, list) and body and _is_text(body[0]):
-            body[0] = ast.Pass()
+            node.body = body[1:] or [ast.Pass()]
     return ast.unparse(tree)
 
 

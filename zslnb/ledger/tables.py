@@ -58,3 +58,68 @@ def _row(records: list[dict], protocol: str) -> dict[str, str | int]:
         for key, head in COLUMNS.items()
     }
     return {**cells, "seeds": len(scores)}
+
+
+def paired_difference(
+    records: list[dict], first: str, second: str, metric: str, protocol: str
+) -> str:
+    """Write how much row `first` gains over row `second`: points, "mean ± sd" over shared seeds."""
+    gains = _paired(records, first, second, metric, protocol)
+    mean, sd = mean_and_sd(gains)
+    return f"{mean:+.1f}" if math.isnan(sd) else f"{mean:+.1f} ± {sd:.1f}"
+
+
+def protocol_gap(records: list[dict], row: str, metric: str, protocol: str) -> str:
+    """Write how much `protocol` prints above `clean` for a row: points, "mean ± sd" over seeds."""
+    clean, other = (_by_seed(records, row, metric, name) for name in ("clean", protocol))
+    mean, sd = mean_and_sd([other[seed] - clean[seed] for seed in clean])
+    return f"{mean:+.1f}" if math.isnan(sd) else f"{mean:+.1f} ± {sd:.1f}"
+
+
+def verdict(records: list[dict], first: str, second: str, metric: str, protocol: str) -> str:
+    """Say in a sentence whether row `first` beats row `second`, and how sure the seeds make it.
+
+    The rule is in the open: "beats" needs a mean difference above twice its standard error over
+    at least three seeds; below that the rows are not told apart.
+    """
+    gains = _paired(records, first, second, metric, protocol)
+    mean, sd = mean_and_sd(gains)
+    numbers = f"{mean:+.1f} points of {metric} over {len(gains)} seeds"
+    if len(gains) < 3:
+        return f"**{first}** against **{second}**: {numbers}, too few to tell."
+    if abs(mean) <= 2 * sd / math.sqrt(len(gains)) or abs(mean) < 0.05:
+        return f"**{first}** and **{second}** are not told apart: {numbers}, spread {sd:.1f}."
+    verb = "is above" if mean > 0 else "is below"
+    return f"**{first}** {verb} **{second}**: {numbers}, spread {sd:.1f}."
+
+
+def spread_caption(records: list[dict], metric: str, protocol: str) -> str:
+    """State which rows lead and trail on a metric, for the caption of a figure of all rows."""
+    labels = dict.fromkeys(record["row"] for record in records)
+    means = {
+        label: mean_and_sd([*_by_seed(records, label, metric, protocol).values()])[0]
+        for label in labels
+    }
+    low, high = min(means, key=means.get), max(means, key=means.get)
+    return (
+        f"{metric} of each method and seed. Under *{protocol}* selection, *{high}* leads with "
+        f"{means[high]:.1f} % and *{low}* trails with {means[low]:.1f} %, on average over seeds."
+    )
+
+
+def _by_seed(records: list[dict], row: str, metric: str, protocol: str) -> dict[int, float]:
+    scores = {
+        r["seed"]: 100 * r["scores"][protocol][metric]
+        for r in records
+        if r["row"] == row and protocol in r["scores"]
+    }
+    if not scores:
+        raise ValueError(f"No record of row {row!r} with protocol {protocol!r}.")
+    return scores
+
+
+def _paired(
+    records: list[dict], first: str, second: str, metric: str, protocol: str
+) -> list[float]:
+    one, other = (_by_seed(records, row, metric, protocol) for row in (first, second))
+    return [one[seed] - other[seed] for seed in one if seed in other]
