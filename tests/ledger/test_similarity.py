@@ -10,7 +10,8 @@ from zslnb.ledger import SimilaritySettings, run
 
 def test_text_alone_is_enough(names_only: Path, build: Path) -> None:
     scores = run("similarity", load(names_only))["scores"]
-    assert {*scores} == {"before", "after", "nearest"}
+    assert {*scores} == {"before", "after", "nearest", "size"}
+    assert scores["size"] == {"classes": 4, "width": 3}
     assert scores["after"]["with diagonal"] >= 0
     assert 0 <= scores["nearest"]["kept"] <= 1
 
