@@ -24,6 +24,7 @@ from zslnb.benchmark import Benchmark
 from zslnb.datasets.registry import unknown_name
 from zslnb.genzsl import GenZSLSettings
 from zslnb.ledger import methods
+from zslnb.ledger.probing import swap_scores
 from zslnb.places import build_dir
 
 PACKAGE = Path(zslnb.__file__).parent
@@ -46,7 +47,7 @@ METHODS = {
     "eszsl": Method(methods.eszsl_scores, methods.ESZSLSettings),
     "looks": Method(methods.looks_scores, methods.LooksSettings),
     "genzsl": Method(methods.genzsl_scores, GenZSLSettings, ("genzsl",)),
-    "referent_swap": Method(methods.swap_scores, GenZSLSettings, ("genzsl",)),
+    "referent_swap": Method(swap_scores, GenZSLSettings, ("genzsl", "ledger/probing.py")),
 }
 
 
