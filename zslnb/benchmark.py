@@ -5,6 +5,7 @@ below, and each violation is one sentence naming the file, the field and the fir
 """
 
 import hashlib
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -53,8 +54,10 @@ class Benchmark:
     provenance: dict = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Refuse a benchmark that breaks a rule, at the first rule broken."""
-        for rule in (_shapes, _labels, _finite, _unit_norm, _indices, _split, _validation):
+        """Keep floats as float32; refuse a benchmark that breaks a rule, at the first broken."""
+        for name in ("features", "semantics"):
+            object.__setattr__(self, name, getattr(self, name).float())
+        for rule in (_types, _shapes, _labels, _finite, _unit_norm, _indices, _split, _validation):
             for complaint in rule(self):
                 raise BenchmarkError(f"{self.provenance.get('file', self.name)}: {complaint}.")
 
@@ -91,8 +94,10 @@ class Benchmark:
     @cached_property
     def sha256(self) -> str:
         """Hash of every array and name, so that a record can say what it was measured on."""
-        digest = hashlib.sha256("\n".join(self.class_names).encode())
+        digest = hashlib.sha256(repr(self.class_names).encode())
         for tensor in _tensors(self):
+            # with its shape: the same images in a row, split elsewhere, are another benchmark
+            digest.update(repr(tuple(tensor.shape)).encode())
             digest.update(tensor.contiguous().cpu().numpy().tobytes())
         return digest.hexdigest()
 
@@ -138,17 +143,26 @@ def _first(mask: Tensor) -> int:
     return int(mask.nonzero()[0, 0])
 
 
+def _types(b: Benchmark) -> Iterator[str]:
+    for name in ("labels", *INDEX_FIELDS, "val_classes"):
+        if getattr(b, name).dtype != torch.int64:
+            yield f"{name} must hold int64, but holds {getattr(b, name).dtype}"
+
+
 def _shapes(b: Benchmark) -> Iterator[str]:
-    if b.features.ndim != 2 or b.semantics.ndim != 2:
-        wrong = "features" if b.features.ndim != 2 else "semantics"
-        yield f"{wrong} must be a matrix, but has shape {tuple(getattr(b, wrong).shape)}"
+    ranks = {"features": 2, "semantics": 2, "labels": 1}
+    ranks |= dict.fromkeys((*INDEX_FIELDS, "val_classes"), 1)
+    for name, rank in ranks.items():
+        if getattr(b, name).ndim != rank:
+            kind = "a matrix" if rank == 2 else "a row"
+            yield f"{name} must be {kind}, but has shape {tuple(getattr(b, name).shape)}"
     if len(b.labels) != len(b.features):
         yield f"labels has {len(b.labels)} entries for {len(b.features)} rows of features"
     if len(b.semantics) != len(b.class_names):
         yield f"semantics has {len(b.semantics)} rows for {len(b.class_names)} class_names"
-    repeated = {n for n in b.class_names if b.class_names.count(n) > 1}
-    if repeated:
-        yield f"class_names repeats {min(repeated)!r}"
+    for name, count in Counter(b.class_names).items():
+        if count > 1:
+            yield f"class_names repeats {name!r}"
 
 
 def _labels(b: Benchmark) -> Iterator[str]:
@@ -194,7 +208,7 @@ def _split(b: Benchmark) -> Iterator[str]:
         idx = getattr(b, name)
         leaked = torch.isin(idx, b.train_idx)
         if leaked.any():
-            yield f"{name} and trainval_idx share image {int(idx[_first(leaked)])}"
+            yield f"{name} and train_idx share image {int(idx[_first(leaked)])}"
     both = b.unseen[torch.isin(b.unseen, b.seen)]
     if len(both):
         yield f"class {int(both[0])} ({b.class_names[both[0]]!r}) is both seen and unseen"
