@@ -9,8 +9,8 @@ list of class names with semantics, enough to study the semantics alone.
 
 import hashlib
 import json
-import pickle
 import zipfile
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -34,28 +34,31 @@ def read_bundle(path: Path) -> dict[str, np.ndarray]:
     """
     if not path.is_file():
         raise FileNotFoundError(f"There is no bundle {path.name!r} in {str(path.parent)!r}.")
+    if not zipfile.is_zipfile(path):
+        raise BenchmarkError(
+            f"{path.name}: not an .npz bundle, or cut short; a pickle is never opened, "
+            "because opening it could run code."
+        )
     try:
         with np.load(path, allow_pickle=False) as archive:
             return {key: _read_array(path, archive, key) for key in archive.files}
-    except (zipfile.BadZipFile, EOFError, AttributeError, pickle.UnpicklingError) as error:
-        raise BenchmarkError(f"{path.name}: not a readable .npz bundle ({error}).") from error
-    except ValueError as error:
-        if isinstance(error, BenchmarkError):
-            raise
-        raise BenchmarkError(
-            f"{path.name}: not an .npz bundle; a pickle is never opened, "
-            "because opening it could run code."
-        ) from error
+    except zipfile.BadZipFile as error:
+        raise BenchmarkError(f"{path.name}: a damaged .npz bundle ({error}).") from error
 
 
 def _read_array(path: Path, archive: Mapping[str, np.ndarray], key: str) -> np.ndarray:
     try:
-        return archive[key]
+        array = archive[key]
+    except (zlib.error, EOFError) as error:
+        raise BenchmarkError(f"{path.name}: {key!r} is damaged ({error}).") from error
     except ValueError as error:
         raise BenchmarkError(
-            f"{path.name}: array {key!r} holds Python objects (a pickle), which are never loaded; "
-            "store plain numbers or strings."
+            f"{path.name}: array {key!r} is damaged, or holds Python objects (a pickle), which "
+            "are never loaded; store plain numbers or strings."
         ) from error
+    if not isinstance(array, np.ndarray):  # NumPy hands out other files of the zip as bytes
+        raise BenchmarkError(f"{path.name}: {key!r} is not an array.")
+    return array
 
 
 def file_sha256(path: Path) -> str:
@@ -97,7 +100,8 @@ def benchmark_from_arrays(
         BenchmarkError: an array is missing, of the wrong kind, or breaks a rule.
     """
     _require(arrays, ["class_names"], file)
-    text_only = "features" not in arrays and "labels" not in arrays
+    names = _names(arrays, file)
+    text_only = features is None and not {"features", "labels"} & set(arrays)
     own = _own_provenance(arrays, file)
     chosen = _choose_semantics(arrays, semantics, own.get("default_semantics"), file)
     rows = features or "features"
@@ -108,7 +112,7 @@ def benchmark_from_arrays(
         features=_floats(arrays, rows, file) if not text_only else torch.from_numpy(empty),
         labels=_integers(arrays, "labels", file),
         semantics=_floats(arrays, chosen, file),
-        class_names=_names(arrays, file),
+        class_names=names,
         **_indices(arrays, file),
         name=name,
         provenance={
@@ -146,14 +150,22 @@ def _choose_semantics(
 ) -> str:
     available = semantics_names(arrays)
     if not available:
-        raise BenchmarkError(f"{file}: no array of semantics with one row for each class.")
+        others = [f"{key} {array.shape}" for key, array in arrays.items() if key not in RESERVED]
+        raise BenchmarkError(
+            f"{file}: no array of semantics with one row for each of "
+            f"{len(arrays['class_names'])} classes; it holds {', '.join(others) or 'no other'}."
+        )
     if wanted is None and default is None and len(available) > 1:
         raise BenchmarkError(
             f"{file}: several semantics ({', '.join(available)}); choose one with semantics=."
         )
     chosen = wanted or default or available[0]
     if chosen not in available:
-        raise BenchmarkError(f"{file}: no semantics {chosen!r}; available: {', '.join(available)}.")
+        is_array = isinstance(chosen, str) and chosen in arrays
+        shape = f", although an array of shape {arrays[chosen].shape}" if is_array else ""
+        raise BenchmarkError(
+            f"{file}: no semantics {chosen!r}{shape}; available: {', '.join(available)}."
+        )
     return chosen
 
 
@@ -161,7 +173,8 @@ def _floats(arrays: Mapping[str, np.ndarray], key: str, file: str) -> Tensor:
     array = arrays[key]
     if array.dtype.kind not in "fiu":
         raise BenchmarkError(f"{file}: {key} must hold numbers, but its type is {array.dtype}.")
-    return torch.from_numpy(np.ascontiguousarray(array, dtype=np.float32))
+    with np.errstate(over="ignore"):  # what overflows is refused as not finite, by name
+        return torch.from_numpy(np.ascontiguousarray(array, dtype=np.float32))
 
 
 def _integers(arrays: Mapping[str, np.ndarray], key: str, file: str) -> Tensor:
@@ -191,4 +204,10 @@ def _own_provenance(arrays: Mapping[str, np.ndarray], file: str) -> dict:
         raise BenchmarkError(f"{file}: provenance is not JSON ({error}).") from error
     if not isinstance(own, dict):
         raise BenchmarkError(f"{file}: provenance must be a JSON object, not {type(own).__name__}.")
+    promised = own.get("unit_norm", [])
+    if not isinstance(promised, list):
+        raise BenchmarkError(f"{file}: unit_norm must list names of arrays, not be {promised!r}.")
+    for name in promised:
+        if name not in arrays:
+            raise BenchmarkError(f"{file}: unit_norm names {name!r}, which the bundle lacks.")
     return own
