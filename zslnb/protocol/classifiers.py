@@ -19,6 +19,9 @@ class ClassifierSettings:
     The released code trains 512 -> 256 -> 256 -> C with LeakyReLU(0.01) and dropout 0.5 in
     batches of 64 (`hidden=(256, 256)`). One linear layer on scaled features is the default here:
     it needs no tuning, and the notebooks measure what the choice is worth.
+
+    Raises:
+        ValueError: a setting that means nothing, by name.
     """
 
     hidden: tuple[int, ...] = ()
@@ -28,6 +31,18 @@ class ClassifierSettings:
     batch_size: int = 256
     epochs: int = 20
     shuffle: bool = True
+
+    def __post_init__(self) -> None:
+        """Refuse settings that mean nothing, naming the one at fault."""
+        counts = {"batch_size": self.batch_size, "epochs": self.epochs}
+        for name, count in (*counts.items(), *(("hidden", width) for width in self.hidden)):
+            if count < 1:
+                raise ValueError(f"{name} must be at least 1, not {count}.")
+        for name in ("lr", "scale"):
+            if not getattr(self, name) > 0:
+                raise ValueError(f"{name} must be positive, not {getattr(self, name)}.")
+        if not 0 <= self.dropout < 1:
+            raise ValueError(f"dropout must lie in 0..1, 1 excluded, not {self.dropout}.")
 
 
 class SoftmaxClassifier(nn.Module):
@@ -77,8 +92,12 @@ class ClassifierTrainer:
         self.epoch = 0
 
     def train_epoch(self, features: Float[Tensor, "N D"], labels: Int64[Tensor, " N"]) -> None:
-        """Pass once over (N, D) features with (N,) class ids."""
-        targets = torch.searchsorted(self.classes, labels)
+        """Pass once over (N, D) features with (N,) class ids; ValueError for a class unknown."""
+        strange = labels[~torch.isin(labels, self.classes)]
+        if len(strange):
+            raise ValueError(f"Class {int(strange[0])} is not one the classifier chooses among.")
+        order = self.classes.argsort()
+        targets = order[torch.searchsorted(self.classes, labels, sorter=order)]
         self.model.train()
         with seeded(self.seed, f"classifier/epoch{self.epoch}"):
             for batch in self._batches(len(labels), features.device):

@@ -28,6 +28,9 @@ def evaluate_gzsl(
 
     Returns:
         S, U and H as fractions.
+
+    Raises:
+        ValueError: a score that is NaN, which argmax would take for the highest.
     """
     parts = (benchmark.test_seen_idx, benchmark.test_unseen_idx)
     seen, unseen = (_predict(scorer, classes, features, idx) for idx in parts)
@@ -40,7 +43,10 @@ def evaluate_conventional(
     features: Float[Tensor, "N D"],
     benchmark: Benchmark,
 ) -> float:
-    """Conventional: unseen images, and only unseen classes compete; per-class accuracy."""
+    """Conventional: unseen images, and only unseen classes compete; per-class accuracy.
+
+    Arguments and errors are those of `evaluate_gzsl`.
+    """
     idx = benchmark.test_unseen_idx
     allowed = torch.isin(classes.cpu(), benchmark.unseen)
     predictions = _predict(lambda x: scorer(x)[:, allowed], classes[allowed], features, idx)
@@ -48,4 +54,8 @@ def evaluate_conventional(
 
 
 def _predict(scorer: Scorer, classes: Tensor, features: Tensor, idx: Tensor) -> Tensor:
-    return classes[scorer(features[idx.to(features.device)]).argmax(1).to(classes.device)].cpu()
+    scores = scorer(features[idx.to(features.device)])
+    bad = scores.isnan().any(1)
+    if bad.any():
+        raise ValueError(f"The scores of image {int(idx[bad.cpu()][0])} hold NaN.")
+    return classes[scores.argmax(1).to(classes.device)].cpu()

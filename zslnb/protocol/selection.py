@@ -76,7 +76,13 @@ def best(scored: Iterable[tuple[Hashable, dict[str, float]]]) -> tuple[Hashable,
 
     Whether that is honest depends on whose scores these are: validation scores make a `clean`
     choice, test scores the `released` one.
+
+    Raises:
+        ValueError: there is no candidate.
     """
+    scored = list(scored)
+    if not scored:
+        raise ValueError("There is nothing to choose from.")
     return max(scored, key=lambda pair: pair[1]["H"])
 
 
