@@ -20,13 +20,13 @@ PROMPT = "A photo of a {}."
 
 @dataclass(frozen=True)
 class ClipEncoder:
-    """A CLIP model with the preprocessing and the tokenizer that belong to it.
+    """An open_clip model with the preprocessing and the tokenizer that belong to it.
 
     `preprocess` maps a picture to a (3, H, W) float32 tensor, `tokenize` maps B texts to (B, T)
     int64 token ids.
     """
 
-    model: open_clip.CLIP
+    model: torch.nn.Module
     preprocess: Callable[[Image.Image], Float32[torch.Tensor, "3 H W"]]
     tokenize: Callable[[Sequence[str]], Int64[torch.Tensor, "B T"]]
 

@@ -21,6 +21,7 @@ from zslnb.datasets.aviary import (
     split_rows,
 )
 from zslnb.datasets.aviary.clip_training import (
+    SHIPPED,
     TrainingSettings,
     load_encoder,
     save_encoder,
@@ -57,7 +58,7 @@ def extract(encoder: ClipEncoder, species: Sequence[Species]) -> dict[str, np.nd
     }
 
 
-def build(folder: Path, settings: TrainingSettings = TrainingSettings(), seed: int = SEED) -> None:
+def build(folder: Path, settings: TrainingSettings = SHIPPED, seed: int = SEED) -> None:
     """Write clip.safetensors, aviary.npz and outliers.npz to a folder."""
     folder.mkdir(parents=True, exist_ok=True)
     save_encoder(train(settings, seed), folder / "clip.safetensors")

@@ -57,6 +57,9 @@ class TrainingSettings:
     threads: int = 1  # sums depend on it, so it is part of the recipe
 
 
+SHIPPED = TrainingSettings()
+
+
 @cache
 def held_out_birds() -> frozenset[Bird]:
     """Return the birds that no training picture may show: unseen and outlier species."""
@@ -92,40 +95,42 @@ def _nouns(bird: Bird) -> list[str]:
     ]
 
 
+def _maybe(rng: np.random.Generator, probability: float, words: str) -> str:
+    return words if rng.random() < probability else ""
+
+
+def _colour(rng: np.random.Generator, word: str) -> str:
+    return COLOUR_WORDS[word] if rng.random() < 0.5 else word
+
+
+def _before_noun(bird: Bird, rng: np.random.Generator) -> list[str]:
+    part, ending = (("head", "-headed"), ("wing", "-winged"))[rng.integers(2)]
+    return [
+        _maybe(rng, 0.3, bird.size),
+        _maybe(rng, 0.3, bird.build),
+        _maybe(rng, 0.6, _colour(rng, getattr(bird, part)) + ending),
+        _maybe(rng, 0.6, bird.crest if bird.crest != "smooth" else ""),
+        _maybe(rng, 0.7, bird.pattern if bird.pattern != "plain" else ""),
+        _maybe(rng, 0.8, _colour(rng, bird.body)),
+        _maybe(rng, 0.8, str(rng.choice(_nouns(bird) or ["bird"]))) or "bird",
+    ]
+
+
+def _after_noun(bird: Bird, rng: np.random.Generator) -> list[str]:
+    return [
+        _maybe(rng, 0.3, f"{_colour(rng, bird.wing)} wings"),
+        _maybe(rng, 0.3, f"a {_colour(rng, bird.head)} head"),
+        _maybe(rng, 0.3, f"a {bird.beak} beak"),
+        _maybe(rng, 0.3, f"a {bird.tail} tail"),
+    ]
+
+
 def caption(bird: Bird, rng: np.random.Generator) -> str:
     """Describe a bird by some of its attributes, never in the words of a held-out prompt."""
-
-    def says(probability: float, words: str) -> str:
-        return words if rng.random() < probability else ""
-
-    def colour(field: str) -> str:
-        word = getattr(bird, field)
-        return COLOUR_WORDS[word] if rng.random() < 0.5 else word
-
-    part = ("head", "wing")[rng.integers(2)]
-    ending = {"head": "-headed", "wing": "-winged"}[part]
-    before = [
-        says(0.3, bird.size),
-        says(0.3, bird.build),
-        says(0.6, colour(part) + ending),
-        says(0.6, bird.crest if bird.crest != "smooth" else ""),
-        says(0.7, bird.pattern if bird.pattern != "plain" else ""),
-        says(0.8, colour("body")),
-        says(0.8, str(rng.choice(_nouns(bird) or ["bird"]))) or "bird",
-    ]
-    after = [
-        says(0.3, f"{colour('wing')} wings"),
-        says(0.3, f"a {colour('head')} head"),
-        says(0.3, f"a {bird.beak} beak"),
-        says(0.3, f"a {bird.tail} tail"),
-    ]
-    text = PROMPT.format(_phrase(before, after))
+    words = " ".join(filter(None, _before_noun(bird, rng)))
+    after = " and ".join(filter(None, _after_noun(bird, rng)))
+    text = PROMPT.format(f"{words} with {after}" if after else words)
     return caption(bird, rng) if text in held_out_prompts() else text
-
-
-def _phrase(before: list[str], after: list[str]) -> str:
-    tail = " and ".join(filter(None, after))
-    return " ".join(filter(None, before)) + (f" with {tail}" if tail else "")
 
 
 def training_pictures(birds: Sequence[Bird], seed: int) -> UInt8[torch.Tensor, "N 3 H W"]:
@@ -135,6 +140,11 @@ def training_pictures(birds: Sequence[Bird], seed: int) -> UInt8[torch.Tensor, "
         for i, bird in enumerate(tqdm(birds, desc="drawing random birds"))
     )
     return torch.from_numpy(np.stack(list(pictures))).permute(0, 3, 1, 2).contiguous()
+
+
+def as_pixels(pictures: UInt8[torch.Tensor, "B 3 H W"]) -> Float32[torch.Tensor, "B 3 H W"]:
+    """Scale pictures as the encoder's own preprocessing does, a batch at a time."""
+    return (pictures.float() / 255 - MEAN[0]) / STD[0]
 
 
 class SmallTokenizer:
@@ -204,7 +214,7 @@ def _optimiser(model: torch.nn.Module, settings: TrainingSettings, steps: int):
     return optimiser, schedule
 
 
-def _shuffled_batches(
+def shuffled_batches(
     birds: Sequence[Bird], settings: TrainingSettings, seed: int
 ) -> Iterator[tuple[list[int], list[str]]]:
     """Yield row numbers and fresh captions, every bird once an epoch."""
@@ -216,7 +226,7 @@ def _shuffled_batches(
             yield rows, [caption(birds[row], rng) for row in rows]
 
 
-def train(settings: TrainingSettings = TrainingSettings(), seed: int = SEED) -> ClipEncoder:
+def train(settings: TrainingSettings = SHIPPED, seed: int = SEED) -> ClipEncoder:
     """Train the small CLIP on random birds from a seed; the same machine gives the same weights.
 
     About 10 minutes on two cores with the default settings.
@@ -227,9 +237,9 @@ def train(settings: TrainingSettings = TrainingSettings(), seed: int = SEED) -> 
     with _repeatable(seed, settings.threads):
         encoder = build_encoder(caption_vocabulary())
         optimiser, schedule = _optimiser(encoder.model, settings, steps)
-        batches = _shuffled_batches(birds, settings, seed)
+        batches = shuffled_batches(birds, settings, seed)
         for rows, captions in (bar := tqdm(batches, total=steps, desc="training the small CLIP")):
-            pixels = (pictures[rows].float() / 255 - MEAN[0]) / STD[0]
+            pixels = as_pixels(pictures[rows])
             loss = contrastive_loss(*encoder.model(pixels, encoder.tokenize(captions)))
             optimiser.zero_grad()
             loss.backward()

@@ -3,6 +3,7 @@
 Everything is in units of the picture's width, so a picture keeps its pose at any size.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -90,6 +91,7 @@ def _sharp(*corners: tuple[float, float]) -> Outline:
     return np.array(corners, dtype=float)
 
 
+NECK = _smooth((0.1, 0.1), (0.36, -0.2), (0.3, -0.62), (0.58, -0.6), (0.56, -0.1), (0.36, 0.2))
 # at the root of the tail, which points to the left
 TAILS = {
     "stub": [_smooth((0.1, -0.14), (-0.16, -0.13), (-0.24, 0), (-0.16, 0.13), (0.1, 0.14))],
@@ -248,7 +250,7 @@ class Pose:
     tilt: float = 0.0  # radians
     nod: float = 0.0  # of the head, in bird units
     flipped: bool = False
-    tints: tuple[Colour, ...] = ((0, 0, 0),) * 3  # added to body, wing and head
+    tints: tuple[tuple[float, ...], ...] = ((0.0, 0.0, 0.0),) * 3  # added to body, wing and head
     sky: Colour = CREAM
     ground: Colour = (226, 216, 184)
     scenery: tuple[tuple[float, float, float, Colour], ...] = ()  # discs: x, y, radius, colour
@@ -260,7 +262,7 @@ STILL = Pose()
 def sample_pose(rng: np.random.Generator) -> Pose:
     """Draw a pose, tints and a background, always with the same number of draws."""
     normal = rng.normal
-    sky = rng.integers(175, 235) + rng.integers(-22, 23, 3)
+    sky = rng.integers(160, 220) + rng.integers(-22, 23, 3)
     tints = normal(0, 9, (3, 3)) + normal(0, 9, (3, 1))
     places = np.column_stack(
         [rng.uniform(0, 1, 5), rng.uniform(0, 0.9, 5), rng.uniform(0.05, 0.2, 5)]
@@ -281,7 +283,7 @@ def sample_pose(rng: np.random.Generator) -> Pose:
     )
 
 
-def _colour(channels, gain: float = 1.0) -> Colour:
+def _colour(channels: Sequence[float] | np.ndarray, gain: float = 1.0) -> Colour:
     return tuple(int(min(255, max(0, gain * c))) for c in channels)
 
 
@@ -329,40 +331,27 @@ def _legs(brush: _Brush, build: Build) -> None:
 
 def _trunk(brush: _Brush, bird: Bird, build: Build, body: Colour, wing: Colour) -> None:
     x, y, rx, ry, tilt = build.body
-
-    def on_body(outline: Outline) -> Outline:
-        return outline * (rx, ry) @ _rotation(tilt) + (x, y)
-
+    to_body = np.diag([rx, ry]) @ _rotation(tilt)
     if build.neck:
-        brush.fill(
-            _smooth(
-                (0.1, 0.1), (0.36, -0.2), (0.3, -0.62), (0.58, -0.6), (0.56, -0.1), (0.36, 0.2)
-            ),
-            body,
-        )
-    brush.fill(on_body(_disc()), body)
+        brush.fill(NECK, body)
+    brush.fill(_disc() @ to_body + (x, y), body)
     mark = _colour(body, 0.45) if _luminance(body) > 110 else (246, 236, 214)
     for piece in PATTERNS[bird.pattern]:
-        brush.fill(on_body(piece), mark, edge=0)
-    brush.fill(on_body(WING), wing)
+        brush.fill(piece @ to_body + (x, y), mark, edge=0)
+    brush.fill(WING @ to_body + (x, y), wing)
     for feather in FEATHERS:
-        brush.fill(on_body(feather), _colour(wing, 0.72), edge=0)
+        brush.fill(feather @ to_body + (x, y), _colour(wing, 0.72), edge=0)
 
 
-def _head(
-    brush: _Brush, bird: Bird, centre: tuple[float, float], radius: float, head: Colour
-) -> None:
-    def on_head(outline: Outline) -> Outline:
-        return outline * radius + centre
-
+def _head(brush: _Brush, bird: Bird, centre: tuple[float, float], radius: float, head: Colour):
     for piece in CRESTS[bird.crest]:
-        brush.fill(on_head(piece), head)
+        brush.fill(piece * radius + centre, head)
     for piece in BEAKS[bird.beak]:
-        brush.fill(on_head(piece), ORANGE)
-    brush.fill(on_head(_disc()), head)
+        brush.fill(piece * radius + centre, ORANGE)
+    brush.fill(_disc() * radius + centre, head)
     blush = _colour(np.add(np.multiply(head, 0.6), (98, 50, 46)))
     for piece, colour in zip(FACE, (blush, PAPER, INK, PAPER), strict=True):
-        brush.fill(on_head(piece), colour, edge=0)
+        brush.fill(piece * radius + centre, colour, edge=0)
 
 
 def paint(bird: Bird, pose: Pose = STILL, size: int = 48) -> Image.Image:

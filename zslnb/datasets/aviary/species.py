@@ -105,7 +105,7 @@ FAMILIES = {
     "swallow": """small slender forked short smooth
         white blue blue plain wing
         white black red plain head
-        yellow blue black plain head crest=crested
+        yellow blue black plain head
         white green green spotted wing""",
     "kingfisher": """small plump stub long crested
         red blue blue plain head
@@ -115,7 +115,7 @@ FAMILIES = {
     "hummingbird": """small slender round long smooth
         green blue red plain head
         green red green plain wing
-        yellow blue green plain wing tail=forked
+        yellow blue green plain wing
         blue red blue striped wing""",
     "heron": """large tall stub long crested
         grey blue white plain head
@@ -130,7 +130,7 @@ FAMILIES = {
     "hawk": """large slender round hooked smooth
         brown brown white striped head
         white grey grey striped wing
-        black black yellow plain head tail=forked
+        black black yellow plain head
         brown red red spotted wing""",
     "parrot": """large plump long hooked smooth
         green green red plain head
@@ -150,7 +150,7 @@ FAMILIES = {
     "magpie": """large slender long short smooth
         white black black plain head
         blue black white plain head
-        green red yellow plain head
+        green black yellow plain head
         brown black grey spotted wing crest=tufted""",
     "kiwi": """large plump stub curved smooth
         brown brown brown plain -

@@ -1,0 +1,306 @@
+import io
+import json
+
+import numpy as np
+import pytest
+import torch
+
+import zslnb
+from zslnb.datasets import aviary
+from zslnb.datasets.aviary import build, clip_training, species
+from zslnb.datasets.clip import extract_image_features, extract_text_features
+from zslnb.seeds import numpy_generator
+
+UNSEEN, VALIDATION = aviary.split()
+SEEN = [i for i in range(60) if i not in UNSEEN]
+TINY = clip_training.TrainingSettings(pictures=64, epochs=4, batch_size=16)
+
+
+def shared(one, other):
+    return sum(a == b for a, b in zip(one.bird, other.bird, strict=True))
+
+
+# taxonomy
+
+
+def test_sixty_species_in_fifteen_families_of_relatives():
+    assert len(aviary.SPECIES) == 60
+    families = {}
+    for one in aviary.SPECIES:
+        families.setdefault(one.family, []).append(one)
+    assert [len(members) for members in families.values()] == [4] * 15
+    for members in families.values():
+        assert all(shared(a, b) >= 5 for a in members for b in members)
+
+
+def test_names_and_birds_are_unique():
+    assert len({one.name for one in aviary.ALL_SPECIES}) == 68
+    assert len({one.bird for one in aviary.ALL_SPECIES}) == 68
+
+
+@pytest.mark.parametrize("one", aviary.ALL_SPECIES, ids=lambda one: one.name)
+def test_names_tell_the_truth_but_not_all_of_it(one):
+    told = species.NOUNS[one.family].copy()
+    plain = {word: colour for colour, word in species.COLOUR_WORDS.items()}
+    for word in one.name.split()[:-1]:
+        colour, _, part = word.partition("-")
+        field = {"headed": "head", "winged": "wing", "": "body"}[part]
+        if colour in plain:
+            told[field] = plain[colour]
+        else:
+            told["pattern" if word in aviary.VALUES["pattern"] else "crest"] = word
+    bird = one.bird._asdict()
+    assert {field: bird[field] for field in told} == told
+    assert len(told) < len(bird) - 1
+
+
+def test_split_takes_one_species_of_each_of_twelve_families():
+    for ids in (UNSEEN, VALIDATION):
+        assert len({i // 4 for i in ids}) == len(ids) == 12
+    assert not set(UNSEEN) & set(VALIDATION)
+
+
+def test_unseen_species_have_relatives_and_show_nothing_new():
+    known = {(f, v) for i in SEEN for f, v in aviary.SPECIES[i].bird._asdict().items()}
+    for i in UNSEEN:
+        assert set(aviary.SPECIES[i].bird._asdict().items()) <= known
+        assert max(shared(aviary.SPECIES[i], aviary.SPECIES[j]) for j in SEEN) >= 5
+
+
+def test_outliers_have_no_seen_relative():
+    for one in aviary.OUTLIER_SPECIES:
+        assert len(species.RESERVED & set(one.bird)) >= 3
+        assert max(shared(one, aviary.SPECIES[i]) for i in SEEN) <= 4
+    assert not any(species.RESERVED & set(one.bird) for one in aviary.SPECIES)
+
+
+def test_attribute_vectors_are_one_hot_for_each_attribute():
+    names = aviary.attribute_names()
+    for one in aviary.ALL_SPECIES:
+        vector = aviary.attribute_vector(one.bird)
+        assert vector.shape == (len(names),)
+        on = [names[i] for i in np.flatnonzero(vector)]
+        assert on == [f"{field}={value}" for field, value in one.bird._asdict().items()]
+
+
+# drawing
+
+
+def test_drawing_is_the_same_bit_for_bit_for_the_same_seed():
+    bird = aviary.SPECIES[7].bird
+    first, again, other = (aviary.draw(bird, np.random.default_rng(s)) for s in (3, 3, 4))
+    assert first.size == (48, 48)
+    assert first.tobytes() == again.tobytes() != other.tobytes()
+
+
+def test_a_picture_keeps_its_pose_at_any_size():
+    small = np.asarray(aviary.picture(33, 5), dtype=float)
+    large = np.asarray(aviary.picture(33, 5, size=192).resize((48, 48)), dtype=float)
+    other = np.asarray(aviary.picture(33, 6), dtype=float)
+    assert abs(small - large).mean() < 6 < abs(small - other).mean()
+
+
+def test_every_pair_of_species_differs_in_many_pixels():
+    drawn = np.stack([np.asarray(aviary.paint(one.bird)) for one in aviary.SPECIES]).astype(int)
+    for i in range(len(drawn)):
+        distance = abs(drawn - drawn[i]).max(axis=-1)
+        changed = (distance > 40).sum(axis=(1, 2))
+        changed[i] = 48 * 48
+        assert changed.min() >= 25, aviary.SPECIES[i].name
+
+
+@pytest.mark.parametrize(("which", "index"), [(0, 100), (0, -1), (68, 0), (-1, 0)])
+def test_pictures_beyond_the_aviary_are_an_error(which, index):
+    with pytest.raises(IndexError, match="no picture"):
+        aviary.picture(which, index)
+
+
+def test_contact_sheet_is_small_enough_to_ship():
+    sheet = aviary.contact_sheet()
+    file = io.BytesIO()
+    sheet.save(file, "png")
+    assert file.tell() < 1_500_000
+    assert aviary.contact_sheet(aviary.OUTLIER_SPECIES, size=64).width < sheet.width
+
+
+# training
+
+
+def test_no_training_picture_shows_an_unseen_or_outlier_species():
+    held_out = {aviary.SPECIES[i].bird for i in UNSEEN}
+    held_out |= {one.bird for one in aviary.OUTLIER_SPECIES}
+    assert clip_training.held_out_birds() == held_out
+    birds = clip_training.random_birds(species.SEED, clip_training.SHIPPED.pictures)
+    assert not held_out & set(birds)
+    assert {value for bird in birds for value in bird} >= species.RESERVED
+
+
+def training_captions(settings):
+    birds = clip_training.random_birds(species.SEED, settings.pictures)
+    for _, captions in clip_training.shuffled_batches(birds, settings, species.SEED):
+        yield from captions
+
+
+def held_out_prompts():
+    names = [aviary.SPECIES[i].name for i in UNSEEN]
+    names += [one.name for one in aviary.OUTLIER_SPECIES]
+    return {f"A photo of a {name}." for name in names}
+
+
+def test_no_training_caption_equals_a_held_out_prompt():
+    some = clip_training.TrainingSettings(pictures=3000, epochs=1)
+    assert not held_out_prompts() & set(training_captions(some))
+
+
+@pytest.mark.slow
+def test_no_training_caption_of_any_epoch_equals_a_held_out_prompt():
+    assert not held_out_prompts() & set(training_captions(clip_training.SHIPPED))
+
+
+def test_a_caption_that_equals_a_held_out_prompt_is_drawn_again(monkeypatch):
+    bird = aviary.SPECIES[0].bird
+    first = clip_training.caption(bird, np.random.default_rng(0))
+    monkeypatch.setattr(clip_training, "held_out_prompts", lambda: {first})
+    assert clip_training.caption(bird, np.random.default_rng(0)) != first
+
+
+def test_a_held_out_bird_is_drawn_again(monkeypatch):
+    first = clip_training.random_bird(np.random.default_rng(0))
+    monkeypatch.setattr(clip_training, "held_out_birds", lambda: {first})
+    assert clip_training.random_bird(np.random.default_rng(0)) != first
+
+
+def test_captions_teach_every_word_of_every_name():
+    tokenizer = clip_training.SmallTokenizer(clip_training.caption_vocabulary())
+    rng = np.random.default_rng(0)
+    birds = clip_training.random_birds(1, 2000)
+    taught = tokenizer([clip_training.caption(bird, rng) for bird in birds]).unique()
+    asked = tokenizer([f"A photo of a {one.name}." for one in aviary.ALL_SPECIES]).unique()
+    assert torch.isin(asked, taught).all()
+
+
+def test_a_word_that_no_caption_uses_is_an_error():
+    tokenizer = clip_training.SmallTokenizer(clip_training.caption_vocabulary())
+    with pytest.raises(ValueError, match=r"does not know every word of 'A photo of a zebra\.'"):
+        tokenizer(["A photo of a wren.", "A photo of a zebra."])
+
+
+def test_training_lowers_the_loss_and_repeats_itself():
+    birds = clip_training.random_birds(3, TINY.pictures)
+    pictures = clip_training.training_pictures(birds, 3)
+    pixels = clip_training.as_pixels(pictures[:16])
+    rng = numpy_generator(3, "check")
+    captions = [clip_training.caption(bird, rng) for bird in birds[:16]]
+    first, again = (clip_training.train(TINY, seed=3) for _ in range(2))
+    for one, other in zip(first.model.parameters(), again.model.parameters(), strict=True):
+        assert torch.equal(one, other)
+    with torch.inference_mode():
+        trained = clip_training.contrastive_loss(*first.model(pixels, first.tokenize(captions)))
+    assert trained < np.log(16)
+
+
+def test_training_sees_pixels_as_extraction_does():
+    encoder = clip_training.build_encoder(clip_training.caption_vocabulary())
+    bird = aviary.SPECIES[0].bird
+    ours = clip_training.as_pixels(clip_training.training_pictures([bird], 0))[0]
+    picture = aviary.draw(bird, numpy_generator(0, "aviary/training/0"))
+    torch.testing.assert_close(ours, encoder.preprocess(picture))
+
+
+def test_saved_weights_come_back(tmp_path):
+    encoder = clip_training.build_encoder(clip_training.caption_vocabulary())
+    clip_training.save_encoder(encoder, tmp_path / "clip.safetensors")
+    back = clip_training.load_encoder(tmp_path / "clip.safetensors")
+    pictures = [aviary.picture(0, i) for i in range(4)]
+    ours, theirs = (extract_image_features(one, pictures) for one in (encoder, back))
+    np.testing.assert_allclose(ours, theirs, atol=5e-3)
+
+
+def test_weights_of_another_architecture_are_an_error(tmp_path, monkeypatch):
+    encoder = clip_training.build_encoder(clip_training.caption_vocabulary())
+    clip_training.save_encoder(encoder, tmp_path / "clip.safetensors")
+    monkeypatch.setitem(clip_training.ARCHITECTURE, "embed_dim", 64)
+    with pytest.raises(ValueError, match="another architecture"):
+        clip_training.load_encoder(tmp_path / "clip.safetensors")
+
+
+# what is shipped
+
+
+@pytest.fixture(scope="module")
+def encoder():
+    return clip_training.load_encoder(aviary.DATA / "clip.safetensors")
+
+
+def test_shipped_files_are_small_and_hold_no_pickle():
+    sizes = {path.name: path.stat().st_size for path in aviary.DATA.iterdir()}
+    assert set(sizes) == {"clip.safetensors", "aviary.npz", "outliers.npz"}
+    assert sizes["clip.safetensors"] < 3_000_000
+    assert sum(sizes.values()) < 5_000_000
+    for name in ("aviary.npz", "outliers.npz"):
+        with np.load(aviary.DATA / name, allow_pickle=False) as file:
+            assert all(file[key].dtype != object for key in file.files)
+
+
+@pytest.mark.parametrize("name", ["aviary", "aviary-outliers"])
+def test_features_come_from_the_shipped_weights(encoder, name):
+    arrays = aviary.load_arrays(name)
+    rows = np.arange(0, len(arrays["labels"]), 37)
+    pictures = (aviary.picture_of_row(int(row), name=name) for row in rows)
+    np.testing.assert_allclose(
+        extract_image_features(encoder, pictures), arrays["features"][rows], atol=1e-3
+    )
+    texts = extract_text_features(encoder, arrays["class_names"].tolist())
+    np.testing.assert_allclose(texts, arrays["clip_text"], atol=1e-4)
+
+
+def test_aviary_loads_as_a_benchmark():
+    benchmark = zslnb.load("aviary")
+    assert benchmark.seen.tolist() == SEEN
+    assert benchmark.unseen.tolist() == list(UNSEEN)
+    assert benchmark.val_classes.tolist() == list(VALIDATION)
+    assert benchmark.features.shape == (6000, 128)
+    assert (len(benchmark.train_idx), len(benchmark.test_seen_idx)) == (3840, 960)
+    assert benchmark.class_names == tuple(one.name for one in aviary.SPECIES)
+    assert zslnb.load("aviary", semantics="attributes").semantic_dim == 53
+
+
+def test_outliers_share_the_seen_half_with_the_aviary():
+    whole, outliers = zslnb.load("aviary"), zslnb.load("aviary-outliers")
+    assert torch.equal(whole.features[whole.train_idx], outliers.features[outliers.train_idx])
+    names = [outliers.class_names[i] for i in outliers.seen]
+    assert names == [aviary.SPECIES[i].name for i in SEEN]
+    assert [outliers.class_names[i] for i in outliers.val_classes] == [
+        aviary.SPECIES[i].name for i in VALIDATION
+    ]
+    assert len(outliers.unseen) == len(aviary.OUTLIER_SPECIES) == 8
+
+
+def test_unknown_benchmark_is_an_error():
+    with pytest.raises(ValueError, match="has no benchmark 'cub'"):
+        aviary.load_arrays("cub")
+
+
+def accuracy(benchmark, rows, classes):
+    """Zero-shot accuracy of the plain CLIP on some rows, choosing among some classes."""
+    scores = benchmark.features[rows] @ benchmark.semantics[classes].T
+    return (classes[scores.argmax(1)] == benchmark.labels[rows]).float().mean().item()
+
+
+def test_zero_shot_is_far_above_chance_on_seen_and_unseen():
+    benchmark = zslnb.load("aviary")
+    everything = torch.arange(60)
+    assert accuracy(benchmark, benchmark.test_seen_idx, everything) > 0.25
+    assert accuracy(benchmark, benchmark.test_unseen_idx, everything) > 0.25
+    assert accuracy(benchmark, benchmark.test_unseen_idx, benchmark.unseen) > 0.5
+
+
+@pytest.mark.slow
+def test_the_build_gives_what_is_shipped_again(tmp_path):
+    build.build(tmp_path)
+    old, new = (dict(np.load(folder / "aviary.npz")) for folder in (aviary.DATA, tmp_path))
+    assert json.loads(str(old["provenance"])) == json.loads(str(new["provenance"]))
+    np.testing.assert_array_equal(old["labels"], new["labels"])
+    # another processor sums in another order, which training amplifies
+    benchmark = zslnb.load(tmp_path / "aviary.npz")
+    assert accuracy(benchmark, benchmark.test_unseen_idx, benchmark.unseen) > 0.5
