@@ -5,12 +5,14 @@ A notebook is `notebooks/NN_topic.py` in jupytext's percent format. Its header h
 """
 
 import hashlib
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 import jupytext
 import nbformat
+import pandas as pd
 from nbformat import NotebookNode
 
 from zslnb.benchmark import Benchmark
@@ -33,11 +35,13 @@ class Source:
         path: the `.py` file.
         needs: "semantics", "images" or "aviary": what a benchmark must have for it to apply.
         seconds: how long it takes on two cores once its experiments are there.
+        title: its first heading.
     """
 
     path: Path
     needs: str
     seconds: float
+    title: str = ""
 
     @property
     def name(self) -> str:
@@ -99,13 +103,34 @@ def read_source(path: Path) -> Source:
     Raises:
         NotebookError: the header lacks `needs` or `seconds`, or they are of the wrong kind.
     """
-    said = jupytext.read(path).metadata.get("zslnb", {})
+    notebook = jupytext.read(path)
+    said = notebook.metadata.get("zslnb", {})
     if said.get("needs") not in NEEDS:
         kinds = ", ".join(NEEDS)
         raise NotebookError(f"{path.name}: its header must say `zslnb: needs:`, one of {kinds}.")
     if not isinstance(said.get("seconds"), int | float):
         raise NotebookError(f"{path.name}: its header must say `zslnb: seconds:`, a number.")
-    return Source(path, said["needs"], float(said["seconds"]))
+    heading = re.search(r"^# +(.+)$", "\n".join(c.source for c in notebook.cells[:1]), re.M)
+    title = heading.group(1) if heading else path.stem
+    return Source(path, said["needs"], float(said["seconds"]), title)
+
+
+def contents(folder: Path | None = None) -> pd.DataFrame:
+    """List the notebooks as a table of links: number and title, what each needs, seconds."""
+    runs_on = {
+        "semantics": "any class semantics",
+        "images": "any benchmark",
+        "aviary": "the built-in aviary",
+    }
+    rows = [
+        {
+            "notebook": f"[{s.number} {s.title}]({s.twin.name})",
+            "runs on": runs_on[s.needs],
+            "seconds": round(s.seconds),
+        }
+        for s in find_sources(folder or notebooks_dir())
+    ]
+    return pd.DataFrame(rows)
 
 
 def choose_sources(sources: list[Source], wanted: Iterable[str]) -> list[Source]:

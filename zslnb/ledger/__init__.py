@@ -1,6 +1,6 @@
 """Experiments as records, and the tables made from them."""
 
-from zslnb.ledger.claims import published, published_value
+from zslnb.ledger.claims import published, published_sizes, published_value
 from zslnb.ledger.experiments import METHODS, one_thread, run, run_rows
 from zslnb.ledger.methods import ClipSettings, ESZSLSettings, LooksSettings, SimilaritySettings
 from zslnb.ledger.recorded import recorded
@@ -25,6 +25,7 @@ __all__ = [
     "percent",
     "protocol_gap",
     "published",
+    "published_sizes",
     "published_value",
     "recorded",
     "results_table",

@@ -42,3 +42,9 @@ def published(paper: str, folder: Path | None = None) -> pd.DataFrame:
 def published_value(paper: str, claim: str) -> float:
     """Return one published number by its id."""
     return float(published(paper).loc[claim, "value"])
+
+
+def published_sizes(folder: Path | None = None) -> list[dict]:
+    """Read the published benchmarks' class and image counts, one dict a benchmark."""
+    path = (folder or (repository_root() or Path.cwd()) / "papers") / "benchmarks.yml"
+    return yaml.safe_load(path.read_text(encoding="utf-8"))
