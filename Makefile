@@ -28,7 +28,7 @@ CHECKED = ZSLNB_DEVICE=cpu ZSLNB_RUNS="$(CURDIR)/build/checked"
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help reproduce test test-slow lab pair lint record lock clean
+.PHONY: help reproduce test test-slow lab pair lint aviary record lock clean
 
 help: ## print this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' $(MAKEFILE_LIST) | while IFS='|' read -r target what; \
@@ -53,6 +53,9 @@ pair: $(READY) ## execute the notebooks whose source changed (FORCE=1: all of th
 
 lint: $(READY) ## check the style of every source
 	$(BIN)/python -m ruff check .
+
+aviary: $(READY) ## draw the built-in benchmark and train its small CLIP again (12 minutes)
+	$(BIN)/python -m zslnb.datasets.aviary.build $(ARGS)
 
 record: $(READY) ## promote a run's records to results/ (same variables as reproduce)
 	@$(BIN)/python -m zslnb.reproduce $(RUN) --record

@@ -29,6 +29,7 @@ def test_each_notebook_has_its_twin_and_each_twin_its_source():
 
 @each_notebook
 def test_source_and_twin_have_the_same_cells(name):
+    assert SOURCES[name].twin.is_file(), "run make pair"
     twin = nbformat.read(SOURCES[name].twin, as_version=4)
     assert not [*pair_faults(SOURCES[name], twin)]
 

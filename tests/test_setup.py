@@ -18,7 +18,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 LOCK = (ROOT / "requirements.lock").read_text()
 ENVIRONMENT = yaml.safe_load((ROOT / "environment.yml").read_text())
 TARGETS = """
-    help reproduce test test-slow lab pair lint record lock clean
+    help reproduce test test-slow lab pair lint aviary record lock clean
 """.split()  # noqa: SIM905
 MAX_LINES = 45
 
@@ -147,6 +147,18 @@ def test_continuous_integration_calls_make_targets_that_exist():
     assert called == {"lint", "reproduce", "test", "test-slow"}
     assert "for target in reproduce test test-slow; do" in script
     assert os.access(ROOT / ".ci" / "run", os.X_OK)
+
+
+def test_the_ci_script_runs_every_target_whatever_the_others_did(tmp_path):
+    fake = tmp_path / "make"
+    fake.write_text('#!/bin/sh\ntest "$1" != reproduce\n')
+    fake.chmod(0o755)
+    env = os.environ | {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    done = subprocess.run([ROOT / ".ci" / "run"], env=env, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert "make reproduce: FAILED" in done.stdout
+    assert "make test: passed" in done.stdout
+    assert "make test-slow: passed" in done.stdout
 
 
 def test_sources_are_lint_free():

@@ -24,7 +24,8 @@ class Progress:
         self.expected, self.stream, self.live = dict(expected), stream, stream.isatty()
         self.names, self.done, self.name = [*expected], 0, ""
         self.begun = self.started = self.said = time.monotonic()
-        self._say(f"{run}: {len(self.names)} notebooks, about {clock(sum(expected.values()))}.")
+        count = f"{len(self.names)} notebook{'s' * (len(self.names) != 1)}"
+        self._say(f"{run}: {count}, about {clock(sum(expected.values()))}.")
 
     def skipped(self, outcomes: Iterable[Outcome]) -> None:
         """Say which notebooks do not apply."""

@@ -47,7 +47,8 @@ def execute(source: Source, timeout: float = 1800) -> NotebookNode:
         NotebookError: a cell failed, or an output cannot be committed; the message says which.
     """
     notebook = to_notebook(source)
-    env = os.environ | {"ZSLNB_DEVICE": "cpu", "ZSLNB_RUNS": str(build_dir() / "twins")}
+    build = build_dir()
+    env = {"ZSLNB_DEVICE": "cpu", "ZSLNB_BUILD": str(build), "ZSLNB_RUNS": str(build / "twins")}
     with tempfile.TemporaryDirectory() as folder:
         client = NotebookClient(
             notebook,
@@ -57,7 +58,7 @@ def execute(source: Source, timeout: float = 1800) -> NotebookNode:
             extra_arguments=["--log-level=ERROR"],
         )
         try:
-            client.execute(env=env)
+            client.execute(env=os.environ | env)
         except (CellExecutionError, DeadKernelError, TimeoutError) as error:
             raise NotebookError(f"{source.name}: {error}") from error
     notebook.metadata = to_notebook(source).metadata
