@@ -28,7 +28,7 @@ CHECKED = ZSLNB_DEVICE=cpu ZSLNB_RUNS="$(CURDIR)/build/checked"
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help reproduce test test-slow lab pair lint aviary record lock clean
+.PHONY: help reproduce test test-slow lab pair lint aviary record report lock clean
 
 help: ## print this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' $(MAKEFILE_LIST) | while IFS='|' read -r target what; \
@@ -59,6 +59,9 @@ aviary: $(READY) ## draw the built-in benchmark and train its small CLIP again (
 
 record: $(READY) ## promote a run's records to results/ (same variables as reproduce)
 	@$(BIN)/python -m zslnb.reproduce $(RUN) --record
+
+report: $(READY) ## write the README's tables and picture from results/
+	@$(BIN)/python -m zslnb.report
 
 lock: $(UV) ## pin the dependencies again (UPGRADE=1: to their newest versions)
 	UV_CUSTOM_COMPILE_COMMAND="make lock" $(UV) pip compile --quiet --universal \

@@ -181,7 +181,7 @@ class Lesson:
         for record in records:
             if not isinstance(record.get("id"), str):
                 raise ValueError(f"A record needs an 'id' of type str; this one has {[*record]}.")
-            self._records[record_key(record)] = dict(record)
+            self._records[record_key(record)] = {**record, "notebook": self.notebook}
         write_records(self.run_dir / "records" / f"{self.notebook}.jsonl", self._records)
         merge_records(self.run_dir)
 
@@ -260,8 +260,8 @@ def read_records(path: Path) -> dict[str, dict]:
 
 
 def record_key(record: Mapping) -> str:
-    """Name a record among a run's: its id, and the row of the table that shows it."""
-    return f"{record['id']} {record.get('row', '')}"
+    """Name a record among a run's: its id, and the table's row and the notebook that show it."""
+    return " ".join(record.get(part, "") for part in ("id", "row", "notebook"))
 
 
 def write_records(path: Path, records: Mapping[str, Mapping]) -> None:
