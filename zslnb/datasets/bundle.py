@@ -46,7 +46,7 @@ def read_bundle(path: Path) -> dict[str, np.ndarray]:
         raise BenchmarkError(f"{path.name}: a damaged .npz bundle ({error}).") from error
 
 
-def _read_array(path: Path, archive: Mapping[str, np.ndarray], key: str) -> np.ndarray:
+def _read_array(path: Path, archive: np.lib.npyio.NpzFile, key: str) -> np.ndarray:
     try:
         array = archive[key]
     except (zlib.error, EOFError) as error:

@@ -1,0 +1,213 @@
+"""`zslnb.datasets.bundle`: what a bundle may hold, and every way it can be wrong."""
+
+import io
+import json
+import os
+import pickle
+import re
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from conftest import tiny_arrays
+
+from zslnb import BenchmarkError, load
+
+
+class Trap:
+    """An object whose unpickling makes a folder: a stand-in for running any code."""
+
+    def __init__(self, marker: Path):
+        self.marker = marker
+
+    def __reduce__(self):
+        return os.mkdir, (str(self.marker),)
+
+
+def write(path: Path, **changes: object) -> Path:
+    """Write the tiny bundle with arrays replaced, added, or left out (None)."""
+    arrays = {k: v for k, v in {**tiny_arrays(), **changes}.items() if v is not None}
+    np.savez(path, **arrays)
+    return path
+
+
+def with_nan(array: np.ndarray) -> np.ndarray:
+    return np.where(np.arange(array.size).reshape(array.shape) == 7, np.nan, array)
+
+
+def provenance(**facts: object) -> np.ndarray:
+    return np.array(json.dumps(facts))
+
+
+def test_a_bundle_becomes_a_benchmark(bundle):
+    b, arrays = load(bundle), tiny_arrays()
+    np.testing.assert_array_equal(b.features, arrays["features"])
+    np.testing.assert_array_equal(b.train_idx, arrays["trainval_idx"])
+    assert (b.name, b.provenance["file"], b.provenance["semantics"]) == (
+        "tiny",
+        "tiny.npz",
+        "words",
+    )
+    assert b.class_names == ("auk", "bittern", "crane", "dove")
+    assert len(b.val_classes) == 0
+    assert len(b.provenance["file_sha256"]) == 64
+
+
+@pytest.mark.parametrize("kind", ["i2", "i8", "u4"])
+def test_whole_numbers_of_any_width_do(tmp_path, kind):
+    arrays = {k: v.astype(kind) for k, v in tiny_arrays().items() if v.dtype.kind == "i"}
+    b = load(write(tmp_path / "b.npz", **arrays, features=tiny_arrays()["features"].astype("f2")))
+    assert b.labels.dtype == b.train_idx.dtype == torch.int64
+    assert b.features.dtype == torch.float32
+
+
+def test_without_images_it_is_text_only(names_only):
+    b = load(names_only)
+    assert not b.has_images
+    assert b.semantics.shape == (4, 3)
+
+
+# what is changed, and what the message says after the file's name
+T = tiny_arrays()
+WRONG = {
+    "no labels": ({"labels": None}, "array 'labels' is missing; a bundle needs features, labels"),
+    "no features": ({"features": None}, "array 'features' is missing"),
+    "no names": ({"class_names": None}, "array 'class_names' is missing"),
+    "no split": ({"test_seen_idx": None}, "array 'test_seen_idx' is missing"),
+    "no semantics": ({"words": None}, "no array of semantics with one row for each of 4 classes"),
+    "short semantics": ({"words": T["words"][:3]}, "no array of semantics.*it holds words (3, 3)"),
+    "NaN": ({"features": with_nan(T["features"])}, "features[1, 2] is nan, not finite"),
+    "overflow": ({"features": np.full((24, 5), 1e300)}, "features[0, 0] is inf, not finite"),
+    "float labels": (
+        {"labels": T["labels"] + 0.5},
+        "labels must be a row of whole numbers, but is",
+    ),
+    "square labels": ({"labels": T["labels"][:, None]}, "labels must be a row.*of shape (24, 1)"),
+    "float val": ({"val_classes": np.array([0.0])}, "val_classes must be a row of whole numbers"),
+    "text features": ({"features": T["features"].astype(str)}, "features must hold numbers"),
+    "bytes names": (
+        {"class_names": T["class_names"].astype(bytes)},
+        "class_names must be a row of",
+    ),
+    "one name": ({"class_names": np.array("auk")}, "class_names must be a row of text"),
+    "label from 1": ({"labels": T["labels"] + 1}, "labels[18] is 4, outside 0..3"),
+    "bad JSON": ({"provenance": np.array("{")}, "provenance is not JSON"),
+    "JSON list": ({"provenance": np.array("[]")}, "provenance must be a JSON object, not list"),
+    "bare promise": (
+        {"provenance": provenance(unit_norm="features")},
+        "unit_norm must list names of arrays, not be 'features'",
+    ),
+    "misspelt promise": (
+        {"provenance": provenance(unit_norm=["feature"])},
+        "unit_norm names 'feature', which the bundle lacks",
+    ),
+    "broken promise": ({"provenance": provenance(unit_norm=["words"])}, "semantics[0] has norm"),
+    "no such default": (
+        {"provenance": provenance(default_semantics="text")},
+        "no semantics 'text'; available: words",
+    ),
+    "no choice": ({"more": T["words"]}, "several semantics (words, more); choose one"),
+}
+
+
+@pytest.mark.parametrize(("changes", "message"), WRONG.values(), ids=WRONG)
+def test_wrong_arrays_are_named(tmp_path, changes, message):
+    path = write(tmp_path / "wrong.npz", **changes)
+    pattern = re.escape(message).replace(r"\.\*", ".*")
+    with pytest.raises(BenchmarkError, match=rf"^wrong\.npz: {pattern}"):
+        load(path)
+
+
+def test_an_unknown_choice_lists_what_there_is(tmp_path):
+    path = write(tmp_path / "b.npz", more=T["words"], short=T["words"][:2])
+    with pytest.raises(BenchmarkError, match="no semantics 'word'; available: words, more"):
+        load(path, semantics="word")
+    with pytest.raises(BenchmarkError, match=r"'short', although an array of shape \(2, 3\)"):
+        load(path, semantics="short")
+    with pytest.raises(BenchmarkError, match="'resnet' is missing"):
+        load(path, features="resnet", semantics="words")
+
+
+def test_features_asked_of_names_alone_are_missed(names_only):
+    with pytest.raises(BenchmarkError, match="'resnet' is missing"):
+        load(names_only, features="resnet")
+
+
+def test_features_and_semantics_can_be_chosen(tmp_path):
+    path = write(
+        tmp_path / "b.npz",
+        more=T["words"] * 2,
+        wide=np.ones((24, 9)),
+        provenance=provenance(default_semantics="more", unit_norm=["features"], source="drawn"),
+    )
+    b = load(path, features="wide")
+    assert (b.feature_dim, b.provenance["source"]) == (9, "drawn")
+    assert b.provenance["unit_norm"] == []  # promised of the other features only
+    torch.testing.assert_close(
+        b.semantics, 2 * load(path, features="wide", semantics="words").semantics
+    )
+
+
+def npy(array: np.ndarray) -> bytes:
+    stream = io.BytesIO()
+    np.save(stream, array)
+    return stream.getvalue()
+
+
+def whole(path: Path) -> bytes:
+    return write(path).read_bytes()
+
+
+def scrambled(path: Path) -> bytes:
+    """A compressed bundle, a few of whose bytes were lost on the way."""
+    np.savez_compressed(path, **tiny_arrays())
+    data = bytearray(path.read_bytes())
+    data[200:230] = bytes(30)
+    return bytes(data)
+
+
+NOT_BUNDLES = {
+    "empty": (lambda path: b"", "not an .npz bundle"),
+    "text": (lambda path: b"features", "not an .npz bundle"),
+    "one array": (lambda path: npy(np.eye(2)), "not an .npz bundle"),
+    "cut short": (lambda path: whole(path)[:-100], "or cut short"),
+    "scrambled": (scrambled, "damaged"),
+}
+
+
+@pytest.mark.parametrize(("content", "message"), NOT_BUNDLES.values(), ids=NOT_BUNDLES)
+def test_what_is_no_bundle_is_refused(tmp_path, content, message):
+    path = tmp_path / "b.npz"
+    path.write_bytes(content(path))
+    with pytest.raises(BenchmarkError, match=rf"^b\.npz: .*{message}"):
+        load(path)
+
+
+def test_other_files_in_the_zip_are_refused(bundle):
+    with zipfile.ZipFile(bundle, "a") as archive:
+        archive.writestr("readme.txt", "hello")
+    with pytest.raises(BenchmarkError, match=r"'readme\.txt' is not an array"):
+        load(bundle)
+
+
+def test_a_pickle_is_never_opened(tmp_path):
+    path = tmp_path / "trap.npz"
+    path.write_bytes(pickle.dumps(Trap(tmp_path / "sprung")))
+    with pytest.raises(BenchmarkError, match="a pickle is never opened"):
+        load(path)
+    assert not (tmp_path / "sprung").exists()
+
+
+@pytest.mark.parametrize("key", ["class_names", "provenance", "notes"])
+def test_an_array_of_objects_is_never_unpickled(tmp_path, key):
+    marker = tmp_path / "sprung"
+    trapped = np.array([Trap(marker)], dtype=object)
+    path = write(tmp_path / "trap.npz", **{key: trapped})
+    with pytest.raises(BenchmarkError, match=f"array '{key}' .*holds Python objects"):
+        load(path)
+    assert not marker.exists()
+    with np.load(path, allow_pickle=True) as archive:  # the trap does work
+        archive[key]
+    assert marker.exists()
