@@ -4,7 +4,8 @@ Arrays `features` (N, D), `labels` (N,), `class_names` (C,), `trainval_idx`, `te
 `test_unseen_idx`, optional `val_classes`, and one or more (C, S) arrays of class semantics under
 names of their own. `provenance`, optional, is JSON text: `unit_norm` lists arrays whose rows
 have norm one, `default_semantics` names one of the semantics. A bundle without `features` is a
-list of class names with semantics, enough to study the semantics alone.
+list of class names with semantics, enough to study the semantics alone; in such a list a name
+may repeat, and its repeats are numbered.
 """
 
 import hashlib
@@ -112,7 +113,7 @@ def benchmark_from_arrays(
         features=_floats(arrays, rows, file) if not text_only else torch.from_numpy(empty),
         labels=_integers(arrays, "labels", file),
         semantics=_floats(arrays, chosen, file),
-        class_names=names,
+        class_names=_told_apart(names) if text_only else names,
         **_indices(arrays, file),
         name=name,
         provenance={
@@ -185,6 +186,12 @@ def _integers(arrays: Mapping[str, np.ndarray], key: str, file: str) -> Tensor:
             f"of shape {array.shape}."
         )
     return torch.from_numpy(array.astype(np.int64))
+
+
+def _told_apart(names: tuple[str, ...]) -> tuple[str, ...]:
+    """Number repeats, which real lists of words have: ImageNet's two kinds of crane."""
+    met = [names[:i].count(name) + 1 for i, name in enumerate(names)]
+    return tuple(f"{name} ({n})" if n > 1 else name for name, n in zip(names, met, strict=True))
 
 
 def _names(arrays: Mapping[str, np.ndarray], file: str) -> tuple[str, ...]:
