@@ -1,6 +1,5 @@
 """`zslnb.benchmark`: each rule violated once; the message names file, field and offender."""
 
-import inspect
 import pickle
 import re
 from collections.abc import Callable
@@ -9,7 +8,7 @@ from dataclasses import replace
 import pytest
 import torch
 from torch import Tensor
-from toys import toy
+from toys import bare, toy
 
 from zslnb import Benchmark, BenchmarkError
 
@@ -17,7 +16,7 @@ from zslnb import Benchmark, BenchmarkError
 @pytest.fixture
 def unchecked(monkeypatch: pytest.MonkeyPatch) -> None:
     """Leave shapes to the benchmark's own rules, as users do: the checker would speak first."""
-    monkeypatch.setattr(Benchmark, "__init__", inspect.unwrap(Benchmark.__init__))
+    monkeypatch.setattr(Benchmark, "__init__", bare(Benchmark.__init__))
 
 
 def put(position: tuple | int, value: float | Tensor) -> Callable[[Tensor], Tensor]:

@@ -1,0 +1,153 @@
+"""`zslnb.protocol.classifiers`: softmax training, nearest semantics, and ESZSL's closed form."""
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from toys import bare, shared_data, toy
+
+from zslnb import load
+from zslnb.protocol import (
+    ClassifierSettings,
+    ClassifierTrainer,
+    SoftmaxClassifier,
+    eszsl,
+    evaluate_gzsl,
+    nearest_semantics,
+    train_classifier,
+)
+
+FAST = ClassifierSettings(lr=0.05, batch_size=16, epochs=10)
+
+
+def samples():
+    b = toy()
+    return b.features[b.train_idx], b.labels[b.train_idx]
+
+
+@pytest.mark.parametrize("settings", [FAST, ClassifierSettings((32,), 0.1, lr=0.01, epochs=30)])
+def test_separable_classes_are_learnt(settings):
+    features, labels = samples()
+    trainer = train_classifier(features, labels, settings, seed=0)
+    assert trainer.epoch == settings.epochs
+    predictions = trainer.classes[trainer.scores(features).argmax(1)]
+    assert (predictions == labels).float().mean() > 0.95
+
+
+def test_same_seed_same_scores_and_another_seed_others():
+    features, labels = samples()
+    one, same, other = (
+        train_classifier(features, labels, FAST, seed).scores(features) for seed in (0, 0, 1)
+    )
+    assert torch.equal(one, same)
+    assert not torch.equal(one, other)
+
+
+def test_each_epoch_is_shown_and_may_draw_random_numbers():
+    features, labels = samples()
+    epochs = []
+
+    def watch(trainer: ClassifierTrainer) -> None:
+        epochs.append(trainer.epoch)
+        torch.rand(3)
+
+    watched = train_classifier(features, labels, FAST, 0, watch).scores(features)
+    assert epochs == list(range(1, 11))
+    assert torch.equal(watched, train_classifier(features, labels, FAST, 0).scores(features))
+
+
+def test_outputs_follow_the_classes_whatever_their_order():
+    features, labels = samples()
+    classes = torch.tensor([4, 0, 5, 2, 1, 3])
+    trainer = ClassifierTrainer(8, classes, FAST, seed=0)
+    for _ in range(10):
+        trainer.train_epoch(features, labels)
+    assert (classes[trainer.scores(features).argmax(1)] == labels).float().mean() > 0.95
+
+
+def test_a_class_it_does_not_choose_among_is_refused():
+    features, labels = samples()
+    trainer = ClassifierTrainer(8, torch.tensor([0, 1, 2, 4, 5, 9]), FAST, seed=0)
+    with pytest.raises(ValueError, match="Class 3 is not one"):
+        trainer.train_epoch(features, labels)
+
+
+def test_without_shuffling_batches_come_in_order():
+    rows = [torch.arange(0, 16), torch.arange(16, 20)]
+    trainer = ClassifierTrainer(
+        8, torch.arange(2), ClassifierSettings(batch_size=16, shuffle=False), 0
+    )
+    batches = trainer._batches(20, torch.device("cpu"))
+    assert all(torch.equal(a, b) for a, b in zip(batches, rows, strict=True))
+
+
+def test_layers_are_the_released_ones():
+    model = SoftmaxClassifier(512, 200, ClassifierSettings(hidden=(256, 256), scale=1.0))
+    kinds = [type(layer).__name__ for layer in model.layers]
+    assert kinds == ["Linear", "LeakyReLU", "Dropout", "Linear", "LeakyReLU", "Dropout", "Linear"]
+    assert [layer.out_features for layer in model.layers[::3]] == [256, 256, 200]
+
+
+def test_scale_multiplies_the_features():
+    model = SoftmaxClassifier(3, 2, ClassifierSettings(scale=7.0))
+    x = torch.randn(4, 3)
+    torch.testing.assert_close(model(x), model.layers(7 * x))
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [
+        ("epochs", 0),
+        ("batch_size", 0),
+        ("hidden", (256, 0)),
+        ("lr", 0.0),
+        ("scale", -1.0),
+        ("dropout", 1.0),
+        ("lr", float("nan")),
+    ],
+)
+def test_settings_without_meaning_are_refused_by_name(setting, value):
+    with pytest.raises(ValueError, match=setting):
+        ClassifierSettings(**{setting: value})
+
+
+def test_nearest_semantics_is_the_cosine():
+    features, semantics = torch.tensor([[3.0, 4.0], [0.0, 2.0]]), torch.tensor([[2.0, 0.0], [1, 1]])
+    half = 0.5**0.5
+    expected = torch.tensor([[0.6, 1.4 * half], [0.0, half]])
+    torch.testing.assert_close(nearest_semantics(features, semantics), expected)
+
+
+def test_nearest_semantics_needs_one_space():
+    with pytest.raises(ValueError, match="Features are 4-d and semantics 3-d"):
+        bare(nearest_semantics)(torch.ones(2, 4), torch.ones(5, 3))
+
+
+def test_eszsl_equals_its_formula():
+    b, gamma, lam = toy(semantic_dim=5), 0.3, 2.0
+    labels = b.labels[b.train_idx]
+    x, s = b.features[b.train_idx].double().numpy(), b.semantics[b.seen].double().numpy()
+    y = np.where(labels.numpy()[:, None] == b.seen.numpy(), 1.0, -1.0)
+    inverse = np.linalg.inv
+    expected = (
+        inverse(x.T @ x + gamma * np.eye(8)) @ x.T @ y @ s @ inverse(s.T @ s + lam * np.eye(5))
+    )
+    matrix = eszsl(b.features[b.train_idx], labels, b.semantics, gamma, lam)
+    np.testing.assert_allclose(matrix, expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("penalties", [(0, 1), (1, 0), (-1, 1)])
+def test_eszsl_needs_positive_penalties(penalties):
+    features, labels = samples()
+    with pytest.raises(ValueError, match="must be positive"):
+        eszsl(features, labels, toy().semantics, *penalties)
+
+
+def test_eszsl_reaches_what_is_known_of_cub():
+    """Penalties fixed at 1 and 1e-3; a number far below points at the split or the metric."""
+    b = load(shared_data("cub_resnet_fc1000.npz"), semantics="sentences")
+    x, s = F.normalize(b.features, dim=1), F.normalize(b.semantics, dim=1)
+    weights = eszsl(x[b.train_idx], b.labels[b.train_idx], s, gamma=1, lam=1e-3) @ s.T
+    scores = evaluate_gzsl(lambda rows: rows @ weights, torch.arange(200), x, b)
+    assert 100 * scores["S"] == pytest.approx(65.5, abs=1.5)
+    assert 100 * scores["U"] == pytest.approx(42.5, abs=1.5)

@@ -1,0 +1,71 @@
+"""`zslnb.protocol.metrics`: hand-computed cases."""
+
+import math
+
+import pytest
+import torch
+from toys import bare
+
+from zslnb.protocol import gzsl_scores, harmonic_mean, mean_and_sd, per_class_accuracy
+
+# class 3: one of four right; class 5: one of one; class 8: none of two
+LABELS = torch.tensor([3, 3, 3, 3, 5, 8, 8])
+PREDICTIONS = torch.tensor([3, 5, 5, 8, 5, 3, 5])
+
+
+@pytest.mark.parametrize(
+    ("classes", "accuracy"),
+    [([3], 1 / 4), ([5], 1.0), ([8], 0.0), ([5, 3], 5 / 8), ([3, 5, 8], 5 / 12)],
+)
+def test_classes_count_alike_whatever_their_size(classes, accuracy):
+    score = per_class_accuracy(LABELS, PREDICTIONS, torch.tensor(classes))
+    assert score == pytest.approx(accuracy, abs=1e-12)
+
+
+@pytest.mark.parametrize("dtype", [torch.int16, torch.int32])
+def test_narrow_integers_do(dtype):
+    args = (LABELS.to(dtype), PREDICTIONS.to(dtype), torch.tensor([3, 5, 8], dtype=dtype))
+    assert per_class_accuracy(*args) == pytest.approx(5 / 12)
+
+
+def test_what_cannot_be_scored_is_said():
+    with pytest.raises(ValueError, match="Class 4 has no sample to score"):
+        per_class_accuracy(LABELS, PREDICTIONS, torch.tensor([3, 4]))
+    with pytest.raises(ValueError, match="No classes to score"):
+        per_class_accuracy(LABELS, PREDICTIONS, torch.tensor([], dtype=torch.int64))
+    nothing = torch.tensor([], dtype=torch.int64)
+    with pytest.raises(ValueError, match="No classes to score"):
+        gzsl_scores(LABELS, PREDICTIONS, nothing, nothing)
+
+
+def test_lengths_must_agree():
+    with pytest.raises(ValueError, match="7 labels but 6 predictions"):
+        bare(per_class_accuracy)(LABELS, PREDICTIONS[1:], torch.tensor([3]))
+
+
+@pytest.mark.parametrize(
+    ("seen", "unseen", "h"),
+    [(1, 1, 1), (0.6, 0.3, 0.4), (0.887, 0.861, 0.8738), (1, 0, 0), (0, 0, 0)],
+)
+def test_harmonic_mean(seen, unseen, h):
+    assert harmonic_mean(seen, unseen) == pytest.approx(h, abs=1e-4)
+    assert harmonic_mean(seen, unseen) == harmonic_mean(unseen, seen)
+
+
+@pytest.mark.parametrize("value", [-0.1, math.nan, math.inf])
+def test_an_impossible_accuracy_is_refused(value):
+    with pytest.raises(ValueError, match="must be finite and not negative"):
+        harmonic_mean(0.5, value)
+
+
+def test_gzsl_scores_by_hand():
+    seen, unseen = torch.tensor([0, 0, 1]), torch.tensor([2, 2, 2, 2, 3])
+    scores = gzsl_scores(seen, torch.tensor([0, 2, 1]), unseen, torch.tensor([2, 0, 0, 0, 3]))
+    assert scores == pytest.approx({"S": 0.75, "U": 0.625, "H": 2 * 0.75 * 0.625 / 1.375})
+
+
+def test_mean_and_sample_standard_deviation():
+    assert mean_and_sd([1.0, 2.0, 6.0]) == pytest.approx((3.0, math.sqrt(7)))
+    mean, sd = mean_and_sd([0.4])
+    assert mean == 0.4
+    assert math.isnan(sd)
