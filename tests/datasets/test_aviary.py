@@ -1,5 +1,6 @@
 import io
 import json
+import re
 
 import numpy as np
 import pytest
@@ -293,6 +294,22 @@ def test_zero_shot_is_far_above_chance_on_seen_and_unseen():
     assert accuracy(benchmark, benchmark.test_seen_idx, everything) > 0.25
     assert accuracy(benchmark, benchmark.test_unseen_idx, everything) > 0.25
     assert accuracy(benchmark, benchmark.test_unseen_idx, benchmark.unseen) > 0.5
+
+
+def test_the_card_states_what_is_measured():
+    benchmark = zslnb.load("aviary")
+    everything, unseen = torch.arange(60), benchmark.unseen
+    seen_score = accuracy(benchmark, benchmark.test_seen_idx, everything)
+    unseen_score = accuracy(benchmark, benchmark.test_unseen_idx, everything)
+    measured = [
+        seen_score,
+        unseen_score,
+        2 * seen_score * unseen_score / (seen_score + unseen_score),
+        accuracy(benchmark, benchmark.test_unseen_idx, unseen),
+    ]
+    card = (aviary.DATA.parent / "CARD.md").read_text(encoding="utf-8")
+    stated = [float(number) / 100 for number in re.findall(r"\| (\d\d\.\d) \|", card)]
+    np.testing.assert_allclose(stated, measured, atol=6e-4)
 
 
 @pytest.mark.slow

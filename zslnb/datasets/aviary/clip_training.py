@@ -16,7 +16,7 @@ import torch
 import torch.nn.functional as F
 from jaxtyping import Float32, Int64, UInt8
 from safetensors import safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from tqdm import tqdm
 
 from zslnb.datasets.aviary.drawing import draw
@@ -205,7 +205,9 @@ def _repeatable(seed: int, threads: int) -> Iterator[None]:
     torch.use_deterministic_algorithms(before[1])
 
 
-def _optimiser(model: torch.nn.Module, settings: TrainingSettings, steps: int):
+def _optimiser(
+    model: torch.nn.Module, settings: TrainingSettings, steps: int
+) -> tuple[torch.optim.Optimizer, torch.optim.lr_scheduler.LRScheduler]:
     rate, decay = settings.learning_rate, settings.weight_decay
     optimiser = torch.optim.AdamW(model.parameters(), lr=rate, weight_decay=decay)
     schedule = torch.optim.lr_scheduler.OneCycleLR(
@@ -253,7 +255,7 @@ def save_encoder(encoder: ClipEncoder, path: Path) -> None:
     """Write weights (half precision), vocabulary and architecture to one safetensors file."""
     tensors = {name: tensor.half() for name, tensor in encoder.model.state_dict().items()}
     tensors["vocabulary"] = encoder.tokenize.vocabulary
-    save_file(tensors, path, {"architecture": json.dumps(ARCHITECTURE)})
+    path.write_bytes(save(tensors, {"architecture": json.dumps(ARCHITECTURE)}))
 
 
 def load_encoder(path: Path) -> ClipEncoder:

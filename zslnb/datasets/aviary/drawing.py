@@ -343,7 +343,9 @@ def _trunk(brush: _Brush, bird: Bird, build: Build, body: Colour, wing: Colour) 
         brush.fill(feather @ to_body + (x, y), _colour(wing, 0.72), edge=0)
 
 
-def _head(brush: _Brush, bird: Bird, centre: tuple[float, float], radius: float, head: Colour):
+def _head(
+    brush: _Brush, bird: Bird, centre: tuple[float, float], radius: float, head: Colour
+) -> None:
     for piece in CRESTS[bird.crest]:
         brush.fill(piece * radius + centre, head)
     for piece in BEAKS[bird.beak]:

@@ -37,7 +37,7 @@ def _card(species: Species, unseen: bool, size: int) -> Image.Image:
         draw.text((0.25 * size, 0.075 * size), "UNSEEN", PAPER, label, anchor="mm")
     name = textwrap.fill(species.name, 20, break_on_hyphens=True)
     place = (size / 2, 1.03 * size)
-    font = _font("-Italic", 0.082 * size)
+    font = _font("-Italic", 0.088 * size)
     draw.multiline_text(place, name, INK, font, anchor="ma", align="center", spacing=1)
     return card
 
