@@ -10,10 +10,11 @@ from zslnb.ledger import SimilaritySettings, run
 
 def test_text_alone_is_enough(names_only: Path, build: Path) -> None:
     scores = run("similarity", load(names_only))["scores"]
-    assert {*scores} == {"before", "after", "nearest", "size"}
+    assert {*scores} == {"before", "after", "nearest", "common", "size"}
     assert scores["size"] == {"classes": 4, "width": 3}
     assert scores["after"]["with diagonal"] >= 0
     assert 0 <= scores["nearest"]["kept"] <= 1
+    assert 0 <= scores["common"]["alignment"] <= 1
 
 
 def test_removing_nothing_changes_nothing(names_only: Path, build: Path) -> None:
