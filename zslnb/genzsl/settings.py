@@ -85,7 +85,7 @@ REDUCED = {
         "rounds": 8,
         "n_synthetic": 200,
         "n_synthetic_choices": (50, 100, 200, 400),
-        "classifier": ClassifierSettings(lr=5e-3, batch_size=256, epochs=15),
+        "classifier": ClassifierSettings(batch_size=256, epochs=20),
     },
     "medium": {
         "hidden_dim": 1024,
@@ -94,7 +94,7 @@ REDUCED = {
         "rounds": 5,
         "n_synthetic": 400,
         "n_synthetic_choices": (50, 100, 200, 400),
-        "classifier": ClassifierSettings(lr=2e-3, batch_size=512, epochs=15),
+        "classifier": ClassifierSettings(batch_size=256, epochs=20),
     },
     "full": {},
 }

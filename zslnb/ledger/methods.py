@@ -121,7 +121,7 @@ def _eszsl_grid(
 class LooksSettings:
     """How often one looks at the test set, and the ESZSL that never gets better meanwhile."""
 
-    looks: int = 300
+    looks: int = 100
     gamma: float = 1.0
     lam: float = 1.0
 
