@@ -28,6 +28,8 @@ from zslnb.ledger.probing import swap_scores
 from zslnb.places import build_dir
 
 PACKAGE = Path(zslnb.__file__).parent
+# genzsl/settings.py is left out: what it sets is in a record's key by value
+GENZSL = tuple(f"genzsl/{name}.py" for name in ("boosting", "cdp", "ivae", "referents", "training"))
 COMMON_SOURCES = ("seeds.py", "benchmark.py", "protocol", "ledger/methods.py")
 SIMILARITY = ("genzsl/cdp.py", "genzsl/referents.py")
 
@@ -46,8 +48,10 @@ METHODS = {
     "clip": Method(methods.clip_scores, methods.ClipSettings),
     "eszsl": Method(methods.eszsl_scores, methods.ESZSLSettings),
     "looks": Method(methods.looks_scores, methods.LooksSettings),
-    "genzsl": Method(methods.genzsl_scores, GenZSLSettings, ("genzsl",)),
-    "referent_swap": Method(swap_scores, GenZSLSettings, ("genzsl", "ledger/probing.py")),
+    "genzsl": Method(methods.genzsl_scores, GenZSLSettings, GENZSL),
+    "referent_swap": Method(
+        swap_scores, GenZSLSettings, (*GENZSL, "genzsl/probes.py", "ledger/probing.py")
+    ),
 }
 
 
