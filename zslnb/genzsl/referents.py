@@ -60,7 +60,7 @@ def referent_weights(k: int, weights: tuple[float, ...] | None = None) -> Float[
         weights = (1.0,) if k == 1 else (FIRST_WEIGHT, *[(1 - FIRST_WEIGHT) / (k - 1)] * (k - 1))
     if len(weights) != k:
         raise ValueError(f"{k} referents need {k} weights, not {len(weights)}.")
-    if min(weights) < 0 or abs(sum(weights) - 1) > 1e-6:
+    if not (min(weights) >= 0 and abs(sum(weights) - 1) <= 1e-6):  # so that NaN fails, too
         raise ValueError(f"Referent weights must be non-negative and sum to 1, not {weights}.")
     return torch.tensor(weights, dtype=torch.float32)
 

@@ -1,0 +1,126 @@
+"""`zslnb.genzsl.boosting`: both readings of the boosting term, and the map for other widths."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from toys import bare
+
+from zslnb.genzsl import boosting_loss, semantics_to_features
+from zslnb.seeds import torch_generator
+
+GENERATOR = torch_generator(0, "tests/boosting")
+X_HAT = F.normalize(torch.randn(6, 4, generator=GENERATOR), dim=1)
+CLASSES = torch.randn(3, 4, generator=GENERATOR)
+LABELS = torch.tensor([0, 1, 1, 2, 0, 1])
+
+
+def cross_entropy(scores: list[float], own: int) -> float:
+    return math.log(sum(math.exp(s) for s in scores)) - scores[own]
+
+
+@pytest.mark.parametrize("temperature", [0.07, 1.0])
+def test_batch_mode_is_the_released_loop(temperature):
+    semantics, total = CLASSES[LABELS], 0.0
+    logits = [[float(x @ z) / temperature for z in semantics] for x in X_HAT]
+    for i in range(6):
+        total += cross_entropy(logits[i], i) / 6
+        total += cross_entropy([row[i] for row in logits], i) / 6
+    loss = boosting_loss(X_HAT, semantics, temperature)
+    assert float(loss) == pytest.approx(total / 2, rel=1e-5)
+
+
+@pytest.mark.parametrize("size", [1, 2, 64])
+def test_a_batch_of_one_class_can_learn_nothing(size):
+    """What class-sorted batches do: identical semantics pin the term at ln B."""
+    x_hat = F.normalize(torch.ones(size, 4), dim=1)
+    loss = boosting_loss(x_hat, CLASSES[:1].expand(size, 4))
+    assert float(loss) == pytest.approx(math.log(size), abs=1e-5)
+
+
+@pytest.mark.parametrize("temperature", [0.07, 1.0])
+def test_classes_mode_is_a_softmax_over_classes(temperature):
+    expected = [
+        cross_entropy([float(x @ z) / temperature for z in CLASSES], int(own))
+        for x, own in zip(X_HAT, LABELS, strict=True)
+    ]
+    loss = boosting_loss(X_HAT, CLASSES[LABELS], temperature, "classes", CLASSES, LABELS)
+    assert float(loss) == pytest.approx(np.mean(expected), rel=1e-5)
+
+
+def test_classes_mode_has_no_false_negatives():
+    sharp = F.normalize(CLASSES, dim=1)
+    args = (sharp[[0, 0, 0]], sharp[[0, 0, 0]])
+    classes = boosting_loss(*args, 0.01, "classes", sharp, torch.zeros(3, dtype=torch.int64))
+    assert float(classes) == pytest.approx(0, abs=1e-5)
+    assert float(boosting_loss(*args, 0.01)) == pytest.approx(math.log(3), abs=1e-5)
+
+
+def test_the_norm_of_semantics_scales_the_temperature():
+    semantics = CLASSES[LABELS]
+    torch.testing.assert_close(
+        boosting_loss(X_HAT, 2 * semantics, 1.0), boosting_loss(X_HAT, semantics, 0.5)
+    )
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.float64])
+def test_precisions_may_differ(dtype):
+    semantics = CLASSES[LABELS].to(dtype)
+    expected = boosting_loss(X_HAT, semantics.float())
+    torch.testing.assert_close(boosting_loss(X_HAT, semantics), expected)
+    args = (0.07, "classes", CLASSES.to(dtype), LABELS)
+    assert boosting_loss(X_HAT, semantics, *args).dtype == torch.float32
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"mode": "batches"}, "mode must be one of batch, classes, not 'batches'"),
+        ({"temperature": 0.0}, "temperature must be positive, not 0.0"),
+        ({"temperature": -1.0}, "temperature must be positive"),
+        (
+            {"semantics": torch.ones(6, 5)},
+            r"4-d features with 5-d semantics.*semantics_to_features",
+        ),
+        ({"mode": "classes"}, "needs class_semantics and labels"),
+        ({"mode": "classes", "class_semantics": CLASSES}, "needs class_semantics and labels"),
+        ({"mode": "classes", "labels": LABELS}, "needs class_semantics and labels"),
+    ],
+)
+def test_what_means_nothing_is_refused(changes, message):
+    with pytest.raises(ValueError, match=message):
+        bare(boosting_loss)(**{"x_hat": X_HAT, "semantics": CLASSES[LABELS], **changes})
+
+
+@pytest.mark.parametrize("penalty", [1e-3, 1.0, 50.0])
+def test_the_map_is_ridge_regression(penalty):
+    features = torch.randn(6, 5, generator=GENERATOR)
+    s, x = CLASSES.double().numpy()[LABELS], features.double().numpy()
+    # least squares with sqrt(penalty) I below the rows is ridge regression
+    stacked = np.vstack([s, penalty**0.5 * np.eye(4)])
+    weights = np.linalg.lstsq(stacked, np.vstack([x, np.zeros((4, 5))]), rcond=None)[0]
+    np.testing.assert_allclose(
+        weights, np.linalg.inv(s.T @ s + penalty * np.eye(4)) @ s.T @ x, atol=1e-9
+    )
+    mapped = CLASSES.double().numpy() @ weights
+    expected = mapped / np.linalg.norm(mapped, axis=1, keepdims=True)
+    anchors = semantics_to_features(CLASSES, features, LABELS, penalty)
+    np.testing.assert_allclose(anchors, expected, atol=1e-5)
+
+
+def test_the_map_finds_an_exact_relation_for_unseen_classes_too():
+    classes, mapping = (
+        torch.randn(9, 4, generator=GENERATOR),
+        torch.randn(4, 7, generator=GENERATOR),
+    )
+    labels = torch.arange(6).repeat(5)
+    anchors = semantics_to_features(classes, (classes @ mapping)[labels], labels, penalty=1e-9)
+    torch.testing.assert_close(anchors, F.normalize(classes @ mapping, dim=1))
+
+
+@pytest.mark.parametrize("penalty", [0.0, -1.0])
+def test_the_map_needs_a_positive_penalty(penalty):
+    with pytest.raises(ValueError, match="penalty must be positive"):
+        semantics_to_features(CLASSES, X_HAT, LABELS, penalty)
