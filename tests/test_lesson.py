@@ -123,7 +123,20 @@ def test_records_are_one_line_an_id_in_order(here):
     here.keep([{"id": "b", "H": 2}, {"id": "a", "H": 1}])
     here.keep([{"id": "a", "H": 1}])
     lines = (here.run_dir / "records.jsonl").read_text().splitlines()
-    assert lines == ['{"H": 1, "id": "a"}', '{"H": 2, "id": "b"}']
+    assert lines == [
+        '{"H": 1, "id": "a", "notebook": "10_topic"}',
+        '{"H": 2, "id": "b", "notebook": "10_topic"}',
+    ]
+
+
+def test_one_experiment_may_be_a_row_of_several_tables(here, bundle):
+    other = lesson.begin("11_other", str(bundle))
+    for one, row in ((here, "ours"), (here, "reference"), (other, "ours")):
+        one.keep([{"id": "a", "row": row}])
+    kept = lesson.read_records(here.run_dir / "records.jsonl").values()
+    assert [(r["notebook"][:2], r["row"]) for r in kept] == [
+        ("10", "ours"), ("11", "ours"), ("10", "reference"),
+    ]  # fmt: skip
 
 
 def test_records_need_an_id(here):
@@ -139,4 +152,4 @@ def test_a_second_run_replaces_what_the_first_left_and_nothing_else(here, bundle
     lesson.begin("10_topic", str(bundle))
     tables = {path.name for path in (here.run_dir / "tables").iterdir()}
     assert tables == {"11_other-results.csv", "11_other-results.md"}
-    assert (here.run_dir / "records.jsonl").read_text() == '{"id": "b"}\n'
+    assert (here.run_dir / "records.jsonl").read_text() == ('{"id": "b", "notebook": "11_other"}\n')
