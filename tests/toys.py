@@ -13,6 +13,8 @@ from zslnb import Benchmark
 from zslnb.genzsl import GenZSLSettings
 from zslnb.protocol import ClassifierSettings
 
+torch.set_num_threads(1)  # more threads only stand in each other's way on tensors this small
+
 SHARED = Path(__file__).parent.parent.parent / "shared" / "data"
 SEEN, UNSEEN, PER_CLASS, TRAIN = 6, 2, 10, 7
 

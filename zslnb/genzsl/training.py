@@ -74,6 +74,7 @@ class GenZSL:
 
         Raises:
             ValueError: n below 1, or a class that is neither seen nor unseen here.
+            DivergedError: the samples are not finite.
         """
         at_least_one("The number of synthetic samples a class", n)
         classes = classes.to(self.labels.device)
@@ -87,7 +88,11 @@ class GenZSL:
                 self.model(self.referent_samples(part), self.semantics[part])[0]
                 for part in labels.split(16384)
             ]
-        return torch.cat(made), labels
+        features = torch.cat(made)
+        if not features.isfinite().all():  # the last step of training has no loss to show it
+            after = f"after round {len(self.history)}"
+            raise DivergedError(f"Training diverged {after}: samples are not finite.", self.history)
+        return features, labels
 
     def losses(self, batch: Int64[Tensor, " B"]) -> dict[str, Tensor]:
         """Compute the three terms, unweighted, on training rows `batch`."""
