@@ -28,7 +28,7 @@ CHECKED = ZSLNB_DEVICE=cpu ZSLNB_RUNS="$(CURDIR)/build/checked"
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help reproduce test test-slow lab pair lint aviary record report lock clean
+.PHONY: help reproduce test test-slow lab pair lint aviary record report benchmark lock clean
 
 help: ## print this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' $(MAKEFILE_LIST) | while IFS='|' read -r target what; \
@@ -62,6 +62,9 @@ record: $(READY) ## promote a run's records to results/ (same variables as repro
 
 report: $(READY) ## write the README's tables and picture from results/
 	@$(BIN)/python -m zslnb.report
+
+benchmark: $(READY) ## time what was built for speed against what it replaces
+	@$(BIN)/python benchmarks/genzsl.py
 
 lock: $(UV) ## pin the dependencies again (UPGRADE=1: to their newest versions)
 	UV_CUSTOM_COMPILE_COMMAND="make lock" $(UV) pip compile --quiet --universal \
