@@ -27,7 +27,7 @@ from zslnb.protocol import (
 )
 from zslnb.seeds import seeded
 
-Scores = dict[str, dict]
+Scores = dict[str, dict | list]  # by protocol, and what else a method tells
 Pair = tuple[Float[Tensor, "N D"], Int64[Tensor, " N"]]
 
 
@@ -193,7 +193,9 @@ def genzsl_scores(
     }
 
 
-def _candidates(model: GenZSL, benchmark: Benchmark) -> Iterator[tuple[tuple[int, int], Scores]]:
+def _candidates(
+    model: GenZSL, benchmark: Benchmark
+) -> Iterator[tuple[tuple[int, int], dict[str, float]]]:
     for n in model.settings.n_synthetic_choices:
         scored: list[tuple[tuple[int, int], dict]] = []
 

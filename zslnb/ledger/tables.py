@@ -46,7 +46,7 @@ def scores_frame(records: list[dict]) -> pd.DataFrame:
 
 
 def percent(values: list[float]) -> str:
-    """Write fractions as "mean ± sd" in percent; a single value, or none that vary, stand alone."""
+    """Write fractions as "mean ± sd" in percent; a single value stands alone."""
     mean, sd = mean_and_sd([100 * value for value in values])
     return f"{mean:.1f}" if math.isnan(sd) else f"{mean:.1f} ± {sd:.1f}"
 

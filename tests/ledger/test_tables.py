@@ -1,0 +1,60 @@
+"""`zslnb.ledger.tables`: percent, mean and spread over seeds, in the rows' own order."""
+
+import pytest
+
+from zslnb.ledger import percent, results_table, scores_frame
+from zslnb.protocol import PROTOCOLS
+
+
+def record(row: str, seed: int, **protocols: float) -> dict:
+    scores = {
+        name: dict.fromkeys(("S", "U", "H", "T1"), value) for name, value in protocols.items()
+    }
+    return {"row": row, "seed": seed, "scores": scores}
+
+
+RECORDS = [
+    *(record("z", seed, clean=0.5 + 0.01 * seed, released=0.6) for seed in range(3)),
+    record("alone", 0, clean=0.123),
+]
+
+
+@pytest.mark.parametrize(
+    ("values", "text"),
+    [
+        ([0.5, 0.51, 0.52], "51.0 ± 1.0"),
+        ([0.4, 0.4], "40.0 ± 0.0"),
+        ([0.12345], "12.3"),
+        ([0.0, 1.0], "50.0 ± 70.7"),
+    ],
+)
+def test_percent_is_mean_and_sample_deviation(values, text):
+    assert percent(values) == text
+
+
+def test_a_table_has_a_row_a_method_and_says_how_many_seeds():
+    table = results_table(RECORDS, "clean")
+    assert list(table.index) == ["z", "alone"]
+    assert list(table.columns) == ["S", "U", "H", "T1", "seeds"]
+    assert table.loc["z"].tolist() == ["51.0 ± 1.0"] * 4 + [3]
+    assert table.loc["alone"].tolist() == ["12.3"] * 4 + [1]
+
+
+def test_a_protocol_that_does_not_apply_reads_so():
+    table = results_table(RECORDS, "released")
+    assert table.loc["z", "H"] == "60.0 ± 0.0"
+    assert table.loc["alone"].tolist() == ["n/a"] * 4 + [0]
+
+
+def test_what_makes_no_table_is_refused():
+    with pytest.raises(ValueError, match=f"one of {', '.join(PROTOCOLS)}, not 'best'"):
+        results_table(RECORDS, "best")
+    with pytest.raises(ValueError, match="No records"):
+        results_table([], "clean")
+
+
+def test_scores_laid_out_long():
+    frame = scores_frame(RECORDS)
+    assert len(frame) == 3 * 4 * 2 + 4
+    line = frame.query("row == 'z' and seed == 2 and protocol == 'clean' and metric == 'U'")
+    assert line["percent"].tolist() == pytest.approx([52.0])
