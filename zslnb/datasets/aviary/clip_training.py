@@ -231,7 +231,7 @@ def shuffled_batches(
 def train(settings: TrainingSettings = SHIPPED, seed: int = SEED) -> ClipEncoder:
     """Train the small CLIP on random birds from a seed; the same machine gives the same weights.
 
-    About 10 minutes on two cores with the default settings.
+    About 10 minutes on one core with the default settings.
     """
     birds = random_birds(seed, settings.pictures)
     pictures = training_pictures(birds, seed)
