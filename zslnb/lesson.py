@@ -44,7 +44,7 @@ def check_settings(profile: str, seeds: int) -> None:
 
 
 def choose_device(name: str) -> torch.device:
-    """Turn "auto", "cpu", "cuda", "cuda:1" or "mps" into a device that is there.
+    """Turn "auto", "cpu", "cuda" or "cuda:1" into a device that is there.
 
     "auto" is `$ZSLNB_DEVICE` where that is set, else a CUDA device, else the CPU.
 
@@ -57,10 +57,9 @@ def choose_device(name: str) -> torch.device:
     counts = {
         "cpu": 1,
         "cuda": torch.cuda.device_count(),
-        "mps": int(torch.backends.mps.is_available()),
     }
     if kind not in counts or (number and not number.isdigit()):
-        raise ValueError(unknown_name("device", name, ["auto", "cpu", "cuda", "cuda:1", "mps"]))
+        raise ValueError(unknown_name("device", name, ["auto", "cpu", "cuda", "cuda:1"]))
     if int(number or 0) >= counts[kind]:
         raise ValueError(f"Device {name!r} is not there: torch sees {counts[kind]} of that kind.")
     return torch.device(name)
@@ -216,7 +215,7 @@ def begin(
         semantics: which semantics; "" is the benchmark's default.
         profile: "smoke", "medium" or "full".
         seeds: how many seeds.
-        device: "auto", "cpu", "cuda", "cuda:1" or "mps".
+        device: "auto", "cpu", "cuda" or "cuda:1".
 
     Raises:
         ValueError: a parameter that cannot be; `BenchmarkError` is one.

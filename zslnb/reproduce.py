@@ -393,7 +393,7 @@ def parse(argv: list[str] | None) -> tuple[Request, bool]:
     parser.add_argument("--semantics", default="", help="which semantics; the default if empty")
     parser.add_argument("--profile", default="smoke", help=", ".join(PROFILES))
     parser.add_argument("--seeds", type=int, default=5, help="how many")
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps")
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1")
     parser.add_argument("--notebooks", nargs="+", default=[], help="numbers or names; else all")
     parser.add_argument("--folder", type=Path, help="folder of the notebooks")
     parser.add_argument("--timeout", type=float, help="seconds for one notebook")
