@@ -13,9 +13,12 @@ from zslnb.genzsl import (
     GenZSL,
     class_diversity_promotion,
     fit,
+    kl_divergence,
     prepare,
+    reconstruction_loss,
     semantics_to_features,
 )
+from zslnb.seeds import seeded
 
 NOISE = replace(QUICK, referent="noise")
 
@@ -32,6 +35,43 @@ def test_losses_fall(settings, semantic_dim):
     assert [line["round"] for line in run.history] == list(range(1, 16))
     assert last["reconstruction"] < 0.7 * first["reconstruction"]
     assert last["boosting"] < first["boosting"]
+
+
+def test_training_is_adam_on_the_weighted_terms():
+    """The released loop, written out: one round of two passes over 42 rows, 16 a batch."""
+    settings = replace(
+        QUICK, rounds=1, boosting_mode="classes", reconstruction_weight=0.7, kl_weight=3.0
+    )
+    run, reported = prepare(toy(), settings, seed=4), {}
+    adam = torch.optim.Adam(run.model.parameters(), lr=1e-3, betas=(0.5, 0.999))
+    with seeded(4, "genzsl/round0"):
+        for batch in (part for _ in range(2) for part in torch.randperm(42).split(16)):
+            labels, x = run.labels[batch], run.features[batch]
+            x_hat, mean, log_var = run.model(run.referent_samples(labels), run.semantics[labels])
+            terms = {
+                "reconstruction": reconstruction_loss(x_hat, x),
+                "kl": kl_divergence(mean, log_var),
+                "boosting": F.cross_entropy(x_hat @ run.semantics[:6].T / 0.07, labels),
+            }
+            adam.zero_grad()
+            (0.7 * terms["reconstruction"] + 3 * terms["kl"] + 0.1 * terms["boosting"]).backward()
+            adam.step()
+            for name, term in terms.items():
+                reported.setdefault(name, []).append(float(term.detach()) * len(batch) / 42)
+    fitted = fit(toy(), settings, seed=4)
+    torch.testing.assert_close(weights(fitted), weights(run))
+    last_pass = {name: sum(values[3:]) for name, values in reported.items()}
+    assert fitted.history == [pytest.approx({"round": 1, **last_pass}, rel=1e-4)]
+
+
+def test_every_pass_takes_each_row_once_in_another_order(monkeypatch):
+    batches, losses = [], GenZSL.losses
+    monkeypatch.setattr(GenZSL, "losses", lambda s, b: batches.append(b) or losses(s, b))
+    fit(toy(), QUICK)
+    assert [len(batch) for batch in batches] == [16, 16, 10] * QUICK.passes * QUICK.rounds
+    orders = [tuple(torch.cat(batches[i : i + 3]).tolist()) for i in range(0, len(batches), 3)]
+    assert all(sorted(order) == list(range(42)) for order in orders)
+    assert len(set(orders)) == len(orders)
 
 
 def test_without_boosting_there_is_no_such_term():

@@ -56,6 +56,28 @@ def test_each_epoch_is_shown_and_may_draw_random_numbers():
     assert torch.equal(watched, train_classifier(features, labels, FAST, 0).scores(features))
 
 
+def test_scores_leave_dropout_out():
+    features, labels = samples()
+    trainer = train_classifier(features, labels, ClassifierSettings((32,), epochs=1), seed=0)
+    assert torch.equal(trainer.scores(features), trainer.scores(features))
+
+
+def test_every_epoch_takes_each_sample_once_in_another_order():
+    orders = []
+
+    class Watched(ClassifierTrainer):
+        def _batches(self, n: int, device: torch.device) -> tuple[torch.Tensor, ...]:
+            batches = super()._batches(n, device)
+            orders.append(tuple(torch.cat(batches).tolist()))
+            return batches
+
+    trainer = Watched(8, torch.arange(6), FAST, seed=0)
+    for _ in range(3):
+        trainer.train_epoch(*samples())
+    assert all(sorted(order) == list(range(42)) for order in orders)
+    assert len(set(orders)) == 3
+
+
 def test_outputs_follow_the_classes_whatever_their_order():
     features, labels = samples()
     classes = torch.tensor([4, 0, 5, 2, 1, 3])
