@@ -109,6 +109,20 @@ def test_a_failing_method_leaves_nothing(build, monkeypatch):
     assert torch.get_num_threads() == threads
 
 
+def test_a_method_computes_on_one_thread_and_gives_the_others_back(build, monkeypatch):
+    def count(*_: object) -> dict:
+        return {"threads": torch.get_num_threads()}
+
+    monkeypatch.setitem(METHODS, "clip", replace(METHODS["clip"], function=count))
+    before = torch.get_num_threads()
+    torch.set_num_threads(3)
+    try:
+        assert run("clip", toy())["scores"] == {"threads": 1}
+        assert torch.get_num_threads() == 3
+    finally:
+        torch.set_num_threads(before)
+
+
 @pytest.mark.parametrize("start", [run, lambda m, b, s=None: run_rows({"a": (m, s)}, b, [0])])
 def test_wrong_calls_are_told_what_is_right(build, start):
     with pytest.raises(ValueError, match=r"no method 'genzls'\. Did you mean 'genzsl'"):
