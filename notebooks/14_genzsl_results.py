@@ -103,6 +103,9 @@ here.table(frame, "reductions", f"What the profile `{profile}` changes in the pu
 #   on for some epochs on fresh synthetic features, the *test set* is scored after each, and the
 #   best score is reported.
 #
+# T1, the conventional score, is read off the same classifier with only unseen classes allowed to
+# answer. (The published code trains another one for it, on synthetic features alone.)
+#
 # All experiments below are records: each is computed once, here or in an earlier run, and read
 # back after that.
 

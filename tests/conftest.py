@@ -6,10 +6,14 @@ from pathlib import Path
 import jaxtyping
 import numpy as np
 import pytest
+import torch
 
 # before anything imports the package; with the tower an int may stand for a float
 CHECKER = "beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))"
 jaxtyping.install_import_hook("zslnb", CHECKER)
+
+# tests run side by side, and tiny tensors gain nothing from more threads
+torch.set_num_threads(1)
 
 ROOT = Path(__file__).parent.parent
 

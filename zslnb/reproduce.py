@@ -398,7 +398,11 @@ def parse(argv: list[str] | None) -> tuple[Request, bool]:
     parser.add_argument("--folder", type=Path, help="folder of the notebooks")
     parser.add_argument("--timeout", type=float, help="seconds for one notebook")
     parser.add_argument(
-        "-p", "--parameter", action="append", default=[], metavar="NAME=VALUE",
+        "-p",
+        "--parameter",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
         help="a further parameter of the notebooks; VALUE is a Python literal or a string",
     )
     parser.add_argument("--record", action="store_true", help="promote the last such run")
