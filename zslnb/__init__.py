@@ -1,7 +1,8 @@
 """A notebook companion to GenZSL and RevCD, two papers on generative zero-shot learning."""
 
+from zslnb import genzsl, protocol
 from zslnb.benchmark import Benchmark, BenchmarkError
 from zslnb.datasets import load
 
-__all__ = ["Benchmark", "BenchmarkError", "load"]
+__all__ = ["Benchmark", "BenchmarkError", "genzsl", "load", "protocol"]
 __version__ = "0.1.0"
