@@ -79,6 +79,8 @@ trios = torch.cat([bench.unseen[:, None], referents], dim=1)[:8].tolist()
 scores = [["", *(f"\n{cos:.2f}" for cos in row)] for row in best.values.tolist()]
 rows = [a + b for a, b in zip(trios[::2], trios[1::2], strict=False)]
 texts = [a + b for a, b in zip(scores[:8:2], scores[1:8:2], strict=False)]
+
+# %%
 fig = figures.picture_grid(
     [[figures.class_picture(bench, c) for c in row] for row in rows],
     [
@@ -87,9 +89,11 @@ fig = figures.picture_grid(
     ],
     framed=(0, 3),
 )
+
+# %%
 caption = (
     f"{2 * len(rows)} unseen classes of {bench.name} (framed), each with its two referent classes to "
-    "the right and the cosine of their refined semantics. The choice sees names, never pictures."
+    "the right and the cosine of their refined semantics. The choice sees semantics, never pictures."
 )
 here.figure(fig, "referents", caption)
 
@@ -102,6 +106,8 @@ raw = F.normalize(bench.semantics, dim=1)
 on_raw = bench.seen[genzsl.top_k_referents(raw[bench.unseen], raw[bench.seen], k=2)]
 changed = (on_raw != referents).any(1).nonzero()[:, 0]
 name = np.array([n.replace("_", " ") for n in bench.class_names])
+
+# %%
 listed = pd.DataFrame(
     {
         "unseen class": name[bench.unseen[changed]],
@@ -130,6 +136,8 @@ here.table(
 X, train_labels = start.features, start.labels  # training features, at length one
 with seeded(0, "lesson/draw"):
     uniform = torch.rand(referents.shape)
+
+# %%
 members = {int(c): (train_labels == c).nonzero()[:, 0] for c in bench.seen}
 drawn = [
     [int(members[c][int(u * len(members[c]))]) for c, u in zip(classes, row, strict=True)]
@@ -180,6 +188,8 @@ boxes = {
     "semantics of the target $\\tilde z$": (4.8, 0.6),
     "noise $\\varepsilon$": (5.6, 3.0),
 }
+
+# %%
 first, encoder, moments, latent, decoder, last, text, noise = boxes
 arrows = [(first, encoder), (encoder, moments), (moments, latent), (latent, decoder)]
 arrows += [(decoder, last), (text, encoder), (text, decoder), (noise, latent)]
@@ -219,8 +229,8 @@ torch.testing.assert_close(forward, (x_hat, mu, log_var))
 # \text{KL: keep the latent near } \mathcal N(0, I)}
 # + \lambda\, \underbrace{\mathcal L_{Boost}}_{\text{point at the own class's text}} .$$
 #
-# The paper's boosting formula lost a logarithm and an index in print; the released code leaves no
-# doubt: in a batch, each $\hat x$ is to pick out its own $\tilde z$, and each $\tilde z$ its own
+# As its reviews quote it, the paper's boosting formula lost a logarithm and an index in print; the
+# released code leaves no doubt: in a batch, each $\hat x$ is to pick out its own $\tilde z$, and each $\tilde z$ its own
 # $\hat x$, by a softmax over $\langle \hat x_i, \tilde z_j \rangle / \tau$.
 
 # %%
@@ -228,6 +238,8 @@ batch = torch.arange(0, len(X), max(1, len(X) // 64))[:64]
 x, target_z, anchors = X[batch], refined[train_labels[batch]], start.anchors[train_labels[batch]]
 with torch.no_grad(), seeded(0, "lesson/losses"):
     x_hat, mu, log_var = vae(start.referent_samples(train_labels[batch]), target_z)
+
+# %%
 reconstruction = (x_hat - x).square().sum(1).mean()
 kl = 0.5 * (mu**2 + log_var.exp() - 1 - log_var).sum(1).mean()
 logits = x_hat @ anchors.T / 0.07
@@ -268,6 +280,8 @@ experiments = {
     "KL weight 0.001": ("referent_swap", weak),
     "0.001, twice as long": ("referent_swap", longer),
 }
+
+# %%
 records = ledger.run_rows(experiments, bench, here.seeds, here.device)
 here.keep(records)
 first = records[0]["scores"]
@@ -323,6 +337,8 @@ here.figure(fig, "losses", caption)
 # %%
 moved = genzsl.referent_swap(model, bench.unseen, n=100)
 assert all(np.isclose(moved[s], first["swaps"][s], rtol=0.05, atol=1e-6) for s in genzsl.SWAPS)
+
+# %%
 swaps = pd.DataFrame(
     {
         row: {s: f"{(v := runs(row, 'swaps', s)).mean():.1e} ± {v.std():.0e}" for s in genzsl.SWAPS}
@@ -434,6 +450,8 @@ with seeded(0, "lesson/independence"):
     paired = start.referent_samples(train_labels)
 class_of = torch.searchsorted(bench.seen, train_labels)
 paired_means = torch.stack([paired[class_of == i].mean(0) for i in range(len(bench.seen))])
+
+# %%
 common = F.cosine_similarity(paired - paired_means[class_of], X - means[class_of])
 error = float(common.std() / len(common) ** 0.5)
 Markdown(
@@ -473,7 +491,7 @@ Markdown(
 # where the paper's speed comes from. But it is not induction, and Gaussian noise in the referent's place
 # should then do as well. Notebook 14 runs that control.
 #
-# **Rows filled:** the `referent_swap` records of both settings, in `records.jsonl` of the run.
+# **Rows filled:** the `referent_swap` records of the three settings, in `records.jsonl` of the run.
 #
 # **To think about.** What would you pair with what, or what would the loss have to reward, for the
 # referent to tell the generator something about the target that its name does not?
