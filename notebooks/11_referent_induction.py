@@ -48,6 +48,7 @@ from IPython.display import Markdown
 from zslnb import genzsl, ledger, lesson
 from zslnb.datasets import aviary
 from zslnb.ledger import figures
+from zslnb.protocol import mean_and_sd
 from zslnb.seeds import seeded
 
 here = lesson.begin("11_referent_induction", benchmark, semantics, profile, seeds, device)
@@ -298,6 +299,13 @@ def runs(row: str, *keys: str) -> np.ndarray:
     return np.array([s[keys[0]][keys[1]] for s in found])
 
 
+def plus_minus(values: np.ndarray, form: str) -> str:
+    """Write mean ± standard deviation over seeds; a single seed stands alone."""
+    mean, sd = mean_and_sd(values.tolist())
+    return f"{mean:{form}}" + ("" if np.isnan(sd) else f" ± {sd:{form}}")
+
+
+# %%
 curves = {term: {row: runs(row, "history", term) for row in experiments} for term in losses}
 gap = curves["reconstruction"]["KL weight 1"][:, -1].mean() - floor
 ends = {row: curve[:, -1].mean() for row, curve in curves["kl"].items()}
@@ -315,7 +323,7 @@ axes[0].set_ylabel("loss term, unweighted")
 axes[1].set_yscale("log")
 fig.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=4)
 caption = (
-    f"Loss terms, mean and range over {len(here.seeds)} seeds. Reconstruction with weight 1 ends "
+    f"Loss terms, mean and range over seeds ({len(here.seeds)}). Reconstruction with weight 1 ends "
     f"{gap:+.3f} from the floor. KL ends at {ends['KL weight 1']:.0e} with weight 1, at "
     f"{ends['KL weight 0.001']:.1f} with 0.001, and at {ends['0.001, twice as long']:.1f} after twice "
     "as many passes."
@@ -341,14 +349,14 @@ assert all(np.isclose(moved[s], first["swaps"][s], rtol=0.05, atol=1e-6) for s i
 # %%
 swaps = pd.DataFrame(
     {
-        row: {s: f"{(v := runs(row, 'swaps', s)).mean():.1e} ± {v.std():.0e}" for s in genzsl.SWAPS}
+        row: {s: plus_minus(runs(row, "swaps", s), ".1e") for s in genzsl.SWAPS}
         for row in experiments
     }
 )
 here.table(
     swaps.rename_axis("swapped for"),
     "swaps",
-    f"How far the output turns, $1 - \\cos$, mean ± standard deviation over {len(here.seeds)} seeds. "
+    f"How far the output turns, $1 - \\cos$, mean ± standard deviation over seeds ({len(here.seeds)}). "
     "0: the input is not heard. 1: nothing in common.",
     headline=True,
 )
@@ -415,7 +423,7 @@ columns = {
 }
 variety = pd.DataFrame(
     {
-        title: {r: f"{(v := runs(r, *keys)).mean():.3f} ± {v.std():.3f}" for r in experiments}
+        title: {row: plus_minus(runs(row, *keys), ".3f") for row in experiments}
         for title, keys in columns.items()
     }
 )
