@@ -9,6 +9,7 @@ import hashlib
 import json
 import os
 import time
+import warnings
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -110,10 +111,13 @@ def run_rows(
     if torch.device(device).type != "cpu":
         n_jobs = 1
     # workers live on, so they are told where records go: their environment may be an old one
-    joblib.Parallel(n_jobs=min(n_jobs or joblib.cpu_count(), max(1, len(missing))))(
-        joblib.delayed(_compute)(path, inputs, benchmark, s, device)
-        for path, (inputs, s) in missing.items()
-    )
+    jobs_at_once = min(n_jobs or joblib.cpu_count(), max(1, len(missing)))
+    with warnings.catch_warnings():  # joblib replaces a worker that has grown, and says so
+        warnings.filterwarnings("ignore", "A worker stopped while some jobs")
+        joblib.Parallel(n_jobs=jobs_at_once)(
+            joblib.delayed(_compute)(path, inputs, benchmark, s, device)
+            for path, (inputs, s) in missing.items()
+        )
     return [{**row, **json.loads(path.read_text())} for row, _, path, _ in jobs]
 
 
