@@ -259,7 +259,16 @@ def fake_run(folder: Path, **changes) -> Path:
         "manifest.json": json.dumps(manifest | changes),
         "records/10_a.jsonl": '{"id": "x"}\n',
         "records/99_gone.jsonl": '{"id": "y"}\n',
+        "made/10_a.json": json.dumps(
+            {
+                "tables": {
+                    "results": {"number": 1, "caption": "", "headline": True},
+                    "detail": {"number": 2, "caption": "", "headline": False},
+                }
+            }
+        ),
         "tables/10_a-results.csv": "H\n1\n",
+        "tables/10_a-detail.csv": "class\nauk\n",
         "tables/10_a-results.md": "| H |\n",
         "tables/99_gone-results.csv": "H\n2\n",
     }.items():
@@ -268,7 +277,7 @@ def fake_run(folder: Path, **changes) -> Path:
     return folder / "aviary-full"
 
 
-def test_record_takes_what_the_run_made_and_replaces_the_last(tmp_path):
+def test_record_takes_records_and_headlines_and_replaces_the_last(tmp_path):
     results = tmp_path / "results"
     (results / "aviary-full").mkdir(parents=True)
     (results / "aviary-full" / "old.csv").touch()

@@ -129,7 +129,9 @@ def without_paths(text: str) -> str:
 
 
 def record(run_dir: Path, results: Path) -> Path:
-    """Promote a run to `results/<run>/`: its manifest, records and tables (`.csv`).
+    """Promote a run to `results/<run>/`: its manifest, records and headline tables (`.csv`).
+
+    Other tables may list a benchmark's classes, which are not ours to hand on.
 
     Raises:
         RecordError: there was no such run, a notebook of it did not run, it was not of all
@@ -146,11 +148,22 @@ def record(run_dir: Path, results: Path) -> Path:
     target = results / run_dir.name
     shutil.rmtree(target, ignore_errors=True)
     target.mkdir(parents=True)
-    tables = [p for name in ran for p in sorted(run_dir.glob(f"tables/{name}-*.csv"))]
+    tables = [path.with_suffix(".csv") for path in headline_tables(run_dir, ran)]
     for path in [run_dir / "manifest.json", run_dir / "records.jsonl", *tables]:
         if path.is_file():
             shutil.copy(path, target)
     return target
+
+
+def headline_tables(run_dir: Path, notebooks: Iterable[str]) -> Iterator[Path]:
+    """Give the files (`.md`) of the tables that notebooks marked as headlines, in their order."""
+    for notebook in notebooks:
+        made = run_dir / "made" / f"{notebook}.json"
+        if made.is_file():
+            tables = json.loads(made.read_text(encoding="utf-8")).get("tables", {})
+            for name in sorted(tables, key=lambda name: tables[name]["number"]):
+                if tables[name]["headline"]:
+                    yield run_dir / "tables" / f"{notebook}-{name}.md"
 
 
 def record_faults(manifest: Mapping) -> Iterator[str]:

@@ -38,6 +38,7 @@ from zslnb.manifest import (
     TIMED_OUT,
     Outcome,
     describe,
+    headline_tables,
     past_seconds,
     record,
     write_manifest,
@@ -357,8 +358,9 @@ def _last_line(log: Path) -> str:
 
 def report(plan: Plan, stream: TextIOBase = sys.stdout) -> None:
     """Print the headline tables, what did not run, and where everything is."""
-    for text in headlines(plan):
-        print(f"\n{text.rstrip()}", file=stream)
+    ran = [name for name, outcome in plan.outcomes.items() if outcome.status == RAN]
+    for path in headline_tables(plan.run_dir, ran):
+        print(f"\n{path.read_text(encoding='utf-8').rstrip()}", file=stream)
     print(file=stream)
     for outcome in plan.outcomes.values():
         if outcome.status not in (RAN, SKIPPED):
@@ -367,19 +369,6 @@ def report(plan: Plan, stream: TextIOBase = sys.stdout) -> None:
     for what in ("tables", "figures", "notebooks", "manifest.json"):
         if (plan.run_dir / what).exists():
             print(f"{what.removesuffix('.json'):10}{plan.run_dir / what}", file=stream)
-
-
-def headlines(plan: Plan) -> Iterator[str]:
-    """Give the text of each table that a notebook of this run marked as a headline."""
-    for outcome in plan.outcomes.values():
-        made = plan.run_dir / "made" / f"{outcome.notebook}.json"
-        if outcome.status != RAN or not made.is_file():
-            continue
-        tables = json.loads(made.read_text(encoding="utf-8")).get("tables", {})
-        for name in sorted(tables, key=lambda name: tables[name]["number"]):
-            if tables[name]["headline"]:
-                path = plan.run_dir / "tables" / f"{outcome.notebook}-{name}.md"
-                yield path.read_text(encoding="utf-8")
 
 
 def parse(argv: list[str] | None) -> tuple[Request, bool]:
