@@ -313,11 +313,13 @@ def test_the_card_states_what_is_measured():
 
 
 @pytest.mark.slow
-def test_the_build_gives_what_is_shipped_again(tmp_path):
-    build.build(tmp_path)
+def test_a_short_build_goes_all_the_way_and_learns(tmp_path):
+    """`make aviary` in a sixteenth of its training; all of it would take ten minutes."""
+    build.build(tmp_path, clip_training.TrainingSettings(pictures=6000, epochs=3))
     old, new = (dict(np.load(folder / "aviary.npz")) for folder in (aviary.DATA, tmp_path))
     assert json.loads(str(old["provenance"])) == json.loads(str(new["provenance"]))
-    np.testing.assert_array_equal(old["labels"], new["labels"])
-    # another processor sums in another order, which training amplifies
+    for name in ("labels", "attributes", "class_names", "trainval_idx", "test_unseen_idx"):
+        np.testing.assert_array_equal(old[name], new[name])
     benchmark = zslnb.load(tmp_path / "aviary.npz")
-    assert accuracy(benchmark, benchmark.test_unseen_idx, benchmark.unseen) > 0.5
+    unseen = benchmark.test_unseen_idx
+    assert accuracy(benchmark, unseen, benchmark.unseen) > 3 / len(benchmark.unseen)
