@@ -352,7 +352,8 @@ def _first_fault(cells: list[tuple[int, NotebookNode]], ended: bool) -> tuple[in
 
 def _last_line(log: Path) -> str:
     lines = [line.strip() for line in log.read_text(errors="replace").splitlines()]
-    last = next((line for line in reversed(lines) if line), "ended without a message")
+    said = [line for line in lines if line and "IPKernelApp] WARNING" not in line]
+    last = said[-1] if said else "its process ended without a message; was it stopped from outside?"
     return re.sub(r"^(\w+\.)+(?=\w+:)", "", last)
 
 
@@ -435,5 +436,7 @@ def main(argv: list[str] | None = None, results: Path | None = None) -> int:
 
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # a shell that starts this in the background has Ctrl-C ignored; both stop a run in order
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
     sys.exit(main())
