@@ -36,8 +36,8 @@ def _run_table(run: str, title: str, folder: Path | None) -> str:
     if not records:
         return f"**{title}.** Not measured.\n"
     table = results_table(records, "clean").rename(columns=lambda name: _head(name, "clean"))
-    best_on_test = results_table(records, "released")["H"].rename("H, best on test")
-    joined = table.join(best_on_test).rename_axis("method").drop(columns="seeds")
+    others = [results_table(records, p)["H"].rename(_head("H", p)) for p in ("peeked", "released")]
+    joined = table.join(others).rename_axis("method").drop(columns="seeds")
     seeds = len({record["seed"] for record in records})
     return f"**{title}.** Percent, mean ± sd over {seeds} seeds.\n\n{markdown_table(joined)}"
 

@@ -6,6 +6,7 @@ import pandas as pd
 
 from zslnb.protocol import PROTOCOLS, mean_and_sd
 
+SHOWN = (*PROTOCOLS, "peeked")
 COLUMNS = {"S": "S", "U": "U", "H": "H", "T1": "T1"}
 
 
@@ -14,13 +15,13 @@ def results_table(records: list[dict], protocol: str) -> pd.DataFrame:
 
     Args:
         records: each with `row`, `seed` and `scores`.
-        protocol: "clean" or "released"; records without it read "n/a".
+        protocol: "clean", "released" or "peeked"; records without it read "n/a".
 
     Raises:
         ValueError: unknown protocol, or no records.
     """
-    if protocol not in PROTOCOLS:
-        raise ValueError(f"protocol must be one of {', '.join(PROTOCOLS)}, not {protocol!r}.")
+    if protocol not in SHOWN:
+        raise ValueError(f"protocol must be one of {', '.join(SHOWN)}, not {protocol!r}.")
     if not records:
         raise ValueError("No records to make a table of.")
     labels = dict.fromkeys(record["row"] for record in records)
