@@ -37,7 +37,7 @@ help: ## print this list
 reproduce: $(READY) ## run the notebooks: BENCHMARK= SEMANTICS= PROFILE= SEEDS= DEVICE= NOTEBOOKS="10 14"
 	@$(BIN)/python -m zslnb.reproduce $(RUN) $(if $(NOTEBOOKS),--notebooks $(NOTEBOOKS)) $(ARGS)
 
-test: $(READY) ## run the tests and check the executed notebooks (6 minutes on two cores)
+test: $(READY) ## run the tests and check the executed notebooks (quicker after make reproduce)
 	$(CHECKED) $(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow" $(NBVAL) \
 	tests notebooks $(ARGS)
 
@@ -54,7 +54,7 @@ pair: $(READY) ## execute the notebooks whose source changed (FORCE=1: all of th
 lint: $(READY) ## check the style of every source
 	$(BIN)/python -m ruff check .
 
-aviary: $(READY) ## draw the built-in benchmark and train its small CLIP again (12 minutes)
+aviary: $(READY) ## draw the built-in benchmark and train its small CLIP again (over ten minutes)
 	$(BIN)/python -m zslnb.datasets.aviary.build $(ARGS)
 
 record: $(READY) ## promote a run's records to results/ (same variables as reproduce)
