@@ -9,6 +9,7 @@ from zslnb.protocol.classifiers import (
     train_classifier,
 )
 from zslnb.protocol.evaluation import evaluate_conventional, evaluate_gzsl
+from zslnb.protocol.fidelity import frechet_distance, nearest_neighbour_test
 from zslnb.protocol.metrics import gzsl_scores, harmonic_mean, mean_and_sd, per_class_accuracy
 from zslnb.protocol.selection import PROTOCOLS, best, expected_best, validation_split
 
@@ -22,9 +23,11 @@ __all__ = [
     "evaluate_conventional",
     "evaluate_gzsl",
     "expected_best",
+    "frechet_distance",
     "gzsl_scores",
     "harmonic_mean",
     "mean_and_sd",
+    "nearest_neighbour_test",
     "nearest_semantics",
     "per_class_accuracy",
     "train_classifier",
