@@ -1,5 +1,7 @@
 """What the papers print, read from `papers/*.yml`; quoted, never computed here."""
 
+import difflib
+import math
 from pathlib import Path
 
 import pandas as pd
@@ -8,18 +10,26 @@ import yaml
 from zslnb.datasets.registry import unknown_name
 from zslnb.places import repository_root
 
-FIELDS = ("id", "place", "benchmark", "method", "metric", "value", "source")
+GRADES = ("code", "paper", "reviews", "quoted", "memory", "inference")
+FIELDS = (
+    *("id", "place", "benchmark", "method", "metric", "value"),
+    *("source", "protocol", "grade"),
+)
 
 
 def published(paper: str, folder: Path | None = None) -> pd.DataFrame:
     """Read every published number of a paper: one row each, with its place and our source.
+
+    The head of the file says what `protocol` and `grade` mean. A number that nobody has is NaN,
+    and its `note`, mostly empty elsewhere, says why.
 
     Args:
         paper: "genzsl".
         folder: where the files are; `papers/` of the repository unless given.
 
     Raises:
-        ValueError: unknown paper, or an entry that lacks a field or repeats an id.
+        ValueError: unknown paper, or an entry that lacks a field, has an unknown grade, has
+            neither a value nor a note, or repeats an id.
         FileNotFoundError: the package was installed without the repository's `papers/`.
     """
     folder = folder or (repository_root() or Path.cwd()) / "papers"
@@ -30,18 +40,44 @@ def published(paper: str, folder: Path | None = None) -> pd.DataFrame:
         raise ValueError(unknown_name("paper", paper, [p.stem for p in folder.glob("*.yml")]))
     entries = yaml.safe_load(path.read_text(encoding="utf-8"))
     for entry in entries:
-        missing = [name for name in FIELDS if name not in entry]
-        if missing:
-            raise ValueError(f"{path.name}: entry {entry.get('id', entry)} lacks {missing[0]!r}.")
-    frame = pd.DataFrame(entries)
+        if wrong := _wrong(entry):
+            raise ValueError(f"{path.name}: entry {entry.get('id', entry)} {wrong}.")
+        entry.setdefault("note", "")
+    frame = pd.DataFrame(entries).astype({"value": float})
     if frame["id"].duplicated().any():
         raise ValueError(f"{path.name}: id {frame['id'][frame['id'].duplicated()].iloc[0]} twice.")
     return frame.set_index("id")
 
 
+def _wrong(entry: dict) -> str:
+    """Say what is wrong with an entry; nothing if it is fine."""
+    missing = [name for name in FIELDS if name not in entry]
+    if missing:
+        return f"lacks {missing[0]!r}"
+    if entry["grade"] not in GRADES:
+        return f"has grade {entry['grade']!r}; allowed are {', '.join(GRADES)}"
+    if entry["value"] is None and not entry.get("note"):
+        return "has no value, and no note that says why"
+    return ""
+
+
 def published_value(paper: str, claim: str) -> float:
-    """Return one published number by its id."""
-    return float(published(paper).loc[claim, "value"])
+    """Return one published number by its id.
+
+    Raises:
+        ValueError: unknown id (the nearest are suggested), or a number that nobody has.
+    """
+    frame = published(paper)
+    if claim not in frame.index:
+        near = difflib.get_close_matches(claim, frame.index, n=3, cutoff=0.5)
+        hint = f" Did you mean {' or '.join(map(repr, near))}?" if near else ""
+        raise ValueError(
+            f"There is no number {claim!r} in {paper}.yml.{hint} published({paper!r}) lists all."
+        )
+    value = float(frame.loc[claim, "value"])
+    if math.isnan(value):
+        raise ValueError(f"{claim} in {paper}.yml has no value: {frame.loc[claim, 'note']}.")
+    return value
 
 
 def published_sizes(folder: Path | None = None) -> list[dict]:
