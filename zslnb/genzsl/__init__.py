@@ -1,18 +1,20 @@
 """GenZSL: features of unseen classes, induced from features of similar seen ones."""
 
+from zslnb.divergence import DivergedError
 from zslnb.genzsl.boosting import boosting_loss, semantics_to_features
 from zslnb.genzsl.cdp import class_diversity_promotion, mean_cosines
 from zslnb.genzsl.ivae import InductiveVAE, kl_divergence, reconstruction_loss
 from zslnb.genzsl.probes import SWAPS, referent_swap, within_class_cosine
-from zslnb.genzsl.referents import ReferentPool, referent_weights, top_k_referents
+from zslnb.genzsl.referents import ReferentPool, drawn_weights, referent_weights, top_k_referents
 from zslnb.genzsl.settings import (
     GenZSLSettings,
     profile_settings,
     published_settings,
     reductions,
+    released_training,
     settings_from_record,
 )
-from zslnb.genzsl.training import DivergedError, GenZSL, fit, prepare
+from zslnb.genzsl.training import GenZSL, fit, prepare
 
 __all__ = [
     "SWAPS",
@@ -23,6 +25,7 @@ __all__ = [
     "ReferentPool",
     "boosting_loss",
     "class_diversity_promotion",
+    "drawn_weights",
     "fit",
     "kl_divergence",
     "mean_cosines",
@@ -33,6 +36,7 @@ __all__ = [
     "reductions",
     "referent_swap",
     "referent_weights",
+    "released_training",
     "semantics_to_features",
     "settings_from_record",
     "top_k_referents",

@@ -18,13 +18,30 @@ class InductiveVAE(nn.Module):
         semantic_dim: S, width of class semantics.
         hidden_dim: width of both hidden layers.
         latent_dim: L, width of the latent.
+        add_referent: decode x_refer + o, as the paper's text has it; needs L = D.
+        conditional_prior: also learn the paper's prior p(o | z~), a linear map of the semantics.
+
+    Raises:
+        ValueError: `add_referent` with a latent of another width than the features.
     """
 
     def __init__(
-        self, feature_dim: int, semantic_dim: int, hidden_dim: int = 2048, latent_dim: int = 512
+        self,
+        feature_dim: int,
+        semantic_dim: int,
+        hidden_dim: int = 2048,
+        latent_dim: int = 512,
+        *,
+        add_referent: bool = False,
+        conditional_prior: bool = False,
     ) -> None:
         super().__init__()
-        self.latent_dim = latent_dim
+        if add_referent and latent_dim != feature_dim:
+            raise ValueError(
+                f"x_refer + o needs equal widths; features are {feature_dim}-d and the latent is "
+                f"{latent_dim}-d. Set latent_dim={feature_dim}."
+            )
+        self.latent_dim, self.add_referent = latent_dim, add_referent
         self.encoder = nn.Sequential(nn.Linear(feature_dim + semantic_dim, hidden_dim), nn.ReLU())
         self.mean = nn.Linear(hidden_dim, latent_dim)
         self.log_var = nn.Linear(hidden_dim, latent_dim)
@@ -33,6 +50,7 @@ class InductiveVAE(nn.Module):
             nn.ReLU(),
             nn.Linear(hidden_dim, feature_dim),
         )
+        self.prior = nn.Linear(semantic_dim, 2 * latent_dim) if conditional_prior else None
         for layer in self.modules():
             if isinstance(layer, nn.Linear):
                 nn.init.normal_(layer.weight, std=0.02)
@@ -68,7 +86,18 @@ class InductiveVAE(nn.Module):
         """
         mean, log_var = self.encode(referents, semantics)
         latent = mean + torch.exp(log_var / 2) * torch.randn_like(mean)
+        if self.add_referent:
+            latent = latent + referents.to(latent.dtype)
         return self.decode(latent, semantics), mean, log_var
+
+    def prior_of(
+        self, semantics: Float[Tensor, "B S"]
+    ) -> tuple[Float[Tensor, "B L"], Float[Tensor, "B L"]] | None:
+        """Return mean and log-variance of p(o | z~); None where the prior is N(0, I)."""
+        if self.prior is None:
+            return None
+        mean, log_var = self.prior(self._joined(semantics)).chunk(2, dim=1)
+        return mean, log_var
 
 
 def reconstruction_loss(x_hat: Float[Tensor, "B D"], x: Float[Tensor, "B D"]) -> Float[Tensor, ""]:
@@ -79,10 +108,22 @@ def reconstruction_loss(x_hat: Float[Tensor, "B D"], x: Float[Tensor, "B D"]) ->
     return (x_hat.float() - x.float()).square().sum(1).mean()
 
 
-def kl_divergence(mean: Float[Tensor, "B L"], log_var: Float[Tensor, "B L"]) -> Float[Tensor, ""]:
-    """KL from N(mean, exp(log_var)) to N(0, I), summed over L, averaged over B (KLD in the code).
+def kl_divergence(
+    mean: Float[Tensor, "B L"],
+    log_var: Float[Tensor, "B L"],
+    prior: tuple[Float[Tensor, "B L"], Float[Tensor, "B L"]] | None = None,
+) -> Float[Tensor, ""]:
+    """KL from N(mean, exp(log_var)) to the prior, summed over L, averaged over B (KLD in the code).
 
     The paper writes a conditional prior p(o | z~); the code uses N(0, I), and so do we.
+
+    Args:
+        mean, log_var: (B, L) of q(o | x_refer, z~).
+        prior: mean and log-variance of p(o | z~), each (B, L); None for N(0, I).
     """
     mean, log_var = mean.float(), log_var.float()
+    if prior is not None:
+        prior_mean, prior_log_var = (part.float() for part in prior)
+        mean = (mean - prior_mean) * torch.exp(-prior_log_var / 2)
+        log_var = log_var - prior_log_var
     return 0.5 * (mean.square() + log_var.exp() - 1 - log_var).sum(1).mean()

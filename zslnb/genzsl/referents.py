@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int64
 from torch import Tensor
 
+CONCENTRATION = 5.0  # of mixup's random shares, where they are drawn
 FIRST_WEIGHT = 0.8  # as released for k = 2: 0.8 for the nearest class, 0.2 for the next
 
 
@@ -86,7 +87,9 @@ class ReferentPool:
         return cls(features[labels.argsort(stable=True)], counts.cumsum(0) - counts, counts)
 
     def draw(
-        self, referents: Int64[Tensor, "B k"], weights: Float[Tensor, " k"]
+        self,
+        referents: Int64[Tensor, "B k"],
+        weights: Float[Tensor, " k"] | Float[Tensor, "B k"],
     ) -> Float[Tensor, "B D"]:
         """Mix one random sample of each referent class, for each of B targets.
 
@@ -95,15 +98,50 @@ class ReferentPool:
 
         Args:
             referents: (B, k) class ids, best first.
-            weights: (k,) summing to 1.
+            weights: (k,) summing to 1, or (B, k) with such a row for each target.
         """
         counts = self.counts[referents]
         draws = torch.rand(referents.shape, device=counts.device)
         rows = self.starts[referents] + (draws * counts).long()
-        return torch.einsum("bkd,k->bd", self.features[rows], weights.to(self.features.dtype))
+        return _mixed(self.features[rows], weights)
+
+    def tile(
+        self, referents: Int64[Tensor, "K k"], weights: Float[Tensor, " k"], n: int
+    ) -> Float[Tensor, "M D"]:
+        """Mix n referents for each of K targets by the released script's tiling.
+
+        Each referent class's whole training set is repeated n // size times and topped up with
+        n % size random draws; the k lists are paired by position, without shuffling.
+
+        Returns:
+            (K*n, D), target by target.
+        """
+        rows = torch.stack([self._tiled_rows(c, n) for c in referents.flatten().tolist()])
+        by_target = rows.view(*referents.shape, n).transpose(1, 2).flatten(0, 1)
+        return _mixed(self.features[by_target], weights)
+
+    def _tiled_rows(self, class_id: int, n: int) -> Int64[Tensor, " n"]:
+        start, size = int(self.starts[class_id]), int(self.counts[class_id])
+        device = self.starts.device
+        whole = torch.arange(size, device=device).repeat(n // size)
+        return start + torch.cat([whole, torch.randint(size, (n % size,), device=device)])
 
     def require(self, classes: Int64[Tensor, " K"]) -> None:
         """Raise ValueError, naming it, if one of these classes has no sample to draw."""
         empty = classes[self.counts[classes] == 0]
         if len(empty):
             raise ValueError(f"Referent class {int(empty[0])} has no training sample to draw from.")
+
+
+def drawn_weights(weights: Float[Tensor, " k"], n: int) -> Float[Tensor, "n k"]:
+    """Draw mixup's random shares: n rows of a Dirichlet distribution whose means are the weights.
+
+    For two referents this is Beta(4, 1) on the first share, at (0.8, 0.2). The paper says mixup;
+    the released code mixes with fixed shares. How the paper would draw is unknown: ours.
+    """
+    return torch.distributions.Dirichlet(CONCENTRATION * weights).sample((n,))
+
+
+def _mixed(samples: Float[Tensor, "B k D"], weights: Tensor) -> Float[Tensor, "B D"]:
+    weights = weights.to(samples.dtype)
+    return torch.einsum("bkd,k->bd" if weights.ndim == 1 else "bkd,bk->bd", samples, weights)

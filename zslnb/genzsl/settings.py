@@ -1,13 +1,22 @@
 """Every hyper-parameter of GenZSL in one place, with its source, and what a profile reduces."""
 
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 
 from zslnb.genzsl.boosting import MODES
 from zslnb.genzsl.referents import referent_weights
 from zslnb.protocol import ClassifierSettings
+from zslnb.settings import at_least_one, differences, not_negative, one_of, positive
 
-REFERENTS = ("induced", "noise")
-SELECTIONS = ("refined", "raw")
+CHOICES = {
+    "select_on": ("refined", "raw"),
+    "referent": ("induced", "random", "noise"),
+    "mixing": ("fixed", "drawn"),
+    "prior": ("standard", "conditional"),
+    "decoded": ("latent", "referent + latent"),
+    "boosting_mode": MODES,
+    "synthesis": ("drawn", "tiled"),
+    "conventional": ("per class", "per image"),
+}
 
 
 @dataclass(frozen=True)
@@ -22,7 +31,12 @@ class GenZSLSettings:
     select_on: str = "refined"  # semantics that choose referents: "refined" or "raw"
     n_referents: int = 2  # k
     weights: tuple[float, ...] | None = None  # of the k referents; None: 0.8, the rest share 0.2
-    referent: str = "induced"  # or "noise": N(0, I) in place of the referent, the control
+    # "random": from random seen classes; "noise": N(0, I). Both are controls
+    referent: str = "induced"
+    mixing: str = "fixed"  # or "drawn": mixup's random shares, with the weights as their means
+    renormalise: bool = False  # refined semantics and mixed referents scaled to unit norm again
+    prior: str = "standard"  # N(0, I) as released; "conditional": p(o | z~) as the paper writes
+    decoded: str = "latent"  # as released; "referent + latent": x_refer + o, as the paper writes
     hidden_dim: int = 2048
     latent_dim: int = 512
     reconstruction_weight: float = 1.0
@@ -34,38 +48,27 @@ class GenZSLSettings:
     batch_size: int = 64
     passes: int = 3  # passes over the training data between two evaluations
     rounds: int = 150  # evaluations, so `passes * rounds` passes in all
+    shuffle: bool = True  # released: False, training images always in the stored order
+    separate_adams: bool = False  # released: True, one for the encoder and one for the decoder
+    synthesis: str = "drawn"  # released: "tiled", each referent class's whole training set in turn
     n_synthetic: int = 1600  # features a class, for `released`
     n_synthetic_choices: tuple[int, ...] = (100, 400, 1600)  # ours: what `clean` chooses from
     classifier: ClassifierSettings = field(default_factory=ClassifierSettings)
+    keep_classifier: bool = True  # `released` never resets it; False: a fresh one in each round
+    conventional: str = "per class"  # how `released` scores T1; the released code: "per image"
 
     def __post_init__(self) -> None:
         """Refuse settings that mean nothing, naming the one at fault."""
-        _one_of("select_on", self.select_on, SELECTIONS)
-        _one_of("referent", self.referent, REFERENTS)
-        _one_of("boosting_mode", self.boosting_mode, MODES)
+        for name, allowed in CHOICES.items():
+            one_of(name, getattr(self, name), allowed)
         for name in ("n_referents", "hidden_dim", "latent_dim", "batch_size", "passes", "rounds"):
             at_least_one(name, getattr(self, name))
         at_least_one("the number of n_synthetic_choices", len(self.n_synthetic_choices))
         for n in (self.n_synthetic, *self.n_synthetic_choices):
             at_least_one("n_synthetic", n)
-        for name in ("lr", "temperature"):
-            if not getattr(self, name) > 0:
-                raise ValueError(f"{name} must be positive, not {getattr(self, name)}.")
-        for name in ("n_removed", "reconstruction_weight", "kl_weight", "boosting_weight"):
-            if not getattr(self, name) >= 0:
-                raise ValueError(f"{name} must not be negative, not {getattr(self, name)}.")
+        positive(self, "lr", "temperature")
+        not_negative(self, "n_removed", "reconstruction_weight", "kl_weight", "boosting_weight")
         referent_weights(self.n_referents, self.weights)  # refuses weights that do not fit
-
-
-def _one_of(name: str, value: str, allowed: tuple[str, ...]) -> None:
-    if value not in allowed:
-        raise ValueError(f"{name} must be one of {', '.join(allowed)}, not {value!r}.")
-
-
-def at_least_one(name: str, value: int) -> None:
-    """Raise ValueError, naming the quantity, if it is below 1."""
-    if value < 1:
-        raise ValueError(f"{name} must be at least 1, not {value}.")
 
 
 RELEASED_CLASSIFIER = ClassifierSettings(hidden=(256, 256), scale=1.0, batch_size=64)
@@ -80,9 +83,9 @@ PUBLISHED = {
 # what the smaller profiles change, so that a run fits two cores; `full` changes nothing
 REDUCED = {
     "smoke": {
-        "hidden_dim": 512,
+        "hidden_dim": 256,
         "latent_dim": 128,
-        "rounds": 8,
+        "rounds": 6,
         "n_synthetic": 200,
         "n_synthetic_choices": (50, 100, 200, 400),
         "classifier": ClassifierSettings(batch_size=256, epochs=20),
@@ -93,7 +96,7 @@ REDUCED = {
         "batch_size": 128,
         "rounds": 5,
         "n_synthetic": 400,
-        "n_synthetic_choices": (50, 100, 200, 400),
+        "n_synthetic_choices": (100, 200, 400),
         "classifier": ClassifierSettings(batch_size=256, epochs=20),
     },
     "full": {},
@@ -104,6 +107,25 @@ def published_settings(benchmark: str) -> GenZSLSettings:
     """Return the settings of the released scripts for a benchmark; CUB's for an unknown one."""
     settings = GenZSLSettings(classifier=RELEASED_CLASSIFIER)
     return replace(settings, **PUBLISHED.get(benchmark, PUBLISHED["cub"]))
+
+
+def released_training(settings: GenZSLSettings) -> GenZSLSettings:
+    """Switch everything to how the released scripts train and score, at the same widths and rounds.
+
+    Two Adams, three passes, training images in a fixed order, referent classes tiled, an MLP
+    classifier fed class by class and never reset, conventional accuracy an image.
+    """
+    classifier = replace(RELEASED_CLASSIFIER, shuffle=False, epochs=settings.classifier.epochs)
+    return replace(
+        settings,
+        passes=3,
+        shuffle=False,
+        separate_adams=True,
+        synthesis="tiled",
+        classifier=classifier,
+        keep_classifier=True,
+        conventional="per image",
+    )
 
 
 def settings_from_record(values: dict) -> GenZSLSettings:
@@ -121,17 +143,10 @@ def profile_settings(benchmark: str, profile: str) -> GenZSLSettings:
     Raises:
         ValueError: unknown profile.
     """
-    _one_of("profile", profile, tuple(REDUCED))
+    one_of("profile", profile, tuple(REDUCED))
     return replace(published_settings(benchmark), **REDUCED[profile])
 
 
 def reductions(settings: GenZSLSettings, benchmark: str) -> dict[str, tuple[object, object]]:
     """List where settings differ from the published ones: name -> (published, here)."""
-    before, after = _flat(published_settings(benchmark)), _flat(settings)
-    return {name: (before[name], after[name]) for name in before if before[name] != after[name]}
-
-
-def _flat(settings: GenZSLSettings) -> dict[str, object]:
-    values = asdict(settings)
-    inner = values.pop("classifier")
-    return {**values, **{f"classifier {name}": value for name, value in inner.items()}}
+    return differences(published_settings(benchmark), settings)

@@ -9,27 +9,21 @@ from jaxtyping import Float, Int64
 from torch import Tensor
 
 from zslnb.benchmark import Benchmark
+from zslnb.divergence import DivergedError, refuse_divergence
 from zslnb.genzsl.boosting import boosting_loss, semantics_to_features
 from zslnb.genzsl.cdp import class_diversity_promotion
 from zslnb.genzsl.ivae import InductiveVAE, kl_divergence, reconstruction_loss
-from zslnb.genzsl.referents import ReferentPool, referent_weights, top_k_referents
-from zslnb.genzsl.settings import GenZSLSettings, at_least_one
-from zslnb.seeds import seeded
+from zslnb.genzsl.referents import (
+    ReferentPool,
+    drawn_weights,
+    referent_weights,
+    top_k_referents,
+)
+from zslnb.genzsl.settings import GenZSLSettings
+from zslnb.seeds import seeded, torch_generator
+from zslnb.settings import at_least_one
 
-
-class DivergedError(RuntimeError):
-    """A loss stopped being finite; the message says in which round, and which it was.
-
-    `history` holds the rounds before, as `GenZSL.history` does.
-    """
-
-    def __init__(self, message: str, history: list[dict[str, float]]) -> None:
-        super().__init__(message, history)  # both, or the error would not survive pickling
-        self.history = history
-
-    def __str__(self) -> str:
-        """The message alone."""
-        return str(self.args[0])
+ROWS_AT_ONCE = 16384
 
 
 @dataclass
@@ -57,8 +51,22 @@ class GenZSL:
     def referent_samples(self, classes: Int64[Tensor, " B"]) -> Float[Tensor, "B D"]:
         """Draw one mixed referent for each target class id, or noise where settings say so."""
         if self.settings.referent == "noise":
-            return torch.randn(len(classes), self.features.shape[1], device=self.features.device)
-        return self.pool.draw(self.referents[classes], self.weights)
+            return self._noise(len(classes))
+        weights = self.weights
+        if self.settings.mixing == "drawn":
+            weights = drawn_weights(weights, len(classes))
+        return self._as_set(self.pool.draw(self.referents[classes], weights))
+
+    def _noise(self, n: int) -> Float[Tensor, "n D"]:
+        return torch.randn(n, self.features.shape[1], device=self.features.device)
+
+    def _as_set(self, mixed: Float[Tensor, "B D"]) -> Float[Tensor, "B D"]:
+        return F.normalize(mixed, dim=1) if self.settings.renormalise else mixed
+
+    def _synthesis_referents(self, classes: Int64[Tensor, " K"], n: int) -> Float[Tensor, "M D"]:
+        if self.settings.synthesis == "tiled" and self.settings.referent != "noise":
+            return self._as_set(self.pool.tile(self.referents[classes], self.weights, n))
+        return self.referent_samples(classes.repeat_interleave(n))
 
     @torch.no_grad()
     def synthesise(
@@ -66,8 +74,9 @@ class GenZSL:
     ) -> tuple[Float[Tensor, "M D"], Int64[Tensor, " M"]]:
         """Induce n features for each class, from fresh referents and fresh latent noise.
 
-        The released script tiles each referent class's whole training set instead of drawing
-        from it; for n far above the class size both use every sample about equally often.
+        `synthesis="tiled"` takes each referent class's whole training set in turn, as the
+        released script does; for n far above the class size both use every sample about
+        equally often.
 
         Returns:
             (K*n, D) unit-norm features and their (K*n,) class ids.
@@ -83,10 +92,13 @@ class GenZSL:
             raise ValueError(f"Class {int(strange[0])} is neither seen nor unseen, so has none.")
         labels = classes.repeat_interleave(n)
         self.model.eval()
+        per_part = max(1, ROWS_AT_ONCE // n)  # classes made at once
         with seeded(self.seed, f"genzsl/{stream}"):
             made = [
-                self.model(self.referent_samples(part), self.semantics[part])[0]
-                for part in labels.split(16384)
+                self.model(
+                    self._synthesis_referents(part, n), self.semantics[part.repeat_interleave(n)]
+                )[0]
+                for part in classes.split(per_part)
             ]
         features = torch.cat(made)
         if not features.isfinite().all():  # the last step of training has no loss to show it
@@ -100,7 +112,7 @@ class GenZSL:
         x_hat, mean, log_var = self.model(self.referent_samples(labels), self.semantics[labels])
         terms = {
             "reconstruction": reconstruction_loss(x_hat, self.features[batch]),
-            "kl": kl_divergence(mean, log_var),
+            "kl": kl_divergence(mean, log_var, self.model.prior_of(self.semantics[labels])),
         }
         if s.boosting_weight:
             terms["boosting"] = boosting_loss(
@@ -130,14 +142,24 @@ def prepare(
     raw = F.normalize(benchmark.semantics, dim=1)
     refined = class_diversity_promotion(raw, settings.n_removed)
     chosen_on = refined if settings.select_on == "refined" else raw
+    if settings.referent == "random":  # random vectors choose random classes
+        generator = torch_generator(seed, "genzsl/random referents")
+        chosen_on = torch.randn(raw.shape, generator=generator)
     referents = _referents(benchmark, chosen_on, settings.n_referents)
+    if settings.renormalise:
+        refined = F.normalize(refined, dim=1)
     same_width = features.shape[1] == raw.shape[1]
     anchors = refined if same_width else semantics_to_features(refined, features, labels)
     # all of this is exact and done once; from here on, work where the device is
     features, labels = features.to(device), labels.to(device)
     with seeded(seed, "genzsl/weights"):
         model = InductiveVAE(
-            features.shape[1], raw.shape[1], settings.hidden_dim, settings.latent_dim
+            features.shape[1],
+            raw.shape[1],
+            settings.hidden_dim,
+            settings.latent_dim,
+            add_referent=settings.decoded == "referent + latent",
+            conditional_prior=settings.prior == "conditional",
         )
     return GenZSL(
         settings=settings,
@@ -180,7 +202,7 @@ def fit(
     """Train on the seen classes of a benchmark (GenZSL sec. 3.3-3.4).
 
     Features and semantics are L2-normalised first, as in the released code. Batches are
-    shuffled; the released code's fixed class order is not the paper's.
+    shuffled unless settings say otherwise; the released code's fixed order is not the paper's.
 
     Args:
         benchmark: its `train_idx` rows are trained on and nothing else is touched.
@@ -191,41 +213,63 @@ def fit(
 
     Raises:
         ValueError: see `prepare`.
-        DivergedError: with the round, its losses, and the `history` of the rounds before.
+        DivergedError: with the step, its losses, and the `history` of the rounds before.
     """
     run = prepare(benchmark, settings, seed, device)
-    optimiser = torch.optim.Adam(
-        run.model.parameters(), lr=settings.lr, betas=(0.5, 0.999), fused=True
-    )
+    optimisers = _optimisers(run)
     for number in range(settings.rounds):
         run.model.train()
         with seeded(seed, f"genzsl/round{number}"):
-            totals = [_pass(run, optimiser, number) for _ in range(settings.passes)][-1]
-        run.history.append({"round": number + 1, **totals})
+            passes = [_pass(run, optimisers) for _ in range(settings.passes)]
+        run.history.append(_round(run, passes))
         if on_round:
             on_round(run)
     return run
 
 
-def _pass(run: GenZSL, optimiser: torch.optim.Optimizer, number: int) -> dict[str, float]:
-    """Pass once over the training data; return the mean of each term."""
-    s, n = run.settings, len(run.labels)
+def _optimisers(run: GenZSL) -> list[torch.optim.Optimizer]:
+    """Make one Adam, or one each for encoder and decoder as released.
+
+    Adam moves every weight by its own gradients alone, so both make the same steps.
+    """
+    decoder = list(run.model.decoder.parameters())
+    ids = {id(parameter) for parameter in decoder}
+    others = [p for p in run.model.parameters() if id(p) not in ids]
+    parts = [others, decoder] if run.settings.separate_adams else [others + decoder]
+    s = run.settings
+    return [torch.optim.Adam(part, lr=s.lr, betas=(0.5, 0.999), fused=True) for part in parts]
+
+
+def _pass(run: GenZSL, optimisers: list[torch.optim.Optimizer]) -> list[dict[str, Tensor]]:
+    """Pass once over the training data; return each step's terms."""
+    s, n, device = run.settings, len(run.labels), run.labels.device
     weights = {
         "reconstruction": s.reconstruction_weight,
         "kl": s.kl_weight,
         "boosting": s.boosting_weight,
     }
-    batches = torch.randperm(n, device=run.labels.device).split(s.batch_size)
-    totals: dict[str, Tensor] = {}
-    for batch in batches:
+    order = torch.randperm(n, device=device) if s.shuffle else torch.arange(n, device=device)
+    steps = []
+    for batch in order.split(s.batch_size):
         terms = run.losses(batch)
         loss = sum(weights[name] * term for name, term in terms.items())
-        optimiser.zero_grad()
+        run.model.zero_grad()
         loss.backward()
-        optimiser.step()
-        for name, term in terms.items():
-            totals[name] = totals.get(name, 0) + term.detach() * len(batch) / n
-    means = {name: float(total) for name, total in totals.items()}
-    if not all(torch.isfinite(torch.tensor(value)) for value in means.values()):
-        raise DivergedError(f"Training diverged in round {number + 1}: {means}.", run.history)
-    return means
+        for optimiser in optimisers:
+            optimiser.step()
+        steps.append({name: term.detach() for name, term in terms.items()})
+    return steps
+
+
+def _round(run: GenZSL, passes: list[list[dict[str, Tensor]]]) -> dict[str, float]:
+    """Sum up a round: each term's mean over its last pass; raise DivergedError if not finite."""
+    before = run.history[-1]["steps"] if run.history else 0
+    steps = [terms for one in passes for terms in one]
+    losses = {name: torch.stack([terms[name] for terms in steps]) for name in steps[0]}
+    refuse_divergence(losses, before, run.history)
+    means = {name: float(values[-len(passes[-1]) :].mean()) for name, values in losses.items()}
+    count = {
+        "steps": before + len(steps),
+        "samples": (len(run.history) + 1) * len(passes) * len(run.labels),
+    }
+    return {"round": len(run.history) + 1, **count, **means}

@@ -1,0 +1,41 @@
+"""Training that stops being finite stops, says where, and keeps what was recorded before."""
+
+from collections.abc import Mapping
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+
+class DivergedError(RuntimeError):
+    """A loss stopped being finite; the message says at which step, and what the losses were.
+
+    `history` holds the rounds before, as the model's `history` does.
+    """
+
+    def __init__(self, message: str, history: list[dict[str, float]]) -> None:
+        super().__init__(message, history)  # both, or the error would not survive pickling
+        self.history = history
+
+    def __str__(self) -> str:
+        """The message alone."""
+        return str(self.args[0])
+
+
+def refuse_divergence(
+    losses: Mapping[str, Float[Tensor, " n"]], before: int, history: list[dict[str, float]]
+) -> None:
+    """Raise DivergedError if a loss of a round is not finite, with its first such step.
+
+    One look at the end of a round costs one copy from the device, not one a step.
+
+    Args:
+        losses: name -> (n,) values, one a step of the round.
+        before: steps before this round; the message counts from the first of training.
+        history: of the rounds before.
+    """
+    bad = ~torch.stack([values.isfinite() for values in losses.values()]).all(0)
+    if bad.any():
+        step = int(bad.nonzero()[0])
+        terms = ", ".join(f"{name} {float(values[step]):.4g}" for name, values in losses.items())
+        raise DivergedError(f"Training diverged at step {before + step + 1}: {terms}.", history)
