@@ -1,0 +1,121 @@
+"""f-VAEGAN: a conditional VAE whose decoder must also convince a critic; and its two halves."""
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float, Int64
+from torch import Tensor
+
+from zslnb.imagination.cvae import cvae_losses, reconstruct
+from zslnb.imagination.gan import adapted_penalty_weight, critic_losses
+from zslnb.imagination.networks import Critic, Encoder, Generator
+from zslnb.imagination.settings import ImaginationSettings
+from zslnb.protocol import SoftmaxClassifier
+
+
+@dataclass
+class Networks:
+    """What is trained: a kind has only the networks it needs.
+
+    `judge` is f-CLSWGAN's softmax classifier of real seen features, trained before and fixed.
+    `penalty_weight` is lambda_1, which moves where it is adaptive.
+    """
+
+    settings: ImaginationSettings
+    generator: Generator
+    encoder: Encoder | None
+    critic: Critic | None
+    judge: SoftmaxClassifier | None
+    penalty_weight: float
+
+    def __post_init__(self) -> None:
+        """Make one optimiser a network, as released: the encoder's has Adam's default betas."""
+        rate = self.settings.lr
+        self.optimisers = {
+            name: torch.optim.Adam(network.parameters(), lr=rate, betas=betas, fused=True)
+            for name, network, betas in (
+                ("encoder", self.encoder, (0.9, 0.999)),
+                ("generator", self.generator, (0.5, 0.999)),
+                ("critic", self.critic, (0.5, 0.999)),
+            )
+            if network is not None
+        }
+
+    def make(self, x: Float[Tensor, "B D"], a: Float[Tensor, "B S"]) -> Float[Tensor, "B D"]:
+        """Generate what the critic is to judge: reconstructions of x, or features from noise."""
+        if self.encoder is not None and self.settings.encoded_noise:
+            return reconstruct(self.encoder, self.generator, x, a)[0]
+        return self.generator.from_noise(a)
+
+    def critic_step(self, x: Float[Tensor, "B D"], a: Float[Tensor, "B S"]) -> dict[str, Tensor]:
+        """Train the critic once; return its two terms."""
+        with torch.no_grad():
+            fake = self.make(x, a)
+        terms = critic_losses(self.critic, x, fake, a)
+        loss = terms["critic"] + self.penalty_weight * terms["penalty"]
+        self._step(self.settings.adversarial_weight * loss, "critic")
+        return terms
+
+    def generator_step(
+        self, x: Float[Tensor, "B D"], a: Float[Tensor, "B S"], labels: Int64[Tensor, " B"]
+    ) -> dict[str, Tensor]:
+        """Train generator and encoder once; return their terms. Labels are 0, 1, ... of seen."""
+        terms: dict[str, Tensor] = {}
+        if self.encoder is not None:
+            x_hat, mean, log_var = reconstruct(self.encoder, self.generator, x, a)
+            terms = cvae_losses(x_hat, x, mean, log_var)
+        if self.critic is not None:
+            encoded = self.encoder is not None and self.settings.encoded_noise
+            fake = x_hat if encoded else self.generator.from_noise(a)
+            terms["adversarial"] = -self.critic(fake, a).mean()
+        if self.judge is not None:
+            terms["classification"] = F.cross_entropy(self.judge(fake), labels)
+        weights = {
+            "adversarial": self.settings.adversarial_weight,
+            "classification": self.settings.adversarial_weight
+            * self.settings.classification_weight,
+        }
+        loss = sum(weights.get(name, 1.0) * term for name, term in terms.items())
+        self._step(loss, "encoder", "generator")
+        return terms
+
+    def adapt(self, penalties: Float[Tensor, " n"]) -> None:
+        """Move the penalty's weight after a generator step, where it is adaptive."""
+        if self.settings.adaptive_penalty:
+            mean = float(penalties.mean())
+            self.penalty_weight = adapted_penalty_weight(self.penalty_weight, mean)
+
+    def _step(self, loss: Tensor, *names: str) -> None:
+        optimisers = [self.optimisers[name] for name in names if name in self.optimisers]
+        parameters = [p for o in optimisers for group in o.param_groups for p in group["params"]]
+        gradients = torch.autograd.grad(loss, parameters)  # of these alone, no other network's
+        for parameter, gradient in zip(parameters, gradients, strict=True):
+            parameter.grad = gradient
+        for optimiser in optimisers:
+            optimiser.step()
+
+
+def build_networks(
+    settings: ImaginationSettings,
+    feature_dim: int,
+    semantic_dim: int,
+    judge: SoftmaxClassifier | None = None,
+    device: torch.device | str = "cpu",
+) -> Networks:
+    """Draw the networks that a kind needs, in a fixed order, and move them to the device.
+
+    Args:
+        settings: see `ImaginationSettings`.
+        feature_dim: D. semantic_dim: S.
+        judge: f-CLSWGAN's trained classifier; the other kinds have none.
+        device: where to train.
+    """
+    s, latent = settings, settings.latent_dim or semantic_dim
+    generator = Generator(latent, semantic_dim, s.hidden_dim, feature_dim).to(device)
+    encoder = critic = None
+    if s.kind != "gan":
+        encoder = Encoder(feature_dim, semantic_dim, s.hidden_dim, latent).to(device)
+    if s.kind != "cvae":
+        critic = Critic(feature_dim, semantic_dim, s.hidden_dim).to(device)
+    return Networks(s, generator, encoder, critic, judge, s.penalty_weight)

@@ -1,0 +1,61 @@
+"""The conditional Wasserstein GAN with gradient penalty, of f-CLSWGAN and f-VAEGAN."""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from zslnb.imagination.networks import Critic
+
+TOO_STEEP, FLAT_ENOUGH, STEP = 1.05, 1.001, 1.1  # of the released, adaptive penalty weight
+
+
+def gradient_penalty(
+    critic: Critic,
+    real: Float[Tensor, "B D"],
+    fake: Float[Tensor, "B D"],
+    context: Float[Tensor, "B H"],
+) -> Float[Tensor, ""]:
+    """Mean of (|gradient| - 1)^2 at random points between real and generated features.
+
+    One random share a sample, as released; the gradient is with respect to the feature alone.
+
+    Args:
+        critic: whose steepness is measured.
+        real, fake: (B, D). context: (B, H), `critic.semantics` of their classes.
+    """
+    share = torch.rand(len(real), 1, device=real.device)
+    between = share * real + (1 - share) * fake
+    return (critic.input_gradient(between, context).norm(dim=1) - 1).square().mean()
+
+
+def critic_losses(
+    critic: Critic,
+    real: Float[Tensor, "B D"],
+    fake: Float[Tensor, "B D"],
+    a: Float[Tensor, "B S"],
+) -> dict[str, Float[Tensor, ""]]:
+    """Wasserstein term mean D(fake, a) - mean D(real, a), to be minimised, and gradient penalty.
+
+    Args:
+        critic: to be trained.
+        real, fake: (B, D), the latter without gradient. a: (B, S) their class semantics.
+    """
+    context = critic.semantics(a)
+    wasserstein = critic.score(fake, context).mean() - critic.score(real, context).mean()
+    return {"critic": wasserstein, "penalty": gradient_penalty(critic, real, fake, context)}
+
+
+def adapted_penalty_weight(weight: float, penalty: float) -> float:
+    """Change the penalty's weight as the released f-VAEGAN does after each generator step.
+
+    Up by a tenth where the mean penalty is above 1.05, down by a tenth where it is below 1.001.
+    The penalty is a squared deviation, so the weight falls until gradient norms drift to about
+    2: a weak penalty. `adaptive_penalty=False` keeps the weight as it is.
+
+    Args:
+        weight: lambda_1, before.
+        penalty: mean of (|gradient| - 1)^2 over the critic's steps.
+    """
+    if penalty > TOO_STEEP:
+        return weight * STEP
+    return weight / STEP if penalty < FLAT_ENOUGH else weight

@@ -1,0 +1,111 @@
+"""Encoder, generator and critic of f-VAEGAN, one hidden layer each, as released."""
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor, nn
+
+SLOPE = 0.2  # of LeakyReLU, everywhere
+
+
+class Encoder(nn.Module):
+    """q(z | x, a): a feature with its class semantics in, mean and log-variance of a latent out.
+
+    Args:
+        feature_dim: D. semantic_dim: S. hidden_dim: H. latent_dim: L.
+    """
+
+    def __init__(
+        self, feature_dim: int, semantic_dim: int, hidden_dim: int, latent_dim: int
+    ) -> None:
+        super().__init__()
+        self.hidden = nn.Sequential(
+            nn.Linear(feature_dim + semantic_dim, hidden_dim),
+            nn.LeakyReLU(SLOPE),
+            nn.Linear(hidden_dim, 2 * latent_dim),
+            nn.LeakyReLU(SLOPE),
+        )
+        self.mean = nn.Linear(2 * latent_dim, latent_dim)
+        self.log_var = nn.Linear(2 * latent_dim, latent_dim)
+        self.apply(_small_weights)
+
+    def forward(
+        self, x: Float[Tensor, "B D"], a: Float[Tensor, "B S"]
+    ) -> tuple[Float[Tensor, "B L"], Float[Tensor, "B L"]]:
+        """Return mean and log-variance of the latent."""
+        hidden = self.hidden(torch.cat([x, a], dim=1))
+        return self.mean(hidden), self.log_var(hidden)
+
+
+class Generator(nn.Module):
+    """G(z, a): a latent and class semantics in, a feature with entries in 0..1 out.
+
+    Args:
+        latent_dim: L. semantic_dim: S. hidden_dim: H. feature_dim: D.
+    """
+
+    def __init__(
+        self, latent_dim: int, semantic_dim: int, hidden_dim: int, feature_dim: int
+    ) -> None:
+        super().__init__()
+        self.latent_dim = latent_dim
+        self.layers = nn.Sequential(
+            nn.Linear(latent_dim + semantic_dim, hidden_dim),
+            nn.LeakyReLU(SLOPE),
+            nn.Linear(hidden_dim, feature_dim),
+            nn.Sigmoid(),
+        )
+        self.apply(_small_weights)
+
+    def forward(self, z: Float[Tensor, "B L"], a: Float[Tensor, "B S"]) -> Float[Tensor, "B D"]:
+        """Return generated features."""
+        return self.layers(torch.cat([z, a], dim=1))
+
+    def from_noise(self, a: Float[Tensor, "B S"]) -> Float[Tensor, "B D"]:
+        """Generate from z drawn from N(0, I)."""
+        return self(torch.randn(len(a), self.latent_dim, device=a.device), a)
+
+
+class Critic(nn.Module):
+    """D(x, a): how real a feature looks for its class, unbounded.
+
+    The first layer acts on [x, a] as released. It is written as two maps that are added, since
+    the class's part is the same for a real, a generated and an interpolated feature.
+
+    Args:
+        feature_dim: D. semantic_dim: S. hidden_dim: H.
+    """
+
+    def __init__(self, feature_dim: int, semantic_dim: int, hidden_dim: int) -> None:
+        super().__init__()
+        self.features = nn.Linear(feature_dim, hidden_dim)
+        self.semantics = nn.Linear(semantic_dim, hidden_dim, bias=False)
+        self.out = nn.Linear(hidden_dim, 1)
+        self.apply(_small_weights)
+
+    def forward(self, x: Float[Tensor, "B D"], a: Float[Tensor, "B S"]) -> Float[Tensor, " B"]:
+        """Return the scores."""
+        return self.score(x, self.semantics(a))
+
+    def score(self, x: Float[Tensor, "B D"], context: Float[Tensor, "B H"]) -> Float[Tensor, " B"]:
+        """Score features whose class's part of the first layer is there already."""
+        return self.out(F.leaky_relu(self.features(x) + context, SLOPE))[:, 0]
+
+    def input_gradient(
+        self, x: Float[Tensor, "B D"], context: Float[Tensor, "B H"]
+    ) -> Float[Tensor, "B D"]:
+        """Gradient of each score with respect to its feature, in closed form.
+
+        With one hidden layer it is W_x^T (w * slope), where the slopes are 1 or 0.2 and do not
+        change with the weights: what autograd would find twice through, in one product.
+        """
+        with torch.no_grad():
+            slopes = torch.where(self.features(x) + context > 0, 1.0, SLOPE)
+        return (slopes * self.out.weight) @ self.features.weight
+
+
+def _small_weights(layer: nn.Module) -> None:
+    if isinstance(layer, nn.Linear):
+        nn.init.normal_(layer.weight, std=0.02)
+        if layer.bias is not None:
+            nn.init.zeros_(layer.bias)

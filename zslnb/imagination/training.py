@@ -1,0 +1,187 @@
+"""Fit a generator that imagines features from class semantics alone, then let it."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float, Int64
+from torch import Tensor
+
+from zslnb.benchmark import Benchmark
+from zslnb.divergence import DivergedError, refuse_divergence
+from zslnb.imagination.fvaegan import Networks, build_networks
+from zslnb.imagination.settings import ImaginationSettings
+from zslnb.protocol import SoftmaxClassifier, train_classifier
+from zslnb.seeds import seeded
+from zslnb.settings import at_least_one
+
+ROWS_AT_ONCE = 16384
+
+
+@dataclass
+class Imagination:
+    """An imagination model with all it needs to train and to synthesise.
+
+    `features` (N, D) are unit-norm training features; networks see them scaled to 0..1 by
+    `low` and `span`, the smallest value and the range of each dimension over the training data.
+    `semantics` (C, S) have unit norm. `seen` are the ids of the seen classes, `history` one dict
+    a round.
+    """
+
+    settings: ImaginationSettings
+    networks: Networks
+    features: Float[Tensor, "N D"]
+    labels: Int64[Tensor, " N"]
+    semantics: Float[Tensor, "C S"]
+    low: Float[Tensor, " D"]
+    span: Float[Tensor, " D"]
+    seen: Int64[Tensor, " n_seen"]
+    seed: int
+    history: list[dict[str, float]] = field(default_factory=list)
+
+    def scaled(self, rows: Int64[Tensor, " B"]) -> Float[Tensor, "B D"]:
+        """Return training rows scaled to 0..1."""
+        return (self.features[rows] - self.low) / self.span
+
+    @torch.no_grad()
+    def synthesise(
+        self, classes: Int64[Tensor, " K"], n: int, stream: str = "synthesis"
+    ) -> tuple[Float[Tensor, "M D"], Int64[Tensor, " M"]]:
+        """Imagine n features for each class, from its semantics and noise from N(0, I).
+
+        Returns:
+            (K*n, D) unit-norm features, scaled back from 0..1, and their (K*n,) class ids.
+
+        Raises:
+            ValueError: n below 1.
+            DivergedError: the samples are not finite.
+        """
+        at_least_one("The number of synthetic samples a class", n)
+        labels = classes.to(self.labels.device).repeat_interleave(n)
+        with seeded(self.seed, f"imagination/{stream}"):
+            made = [
+                self.networks.generator.from_noise(self.semantics[part])
+                for part in labels.split(ROWS_AT_ONCE)
+            ]
+        features = F.normalize(torch.cat(made) * self.span + self.low, dim=1)
+        if not features.isfinite().all():
+            raise DivergedError(
+                f"Training diverged after round {len(self.history)}: samples are not finite.",
+                self.history,
+            )
+        return features, labels
+
+
+def prepare(
+    benchmark: Benchmark,
+    settings: ImaginationSettings,
+    seed: int = 0,
+    device: torch.device | str = "cpu",
+) -> Imagination:
+    """Scale features, draw initial weights and, for f-CLSWGAN, train its judge.
+
+    Raises:
+        ValueError: fewer than two seen classes.
+    """
+    if len(benchmark.seen) < 2:
+        raise ValueError(
+            f"{benchmark.name} has {len(benchmark.seen)} seen classes; a generator of features "
+            "needs at least two to learn what semantics change."
+        )
+    rows = benchmark.train_idx
+    features = F.normalize(benchmark.features[rows], dim=1).to(device)
+    labels, semantics = benchmark.labels[rows].to(device), F.normalize(benchmark.semantics, dim=1)
+    low, high = features.min(0).values, features.max(0).values
+    span = (high - low).where(high > low, torch.ones_like(low))  # a constant dimension stays 0
+    judge = None
+    if settings.kind == "gan" and settings.classification_weight:
+        judge = _judge((features - low) / span, labels, settings, seed)
+    with seeded(seed, "imagination/weights"):
+        networks = build_networks(settings, features.shape[1], semantics.shape[1], judge, device)
+    return Imagination(
+        settings=settings,
+        networks=networks,
+        features=features,
+        labels=labels,
+        semantics=semantics.to(device),
+        low=low,
+        span=span,
+        seen=labels.unique(),
+        seed=seed,
+    )
+
+
+def _judge(
+    scaled: Tensor, labels: Tensor, settings: ImaginationSettings, seed: int
+) -> SoftmaxClassifier:
+    model = train_classifier(scaled, labels, settings.classifier, seed).model
+    return model.eval().requires_grad_(False)
+
+
+def fit(
+    benchmark: Benchmark,
+    settings: ImaginationSettings,
+    seed: int = 0,
+    device: torch.device | str = "cpu",
+    on_round: Callable[[Imagination], None] | None = None,
+) -> Imagination:
+    """Train on the seen classes of a benchmark: f-VAEGAN, its GAN, or its VAE.
+
+    Each step draws its own batches, without replacement inside one, with between them, as
+    released; the generator trains on the critic's last.
+
+    Args:
+        benchmark: its `train_idx` rows are trained on and nothing else is touched.
+        settings: see `ImaginationSettings`.
+        seed: of the run; weights and batches are streams of it.
+        device: where to train.
+        on_round: called with the model after every `settings.passes` passes.
+
+    Raises:
+        ValueError: see `prepare`.
+        DivergedError: with the step, its losses, and the `history` of the rounds before.
+    """
+    run = prepare(benchmark, settings, seed, device)
+    steps = settings.passes * math.ceil(len(run.labels) / settings.batch_size)
+    for number in range(settings.rounds):
+        with seeded(seed, f"imagination/round{number}"):
+            losses = [_step(run) for _ in range(steps)]
+        run.history.append(_checked(run, losses, number * steps))
+        if on_round:
+            on_round(run)
+    return run
+
+
+def _step(run: Imagination) -> dict[str, Tensor]:
+    """Train the critic, where there is one, and the generator once; return their terms."""
+    s, device = run.settings, run.labels.device
+    penalties, terms = [], {}
+    for _ in range(s.critic_steps if run.networks.critic else 1):
+        rows = torch.randperm(len(run.labels), device=device)[: s.batch_size]
+        x, a = run.scaled(rows), run.semantics[run.labels[rows]]
+        if run.networks.critic:
+            terms = run.networks.critic_step(x, a)
+            penalties.append(terms["penalty"].detach())
+    own = torch.searchsorted(run.seen, run.labels[rows])
+    terms = {**terms, **run.networks.generator_step(x, a, own)}
+    if penalties:
+        run.networks.adapt(torch.stack(penalties))
+    return {name: term.detach() for name, term in terms.items()}
+
+
+def _checked(run: Imagination, losses: list[dict[str, Tensor]], before: int) -> dict[str, float]:
+    """Average a round's terms; raise DivergedError with the first step that is not finite."""
+    stacked = {name: torch.stack([one[name] for one in losses]) for name in losses[0]}
+    refuse_divergence(stacked, before, run.history)
+    means = {name: float(values.mean()) for name, values in stacked.items()}
+    s, steps = run.settings, before + len(losses)
+    batches = steps * (s.critic_steps if run.networks.critic else 1)
+    return {
+        "round": len(run.history) + 1,
+        "steps": steps,
+        "samples": batches * min(s.batch_size, len(run.labels)),
+        **means,
+        "penalty weight": run.networks.penalty_weight,
+    }
