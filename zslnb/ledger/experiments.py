@@ -24,15 +24,28 @@ import zslnb
 from zslnb.benchmark import Benchmark
 from zslnb.datasets.registry import unknown_name
 from zslnb.genzsl import GenZSLSettings
+from zslnb.imagination import ImaginationSettings
 from zslnb.ledger import methods
+from zslnb.ledger.comparing import fidelity_scores, speed_scores
+from zslnb.ledger.generative import generative_scores, released_scores
 from zslnb.ledger.probing import swap_scores
 from zslnb.places import build_dir
 
 PACKAGE = Path(zslnb.__file__).parent
-# genzsl/settings.py is left out: what it sets is in a record's key by value
+# a method's settings.py is left out: what it sets is in a record's key by value
 GENZSL = tuple(f"genzsl/{name}.py" for name in ("boosting", "cdp", "ivae", "referents", "training"))
-COMMON_SOURCES = ("seeds.py", "benchmark.py", "protocol", "ledger/methods.py")
-SIMILARITY = ("genzsl/cdp.py", "genzsl/referents.py")
+IMAGINATION = (
+    "genzsl/ivae.py",
+    *(f"imagination/{name}.py" for name in ("networks", "cvae", "gan", "fvaegan", "training")),
+)
+SCORING = tuple(
+    f"protocol/{name}.py" for name in ("metrics", "classifiers", "selection", "evaluation")
+)
+COMMON_SOURCES = ("seeds.py", "benchmark.py", *SCORING)
+SIMPLE = ("ledger/methods.py",)
+SIMILARITY = ("genzsl/cdp.py", "genzsl/referents.py", *SIMPLE)
+GENERATIVE = ("ledger/generative.py",)
+COMPARED = ("ledger/generative.py", "ledger/comparing.py", "protocol/fidelity.py")
 
 
 @dataclass(frozen=True)
@@ -46,10 +59,16 @@ class Method:
 
 METHODS = {
     "similarity": Method(methods.similarity_scores, methods.SimilaritySettings, SIMILARITY),
-    "clip": Method(methods.clip_scores, methods.ClipSettings),
-    "eszsl": Method(methods.eszsl_scores, methods.ESZSLSettings),
-    "looks": Method(methods.looks_scores, methods.LooksSettings),
-    "genzsl": Method(methods.genzsl_scores, GenZSLSettings, GENZSL),
+    "clip": Method(methods.clip_scores, methods.ClipSettings, SIMPLE),
+    "eszsl": Method(methods.eszsl_scores, methods.ESZSLSettings, SIMPLE),
+    "looks": Method(methods.looks_scores, methods.LooksSettings, SIMPLE),
+    "genzsl": Method(generative_scores, GenZSLSettings, (*GENZSL, *GENERATIVE)),
+    "genzsl_released": Method(released_scores, GenZSLSettings, (*GENZSL, *GENERATIVE)),
+    "imagination": Method(generative_scores, ImaginationSettings, (*IMAGINATION, *GENERATIVE)),
+    "fidelity": Method(fidelity_scores, GenZSLSettings, (*GENZSL, *COMPARED)),
+    "imagination_fidelity": Method(fidelity_scores, ImaginationSettings, (*IMAGINATION, *COMPARED)),
+    "speed": Method(speed_scores, GenZSLSettings, (*GENZSL, *COMPARED)),
+    "imagination_speed": Method(speed_scores, ImaginationSettings, (*IMAGINATION, *COMPARED)),
     "referent_swap": Method(
         swap_scores, GenZSLSettings, (*GENZSL, "genzsl/probes.py", "ledger/probing.py")
     ),

@@ -1,34 +1,30 @@
-"""Each method under both protocols: a benchmark, settings and a seed in, scores out.
+"""Methods without a generator under the protocols: a benchmark and settings in, scores out.
 
 A method returns `clean` and `released` scores (S, U, H and conventional T1, fractions), `peeked`
 (the clean candidates, picked on the test set) and `chosen`, what each of them picked.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float, Int64
 from torch import Tensor
 
 from zslnb import genzsl
 from zslnb.benchmark import Benchmark
-from zslnb.genzsl import GenZSL, GenZSLSettings, mean_cosines, top_k_referents
+from zslnb.genzsl import mean_cosines, top_k_referents
 from zslnb.protocol import (
-    ClassifierTrainer,
     best,
     eszsl,
     evaluate_conventional,
     evaluate_gzsl,
     nearest_semantics,
-    train_classifier,
     validation_split,
 )
 from zslnb.seeds import seeded
 
 Scores = dict[str, dict | list]  # by protocol, and what else a method tells
-Pair = tuple[Float[Tensor, "N D"], Int64[Tensor, " N"]]
 
 
 @dataclass(frozen=True)
@@ -156,104 +152,3 @@ def _competing(benchmark: Benchmark) -> Tensor:
 def _all_scores(scorer, classes: Tensor, features: Tensor, benchmark: Benchmark) -> dict:
     gzsl = evaluate_gzsl(scorer, classes, features, benchmark)
     return {**gzsl, "T1": evaluate_conventional(scorer, classes, features, benchmark)}
-
-
-def genzsl_scores(
-    benchmark: Benchmark, settings: GenZSLSettings, seed: int, device: torch.device | str
-) -> Scores:
-    """Train GenZSL; classifier epochs and synthetic samples chosen clean, or best on test.
-
-    clean: on the validation split, train once, then try every number of synthetic samples and
-    every number of classifier epochs; take the pair with the best H to a model trained on all
-    of trainval, and look at the test set once.
-    peeked: the very same candidates, but the test set picks the pair. What it gains over clean
-    is the price of that selection alone.
-    released: after every round of training, go on training one classifier on fresh synthetic
-    samples, test after each of its epochs, and report the best H and the best T1 ever seen.
-    """
-    inner = validation_split(benchmark, seed)
-    chosen, _ = best(_candidates(genzsl.fit(inner, settings, seed, device), inner))
-    watcher = BestOnTest(benchmark, settings.n_synthetic)
-    model = genzsl.fit(benchmark, settings, seed, device, on_round=watcher)
-    on_test = dict(_candidates(model, benchmark))
-    lucky, peeked = best(on_test.items())
-    picks = {"clean": chosen, "peeked": lucky}
-    return {
-        "clean": on_test[chosen],
-        "peeked": peeked,
-        "released": watcher.scores,
-        "chosen": {
-            **{
-                name: dict(zip(("n_synthetic", "epochs"), pick, strict=True))
-                for name, pick in picks.items()
-            },
-            "released": watcher.chosen,
-        },
-        "history": model.history,
-    }
-
-
-def _candidates(
-    model: GenZSL, benchmark: Benchmark
-) -> Iterator[tuple[tuple[int, int], dict[str, float]]]:
-    for n in model.settings.n_synthetic_choices:
-        scored: list[tuple[tuple[int, int], dict]] = []
-
-        def note(trainer: ClassifierTrainer, n: int = n, scored: list = scored) -> None:
-            scored.append(((n, trainer.epoch), _classifier_scores(trainer, model, benchmark)))
-
-        samples = _with_synthetic(model, benchmark.unseen, n)
-        train_classifier(*samples, model.settings.classifier, model.seed, note)
-        yield from scored
-
-
-def _classifier_scores(
-    trainer: ClassifierTrainer, model: GenZSL, benchmark: Benchmark
-) -> dict[str, float]:
-    scaled = F.normalize(benchmark.features, dim=1).to(model.features.device)
-    return _all_scores(trainer.scores, trainer.classes, scaled, benchmark)
-
-
-def _with_synthetic(model: GenZSL, unseen: Tensor, n: int, stream: str = "synthesis") -> Pair:
-    features, labels = model.synthesise(unseen, n, stream)
-    return torch.cat([model.features, features]), torch.cat([model.labels, labels])
-
-
-@dataclass
-class BestOnTest:
-    """Watches training as the released code does: test after every epoch, keep the best.
-
-    The classifier lives through all rounds, as released; `looks` counts evaluations on test.
-    T1 is the best too, by itself, so it may stem from another epoch than H.
-    """
-
-    benchmark: Benchmark
-    n_synthetic: int
-    scores: dict[str, float] = field(default_factory=lambda: {"H": -1.0, "T1": -1.0})
-    looks: int = 0
-    chosen: dict[str, int] = field(default_factory=dict)
-    trainer: ClassifierTrainer | None = None
-
-    def __call__(self, model: GenZSL) -> None:
-        """Train and test for one more round."""
-        number = len(model.history)
-        features, labels = _with_synthetic(
-            model, self.benchmark.unseen, self.n_synthetic, f"synthesis/{number}"
-        )
-        settings = model.settings.classifier
-        if self.trainer is None:
-            self.trainer = ClassifierTrainer(
-                features.shape[1], labels.unique(), settings, model.seed, features.device
-            )
-        for _ in range(settings.epochs):
-            self.trainer.train_epoch(features, labels)
-            self._look(_classifier_scores(self.trainer, model, self.benchmark), number)
-
-    def _look(self, scores: dict[str, float], number: int) -> None:
-        self.looks += 1
-        t1 = max(self.scores["T1"], scores["T1"])
-        if scores["H"] > self.scores["H"]:
-            self.scores = scores
-            self.chosen = {"round": number, "epochs": self.trainer.epoch}
-        self.scores = {**self.scores, "T1": t1}
-        self.chosen["looks"] = self.looks
