@@ -10,7 +10,7 @@ import json
 import os
 import time
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from functools import cache
@@ -103,8 +103,11 @@ def run(
     return _read(path) or _compute(path, inputs, benchmark, settings, device)
 
 
+Experiment = tuple[str, Any]  # a method's name and its settings
+
+
 def run_rows(
-    rows: dict[str, tuple[str, Any]],
+    rows: Mapping[str, Experiment | list[Experiment]],
     benchmark: Benchmark,
     seeds: Iterable[int],
     device: torch.device | str = "cpu",
@@ -113,7 +116,8 @@ def run_rows(
     """Run every row of a table for every seed, side by side on the CPU's cores.
 
     Args:
-        rows: label -> (method, settings), in the table's order.
+        rows: label -> (method, settings), in the table's order. A list of such pairs makes one
+            row of several experiments: the clean training and the released one.
         benchmark, device: as in `run`.
         seeds: of the runs.
         n_jobs: processes; one for each core unless given. A GPU is used by one at a time.
@@ -122,7 +126,7 @@ def run_rows(
         Records with the row's label added under `row` and its place in the table under `order`.
     """
     seeds, jobs = list(seeds), []
-    for order, (label, (method, settings)) in enumerate(rows.items()):
+    for order, (label, method, settings) in _flat(rows):
         settings = _checked(method, settings)
         places = (_place(method, benchmark, settings, seed, device) for seed in seeds)
         jobs += [({"row": label, "order": order}, settings, *place) for place in places]
@@ -138,6 +142,14 @@ def run_rows(
             for path, (inputs, s) in missing.items()
         )
     return [{**row, **json.loads(path.read_text())} for row, _, path, _ in jobs]
+
+
+def _flat(
+    rows: Mapping[str, Experiment | list[Experiment]],
+) -> Iterator[tuple[int, tuple[str, str, Any]]]:
+    for order, (label, row) in enumerate(rows.items()):
+        for method, settings in row if isinstance(row, list) else [row]:
+            yield order, (label, method, settings)
 
 
 def _checked(method: str, settings: Any) -> Any:
