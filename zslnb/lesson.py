@@ -259,8 +259,8 @@ def read_records(path: Path) -> dict[str, dict]:
 
 
 def record_key(record: Mapping) -> str:
-    """Name a record among a run's: its id, and the table's row and the notebook that show it."""
-    return " ".join(record.get(part, "") for part in ("id", "row", "notebook"))
+    """Name a record among a run's: its id, and the row, table and notebook that show it."""
+    return " ".join(record.get(part, "") for part in ("id", "row", "table", "notebook"))
 
 
 def write_records(path: Path, records: Mapping[str, Mapping]) -> None:

@@ -121,6 +121,7 @@ def benchmark_from_arrays(
             **(provenance or {}),
             "file": file,
             "semantics": chosen,
+            "all_semantics": semantics_names(arrays),
             "unit_norm": _promises(own, rows, chosen),
         },
     )

@@ -112,6 +112,7 @@ def run_rows(
     seeds: Iterable[int],
     device: torch.device | str = "cpu",
     n_jobs: int | None = None,
+    table: str = "",
 ) -> list[dict]:
     """Run every row of a table for every seed, side by side on the CPU's cores.
 
@@ -121,15 +122,18 @@ def run_rows(
         benchmark, device: as in `run`.
         seeds: of the runs.
         n_jobs: processes; one for each core unless given. A GPU is used by one at a time.
+        table: what the rows belong to, where a notebook has several tables.
 
     Returns:
-        Records with the row's label added under `row` and its place in the table under `order`.
+        Records with the row's label added under `row`, its place in the table under `order`, and
+        the table's name under `table`.
     """
     seeds, jobs = list(seeds), []
     for order, (label, method, settings) in _flat(rows):
         settings = _checked(method, settings)
         places = (_place(method, benchmark, settings, seed, device) for seed in seeds)
-        jobs += [({"row": label, "order": order}, settings, *place) for place in places]
+        shown = {"row": label, "order": order, "table": table}
+        jobs += [(shown, settings, *place) for place in places]
     missing = {path: (inputs, s) for _, s, path, inputs in jobs if _read(path) is None}
     if torch.device(device).type != "cpu":
         n_jobs = 1
