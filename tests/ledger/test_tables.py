@@ -1,9 +1,11 @@
 """`zslnb.ledger.tables`: percent, mean and spread over seeds, in the rows' own order."""
 
 import pytest
+import torch
 
-from zslnb.ledger import percent, results_table, scores_frame
+from zslnb.ledger import percent, points, results_table, scores_frame, told_apart
 from zslnb.protocol import PROTOCOLS
+from zslnb.seeds import torch_generator
 
 
 def record(row: str, seed: int, **protocols: float) -> dict:
@@ -30,6 +32,26 @@ RECORDS = [
 )
 def test_percent_is_mean_and_sample_deviation(values, text):
     assert percent(values) == text
+
+
+@pytest.mark.parametrize(
+    ("gains", "text", "apart"),
+    [
+        ([1.0, 2.0, 3.0], "+2.0 ± 1.0", True),
+        ([-1.0, 0.0, 1.0], "+0.0 ± 1.0", False),
+        ([-0.01, -0.02, -0.03], "-0.0 ± 0.0", False),
+        ([-2.0, -2.0], "-2.0 ± 0.0", None),
+        ([0.25], "+0.2", None),
+    ],
+)
+def test_points_have_a_sign_and_three_seeds_tell(gains, text, apart):
+    assert points(gains) == text
+    assert told_apart(gains) is apart
+
+
+def test_how_often_the_rule_tells_nothing_apart():
+    draws = torch.randn(4000, 5, generator=torch_generator(0, "test/rule")).tolist()
+    assert sum(map(told_apart, draws)) / len(draws) == pytest.approx(1 / 9, abs=0.02)
 
 
 def test_a_table_has_a_row_a_method_and_says_how_many_seeds():

@@ -7,10 +7,12 @@ from zslnb.ledger.recorded import recorded
 from zslnb.ledger.tables import (
     paired_difference,
     percent,
+    points,
     protocol_gap,
     results_table,
     scores_frame,
     spread_caption,
+    told_apart,
     verdict,
 )
 
@@ -23,6 +25,7 @@ __all__ = [
     "one_thread",
     "paired_difference",
     "percent",
+    "points",
     "protocol_gap",
     "published",
     "published_sizes",
@@ -33,5 +36,6 @@ __all__ = [
     "run_rows",
     "scores_frame",
     "spread_caption",
+    "told_apart",
     "verdict",
 ]

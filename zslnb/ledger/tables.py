@@ -1,6 +1,7 @@
 """Tables from records: percent, mean and standard deviation over seeds."""
 
 import math
+from collections.abc import Sequence
 
 import pandas as pd
 
@@ -52,6 +53,24 @@ def percent(values: list[float]) -> str:
     return f"{mean:.1f}" if math.isnan(sd) else f"{mean:.1f} ± {sd:.1f}"
 
 
+def points(gains: Sequence[float]) -> str:
+    """Write differences in points as "mean ± sd", always with a sign; one alone has no spread."""
+    mean, sd = mean_and_sd([float(gain) for gain in gains])
+    return f"{mean:+.1f}" if math.isnan(sd) else f"{mean:+.1f} ± {sd:.1f}"
+
+
+def told_apart(gains: Sequence[float]) -> bool | None:
+    """Say whether differences within seeds differ from 0 by the rule of `verdict`; None: too few.
+
+    The rule: at least three seeds, and a mean above 0.05 points and twice its standard error in
+    size. At five seeds it lets about one in nine differences through that are nothing.
+    """
+    mean, sd = mean_and_sd([float(gain) for gain in gains])
+    if len(gains) < 3:
+        return None
+    return abs(mean) > 2 * sd / math.sqrt(len(gains)) and abs(mean) >= 0.05
+
+
 def _row(records: list[dict], protocol: str) -> dict[str, str | int]:
     scores = [r["scores"][protocol] for r in records if protocol in r["scores"]]
     cells = {
@@ -65,30 +84,24 @@ def paired_difference(
     records: list[dict], first: str, second: str, metric: str, protocol: str
 ) -> str:
     """Write how much row `first` gains over row `second`: points, "mean ± sd" over shared seeds."""
-    gains = _paired(records, first, second, metric, protocol)
-    mean, sd = mean_and_sd(gains)
-    return f"{mean:+.1f}" if math.isnan(sd) else f"{mean:+.1f} ± {sd:.1f}"
+    return points(_paired(records, first, second, metric, protocol))
 
 
 def protocol_gap(records: list[dict], row: str, metric: str, protocol: str) -> str:
     """Write how much `protocol` prints above `clean` for a row: points, "mean ± sd" over seeds."""
     clean, other = (_by_seed(records, row, metric, name) for name in ("clean", protocol))
-    mean, sd = mean_and_sd([other[seed] - clean[seed] for seed in clean])
-    return f"{mean:+.1f}" if math.isnan(sd) else f"{mean:+.1f} ± {sd:.1f}"
+    return points([other[seed] - clean[seed] for seed in clean])
 
 
 def verdict(records: list[dict], first: str, second: str, metric: str, protocol: str) -> str:
-    """Say in a sentence whether row `first` beats row `second`, and how sure the seeds make it.
-
-    The rule is in the open: "beats" needs a mean difference above twice its standard error over
-    at least three seeds; below that the rows are not told apart.
-    """
+    """Say in a sentence whether row `first` beats row `second`, by the rule of `told_apart`."""
     gains = _paired(records, first, second, metric, protocol)
     mean, sd = mean_and_sd(gains)
     numbers = f"{mean:+.1f} points of {metric} over {len(gains)} seeds"
-    if len(gains) < 3:
+    apart = told_apart(gains)
+    if apart is None:
         return f"**{first}** against **{second}**: {numbers}, too few to tell."
-    if abs(mean) <= 2 * sd / math.sqrt(len(gains)) or abs(mean) < 0.05:
+    if not apart:
         return f"**{first}** and **{second}** are not told apart: {numbers}, spread {sd:.1f}."
     verb = "is above" if mean > 0 else "is below"
     return f"**{first}** {verb} **{second}**: {numbers}, spread {sd:.1f}."
