@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,9 @@ import torch.nn.functional as F
 
 from zslnb import Benchmark
 from zslnb.genzsl import GenZSLSettings
+from zslnb.imagination import ImaginationSettings
 from zslnb.protocol import ClassifierSettings
+from zslnb.seeds import seeded
 
 torch.set_num_threads(1)  # more threads only stand in each other's way on tensors this small
 
@@ -28,6 +31,19 @@ QUICK = GenZSLSettings(
     n_synthetic=5,
     n_synthetic_choices=(2, 5),
     classifier=ClassifierSettings(lr=0.02, epochs=3, batch_size=16),
+)
+# and of an imagination baseline: three steps a round
+QUICK_IMAGINATION = ImaginationSettings(
+    hidden_dim=16,
+    latent_dim=4,
+    lr=5e-3,
+    critic_steps=2,
+    rounds=3,
+    passes=1,
+    batch_size=16,
+    n_synthetic=5,
+    n_synthetic_choices=(2, 5),
+    classifier=QUICK.classifier,
 )
 
 
@@ -57,6 +73,16 @@ def toy(
         val_classes=torch.tensor([1, 3]) if seen > 3 else torch.zeros(0, dtype=torch.int64),
         name="toy",
     )
+
+
+def corrupted(benchmark: Benchmark) -> Benchmark:
+    """Garbage for every test image, and shuffled labels within either test set."""
+    features, labels = benchmark.features.clone(), benchmark.labels.clone()
+    for idx in (benchmark.test_seen_idx, benchmark.test_unseen_idx):
+        with seeded(0, "tests/garbage"):
+            features[idx] = 100 * torch.rand(len(idx), benchmark.feature_dim)
+        labels[idx] = labels[idx].flip(0)
+    return replace(benchmark, features=features, labels=labels)
 
 
 def bare(function: Callable) -> Callable:

@@ -89,6 +89,58 @@ def test_kl_is_the_closed_form_between_gaussians():
     assert kl_divergence(torch.zeros(2, 9), torch.zeros(2, 9)) == 0
 
 
+@pytest.mark.parametrize("dtype", [torch.float16, torch.float32, torch.float64])
+def test_kl_to_a_prior_is_the_closed_form_too(dtype):
+    q, p = ((rows(7, 5), rows(7, 5)) for _ in range(2))
+    sides = [Normal(mean, (log_var / 2).exp()) for mean, log_var in (q, p)]
+    expected = kl_of(*sides).sum(1).mean()
+    made = kl_divergence(*q, tuple(part.to(dtype) for part in p))
+    assert made.dtype == torch.float32
+    tolerance = {"rtol": 1e-2, "atol": 1e-2} if dtype == torch.float16 else {}
+    torch.testing.assert_close(made, expected, **tolerance)
+    assert float(kl_divergence(*q, q)) == pytest.approx(0, abs=1e-6)
+
+
+def test_the_standard_prior_is_the_one_of_zero_mean_and_log_variance():
+    mean, log_var, zero = rows(7, 5), rows(7, 5), torch.zeros(7, 5)
+    assert torch.equal(kl_divergence(mean, log_var, (zero, zero)), kl_divergence(mean, log_var))
+
+
+def test_the_conditional_prior_is_a_linear_map_of_the_semantics():
+    model = InductiveVAE(6, 4, hidden_dim=8, latent_dim=3, conditional_prior=True)
+    semantics = rows(5, 4)
+    mean, log_var = model.prior_of(semantics.double())
+    both = semantics @ model.prior.weight.T + model.prior.bias
+    torch.testing.assert_close(torch.cat([mean, log_var], dim=1), both)
+    assert (mean.shape, log_var.shape) == ((5, 3), (5, 3))
+    assert float(model.prior.weight.detach().std()) == pytest.approx(0.02, rel=0.5)
+    assert not model.prior.bias.any()
+
+
+def test_without_it_there_is_no_prior_to_learn(model):
+    assert model.prior_of(rows(5, 4)) is None
+    assert not [name for name, _ in model.named_parameters() if name.startswith("prior")]
+
+
+def test_the_papers_decoder_input_is_the_referent_plus_the_latent():
+    with seeded(0, "tests/weights"):
+        model = InductiveVAE(6, 4, hidden_dim=32, latent_dim=6, add_referent=True)
+    referents, semantics = rows(5, 6), rows(5, 4)
+    with seeded(0, "noise"):
+        x_hat, mean, log_var = model(referents.double(), semantics)
+    with seeded(0, "noise"):
+        latent = mean + log_var.exp().sqrt() * torch.randn(5, 6)
+    torch.testing.assert_close(x_hat, model.decode(referents + latent, semantics))
+    assert x_hat.dtype == torch.float32
+
+
+@pytest.mark.parametrize("latent_dim", [3, 7])
+def test_a_sum_of_unequal_widths_is_refused_with_what_to_do(latent_dim):
+    message = rf"features are 6-d and the latent is {latent_dim}-d\. Set latent_dim=6\."
+    with pytest.raises(ValueError, match=message):
+        InductiveVAE(6, 4, latent_dim=latent_dim, add_referent=True)
+
+
 def test_half_precision_overflows_neither_loss():
     ones = torch.ones(2, 4, dtype=torch.float16)
     assert reconstruction_loss(300 * ones, 0 * ones) == 4 * 300**2

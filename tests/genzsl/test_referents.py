@@ -6,7 +6,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from zslnb.genzsl import ReferentPool, referent_weights, top_k_referents
+from zslnb.genzsl import ReferentPool, drawn_weights, referent_weights, top_k_referents
 from zslnb.seeds import seeded, torch_generator
 
 GENERATOR = torch_generator(0, "tests/referents")
@@ -178,3 +178,85 @@ def test_a_class_without_samples_is_named():
     POOL.require(torch.tensor([0, 2, 3]))
     with pytest.raises(ValueError, match="Referent class 1 has no training sample"):
         POOL.require(torch.tensor([0, 1, 4]))
+
+
+ROWS_OF = {0: [1, 2, 5, 7], 2: [3], 3: [0, 4, 6]}  # of LABELS, in the stored order
+
+
+def tiled_rows(classes: list[int], n: int) -> list[list[int]]:
+    """Rows of SAMPLES that one referent each is tiled from, target by target."""
+    tiled = POOL.tile(torch.tensor(classes)[:, None], torch.ones(1), n)
+    assert tiled.shape == (n * len(classes), 8)
+    return tiled.argmax(1).view(len(classes), n).tolist()
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 4, 7, 8, 40])
+def test_a_class_is_tiled_whole_and_topped_up_at_random(n):
+    """Fewer samples than asked for, as many, or more; a class of one sample among them."""
+    for own, made in zip(ROWS_OF.values(), tiled_rows(list(ROWS_OF), n), strict=True):
+        whole = n // len(own) * len(own)
+        assert made[:whole] == own * (n // len(own))
+        assert set(made[whole:]) <= set(own)
+
+
+def test_the_top_up_is_drawn_anew_uniformly_and_with_replacement():
+    with seeded(0, "tiles"):
+        made = tiled_rows([3] * 2000, 5)
+    extra = [tuple(rows[3:]) for rows in made]
+    counts = Counter(row for pair in extra for row in pair)
+    assert all(abs(counts[row] - 4000 / 3) < 4 * (4000 * 2 / 9) ** 0.5 for row in ROWS_OF[3])
+    assert len(set(extra)) == 9
+
+
+def test_tiled_lists_are_paired_by_position():
+    """0.8 of the i-th sample of one class with 0.2 of the i-th of the other, each class in turn."""
+    with seeded(0, "tiles"):
+        tiled = POOL.tile(torch.tensor([[0, 3], [3, 2]]), torch.tensor([0.8, 0.2]), 6)
+    expected = torch.zeros(12, 8)
+    for i in range(6):
+        expected[i, ROWS_OF[3][i % 3]] = 0.2
+        expected[6 + i, ROWS_OF[3][i % 3]] = 0.8
+        expected[6 + i, 3] = 0.2
+    fixed = expected[:4]
+    fixed[range(4), ROWS_OF[0]] = 0.8
+    torch.testing.assert_close(tiled[:4], fixed)
+    torch.testing.assert_close(tiled[6:], expected[6:])
+    torch.testing.assert_close(tiled.sum(1), torch.ones(12))
+
+
+def test_a_block_of_one_seed_tiles_the_same():
+    def tile(seed: int) -> list:
+        with seeded(seed, "tiles"):
+            return tiled_rows([0, 3] * 20, 6)
+
+    assert tile(0) == tile(0) != tile(1)
+
+
+def test_each_target_can_have_weights_of_its_own():
+    pool = ReferentPool.of(LABELS[:, None].float().expand(8, 3), LABELS, 5)
+    classes, shares = torch.tensor([[0, 2], [2, 3]]), torch.tensor([[0.5, 0.5], [0.25, 0.75]])
+    expected = (classes * shares).sum(1, keepdim=True).expand(2, 3)
+    torch.testing.assert_close(pool.draw(classes, shares), expected)
+
+
+@pytest.mark.parametrize("weights", [(0.8, 0.2), (0.5, 0.5), (0.8, 0.1, 0.1)])
+def test_drawn_shares_are_dirichlet_with_the_weights_as_means(weights):
+    """With two referents Beta(5 w1, 5 w2), so Beta(4, 1) at (0.8, 0.2): variance w (1 - w) / 6."""
+    means = torch.tensor(weights)
+    with seeded(0, "shares"):
+        drawn = drawn_weights(means, 20_000)
+    variance = means * (1 - means) / 6
+    torch.testing.assert_close(drawn.sum(1), torch.ones(20_000))
+    assert (drawn >= 0).all()
+    assert ((drawn.mean(0) - means).abs() < 4 * (variance / 20_000).sqrt()).all()
+    torch.testing.assert_close(drawn.var(0), variance, rtol=0.05, atol=0)
+
+
+def test_a_single_referent_has_the_whole_share_drawn_or_not():
+    torch.testing.assert_close(drawn_weights(torch.ones(1), 7), torch.ones(7, 1))
+
+
+def test_a_referent_of_weight_zero_never_gets_a_share():
+    drawn = drawn_weights(torch.tensor([0.7, 0.3, 0.0]), 50)
+    assert not drawn[:, 2].any()
+    torch.testing.assert_close(drawn.sum(1), torch.ones(50))

@@ -6,17 +6,20 @@ from dataclasses import replace
 import pytest
 import torch
 import torch.nn.functional as F
-from toys import QUICK, toy
+from torch.distributions import Normal
+from torch.distributions import kl_divergence as kl_of
+from toys import QUICK, corrupted, toy
 
 from zslnb.genzsl import (
     DivergedError,
     GenZSL,
+    ReferentPool,
     class_diversity_promotion,
     fit,
-    kl_divergence,
     prepare,
     reconstruction_loss,
     semantics_to_features,
+    training,
 )
 from zslnb.seeds import seeded
 
@@ -37,31 +40,68 @@ def test_losses_fall(settings, semantic_dim):
     assert last["boosting"] < first["boosting"]
 
 
-def test_training_is_adam_on_the_weighted_terms():
+def prior_by_hand(run: GenZSL, semantics: torch.Tensor) -> Normal:
+    if run.settings.prior == "standard":
+        return Normal(0.0, 1.0)
+    both = semantics @ run.model.prior.weight.T + run.model.prior.bias
+    return Normal(both[:, :4], (both[:, 4:] / 2).exp())
+
+
+VARIANTS = {
+    "shuffled": {},
+    "fixed order": {"shuffle": False},
+    "separate Adams": {"separate_adams": True},
+    "conditional prior": {"prior": "conditional"},
+    "both": {"prior": "conditional", "separate_adams": True, "shuffle": False},
+}
+
+
+@pytest.mark.parametrize("changes", VARIANTS.values(), ids=VARIANTS)
+def test_training_is_adam_on_the_weighted_terms(changes):
     """The released loop, written out: one round of two passes over 42 rows, 16 a batch."""
     settings = replace(
         QUICK, rounds=1, boosting_mode="classes", reconstruction_weight=0.7, kl_weight=3.0
     )
+    settings = replace(settings, **changes)
     run, reported = prepare(toy(), settings, seed=4), {}
     adam = torch.optim.Adam(run.model.parameters(), lr=1e-3, betas=(0.5, 0.999))
     with seeded(4, "genzsl/round0"):
-        for batch in (part for _ in range(2) for part in torch.randperm(42).split(16)):
-            labels, x = run.labels[batch], run.features[batch]
-            x_hat, mean, log_var = run.model(run.referent_samples(labels), run.semantics[labels])
-            terms = {
-                "reconstruction": reconstruction_loss(x_hat, x),
-                "kl": kl_divergence(mean, log_var),
-                "boosting": F.cross_entropy(x_hat @ run.semantics[:6].T / 0.07, labels),
-            }
-            adam.zero_grad()
-            (0.7 * terms["reconstruction"] + 3 * terms["kl"] + 0.1 * terms["boosting"]).backward()
-            adam.step()
-            for name, term in terms.items():
-                reported.setdefault(name, []).append(float(term.detach()) * len(batch) / 42)
+        for order in (torch.randperm(42) if settings.shuffle else torch.arange(42) for _ in "12"):
+            for batch in order.split(16):
+                labels, x = run.labels[batch], run.features[batch]
+                semantics = run.semantics[labels]
+                x_hat, mean, log_var = run.model(run.referent_samples(labels), semantics)
+                kl = kl_of(Normal(mean, (log_var / 2).exp()), prior_by_hand(run, semantics))
+                terms = {
+                    "reconstruction": reconstruction_loss(x_hat, x),
+                    "kl": kl.sum(1).mean(),
+                    "boosting": F.cross_entropy(x_hat @ run.semantics[:6].T / 0.07, labels),
+                }
+                adam.zero_grad()
+                total = 0.7 * terms["reconstruction"] + 3 * terms["kl"] + 0.1 * terms["boosting"]
+                total.backward()
+                adam.step()
+                for name, term in terms.items():
+                    reported.setdefault(name, []).append(float(term.detach()))
     fitted = fit(toy(), settings, seed=4)
     torch.testing.assert_close(weights(fitted), weights(run))
-    last_pass = {name: sum(values[3:]) for name, values in reported.items()}
-    assert fitted.history == [pytest.approx({"round": 1, **last_pass}, rel=1e-4)]
+    last_pass = {name: sum(values[3:]) / 3 for name, values in reported.items()}
+    counts = {"round": 1, "steps": 6, "samples": 84}
+    assert fitted.history == [pytest.approx({**counts, **last_pass}, rel=1e-4, abs=1e-7)]
+
+
+def test_steps_and_samples_are_counted_from_the_first():
+    """Three batches a pass and two passes a round, over 42 rows."""
+    history = fit(toy(), QUICK).history
+    counted = [(line["round"], line["steps"], line["samples"]) for line in history]
+    assert counted == [(1, 6, 84), (2, 12, 168), (3, 18, 252)]
+
+
+@pytest.mark.parametrize("prior", ["standard", "conditional"])
+def test_one_adam_or_one_for_each_half_is_the_same_training(prior):
+    one, two = (fit(toy(), replace(QUICK, prior=prior, separate_adams=s)) for s in (False, True))
+    torch.testing.assert_close(weights(one), weights(two), rtol=0, atol=1e-7)
+    assert not torch.equal(weights(one), weights(prepare(toy(), replace(QUICK, prior=prior))))
 
 
 def test_every_pass_takes_each_row_once_in_another_order(monkeypatch):
@@ -74,9 +114,44 @@ def test_every_pass_takes_each_row_once_in_another_order(monkeypatch):
     assert len(set(orders)) == len(orders)
 
 
+def test_unshuffled_batches_come_in_the_stored_order_in_every_pass(monkeypatch):
+    batches, losses = [], GenZSL.losses
+    monkeypatch.setattr(GenZSL, "losses", lambda s, b: batches.append(b) or losses(s, b))
+    fit(toy(), replace(QUICK, shuffle=False))
+    assert torch.cat(batches).tolist() == list(range(42)) * QUICK.passes * QUICK.rounds
+
+
+TRAINS_OTHERWISE = {
+    "shuffle": {"shuffle": False},
+    "mixing": {"mixing": "drawn"},
+    "referent": {"referent": "random"},
+    "renormalise": {"renormalise": True},
+    "prior": {"prior": "conditional"},
+    "decoded": {"decoded": "referent + latent", "latent_dim": 8},
+    "boosting_mode": {"boosting_mode": "classes"},
+    "select_on": {"select_on": "raw"},
+}
+
+
+@pytest.mark.parametrize("changes", TRAINS_OTHERWISE.values(), ids=TRAINS_OTHERWISE)
+def test_every_way_to_train_is_a_way_of_its_own_and_learns(changes):
+    b = replace(toy(), semantics=toy().semantics + 0.6 * torch.ones(8))
+    longer = replace(QUICK, rounds=12, lr=5e-3, latent_dim=changes.get("latent_dim", 4))
+    plain, history = fit(b, replace(longer, rounds=1)), fit(b, replace(longer, **changes)).history
+    assert plain.history[0] != history[0]
+    assert history[-1]["reconstruction"] < 0.75 * history[0]["reconstruction"]
+
+
+def test_a_conditional_prior_is_trained_with_the_rest():
+    conditional = replace(QUICK, prior="conditional")
+    before, after = (make(toy(), conditional).model.prior for make in (prepare, fit))
+    assert not torch.equal(before.weight, after.weight)
+    assert after.bias.any()
+
+
 def test_without_boosting_there_is_no_such_term():
     run = fit(toy(), replace(QUICK, boosting_weight=0.0))
-    assert set(run.history[0]) == {"round", "reconstruction", "kl"}
+    assert set(run.history[0]) == {"round", "steps", "samples", "reconstruction", "kl"}
 
 
 @pytest.mark.parametrize("settings", [QUICK, NOISE], ids=["induced", "noise"])
@@ -102,13 +177,10 @@ def test_looking_on_does_not_shift_training():
     assert looks == [1, 2, 3]
 
 
-def test_training_touches_trainval_alone():
-    whole = toy()
-    features, labels = whole.features.clone(), whole.labels.clone()
-    features[torch.cat([whole.test_seen_idx, whole.test_unseen_idx])] = 7.0
-    labels[whole.test_unseen_idx] = labels[whole.test_unseen_idx].flip(0)
-    corrupted = replace(whole, features=features, labels=labels)
-    assert torch.equal(weights(fit(whole, QUICK)), weights(fit(corrupted, QUICK)))
+@pytest.mark.parametrize("semantic_dim", [8, 5])
+def test_training_touches_trainval_alone(semantic_dim):
+    b = toy(semantic_dim=semantic_dim)
+    assert torch.equal(weights(fit(b, QUICK)), weights(fit(corrupted(b), QUICK)))
 
 
 def test_rows_of_any_scale_train_alike():
@@ -142,15 +214,155 @@ def test_referents_are_chosen_on_what_the_settings_say():
     assert torch.equal(raw.referents, plain.referents)
 
 
-def test_synthetic_features_are_unit_and_labelled():
-    run = prepare(toy(), QUICK)
+@pytest.mark.parametrize("k", [1, 2, 5])
+def test_random_referents_are_other_seen_classes_by_seed(k):
+    b, settings = toy(), replace(QUICK, referent="random", n_referents=k)
+    one, same, other = (prepare(b, settings, seed).referents for seed in (0, 0, 1))
+    assert torch.equal(one, same)
+    assert not torch.equal(one, other)
+    assert torch.isin(one, b.seen).all()
+    assert not (one[b.seen] == b.seen[:, None]).any()
+    assert all(len(row.unique()) == k for row in one)
+
+
+def test_random_referents_follow_no_semantics_and_every_class_gets_its_turn():
+    b = toy()
+    drawn = [prepare(b, replace(QUICK, referent="random"), s).referents for s in range(40)]
+    counts = torch.stack(drawn)[:, 6, 0].bincount(minlength=6)  # the first of class 6
+    assert (counts > 0).all()
+    moved = replace(b, semantics=b.semantics.flip(0))
+    assert torch.equal(prepare(moved, replace(QUICK, referent="random"), 0).referents, drawn[0])
+
+
+def shown_shares(settings, n: int = 3000) -> torch.Tensor:
+    """Mixtures for class 6 where each sample of class c is the c-th unit vector, so its shares."""
+    run = prepare(toy(), settings)
+    run.pool = ReferentPool.of(F.one_hot(run.labels, 8).float(), run.labels, 8)
+    with seeded(0, "tests/shares"):
+        mixed = run.referent_samples(torch.full((n,), 6))
+    assert torch.equal(mixed.any(0).nonzero()[:, 0], run.referents[6].sort().values)
+    return mixed[:, run.referents[6]]
+
+
+def test_shares_are_fixed_unless_drawn():
+    fixed, drawn = (shown_shares(replace(QUICK, mixing=mixing)) for mixing in ("fixed", "drawn"))
+    torch.testing.assert_close(fixed, torch.tensor([[0.8, 0.2]]).expand(3000, 2))
+    torch.testing.assert_close(drawn.sum(1), torch.ones(3000))
+    assert drawn[:, 0].mean() == pytest.approx(0.8, abs=4 * (0.16 / 6 / 3000) ** 0.5)
+    assert len(drawn[:, 0].unique()) > 2900
+
+
+@pytest.mark.parametrize("mixing", ["fixed", "drawn"])
+def test_renormalised_mixtures_have_unit_norm_and_the_same_direction(mixing):
+    plain, unit = (
+        shown_shares(replace(QUICK, mixing=mixing, renormalise=on)) for on in (False, True)
+    )
+    assert (plain.norm(dim=1) < 1 - 1e-4).any()
+    torch.testing.assert_close(unit, F.normalize(plain, dim=1))
+
+
+def test_renormalised_semantics_have_unit_norm_and_choose_as_before():
+    b = replace(toy(), semantics=toy().semantics + 0.6 * torch.ones(8))
+    plain, unit = (prepare(b, replace(QUICK, renormalise=on)) for on in (False, True))
+    assert (plain.semantics.norm(dim=1) < 0.99).any()
+    torch.testing.assert_close(unit.semantics, F.normalize(plain.semantics, dim=1))
+    torch.testing.assert_close(unit.anchors, unit.semantics)
+    assert torch.equal(unit.referents, plain.referents)
+
+
+def test_noise_is_not_renormalised():
+    run = prepare(toy(), replace(NOISE, renormalise=True))
+    drawn = run.referent_samples(torch.zeros(4000, dtype=torch.int64))
+    assert drawn.std() == pytest.approx(1, abs=0.02)
+
+
+def test_referent_plus_latent_needs_a_latent_of_the_features_width():
+    settings = replace(QUICK, decoded="referent + latent")
+    with pytest.raises(ValueError, match=r"8-d and the latent is 4-d\. Set latent_dim=8"):
+        fit(toy(), settings)
+    assert prepare(toy(), replace(settings, latent_dim=8)).model.add_referent
+
+
+class Echo(torch.nn.Module):
+    """Gives the referents back as the reconstruction, so that synthesis shows them."""
+
+    def forward(self, referents: torch.Tensor, semantics: torch.Tensor) -> tuple:
+        return referents, semantics, semantics
+
+
+def echoed(settings, n: int) -> tuple[GenZSL, torch.Tensor]:
+    """A run whose model is an echo, and the n referents that class 7 is synthesised from."""
+    run = prepare(toy(), settings)
+    run.model = Echo()
+    return run, run.synthesise(torch.tensor([7]), n)[0]
+
+
+@pytest.mark.parametrize("n", [3, 7, 17])
+def test_tiled_synthesis_takes_each_training_sample_in_turn(n):
+    """Of seven samples a class: none, once, twice, then a random rest."""
+    run, made = echoed(replace(QUICK, n_referents=1, synthesis="tiled"), n)
+    own = run.features[run.labels == run.referents[7, 0]]
+    whole = n // 7 * 7
+    assert torch.equal(made[:whole], own.repeat(n // 7, 1))
+    assert all((row == own).all(1).any() for row in made[whole:])
+
+
+def test_tiled_synthesis_pairs_the_referents_by_position():
+    run, made = echoed(replace(QUICK, synthesis="tiled"), 14)
+    first, second = (run.features[run.labels == c].repeat(2, 1) for c in run.referents[7])
+    torch.testing.assert_close(made, 0.8 * first + 0.2 * second)
+
+
+def test_tiled_synthesis_renormalises_where_settings_say_so():
+    _, made = echoed(replace(QUICK, synthesis="tiled", renormalise=True), 9)
+    torch.testing.assert_close(made.norm(dim=1), torch.ones(9))
+
+
+def test_tiled_synthesis_mixes_as_training_does():
+    """Shares that are drawn in training must not silently be fixed ones afterwards."""
+    fixed, drawn = (
+        echoed(replace(QUICK, synthesis="tiled", mixing=mixing), 14)[1]
+        for mixing in ("fixed", "drawn")
+    )
+    assert not torch.equal(fixed, drawn)
+
+
+def test_tiling_leaves_noise_noise():
+    _, made = echoed(replace(NOISE, synthesis="tiled"), 4000)
+    assert made.std() == pytest.approx(1, abs=0.02)
+
+
+def test_tiling_changes_no_training():
+    drawn, tiled = (fit(toy(), replace(QUICK, synthesis=how)) for how in ("drawn", "tiled"))
+    assert torch.equal(weights(drawn), weights(tiled))
+    samples = [run.synthesise(torch.tensor([6, 7]), 10)[0] for run in (drawn, tiled)]
+    assert not torch.equal(*samples)
+
+
+def test_classes_made_in_parts_are_labelled_right(monkeypatch):
+    """As many classes at once as fit ROWS_AT_ONCE rows, and never fewer than one."""
+    monkeypatch.setattr(training, "ROWS_AT_ONCE", 7)
+    run = prepare(toy(), replace(QUICK, n_referents=1))
+    run.model = Echo()
+    for n in (3, 10):  # two classes at once, one at once
+        made, labels = run.synthesise(torch.tensor([7, 0, 6, 3, 1]), n)
+        assert torch.equal(labels, torch.tensor([7, 0, 6, 3, 1]).repeat_interleave(n))
+        for row, label in zip(made, labels, strict=True):
+            own = run.features[run.labels == run.referents[label, 0]]
+            assert (row == own).all(1).any()
+
+
+@pytest.mark.parametrize("synthesis", ["drawn", "tiled"])
+def test_synthetic_features_are_unit_and_labelled(synthesis):
+    run = prepare(toy(), replace(QUICK, synthesis=synthesis))
     features, labels = run.synthesise(torch.tensor([7, 6]), 3)
     assert labels.tolist() == [7, 7, 7, 6, 6, 6]
     torch.testing.assert_close(features.norm(dim=1), torch.ones(6))
 
 
-def test_streams_of_synthesis_differ():
-    run = prepare(toy(), QUICK)
+@pytest.mark.parametrize("synthesis", ["drawn", "tiled"])
+def test_streams_of_synthesis_differ(synthesis):
+    run = prepare(toy(), replace(QUICK, synthesis=synthesis))
     one, same, other = (run.synthesise(torch.tensor([6]), 3, s)[0] for s in ("a", "a", "b"))
     assert torch.equal(one, same)
     assert not torch.equal(one, other)
@@ -176,7 +388,10 @@ def test_a_class_outside_the_split_has_no_synthetic_samples():
         prepare(partly, QUICK).synthesise(torch.tensor([6, 7]), 1)
 
 
-@pytest.mark.parametrize("settings", [QUICK, NOISE], ids=["induced", "noise"])
+RANDOM = replace(QUICK, referent="random")
+
+
+@pytest.mark.parametrize("settings", [QUICK, NOISE, RANDOM], ids=["induced", "noise", "random"])
 def test_a_class_cannot_have_more_referents_than_others_are_seen(settings):
     assert fit(toy(seen=4), replace(settings, n_referents=3))
     with pytest.raises(ValueError, match=r"k must lie in 1\.\.3 available referent classes, not 4"):
@@ -189,23 +404,42 @@ def test_one_seen_class_is_too_few():
 
 
 @pytest.mark.parametrize("lr", [10.0, 1e10, 1e38])
-def test_a_wild_learning_rate_diverges(lr):
-    with pytest.raises(DivergedError, match=r"diverged in round 1: .*'kl': (inf|nan)"):
-        fit(toy(), replace(QUICK, lr=lr))
+@pytest.mark.parametrize("changes", [{}, {"prior": "conditional"}, {"separate_adams": True}])
+def test_a_wild_learning_rate_diverges_in_the_first_round(lr, changes):
+    with pytest.raises(DivergedError, match=r"diverged at step [1-6]: .*kl (inf|nan), boosting"):
+        fit(toy(), replace(QUICK, lr=lr, **changes))
 
 
-def test_divergence_names_the_round_and_keeps_the_history():
+def test_divergence_names_the_step_and_keeps_the_history():
     def poison(run: GenZSL) -> None:
         if len(run.history) == 2:
             torch.nn.init.constant_(run.model.log_var.bias, 100)  # exp(100) is beyond float32
 
-    with pytest.raises(DivergedError, match=r"diverged in round 3: .*'kl': nan") as caught:
+    message = r"diverged at step 13: reconstruction \d.*, kl inf, boosting \d"
+    with pytest.raises(DivergedError, match=message) as caught:
         fit(toy(), QUICK, on_round=poison)
     assert caught.value.history == fit(toy(), QUICK).history[:2]
     assert str(pickle.loads(pickle.dumps(caught.value))) == str(caught.value)
 
 
+@pytest.mark.parametrize("at", [1, 3, 4, 7, 11])
+def test_the_step_is_the_first_one_in_whichever_pass(monkeypatch, at):
+    """Also where the last pass of the round is finite again."""
+    count, losses = [], GenZSL.losses
+
+    def once(self: GenZSL, batch: torch.Tensor) -> dict[str, torch.Tensor]:
+        count.append(batch)
+        terms = losses(self, batch)
+        return {**terms, "kl": terms["kl"].detach() * torch.inf} if len(count) == at else terms
+
+    monkeypatch.setattr(GenZSL, "losses", once)
+    with pytest.raises(DivergedError, match=rf"diverged at step {at}: ") as caught:
+        fit(toy(), QUICK)
+    assert len(caught.value.history) == (at - 1) // 6
+
+
 def test_divergence_in_the_very_last_step_shows_in_the_samples():
     run = fit(toy(), replace(QUICK, lr=1e10, rounds=1, passes=1, batch_size=1000))
-    with pytest.raises(DivergedError, match="after round 1: samples are not finite"):
+    with pytest.raises(DivergedError, match="after round 1: samples are not finite") as caught:
         run.synthesise(torch.tensor([6]), 2)
+    assert caught.value.history == run.history
