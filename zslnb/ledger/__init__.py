@@ -4,6 +4,7 @@ from zslnb.ledger.claims import published, published_sizes, published_value
 from zslnb.ledger.experiments import METHODS, one_thread, run, run_rows
 from zslnb.ledger.methods import ClipSettings, ESZSLSettings, LooksSettings, SimilaritySettings
 from zslnb.ledger.recorded import recorded
+from zslnb.ledger.speed import SpeedUp, needed, speed_up, speed_up_words, speed_ups, steady
 from zslnb.ledger.tables import (
     paired_difference,
     percent,
@@ -22,6 +23,8 @@ __all__ = [
     "ESZSLSettings",
     "LooksSettings",
     "SimilaritySettings",
+    "SpeedUp",
+    "needed",
     "one_thread",
     "paired_difference",
     "percent",
@@ -35,7 +38,11 @@ __all__ = [
     "run",
     "run_rows",
     "scores_frame",
+    "speed_up",
+    "speed_up_words",
+    "speed_ups",
     "spread_caption",
+    "steady",
     "told_apart",
     "verdict",
 ]
