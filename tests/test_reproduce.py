@@ -288,10 +288,26 @@ def test_record_takes_records_and_headlines_and_replaces_the_last(tmp_path):
     assert (target / "records.jsonl").read_text() == '{"id": "x"}\n'
 
 
+def test_a_notebook_that_is_recorded_stays_recorded(tmp_path):
+    results = tmp_path / "results"
+    before = {"notebooks": [{"notebook": "14_genzsl_results", "status": "ran"}]}
+    (results / "aviary-full").mkdir(parents=True)
+    (results / "aviary-full" / "manifest.json").write_text(json.dumps(before))
+    with pytest.raises(RecordError, match="14_genzsl_results would be lost, so run it too"):
+        record(fake_run(tmp_path), results)
+    assert (results / "aviary-full" / "manifest.json").is_file()
+
+
+def test_a_run_of_some_notebooks_can_be_recorded(tmp_path):
+    run = fake_run(tmp_path)
+    manifest = json.loads((run / "manifest.json").read_text())
+    (run / "manifest.json").write_text(json.dumps({**manifest, "complete": False}))
+    assert (record(run, tmp_path / "results") / "records.jsonl").is_file()
+
+
 @pytest.mark.parametrize(
     ("changes", "says"),
     [
-        ({"complete": False}, "some notebooks only"),
         ({"git": {"revision": None, "clean": None}}, "not committed"),
         ({"git": {"revision": "0" * 40, "clean": False}}, "not committed"),
         ({"notebooks": [{"notebook": "10_a", "status": "timed out"}]}, "10_a timed out"),

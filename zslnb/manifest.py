@@ -16,6 +16,7 @@ import torch
 
 from zslnb.benchmark import Benchmark
 from zslnb.lesson import merge_records
+from zslnb.notebooks import find_sources, notebooks_dir
 from zslnb.places import repository_root
 
 RAN, FAILED, TIMED_OUT = "ran", "failed", "timed out"
@@ -133,19 +134,23 @@ def record(run_dir: Path, results: Path) -> Path:
 
     Other tables may list a benchmark's classes, which are not ours to hand on.
 
+    A run may be of some notebooks only, since all of them can take days on real features; its
+    manifest lists them. But a notebook that is recorded stays recorded.
+
     Raises:
-        RecordError: there was no such run, a notebook of it did not run, it was not of all
-            notebooks, or the tree was not clean, so that no revision names its code.
+        RecordError: there was no such run, a notebook of it did not run, the record there has a
+            notebook that this run lacks, or the tree was not clean, so that no revision names its
+            code.
     """
     try:
         manifest = json.loads((run_dir / "manifest.json").read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise RecordError(f"There is no run {run_dir.name!r} to record.") from None
-    for fault in record_faults(manifest):
-        raise RecordError(f"Run {run_dir.name!r} cannot be recorded: {fault}.")
-    ran = [one["notebook"] for one in manifest["notebooks"] if one["status"] == RAN]
-    merge_records(run_dir, ran)
     target = results / run_dir.name
+    ran = _ran(manifest)
+    for fault in (*record_faults(manifest), *_lost(target, ran)):
+        raise RecordError(f"Run {run_dir.name!r} cannot be recorded: {fault}.")
+    merge_records(run_dir, ran)
     shutil.rmtree(target, ignore_errors=True)
     target.mkdir(parents=True)
     tables = [path.with_suffix(".csv") for path in headline_tables(run_dir, ran)]
@@ -153,6 +158,21 @@ def record(run_dir: Path, results: Path) -> Path:
         if path.is_file():
             shutil.copy(path, target)
     return target
+
+
+def _ran(manifest: Mapping) -> list[str]:
+    return [one["notebook"] for one in manifest["notebooks"] if one["status"] == RAN]
+
+
+def _lost(target: Path, ran: Iterable[str]) -> Iterator[str]:
+    """Say which recorded notebooks a new record would lose; those that are gone do not count."""
+    path = target / "manifest.json"
+    if path.is_file():
+        before = set(_ran(json.loads(path.read_text(encoding="utf-8"))))
+        there = {source.name for source in find_sources(notebooks_dir())}
+        if lost := sorted((before & there) - set(ran)):
+            them = "it" if len(lost) == 1 else "them"
+            yield f"{', '.join(lost)} would be lost, so run {them} too"
 
 
 def headline_tables(run_dir: Path, notebooks: Iterable[str]) -> Iterator[Path]:
@@ -171,7 +191,5 @@ def record_faults(manifest: Mapping) -> Iterator[str]:
     for one in manifest["notebooks"]:
         if one["status"] not in (RAN, SKIPPED):
             yield f"{one['notebook']} {one['status']}"
-    if not manifest["complete"]:
-        yield "it was of some notebooks only"
     if not manifest["git"]["clean"]:
         yield "its code was not committed"
