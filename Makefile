@@ -64,7 +64,7 @@ report: $(READY) ## write the README's tables and picture from results/
 	@$(BIN)/python -m zslnb.report
 
 benchmark: $(READY) ## time what was built for speed against what it replaces
-	@$(BIN)/python benchmarks/genzsl.py
+	@$(BIN)/python benchmarks/generators.py
 
 lock: $(UV) ## pin the dependencies again (UPGRADE=1: to their newest versions)
 	UV_CUSTOM_COMPILE_COMMAND="make lock" $(UV) pip compile --quiet --universal \
