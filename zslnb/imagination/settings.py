@@ -83,15 +83,15 @@ REDUCED = {
         "latent_dim": 128,
         "critic_steps": 2,
         "lr": 1e-3,
-        "rounds": 8,
+        "rounds": 5,
         "n_synthetic": 400,
-        "n_synthetic_choices": (100, 200, 400),
+        "n_synthetic_choices": (100, 400),
         "classifier": ClassifierSettings(epochs=20),
     },
     "full": {},
 }
-# alone, the GAN learns next to nothing with fewer critic steps, and needs longer
-REDUCED_OWN = {("medium", "gan"): {"critic_steps": 5, "rounds": 10}}
+# alone, the GAN learns next to nothing with fewer critic steps, and has no time for more rounds
+REDUCED_OWN = {("medium", "gan"): {"critic_steps": 5, "rounds": 3}}
 
 
 def published_settings(benchmark: str, kind: str = "fvaegan") -> ImaginationSettings:
