@@ -1,0 +1,122 @@
+"""`zslnb.imagination.gan`: the penalty against autograd, twice through, and its weight's rule."""
+
+import pytest
+import torch
+
+from zslnb.imagination import Critic, adapted_penalty_weight, critic_losses, gradient_penalty
+from zslnb.seeds import seeded, torch_generator
+
+GENERATOR = torch_generator(0, "tests/gan")
+B, D, S, H = 12, 6, 4, 32
+
+
+def rows(*shape: int) -> torch.Tensor:
+    return torch.randn(*shape, generator=GENERATOR)
+
+
+@pytest.fixture
+def critic() -> Critic:
+    critic = Critic(D, S, H)
+    with torch.no_grad():
+        for parameter in critic.parameters():
+            parameter.copy_(0.5 * rows(*parameter.shape))
+    return critic
+
+
+def penalty_by_autograd(critic: Critic, real, fake, a) -> torch.Tensor:
+    """Gulrajani et al. 2017 as the released code computes it, differentiable once more."""
+    share = torch.rand(len(real), 1)
+    between = (share * real + (1 - share) * fake).requires_grad_()
+    scores = critic(between, a)
+    (gradient,) = torch.autograd.grad(scores, between, torch.ones_like(scores), create_graph=True)
+    return ((gradient.norm(2, dim=1) - 1) ** 2).mean()
+
+
+def with_gradients(critic: Critic, loss: torch.Tensor) -> tuple[torch.Tensor, list]:
+    gradients = torch.autograd.grad(loss, list(critic.parameters()), allow_unused=True)
+    filled = [
+        torch.zeros_like(p) if gradient is None else gradient
+        for p, gradient in zip(critic.parameters(), gradients, strict=True)
+    ]
+    return loss.detach(), filled
+
+
+def test_the_penalty_is_autograds_in_value_and_in_what_it_teaches(critic):
+    real, fake, a = rows(B, D), 3 * rows(B, D), rows(B, S)
+    with seeded(0, "between"):
+        expected = with_gradients(critic, penalty_by_autograd(critic, real, fake, a))
+    with seeded(0, "between"):
+        penalty = gradient_penalty(critic, real, fake, critic.semantics(a))
+    made = with_gradients(critic, penalty)
+    torch.testing.assert_close(made, expected)
+    assert sum(bool(gradient.any()) for gradient in expected[1]) == 2  # both layers' weights
+
+
+def test_the_penalty_of_a_linear_critic_is_known(critic):
+    """With large positive biases LeakyReLU is the identity: one gradient everywhere."""
+    with torch.no_grad():
+        critic.features.bias.fill_(1000.0)
+    steepness = (critic.out.weight @ critic.features.weight).norm()
+    penalty = gradient_penalty(critic, rows(B, D), rows(B, D), critic.semantics(rows(B, S)))
+    torch.testing.assert_close(penalty, (steepness - 1) ** 2)
+
+
+def test_points_between_lie_on_the_line_with_one_share_a_sample(critic, monkeypatch):
+    seen = []
+    original = Critic.input_gradient
+    monkeypatch.setattr(
+        Critic, "input_gradient", lambda c, x, context: seen.append(x) or original(c, x, context)
+    )
+    real, fake = rows(400, D), rows(400, D)
+    gradient_penalty(critic, real, fake, critic.semantics(rows(400, S)))
+    shares = (seen[0] - fake) / (real - fake)
+    assert shares.std(dim=1).max() < 1e-2
+    shares = shares.median(dim=1).values
+    assert shares.min() >= -1e-3
+    assert shares.max() <= 1 + 1e-3
+    assert float(shares.mean()) == pytest.approx(0.5, abs=4 * (1 / 12 / 400) ** 0.5)
+
+
+def test_the_wasserstein_term_is_low_where_the_real_score_high(critic):
+    real, fake, a = rows(B, D), rows(B, D), rows(B, S)
+    high, low = (critic(x, a).sum() / B for x in (real, fake))
+    torch.testing.assert_close(critic_losses(critic, real, fake, a)["critic"], low - high)
+    torch.testing.assert_close(critic_losses(critic, fake, real, a)["critic"], high - low)
+
+
+def test_both_terms_look_at_the_own_class(critic):
+    real, fake, a = rows(B, D), rows(B, D), rows(B, S)
+    with seeded(0, "between"):
+        one = critic_losses(critic, real, fake, a)
+    with seeded(0, "between"):
+        other = critic_losses(critic, real, fake, a.roll(1, 0))
+        with seeded(0, "between"):
+            expected = penalty_by_autograd(critic, real, fake, a)
+    assert set(one) == {"critic", "penalty"}
+    assert all(float(one[name].detach()) != float(other[name].detach()) for name in one)
+    torch.testing.assert_close(one["penalty"], expected)
+
+
+@pytest.mark.parametrize(
+    ("penalty", "expected"),
+    [
+        (0.0, 10 / 1.1),
+        (1.0, 10 / 1.1),
+        (1.0009, 10 / 1.1),
+        (1.001, 10),
+        (1.02, 10),
+        (1.05, 10),
+        (1.0501, 11),
+        (300.0, 11),
+    ],
+)
+def test_the_penaltys_weight_moves_by_a_tenth_outside_a_narrow_band(penalty, expected):
+    assert adapted_penalty_weight(10.0, penalty) == pytest.approx(expected)
+
+
+def test_up_and_down_again_is_where_it_was():
+    assert adapted_penalty_weight(adapted_penalty_weight(7.0, 2.0), 0.0) == pytest.approx(7)
+
+
+def test_a_penalty_that_is_not_a_number_moves_nothing():
+    assert adapted_penalty_weight(10.0, float("nan")) == 10
