@@ -42,7 +42,7 @@ SCORING = tuple(
     f"protocol/{name}.py" for name in ("metrics", "classifiers", "selection", "evaluation")
 )
 COMMON_SOURCES = ("seeds.py", "benchmark.py", *SCORING)
-SIMPLE = ("ledger/methods.py",)
+SIMPLE = ("ledger/methods.py", "protocol/eszsl_grid.py")
 SIMILARITY = ("genzsl/cdp.py", "genzsl/referents.py", *SIMPLE)
 GENERATIVE = ("ledger/generative.py",)
 COMPARED = ("ledger/generative.py", "ledger/comparing.py", "protocol/fidelity.py")

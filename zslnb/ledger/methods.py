@@ -17,6 +17,7 @@ from zslnb.genzsl import mean_cosines, top_k_referents
 from zslnb.protocol import (
     best,
     eszsl,
+    eszsl_for_penalties,
     evaluate_conventional,
     evaluate_gzsl,
     nearest_semantics,
@@ -105,10 +106,10 @@ def _eszsl_grid(
     semantics = F.normalize(benchmark.semantics, dim=1)
     train, labels = features[benchmark.train_idx], benchmark.labels[benchmark.train_idx]
     classes = torch.arange(benchmark.n_classes)[_competing(benchmark)]
+    matrix = eszsl_for_penalties(train, labels, semantics)
     for gamma in settings.powers:
         for lam in settings.powers:
-            matrix = eszsl(train, labels, semantics, 10.0**gamma, 10.0**lam)
-            bilinear = matrix @ semantics[classes].T
+            bilinear = matrix(10.0**gamma, 10.0**lam) @ semantics[classes].T
             scores = _all_scores(lambda x, w=bilinear: x @ w, classes, features, benchmark)
             yield (gamma, lam), scores
 

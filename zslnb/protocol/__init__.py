@@ -8,6 +8,7 @@ from zslnb.protocol.classifiers import (
     nearest_semantics,
     train_classifier,
 )
+from zslnb.protocol.eszsl_grid import eszsl_for_penalties
 from zslnb.protocol.evaluation import evaluate_conventional, evaluate_gzsl
 from zslnb.protocol.fidelity import frechet_distance, nearest_neighbour_test
 from zslnb.protocol.metrics import gzsl_scores, harmonic_mean, mean_and_sd, per_class_accuracy
@@ -20,6 +21,7 @@ __all__ = [
     "SoftmaxClassifier",
     "best",
     "eszsl",
+    "eszsl_for_penalties",
     "evaluate_conventional",
     "evaluate_gzsl",
     "expected_best",
