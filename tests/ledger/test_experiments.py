@@ -2,19 +2,36 @@
 
 import json
 import shutil
+import sys
 from collections.abc import Callable
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import joblib
 import pytest
 import torch
-from toys import QUICK, bare, toy
+from toys import QUICK, QUICK_IMAGINATION, bare, toy
 
-from zslnb.ledger import METHODS, ClipSettings, ESZSLSettings, experiments, run, run_rows
+from zslnb.genzsl import GenZSLSettings, released_training
+from zslnb.imagination import KINDS, ImaginationSettings
+from zslnb.ledger import (
+    METHODS,
+    ClipSettings,
+    ESZSLSettings,
+    LooksSettings,
+    experiments,
+    run,
+    run_rows,
+)
 
 FEW = ESZSLSettings(powers=(0, 1))
-ROWS = {"plain": ("clip", None), "ESZSL": ("eszsl", FEW), "GenZSL": ("genzsl", QUICK)}
+ROWS = {
+    "plain": ("clip", None),
+    "ESZSL": ("eszsl", FEW),
+    "GenZSL": [("genzsl", QUICK), ("genzsl_released", QUICK)],
+    "f-VAEGAN": ("imagination", QUICK_IMAGINATION),
+}
 
 
 @pytest.fixture
@@ -53,7 +70,8 @@ def test_a_record_says_what_was_measured_on_what(build):
 def test_the_second_time_is_read_back(calls):
     first = run("eszsl", toy(), FEW, 0)
     assert run("eszsl", toy(), FEW, 0) == first
-    assert run_rows({"a": ("eszsl", FEW)}, toy(), [0]) == [{"row": "a", "order": 0, **first}]
+    shown = {"row": "a", "order": 0, "table": ""}
+    assert run_rows({"a": ("eszsl", FEW)}, toy(), [0]) == [{**shown, **first}]
     assert calls == [0]
 
 
@@ -142,6 +160,33 @@ def test_rows_keep_their_order_and_share_what_is_equal(calls):
     assert made[4]["id"] == made[0]["id"]
 
 
+def test_one_row_may_hold_several_experiments(calls):
+    """They share the row's label and place, and the row after them is the next one."""
+    other = ESZSLSettings(powers=(0,))
+    rows = {"both": [("eszsl", FEW), ("eszsl", other)], "plain": ("clip", None)}
+    made = run_rows(rows, toy(), [3, 4], n_jobs=1)
+    assert [(r["row"], r["order"], r["method"], r["seed"]) for r in made] == [
+        ("both", 0, "eszsl", 3), ("both", 0, "eszsl", 4), ("both", 0, "eszsl", 3),
+        ("both", 0, "eszsl", 4), ("plain", 1, "clip", 3), ("plain", 1, "clip", 4),
+    ]  # fmt: skip
+    powers = [r["settings"].get("powers") for r in made]
+    assert powers == [[0, 1], [0, 1], [0], [0], None, None]
+    assert calls == [3, 4, 3, 4]
+
+
+def test_the_tables_name_is_told_but_makes_no_other_experiment(calls):
+    one, other = (run_rows({"a": ("eszsl", FEW)}, toy(), [0], table=name)[0] for name in "xy")
+    assert (one.pop("table"), other.pop("table")) == ("x", "y")
+    assert one == other
+    assert calls == [0]
+
+
+def test_settings_of_a_row_in_a_list_are_checked_too(build):
+    with pytest.raises(ValueError, match="eszsl takes ESZSLSettings, not ClipSettings"):
+        run_rows({"a": [("eszsl", FEW), ("eszsl", ClipSettings())]}, toy(), [0])
+    assert not build.exists()
+
+
 @pytest.mark.slow  # workers import everything anew
 def test_numbers_are_the_same_alone_and_side_by_side(tmp_path, monkeypatch):
     """Bit for bit; and workers, which outlive a call, follow each call's build folder."""
@@ -149,7 +194,7 @@ def test_numbers_are_the_same_alone_and_side_by_side(tmp_path, monkeypatch):
     for name, jobs in (("alone", 1), ("beside", 2), ("again", 2)):
         monkeypatch.setenv("ZSLNB_BUILD", str(tmp_path / name))
         made[name] = run_rows(ROWS, toy(), range(2), n_jobs=jobs)
-        assert len(list((tmp_path / name / "records").glob("*.json"))) == 6
+        assert len(list((tmp_path / name / "records").glob("*.json"))) == 10
     scores = [[(r["row"], r["id"], r["scores"]) for r in rows] for rows in made.values()]
     assert scores[0] == scores[1] == scores[2]
 
@@ -210,17 +255,87 @@ def test_what_does_something_alters_the_source_hash(source_hash, change):
     assert source_hash(change(SOURCE)) != source_hash(SOURCE)
 
 
-@pytest.mark.parametrize("method", METHODS)
-def test_sources_of_every_method_exist_and_are_read(method, tmp_path, monkeypatch):
-    sources = (*experiments.COMMON_SOURCES, *METHODS[method].sources)
-    before = bare(experiments.source_sha256)(sources)
+def sources_of(method: str) -> tuple[str, ...]:
+    return (*experiments.COMMON_SOURCES, *METHODS[method].sources)
+
+
+def modules_of(method: str) -> set[Path]:
+    return {
+        file
+        for source in sources_of(method)
+        for file in experiments._modules(experiments.PACKAGE / source)
+    }
+
+
+def test_a_record_depends_on_its_own_sources_alone(tmp_path, monkeypatch):
+    """Other code in a module is another source for the methods that list it, for no other."""
+    hash_of = bare(experiments.source_sha256)
+    here = {method: hash_of(sources_of(method)) for method in METHODS}
     shutil.copytree(experiments.PACKAGE, tmp_path / "zslnb", ignore=shutil.ignore_patterns("data"))
     monkeypatch.setattr(experiments, "PACKAGE", tmp_path / "zslnb")
-    assert bare(experiments.source_sha256)(sources) == before
-    for source in sources:
-        path = tmp_path / "zslnb" / source
-        file = path / "__init__.py" if path.is_dir() else path
-        file.write_text(file.read_text() + "CHANGED = True\n")
-        after = bare(experiments.source_sha256)(sources)
-        assert after != before, source
-        before = after
+    monkeypatch.setattr(experiments, "_bare", cache(experiments._bare))  # each text parsed once
+    assert {method: hash_of(sources_of(method)) for method in METHODS} == here
+    for file in (tmp_path / "zslnb").rglob("*.py"):
+        text = file.read_text()
+        file.write_text(text + "CHANGED = True\n")
+        changed = {method for method in METHODS if hash_of(sources_of(method)) != here[method]}
+        assert changed == {method for method in METHODS if file in modules_of(method)}, file
+        file.write_text(text)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_sources_of_every_method_exist(method):
+    assert all(file.is_file() for file in modules_of(method))
+    assert len(set(sources_of(method))) == len(sources_of(method))
+
+
+FREE_OF = {
+    "imagination": ("genzsl/training.py", "genzsl/referents.py", "ledger/comparing.py"),
+    "imagination_speed": ("genzsl/training.py", "genzsl/boosting.py"),
+    "genzsl": ("imagination/fvaegan.py", "imagination/training.py", "ledger/methods.py"),
+    "genzsl_released": ("imagination/networks.py", "ledger/comparing.py"),
+    "eszsl": ("ledger/generative.py", "genzsl/training.py", "imagination/training.py"),
+}
+
+
+@pytest.mark.parametrize(("method", "others"), FREE_OF.items())
+def test_work_on_one_family_keeps_the_others_records(method, others):
+    assert not {experiments.PACKAGE / other for other in others} & modules_of(method)
+
+
+SMALL = {
+    GenZSLSettings: [
+        replace(QUICK, rounds=1),
+        replace(released_training(QUICK), rounds=1, mixing="drawn", prior="conditional"),
+    ],
+    ImaginationSettings: [replace(QUICK_IMAGINATION, rounds=1, kind=kind) for kind in KINDS],
+    LooksSettings: [LooksSettings(looks=2)],
+    ESZSLSettings: [FEW],
+}
+# what they set is in the record by value; a training that diverges leaves none
+NO_NUMBERS = {"settings.py", "genzsl/settings.py", "imagination/settings.py", "divergence.py"}
+
+
+def modules_run(method: str) -> set[str]:
+    """Modules of the package of which a function ran while a method was computed."""
+    files: set[str] = set()
+    known = METHODS[method]
+    every = SMALL.get(known.settings) or [known.settings()]
+    b = toy(semantic_dim=5) if known.settings in (GenZSLSettings, ImaginationSettings) else toy()
+    sys.setprofile(lambda frame, event, _: files.add(frame.f_code.co_filename))
+    try:
+        for settings in every:
+            known.function(b, settings, 0, "cpu")
+    finally:
+        sys.setprofile(None)
+    inside = (Path(file) for file in files if Path(file).is_relative_to(experiments.PACKAGE))
+    return {file.relative_to(experiments.PACKAGE).as_posix() for file in inside}
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_every_module_whose_code_ran_is_among_the_sources(method):
+    """Or a record would be read back although the code behind its numbers has changed."""
+    listed = {file.relative_to(experiments.PACKAGE).as_posix() for file in modules_of(method)}
+    run_there = modules_run(method) - NO_NUMBERS
+    assert run_there <= listed
+    assert {source for source in METHODS[method].sources if "ledger" in source} <= run_there
