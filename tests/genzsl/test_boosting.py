@@ -95,19 +95,24 @@ def test_what_means_nothing_is_refused(changes, message):
 
 
 @pytest.mark.parametrize("penalty", [1e-3, 1.0, 50.0])
-def test_the_map_is_ridge_regression(penalty):
+def test_the_map_is_ridge_regression_with_an_intercept(penalty):
     features = torch.randn(6, 5, generator=GENERATOR)
-    s, x = CLASSES.double().numpy()[LABELS], features.double().numpy()
-    # least squares with sqrt(penalty) I below the rows is ridge regression
-    stacked = np.vstack([s, penalty**0.5 * np.eye(4)])
+    every, x = CLASSES.double().numpy(), features.double().numpy()
+    # least squares with a column of ones, and sqrt(penalty) I below all columns but that one
+    s = np.hstack([every[LABELS], np.ones((6, 1))])
+    stacked = np.vstack([s, penalty**0.5 * np.eye(5)[:4]])
     weights = np.linalg.lstsq(stacked, np.vstack([x, np.zeros((4, 5))]), rcond=None)[0]
-    np.testing.assert_allclose(
-        weights, np.linalg.inv(s.T @ s + penalty * np.eye(4)) @ s.T @ x, atol=1e-9
-    )
-    mapped = CLASSES.double().numpy() @ weights
+    mapped = np.hstack([every, np.ones((3, 1))]) @ weights
     expected = mapped / np.linalg.norm(mapped, axis=1, keepdims=True)
     anchors = semantics_to_features(CLASSES, features, LABELS, penalty)
     np.testing.assert_allclose(anchors, expected, atol=1e-5)
+
+
+def test_a_part_that_all_features_share_does_not_bend_the_map():
+    features = torch.randn(6, 5, generator=GENERATOR)
+    alone = semantics_to_features(CLASSES, features, LABELS, 1.0)
+    far = semantics_to_features(CLASSES + 3.0, features, LABELS, 1.0)
+    torch.testing.assert_close(far, alone)
 
 
 def test_the_map_finds_an_exact_relation_for_unseen_classes_too():

@@ -64,7 +64,9 @@ def semantics_to_features(
     """Map class semantics to feature space by ridge regression, fitted on training images.
 
     This is ours, not the paper's: with features and semantics of different widths the published
-    term has no meaning. W minimises ||S[y] W - X||^2 + penalty ||W||^2.
+    term has no meaning. W minimises ||(S[y] - s) W - (X - x)||^2 + penalty ||W||^2 with s and x
+    the means over the images; without them the common part of all features, which refined
+    semantics have lost, would bend every anchor.
 
     Args:
         semantics: (C, S), row = class id. features: (N, D) of training images.
@@ -78,8 +80,10 @@ def semantics_to_features(
     """
     if penalty <= 0:
         raise ValueError(f"penalty must be positive, not {penalty}.")
-    rows = semantics[labels].double()
+    every, x = semantics.double(), features.double()
+    shift, common = every[labels].mean(0), x.mean(0)
+    rows = every[labels] - shift
     gram = rows.T @ rows
     gram.diagonal().add_(penalty)
-    weights = torch.linalg.solve(gram, rows.T @ features.double())
-    return F.normalize(semantics.double() @ weights, dim=1).to(features.dtype)
+    weights = torch.linalg.solve(gram, rows.T @ (x - common))
+    return F.normalize((every - shift) @ weights + common, dim=1).to(features.dtype)
