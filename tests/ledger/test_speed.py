@@ -35,6 +35,11 @@ def test_the_slower_ones_best_is_the_score(scores, times, relation):
     assert speed_up(SLOW, curve(scores), "H") == SpeedUp(times, relation)
 
 
+def test_a_lower_bar_is_a_share_of_the_best():
+    assert speed_up(SLOW, curve([0.2, 0.35]), "H", share=0.6) == SpeedUp(6.0, "=")
+    assert speed_up(SLOW, curve([0.2, 0.35]), "H", share=0.8).relation == "<"
+
+
 def test_steps_are_compared_as_steps():
     assert speed_up(SLOW, curve([0.2, 0.5], steps=5), "H", "steps") == SpeedUp(3.0, "=")
 
@@ -64,12 +69,12 @@ def test_rows_are_compared_within_seeds():
     [
         ([(9.0, "=")], "9.0"),
         ([(12.0, "="), (8.0, "="), (0.5, "=")], "8.0 (0.50 to 12)"),
-        ([(12.0, ">="), (8.0, "=")], "at least 10 (8.0 to 12)"),
-        ([(6.0, "<")], "never reached (below 6.0)"),
-        ([(6.0, "<"), (3.0, "<")], "never reached (all below 6.0)"),
+        ([(12.0, ">="), (8.0, "=")], "≥ 10 (8.0 to 12)"),
+        ([(6.0, "<")], "never (below 6.0)"),
+        ([(6.0, "<"), (3.0, "<")], "never (below 6.0)"),
         (
             [(6.0, "="), (3.0, "<"), (2.0, "<")],
-            "6.0 in 1 of 3 seeds, never reached in the others (below 3.0)",
+            "6.0 in 1 of 3 seeds, else never (below 3.0)",
         ),
     ],
 )

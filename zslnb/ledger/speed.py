@@ -9,7 +9,7 @@ Curve = list[dict[str, float]]  # of `zslnb.ledger.comparing.speed_scores`, a po
 
 @dataclass(frozen=True)
 class SpeedUp:
-    """What the slower needs for its own best score, over what the faster needs for that score.
+    """What the slower needs for a score of its own, over what the faster needs for that score.
 
     `relation` says what `times` is: "=" the ratio; ">=" a lower bound, where the faster had the
     score when it was first looked at; "<" an upper bound, where it never had it.
@@ -46,14 +46,17 @@ def needed(curve: Curve, metric: str, target: float, along: str = "seconds") -> 
     return next((point[along] for point in curve if point[metric] >= target), math.inf)
 
 
-def speed_up(slower: Curve, faster: Curve, metric: str, along: str = "seconds") -> SpeedUp:
-    """Compare two trainings by what both need for the slower's own best score.
+def speed_up(
+    slower: Curve, faster: Curve, metric: str, along: str = "seconds", share: float = 1.0
+) -> SpeedUp:
+    """Compare two trainings by what both need for the slower's own best score, or a share of it.
 
     Args:
         slower, faster: curves of two trainings, tested alike.
         metric, along: as in `needed`.
+        share: of the slower's best score; a lower bar is an easier one.
     """
-    target = max(point[metric] for point in slower)
+    target = share * max(point[metric] for point in slower)
     own, other = needed(slower, metric, target, along), needed(faster, metric, target, along)
     if math.isinf(other):
         return SpeedUp(own / faster[-1][along], "<")
@@ -61,9 +64,16 @@ def speed_up(slower: Curve, faster: Curve, metric: str, along: str = "seconds") 
 
 
 def speed_ups(
-    records: list[dict], slower: str, faster: str, metric: str, along: str = "seconds"
+    records: list[dict],
+    slower: str,
+    faster: str,
+    metric: str,
+    along: str = "seconds",
+    share: float = 1.0,
 ) -> list[SpeedUp]:
     """Compare two rows of `run_rows`, whose records are of speed, within each seed they share.
+
+    Arguments are those of `speed_up`, but for the rows' labels in place of curves.
 
     Raises:
         ValueError: rows that share no seed.
@@ -75,26 +85,24 @@ def speed_ups(
     shared = sorted({*of[slower]} & {*of[faster]})
     if not shared:
         raise ValueError(f"Rows {slower!r} and {faster!r} share no seed.")
-    return [speed_up(of[slower][s], of[faster][s], metric, along) for s in shared]
+    return [speed_up(of[slower][s], of[faster][s], metric, along, share) for s in shared]
 
 
 def speed_up_words(found: list[SpeedUp]) -> str:
     """Write speed-ups over seeds: median and range, and in how many seeds the score was reached.
 
-    Where it never was there is no number, only the bound that the length of the run gives.
+    "≥": in some of these seeds the faster had the score when it was first looked at. Where it never
+    had it there is no number, only the bound that the length of its run gives.
     """
     reached, never = ([u for u in found if (u.relation == "<") == side] for side in (False, True))
-    bound = f"below {_times(max(u.times for u in never))}" if never else ""
+    bound = f"never (below {_times(max(u.times for u in never))})" if never else ""
     if not reached:
-        return f"never reached ({bound})" if len(found) == 1 else f"never reached (all {bound})"
+        return bound
     values = [u.times for u in reached]
-    at_least = "at least " if any(u.relation == ">=" for u in reached) else ""
-    words = at_least + _times(median(values))
+    words = "≥ " * any(u.relation == ">=" for u in reached) + _times(median(values))
     if len(values) > 1:
         words += f" ({_times(min(values))} to {_times(max(values))})"
-    if never:
-        words += f" in {len(reached)} of {len(found)} seeds, never reached in the others ({bound})"
-    return words
+    return f"{words} in {len(reached)} of {len(found)} seeds, else {bound}" if never else words
 
 
 def _times(value: float) -> str:
