@@ -56,7 +56,8 @@ def percent(values: list[float]) -> str:
 def points(gains: Sequence[float]) -> str:
     """Write differences in points as "mean ± sd", always with a sign; one alone has no spread."""
     mean, sd = mean_and_sd([float(gain) for gain in gains])
-    return f"{mean:+.1f}" if math.isnan(sd) else f"{mean:+.1f} ± {sd:.1f}"
+    shown = f"{round(mean, 1) + 0.0:+.1f}"  # + 0.0: never "-0.0"
+    return shown if math.isnan(sd) else f"{shown} ± {sd:.1f}"
 
 
 def told_apart(gains: Sequence[float]) -> bool | None:
