@@ -327,9 +327,9 @@ def test_no_other_has_a_judge(kind, weight):
     assert run.networks.judge is None
 
 
-def test_seen_classes_may_have_any_ids():
-    """The judge counts seen classes from 0, whatever their ids."""
-    b = toy()
+def test_seen_classes_may_have_any_ids(monkeypatch):
+    """The judge counts seen classes from 0, whatever their ids, and judges the batch's own."""
+    b, judged, step = toy(), [], Networks.generator_step
     order = torch.tensor([7, 1, 6, 3, 5, 2, 0, 4])  # new id of each class
     moved = replace(
         b,
@@ -337,9 +337,30 @@ def test_seen_classes_may_have_any_ids():
         semantics=b.semantics[order.argsort()],
         val_classes=order[b.val_classes],
     )
+
+    def noted(self: Networks, x: torch.Tensor, a: torch.Tensor, labels: torch.Tensor) -> dict:
+        judged.append((a, labels))
+        return step(self, x, a, labels)
+
+    monkeypatch.setattr(Networks, "generator_step", noted)
     run = fit(moved, OF["gan"])
     assert run.seen.tolist() == sorted(order[:6].tolist())
-    assert all(line["classification"] < 10 for line in run.history)
+    for a, labels in judged:
+        assert torch.equal(a, run.semantics[run.seen[labels]])
+
+
+def test_the_penaltys_weight_follows_all_critic_steps_before_a_generator_step(monkeypatch):
+    penalties, told, step = [], [], Networks.critic_step
+
+    def noted(self: Networks, x: torch.Tensor, a: torch.Tensor) -> dict:
+        terms = step(self, x, a)
+        penalties.append(float(terms["penalty"].detach()))
+        return terms
+
+    monkeypatch.setattr(Networks, "critic_step", noted)
+    monkeypatch.setattr(Networks, "adapt", lambda _, values: told.append(values.tolist()))
+    fit(toy(), replace(OF["fvaegan"], critic_steps=3, rounds=1))
+    assert told == [penalties[i : i + 3] for i in (0, 3, 6)]
 
 
 @each_kind

@@ -1,6 +1,7 @@
 """`zslnb.ledger.generative`: one code path for all; clean choices, and the best of all looks."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -178,6 +179,25 @@ def test_released_is_the_best_of_all_looks(watched, name):
     assert scores["last"] == {metric: looks[-1][metric] for metric in SCORES}
     for metric in ("H", "T1"):
         assert released[metric] >= scores["last"][metric]
+
+
+def test_the_best_h_and_the_best_t1_may_come_from_different_looks(monkeypatch):
+    """H is best at the second of three looks, T1 at the first, and nothing found is lost."""
+    script = [(0.1, 0.9, 0.3), (0.5, 0.2, 0.1), (0.5, 0.4, 0.6)]  # H, T1 per class, per image
+    general = iter([{"S": h, "U": h, "H": h, "T1": t1 / 2} for h, t1, _ in script])
+    special = iter([{"per class": t1, "per image": image} for _, t1, image in script])
+    monkeypatch.setattr(generative, "classifier_scores", lambda *_: next(general))
+    monkeypatch.setattr(generative, "_conventional", lambda *_: next(special))
+    watcher = BestOnTest(HARD)
+    for epoch in (1, 2, 3):
+        watcher.trainers = (SimpleNamespace(epoch=epoch), SimpleNamespace(epoch=epoch))
+        watcher._look(HARD.features, 7, "per class")
+    assert watcher.scores() == {
+        "released": {"S": 0.5, "U": 0.5, "H": 0.5, "T1": 0.9},
+        "last": {"S": 0.5, "U": 0.5, "H": 0.5, "T1": 0.4},
+        "conventional": {"per class": 0.9, "per image": 0.6, "restricted": 0.45},
+        "chosen": {"released": {"round": 7, "epochs": 2, "looks": 3}},
+    }
 
 
 def test_some_look_is_worse_than_the_best(watched):
