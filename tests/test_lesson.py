@@ -139,6 +139,13 @@ def test_one_experiment_may_be_a_row_of_several_tables(here, bundle):
     ]  # fmt: skip
 
 
+def test_one_row_may_stand_in_several_tables_of_a_notebook(here):
+    for table in ("main", "ablations", "main"):
+        here.keep([{"id": "a", "row": "ours", "table": table}])
+    kept = lesson.read_records(here.run_dir / "records.jsonl").values()
+    assert sorted(r["table"] for r in kept) == ["ablations", "main"]
+
+
 def test_records_need_an_id(here):
     with pytest.raises(ValueError, match="id"):
         here.keep([{"H": 1}])

@@ -63,6 +63,13 @@ def test_whole_numbers_of_any_width_do(tmp_path, kind):
     assert b.features.dtype == torch.float32
 
 
+def test_a_benchmark_knows_all_semantics_it_could_have_been_loaded_with(tmp_path):
+    arrays = {**tiny_arrays(), "more": tiny_arrays()["words"][:, :2], "others": np.eye(3)}
+    b = load(write(tmp_path / "b.npz", **arrays), semantics="more")
+    assert b.provenance["semantics"] == "more"
+    assert sorted(b.provenance["all_semantics"]) == ["more", "words"]
+
+
 def test_without_images_it_is_text_only(names_only):
     b = load(names_only)
     assert not b.has_images
