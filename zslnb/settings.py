@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
+CONVENTIONAL = ("per class", "per image")  # how T1 averages, over classes or over test images
+
 
 def one_of(name: str, value: str, allowed: Sequence[str]) -> None:
     """Raise ValueError, naming the setting, if its value is not one of the allowed."""

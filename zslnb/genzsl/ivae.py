@@ -50,11 +50,11 @@ class InductiveVAE(nn.Module):
             nn.ReLU(),
             nn.Linear(hidden_dim, feature_dim),
         )
+        self.apply(_small_weights)
+        # drawn last, so that a seed gives the other weights the same values with it and without
         self.prior = nn.Linear(semantic_dim, 2 * latent_dim) if conditional_prior else None
-        for layer in self.modules():
-            if isinstance(layer, nn.Linear):
-                nn.init.normal_(layer.weight, std=0.02)
-                nn.init.zeros_(layer.bias)
+        if self.prior is not None:
+            _small_weights(self.prior)
 
     def encode(
         self, referents: Float[Tensor, "B D"], semantics: Float[Tensor, "B S"]
@@ -100,6 +100,12 @@ class InductiveVAE(nn.Module):
         return mean, log_var
 
 
+def _small_weights(layer: nn.Module) -> None:
+    if isinstance(layer, nn.Linear):
+        nn.init.normal_(layer.weight, std=0.02)
+        nn.init.zeros_(layer.bias)
+
+
 def reconstruction_loss(x_hat: Float[Tensor, "B D"], x: Float[Tensor, "B D"]) -> Float[Tensor, ""]:
     """Squared error, summed over dimensions and averaged over the batch (REC in the code).
 
@@ -115,7 +121,7 @@ def kl_divergence(
 ) -> Float[Tensor, ""]:
     """KL from N(mean, exp(log_var)) to the prior, summed over L, averaged over B (KLD in the code).
 
-    The paper writes a conditional prior p(o | z~); the code uses N(0, I), and so do we.
+    The paper writes a conditional prior p(o | z~); the code uses N(0, I), which is the default.
 
     Args:
         mean, log_var: (B, L) of q(o | x_refer, z~).

@@ -101,10 +101,13 @@ def _outputs(run: GenZSL, referents: Tensor, semantics: Tensor, stream: str) -> 
 
 
 def _from_prior(run: GenZSL, semantics: Tensor, stream: str) -> Tensor:
-    """Decode the very noise that `_outputs` draws, unshifted and unscaled."""
+    """Decode the very noise that `_outputs` draws, as the prior has it instead of the encoder."""
     weight = run.model.mean.weight
     with seeded(run.seed, f"genzsl/{stream}/latent"):
         latent = torch.randn(len(semantics), run.model.latent_dim, device=weight.device)
+    prior = run.model.prior_of(semantics)
+    if prior is not None:
+        latent = prior[0] + torch.exp(prior[1] / 2) * latent
     return run.model.decode(latent, semantics.to(weight.dtype))
 
 

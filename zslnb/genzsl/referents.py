@@ -106,12 +106,20 @@ class ReferentPool:
         return _mixed(self.features[rows], weights)
 
     def tile(
-        self, referents: Int64[Tensor, "K k"], weights: Float[Tensor, " k"], n: int
+        self,
+        referents: Int64[Tensor, "K k"],
+        weights: Float[Tensor, " k"] | Float[Tensor, "M k"],
+        n: int,
     ) -> Float[Tensor, "M D"]:
         """Mix n referents for each of K targets by the released script's tiling.
 
         Each referent class's whole training set is repeated n // size times and topped up with
         n % size random draws; the k lists are paired by position, without shuffling.
+
+        Args:
+            referents: (K, k) class ids, best first.
+            weights: (k,) summing to 1, or (K*n, k) with such a row for each sample.
+            n: samples for each target.
 
         Returns:
             (K*n, D), target by target.
@@ -139,7 +147,12 @@ def drawn_weights(weights: Float[Tensor, " k"], n: int) -> Float[Tensor, "n k"]:
     For two referents this is Beta(4, 1) on the first share, at (0.8, 0.2). The paper says mixup;
     the released code mixes with fixed shares. How the paper would draw is unknown: ours.
     """
-    return torch.distributions.Dirichlet(CONCENTRATION * weights).sample((n,))
+    shares = weights.new_zeros(n, len(weights))
+    present = weights > 0  # a weight of 0 has no part in any draw
+    shares[:, present] = torch.distributions.Dirichlet(CONCENTRATION * weights[present]).sample(
+        (n,)
+    )
+    return shares
 
 
 def _mixed(samples: Float[Tensor, "B k D"], weights: Tensor) -> Float[Tensor, "B D"]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from zslnb.genzsl.boosting import MODES
 from zslnb.genzsl.referents import referent_weights
 from zslnb.protocol import ClassifierSettings
-from zslnb.settings import at_least_one, differences, not_negative, one_of, positive
+from zslnb.settings import CONVENTIONAL, at_least_one, differences, not_negative, one_of, positive
 
 CHOICES = {
     "select_on": ("refined", "raw"),
@@ -15,7 +15,7 @@ CHOICES = {
     "decoded": ("latent", "referent + latent"),
     "boosting_mode": MODES,
     "synthesis": ("drawn", "tiled"),
-    "conventional": ("per class", "per image"),
+    "conventional": CONVENTIONAL,
 }
 
 

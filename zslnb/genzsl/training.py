@@ -52,10 +52,12 @@ class GenZSL:
         """Draw one mixed referent for each target class id, or noise where settings say so."""
         if self.settings.referent == "noise":
             return self._noise(len(classes))
-        weights = self.weights
-        if self.settings.mixing == "drawn":
-            weights = drawn_weights(weights, len(classes))
-        return self._as_set(self.pool.draw(self.referents[classes], weights))
+        mixed = self.pool.draw(self.referents[classes], self._shares(len(classes)))
+        return self._as_set(mixed)
+
+    def _shares(self, n: int) -> Tensor:
+        drawn = self.settings.mixing == "drawn"
+        return drawn_weights(self.weights, n) if drawn else self.weights
 
     def _noise(self, n: int) -> Float[Tensor, "n D"]:
         return torch.randn(n, self.features.shape[1], device=self.features.device)
@@ -65,7 +67,8 @@ class GenZSL:
 
     def _synthesis_referents(self, classes: Int64[Tensor, " K"], n: int) -> Float[Tensor, "M D"]:
         if self.settings.synthesis == "tiled" and self.settings.referent != "noise":
-            return self._as_set(self.pool.tile(self.referents[classes], self.weights, n))
+            shares = self._shares(n * len(classes))
+            return self._as_set(self.pool.tile(self.referents[classes], shares, n))
         return self.referent_samples(classes.repeat_interleave(n))
 
     @torch.no_grad()

@@ -1,7 +1,6 @@
 """The conditional VAE of f-VAEGAN: rebuild a feature from a latent and its class semantics."""
 
 import torch
-import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
@@ -40,5 +39,6 @@ def cvae_losses(
         mean: (B, L). log_var: (B, L).
     """
     inside = x_hat.clamp(EDGE, 1 - EDGE)
-    cross_entropy = F.binary_cross_entropy(inside, x, reduction="sum") / len(x)
-    return {"reconstruction": cross_entropy, "kl": kl_divergence(mean, log_var)}
+    # written out: torch's own refuses NaN with words that say nothing of a divergence
+    surprise = -(x * inside.log() + (1 - x) * (-inside).log1p())
+    return {"reconstruction": surprise.sum() / len(x), "kl": kl_divergence(mean, log_var)}

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field, replace
 
 from zslnb.protocol import ClassifierSettings
-from zslnb.settings import at_least_one, differences, not_negative, one_of, positive
+from zslnb.settings import CONVENTIONAL, at_least_one, differences, not_negative, one_of, positive
 
 KINDS = ("fvaegan", "gan", "cvae")
 
@@ -44,6 +44,7 @@ class ImaginationSettings:
     def __post_init__(self) -> None:
         """Refuse settings that mean nothing, naming the one at fault."""
         one_of("kind", self.kind, KINDS)
+        one_of("conventional", self.conventional, CONVENTIONAL)
         for name in ("hidden_dim", "critic_steps", "batch_size", "passes", "rounds"):
             at_least_one(name, getattr(self, name))
         if self.latent_dim is not None:

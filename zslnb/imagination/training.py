@@ -25,7 +25,8 @@ class Imagination:
     """An imagination model with all it needs to train and to synthesise.
 
     `features` (N, D) are unit-norm training features; networks see them scaled to 0..1 by
-    `low` and `span`, the smallest value and the range of each dimension over the training data.
+    `low` and `span`, the smallest value and the range of each dimension over the training data;
+    a dimension that never changes is 0 to them, and keeps its value in what is synthesised.
     `semantics` (C, S) have unit norm. `seen` are the ids of the seen classes, `history` one dict
     a round.
     """
@@ -43,7 +44,7 @@ class Imagination:
 
     def scaled(self, rows: Int64[Tensor, " B"]) -> Float[Tensor, "B D"]:
         """Return training rows scaled to 0..1."""
-        return (self.features[rows] - self.low) / self.span
+        return _scaled(self.features[rows], self.low, self.span)
 
     @torch.no_grad()
     def synthesise(
@@ -93,11 +94,11 @@ def prepare(
     rows = benchmark.train_idx
     features = F.normalize(benchmark.features[rows], dim=1).to(device)
     labels, semantics = benchmark.labels[rows].to(device), F.normalize(benchmark.semantics, dim=1)
-    low, high = features.min(0).values, features.max(0).values
-    span = (high - low).where(high > low, torch.ones_like(low))  # a constant dimension stays 0
+    low = features.min(0).values
+    span = features.max(0).values - low
     judge = None
     if settings.kind == "gan" and settings.classification_weight:
-        judge = _judge((features - low) / span, labels, settings, seed)
+        judge = _judge(_scaled(features, low, span), labels, settings, seed)
     with seeded(seed, "imagination/weights"):
         networks = build_networks(settings, features.shape[1], semantics.shape[1], judge, device)
     return Imagination(
@@ -111,6 +112,10 @@ def prepare(
         seen=labels.unique(),
         seed=seed,
     )
+
+
+def _scaled(x: Tensor, low: Tensor, span: Tensor) -> Tensor:
+    return (x - low) / span.where(span > 0, torch.ones_like(span))
 
 
 def _judge(

@@ -32,7 +32,7 @@ def fidelity_scores(
     Test images serve to measure, never to train or to choose. For "unseen" and "seen" test
     images: "frechet" and "nearest neighbour" (see `zslnb.protocol.fidelity`), "to mean" (cosine
     of synthetic and real class mean, averaged over classes), "within" (cosine between synthetic
-    samples of a class) and, for GenZSL, "to text" (cosine with the class's anchor). "real" is
+    samples of a class, of two at least) and, for GenZSL, "to text" (cosine with the class's anchor). "real" is
     the yardstick: one random half of the real unseen images against the other.
     """
     model = FIT[type(settings)](benchmark, settings, seed, device)
@@ -44,7 +44,7 @@ def fidelity_scores(
             name: _fidelity(model, (features[rows], labels[rows]), name)
             for name, rows in parts.items()
         },
-        "real": {**_halves(real[0], seed), "within": within_class_cosine(*real)},
+        "real": {**_halves(real[0], seed), "within": _within(*real)},
         "history": model.history,
     }
 
@@ -60,12 +60,18 @@ def _fidelity(model: Generator, real: Pair, name: str) -> dict[str, float]:
         "frechet": frechet_distance(real[0], x),
         "nearest neighbour": nearest_neighbour_test(real[0], x),
         "to mean": float(F.cosine_similarity(class_means(x, y), class_means(*real)).mean()),
-        "within": within_class_cosine(x, y),
+        "within": _within(x, y),
     }
     if isinstance(model, GenZSL):
         anchors = model.anchors.cpu()[y]
         scores["to text"] = float(F.cosine_similarity(x, anchors).mean())
     return scores
+
+
+def _within(features: Float[Tensor, "N D"], labels: Int64[Tensor, " N"]) -> float:
+    """Mean cosine between samples of a class; a class with a single sample has no pair to tell."""
+    paired = labels.bincount()[labels] > 1
+    return within_class_cosine(features[paired], labels[paired])
 
 
 def _halves(features: Float[Tensor, "N D"], seed: int) -> dict[str, float]:

@@ -45,7 +45,12 @@ COMMON_SOURCES = ("seeds.py", "benchmark.py", *SCORING)
 SIMPLE = ("ledger/methods.py", "protocol/eszsl_grid.py")
 SIMILARITY = ("genzsl/cdp.py", "genzsl/referents.py", *SIMPLE)
 GENERATIVE = ("ledger/generative.py",)
-COMPARED = ("ledger/generative.py", "ledger/comparing.py", "protocol/fidelity.py")
+COMPARED = (
+    "genzsl/probes.py",
+    "ledger/generative.py",
+    "ledger/comparing.py",
+    "protocol/fidelity.py",
+)
 
 
 @dataclass(frozen=True)

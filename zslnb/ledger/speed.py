@@ -95,7 +95,7 @@ def speed_up_words(found: list[SpeedUp]) -> str:
     had it there is no number, only the bound that the length of its run gives.
     """
     reached, never = ([u for u in found if (u.relation == "<") == side] for side in (False, True))
-    bound = f"never (below {_times(max(u.times for u in never))})" if never else ""
+    bound = f"none (below {_times(max(u.times for u in never))})" if never else ""
     if not reached:
         return bound
     values = [u.times for u in reached]
