@@ -32,8 +32,8 @@ def fidelity_scores(
     Test images serve to measure, never to train or to choose. For "unseen" and "seen" test
     images: "frechet" and "nearest neighbour" (see `zslnb.protocol.fidelity`), "to mean" (cosine
     of synthetic and real class mean, averaged over classes), "within" (cosine between synthetic
-    samples of a class, of two at least) and, for GenZSL, "to text" (cosine with the class's anchor). "real" is
-    the yardstick: one random half of the real unseen images against the other.
+    samples of a class, of two at least) and, for GenZSL, "to text" (cosine with the class's
+    anchor). "real" is the yardstick: one random half of the real unseen images against the other.
     """
     model = FIT[type(settings)](benchmark, settings, seed, device)
     features, labels = F.normalize(benchmark.features, dim=1), benchmark.labels
