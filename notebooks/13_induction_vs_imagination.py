@@ -40,7 +40,6 @@ device = "auto"
 
 # %%
 import math
-import time
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -177,10 +176,9 @@ rule = imagination.adapted_penalty_weight
 assert (rule(10.0, 1.2), rule(10.0, 1.02), rule(11.0, 0.5)) == (11.0, 10.0, 10.0)
 
 # %% [markdown]
-# ### What an adversary costs
-#
-# The critic must stay ahead of the generator, so it takes several steps to one of the generator. All
-# methods below have the same final classifier, trained on equally many synthetic features a class:
+# The critic must stay ahead of the generator, so it takes several steps to one of the generator; the
+# section on speed counts what that costs. All methods below have the same final classifier, trained
+# on equally many synthetic features a class:
 
 # %%
 settings = genzsl.profile_settings(bench.name, profile)
@@ -190,63 +188,6 @@ rivals = {
     for kind in imagination.KINDS
 }
 fvaegan, vae = rivals["fvaegan"], rivals["cvae"]
-
-# %%
-run = imagination.prepare(bench, fvaegan, 0, here.device)
-rows = torch.arange(min(fvaegan.batch_size, len(run.labels)))
-nets, x, own = run.networks, run.scaled(rows), torch.searchsorted(run.seen, run.labels[rows])
-a = run.semantics[run.labels[rows]]
-context, weights = nets.critic.semantics(a), [nets.critic.features.weight, nets.critic.out.weight]
-
-
-# %%
-def clock() -> float:
-    """Seconds of this process's CPU, or on a GPU, once its work is done, of the wall."""
-    if here.device.type == "cpu":
-        return time.process_time()
-    torch.cuda.synchronize(here.device)
-    return time.perf_counter()
-
-
-# %%
-def milliseconds(step: Callable[[], object], times: int = 30) -> float:
-    """Time one call on one thread, on average, after one that does not count."""
-    with ledger.one_thread():
-        step()
-        start = clock()
-        for _ in range(times):
-            step()
-        return 1000 * (clock() - start) / times
-
-
-# %%
-def gradients(penalty: torch.Tensor) -> tuple[torch.Tensor, ...]:
-    return torch.autograd.grad(penalty, weights)
-
-
-fake = nets.make(x, a).detach()
-closed, by_autograd = imagination.gradient_penalty, penalty_by_autograd
-costs = {
-    "one step of the critic": milliseconds(lambda: nets.critic_step(x, a)),
-    "one step of generator and encoder": milliseconds(lambda: nets.generator_step(x, a, own)),
-    "penalty and its gradients": milliseconds(
-        lambda: gradients(closed(nets.critic, x, fake, context.detach()))
-    ),
-    "the same by autograd": milliseconds(lambda: gradients(by_autograd(nets.critic, x, fake, a))),
-}
-
-# %%
-of_critic, of_generator, by_hand, through = costs.values()
-share = fvaegan.critic_steps * of_critic / (fvaegan.critic_steps * of_critic + of_generator)
-table = pd.DataFrame({"milliseconds": {name: f"{cost:.2f}" for name, cost in costs.items()}})
-here.table(
-    table.rename_axis(f"one batch of {len(rows)}"),
-    "costs",
-    f"What f-VAEGAN's parts cost here. With {fvaegan.critic_steps} steps of the critic to one of the "
-    f"generator, the critic takes {share:.0%} of the time. Autograd takes {through / by_hand:.1f} "
-    "times as long for the penalty as the closed form, which our f-VAEGAN has. In that it is a "
-    f"{'quicker' if through > by_hand else 'slower'} rival than the released one.",
-)
 
 # %% [markdown]
 # ## Both paradigms, trained live

@@ -98,7 +98,8 @@ def verdict(records: list[dict], first: str, second: str, metric: str, protocol:
     """Say in a sentence whether row `first` beats row `second`, by the rule of `told_apart`."""
     gains = _paired(records, first, second, metric, protocol)
     mean, sd = mean_and_sd(gains)
-    numbers = f"{mean:+.1f} points of {metric} over {len(gains)} seeds"
+    seeds = "one seed" if len(gains) == 1 else f"{len(gains)} seeds"
+    numbers = f"{mean:+.1f} points of {metric} over {seeds}"
     apart = told_apart(gains)
     if apart is None:
         return f"**{first}** against **{second}**: {numbers}, too few to tell."
