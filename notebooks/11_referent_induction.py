@@ -90,8 +90,6 @@ fig = figures.picture_grid(
     ],
     framed=(0, 3),
 )
-
-# %%
 caption = (
     f"{2 * len(rows)} unseen classes of {bench.name} (framed), each with its two referent classes to "
     "the right and the cosine of their refined semantics. The choice sees semantics, never pictures."
