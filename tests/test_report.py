@@ -1,5 +1,7 @@
 """The README's generated parts."""
 
+import json
+
 import pytest
 
 from zslnb import report
@@ -17,6 +19,31 @@ def test_a_readme_without_its_places_is_refused():
 
 def test_a_run_that_nobody_recorded_reads_not_measured(tmp_path):
     assert "Not measured" in report.results_block(tmp_path)
+
+
+def test_questions_without_records_are_not_answered(tmp_path):
+    text = report.answers_block(tmp_path)
+    assert text.count("not measured") == 2 * len(report.QUESTIONS) + 2
+
+
+def test_answers_come_from_the_records(tmp_path):
+    run = tmp_path / report.AVIARY
+    run.mkdir()
+    rows = dict.fromkeys(
+        row for pairs in report.QUESTIONS.values() for pair in pairs for row in pair
+    )
+    records = [
+        {"id": f"{row}{seed}", "row": row, "seed": seed, "order": 0, "table": "T3"}
+        | {"scores": {"clean": {"H": 0.5 + 0.01 * (row == "GenZSL") + 0.001 * seed}}}
+        for row in rows
+        for seed in range(3)
+    ]
+    scores = {"clean": {"H": 0.5}, "peeked": {"H": 0.53}}
+    records.append({"id": "t2", "row": "GenZSL", "seed": 0, "table": "T2", "scores": scores})
+    (run / "records.jsonl").write_text("".join(json.dumps(r) + "\n" for r in records))
+    text = report.answers_block(tmp_path)
+    assert "aviary: **GenZSL** is above **no CDP**: +1.0 points" in text
+    assert "adds +3.0 points" in text
 
 
 def test_every_notebook_is_on_the_map():
