@@ -429,7 +429,7 @@ records = records + more
 
 # %%
 def all_looks(data: Benchmark) -> tuple[genzsl.GenZSL, pd.DataFrame]:
-    """Train as released, seed 0, three rounds; return the model, and S, U, H (%) of each look."""
+    """Train as released, seed 0, two rounds; return the model, and S, U, H (%) of each look."""
     unit, judges, curve = F.normalize(data.features, dim=1).to(here.device), [], []
 
     def look(run: genzsl.GenZSL) -> None:
@@ -443,7 +443,7 @@ def all_looks(data: Benchmark) -> tuple[genzsl.GenZSL, pd.DataFrame]:
             curve.append(evaluate_gzsl(judges[0].scores, judges[0].classes, unit, data))
 
     with ledger.one_thread():
-        first_rounds = replace(released, rounds=min(3, released.rounds))
+        first_rounds = replace(released, rounds=min(2, released.rounds))
         run = genzsl.fit(data, first_rounds, 0, here.device, on_round=look)
     return run, 100 * pd.DataFrame(curve, index=range(1, len(curve) + 1))
 
@@ -629,7 +629,7 @@ here.table(
 # %%
 def one_referent(weight: float, seed: int) -> float:
     """H of a small network whose one referent is multiplied by the weight."""
-    run = genzsl.prepare(bench, replace(small, n_referents=1, passes=3), seed, here.device)
+    run = genzsl.prepare(bench, replace(small, n_referents=1, passes=2), seed, here.device)
     run.weights = weight * run.weights
     with ledger.one_thread(), seeded(seed, "lesson/one referent"):
         train(run, adam(run.model))
