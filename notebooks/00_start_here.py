@@ -113,14 +113,18 @@ here.figure(
 # class's text $z$ by ridge regression; then predict what *every* class should look like, and answer
 # with the class whose prediction is nearest:
 #
-# $$W = (Z^\top Z + I)^{-1} Z^\top X, \qquad \hat y = \arg\max_c\; \cos(x, z_c W).$$
+# $$W = (Z^\top Z + I)^{-1} Z^\top X, \qquad \hat y = \arg\max_c\; \cos(x, \bar x + z_c W),$$
+#
+# with the mean image $\bar x$ taken out of all features, and the mean text out of all texts, first.
 
 # %%
 X = F.normalize(bench.features, dim=1)
 z = F.normalize(bench.semantics, dim=1)
 train, Z = X[bench.train_idx], z[bench.labels[bench.train_idx]]
-W = torch.linalg.solve(Z.T @ Z + torch.eye(Z.shape[1]), Z.T @ train)
-expected = F.normalize(z @ W, dim=1)
+x_mean, z_mean = train.mean(0), Z.mean(0)
+Z = Z - z_mean
+W = torch.linalg.solve(Z.T @ Z + torch.eye(Z.shape[1]), Z.T @ (train - x_mean))
+expected = F.normalize(x_mean + (z - z_mean) @ W, dim=1)
 scores = X @ expected.T
 
 # %% [markdown]
