@@ -53,7 +53,6 @@ from matplotlib.ticker import LogLocator
 
 from zslnb import Benchmark, genzsl, imagination, ledger, lesson, protocol
 from zslnb.ledger import figures
-from zslnb.ledger.comparing import class_means
 from zslnb.seeds import seeded, torch_generator
 
 here = lesson.begin("13_induction_vs_imagination", benchmark, semantics, profile, seeds, device)
@@ -219,7 +218,7 @@ def look(run: genzsl.GenZSL | imagination.Imagination) -> dict[str, float]:
     x, y = run.synthesise(bench.unseen, 100)
     judge = protocol.train_classifier(x, y, settings.classifier, seed=0)
     t1 = protocol.evaluate_conventional(judge.scores, judge.classes, features, bench)
-    alike = genzsl.mean_cosines(class_means(x, y))["without diagonal"]
+    alike = genzsl.mean_cosines(protocol.class_means(x, y))["without diagonal"]
     adversarial = isinstance(run, imagination.Imagination) and run.networks.critic is not None
     steep = {"steep": steepness(run)} if adversarial else {}
     return {"steps": run.history[-1]["steps"], "T1": t1, "alike": alike, **steep}
@@ -256,10 +255,10 @@ history = {name: pd.DataFrame(run.history) for name, run in live.items()}
 # %%
 induction, adversary = live["GenZSL"], live["f-VAEGAN"]
 X, y = induction.features, torch.searchsorted(induction.seen, induction.labels)
-means = class_means(X, y)
+means = protocol.class_means(X, y)
 floors = {"GenZSL": float((2 - 2 * F.cosine_similarity(means[y], X)).mean())}
 scaled = adversary.scaled(torch.arange(len(y), device=y.device))
-guess = class_means(scaled, y)[y].clamp(1e-6, 1 - 1e-6)
+guess = protocol.class_means(scaled, y)[y].clamp(1e-6, 1 - 1e-6)
 floors["f-VAEGAN"] = float(F.binary_cross_entropy(guess, scaled, reduction="sum") / len(y))
 
 # %%
@@ -334,8 +333,8 @@ several = bench.unseen[counts[bench.unseen] > 1]
 shown = several[:: max(1, len(several) // 6)][:6]
 rows = bench.test_unseen_idx[torch.isin(bench.labels[bench.test_unseen_idx], shown)]
 real, labels = F.normalize(bench.features[rows], dim=1), bench.labels[rows]
-middle = class_means(real, labels).mean(0)
-axes_of = torch.linalg.svd(class_means(real, labels) - middle, full_matrices=False).Vh[:2]
+middle = protocol.class_means(real, labels).mean(0)
+axes_of = torch.linalg.svd(protocol.class_means(real, labels) - middle, full_matrices=False).Vh[:2]
 explained = float(((real - middle) @ axes_of.T).square().sum() / (real - middle).square().sum())
 
 # %%
@@ -878,7 +877,9 @@ arms = {
 
 # %%
 rows = bench.test_unseen_idx
-truth = genzsl.mean_cosines(class_means(features[rows.to(features.device)], bench.labels[rows]))
+truth = genzsl.mean_cosines(
+    protocol.class_means(features[rows.to(features.device)], bench.labels[rows])
+)
 targets = {"T1": 100 * seen_live["GenZSL"].T1.iloc[-1], "alike": truth["without diagonal"]}
 start, stop = ({name: 100 * seen_live[name].T1.iloc[i] for name in arms} for i in (0, -1))
 closest = seen_live["GenZSL without CDP"].alike

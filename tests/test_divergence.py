@@ -6,7 +6,7 @@ import pickle
 import pytest
 import torch
 
-from zslnb.divergence import DivergedError, refuse_divergence
+from zslnb.divergence import DivergedError, by_step, refuse_divergence, refuse_samples
 
 HISTORY = [{"round": 1, "steps": 10, "kl": 0.5}]
 
@@ -40,3 +40,19 @@ def test_the_history_is_kept_through_pickling_too():
     there = pickle.loads(pickle.dumps(caught.value))
     assert (str(there), there.history) == (str(caught.value), HISTORY)
     assert there.history == caught.value.history
+
+
+def test_a_rounds_losses_are_laid_out_by_name_and_looked_at():
+    steps = [{"kl": torch.tensor(1.0), "x": torch.tensor(2.0)}, {"kl": torch.tensor(3.0)}]
+    steps[1]["x"] = torch.tensor(4.0)
+    assert {k: v.tolist() for k, v in by_step(steps, 0, []).items()} == {"kl": [1, 3], "x": [2, 4]}
+    steps[1]["x"] = torch.tensor(math.nan)
+    with pytest.raises(DivergedError, match=r"at step 12: kl 3, x nan\.$"):
+        by_step(steps, 10, HISTORY)
+
+
+def test_samples_that_are_not_finite_keep_the_history():
+    refuse_samples(torch.ones(2, 3), HISTORY)
+    with pytest.raises(DivergedError, match="after round 1: samples are not finite") as caught:
+        refuse_samples(torch.tensor([[1.0, math.inf]]), HISTORY)
+    assert caught.value.history == HISTORY

@@ -86,6 +86,11 @@ class Benchmark:
         """S, width of a class's semantics."""
         return self.semantics.shape[1]
 
+    def require_seen(self, n: int, why: str) -> None:
+        """Raise ValueError, with the reason, if there are fewer than n seen classes."""
+        if len(self.seen) < n:
+            raise ValueError(f"{self.name} has {len(self.seen)} seen classes; {why}.")
+
     @property
     def has_images(self) -> bool:
         """False for a list of class names with semantics and nothing else."""

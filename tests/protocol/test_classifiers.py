@@ -1,18 +1,13 @@
-"""`zslnb.protocol.classifiers`: softmax training, nearest semantics, and ESZSL's closed form."""
+"""`zslnb.protocol.classifiers`: softmax training and nearest semantics."""
 
-import numpy as np
 import pytest
 import torch
-import torch.nn.functional as F
-from toys import bare, shared_data, toy
+from toys import bare, toy
 
-from zslnb import load
 from zslnb.protocol import (
     ClassifierSettings,
     ClassifierTrainer,
     SoftmaxClassifier,
-    eszsl,
-    evaluate_gzsl,
     nearest_semantics,
     train_classifier,
 )
@@ -143,33 +138,3 @@ def test_nearest_semantics_is_the_cosine():
 def test_nearest_semantics_needs_one_space():
     with pytest.raises(ValueError, match="Features are 4-d and semantics 3-d"):
         bare(nearest_semantics)(torch.ones(2, 4), torch.ones(5, 3))
-
-
-def test_eszsl_equals_its_formula():
-    b, gamma, lam = toy(semantic_dim=5), 0.3, 2.0
-    labels = b.labels[b.train_idx]
-    x, s = b.features[b.train_idx].double().numpy(), b.semantics[b.seen].double().numpy()
-    y = np.where(labels.numpy()[:, None] == b.seen.numpy(), 1.0, -1.0)
-    inverse = np.linalg.inv
-    expected = (
-        inverse(x.T @ x + gamma * np.eye(8)) @ x.T @ y @ s @ inverse(s.T @ s + lam * np.eye(5))
-    )
-    matrix = eszsl(b.features[b.train_idx], labels, b.semantics, gamma, lam)
-    np.testing.assert_allclose(matrix, expected, atol=1e-5)
-
-
-@pytest.mark.parametrize("penalties", [(0, 1), (1, 0), (-1, 1)])
-def test_eszsl_needs_positive_penalties(penalties):
-    features, labels = samples()
-    with pytest.raises(ValueError, match="must be positive"):
-        eszsl(features, labels, toy().semantics, *penalties)
-
-
-def test_eszsl_reaches_what_is_known_of_cub():
-    """Penalties fixed at 1 and 1e-3; a number far below points at the split or the metric."""
-    b = load(shared_data("cub_resnet_fc1000.npz"), semantics="sentences")
-    x, s = F.normalize(b.features, dim=1), F.normalize(b.semantics, dim=1)
-    weights = eszsl(x[b.train_idx], b.labels[b.train_idx], s, gamma=1, lam=1e-3) @ s.T
-    scores = evaluate_gzsl(lambda rows: rows @ weights, torch.arange(200), x, b)
-    assert 100 * scores["S"] == pytest.approx(65.5, abs=1.5)
-    assert 100 * scores["U"] == pytest.approx(42.5, abs=1.5)

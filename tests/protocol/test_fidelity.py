@@ -6,7 +6,7 @@ import pytest
 import torch
 from toys import bare
 
-from zslnb.protocol import fidelity, frechet_distance, nearest_neighbour_test
+from zslnb.protocol import class_means, fidelity, frechet_distance, nearest_neighbour_test
 from zslnb.seeds import torch_generator
 
 DOUBLE = torch.float64
@@ -130,3 +130,9 @@ def test_what_cannot_be_compared_is_said(function):
 def test_unequal_sets_are_refused_with_what_to_do():
     with pytest.raises(ValueError, match=r"have 4 and 6\. Draw 4 samples of the larger first"):
         nearest_neighbour_test(normal(4, 3), normal(6, 3))
+
+
+def test_class_means_follow_the_ids():
+    features = torch.tensor([[1.0, 0], [0, 4], [3, 0], [0, 0]])
+    means = class_means(features, torch.tensor([5, 2, 5, 2]))
+    assert means.tolist() == [[0, 2], [2, 0]]

@@ -88,7 +88,7 @@ REDUCED = {
         "rounds": 5,
         "n_synthetic": 200,
         "n_synthetic_choices": (50, 100, 200, 400),
-        "classifier": ClassifierSettings(batch_size=256, epochs=20),
+        "classifier": ClassifierSettings(batch_size=256, epochs=12),
     },
     "medium": {
         "hidden_dim": 512,
@@ -97,7 +97,7 @@ REDUCED = {
         "rounds": 4,
         "n_synthetic": 400,
         "n_synthetic_choices": (100, 400),
-        "classifier": ClassifierSettings(batch_size=256, epochs=20),
+        "classifier": ClassifierSettings(batch_size=256, epochs=15),
     },
     "full": {},
 }

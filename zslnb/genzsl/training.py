@@ -9,7 +9,7 @@ from jaxtyping import Float, Int64
 from torch import Tensor
 
 from zslnb.benchmark import Benchmark
-from zslnb.divergence import DivergedError, refuse_divergence
+from zslnb.divergence import by_step, refuse_samples
 from zslnb.genzsl.boosting import boosting_loss, semantics_to_features
 from zslnb.genzsl.cdp import class_diversity_promotion
 from zslnb.genzsl.ivae import InductiveVAE, kl_divergence, reconstruction_loss
@@ -104,9 +104,7 @@ class GenZSL:
                 for part in classes.split(per_part)
             ]
         features = torch.cat(made)
-        if not features.isfinite().all():  # the last step of training has no loss to show it
-            after = f"after round {len(self.history)}"
-            raise DivergedError(f"Training diverged {after}: samples are not finite.", self.history)
+        refuse_samples(features, self.history)
         return features, labels
 
     def losses(self, batch: Int64[Tensor, " B"]) -> dict[str, Tensor]:
@@ -183,11 +181,7 @@ def _referents(
     benchmark: Benchmark, semantics: Float[Tensor, "C S"], k: int
 ) -> Int64[Tensor, "C k"]:
     seen, unseen = benchmark.seen, benchmark.unseen
-    if len(seen) < 2:
-        raise ValueError(
-            f"{benchmark.name} has {len(seen)} seen classes; GenZSL needs at least two, "
-            "each the referent of another."
-        )
+    benchmark.require_seen(2, "GenZSL needs at least two, each the referent of another")
     candidates = semantics[seen]
     table = torch.full((benchmark.n_classes, k), -1, dtype=torch.int64)
     table[seen] = seen[top_k_referents(candidates, candidates, k, exclude_self=True)]
@@ -268,8 +262,7 @@ def _round(run: GenZSL, passes: list[list[dict[str, Tensor]]]) -> dict[str, floa
     """Sum up a round: each term's mean over its last pass; raise DivergedError if not finite."""
     before = run.history[-1]["steps"] if run.history else 0
     steps = [terms for one in passes for terms in one]
-    losses = {name: torch.stack([terms[name] for terms in steps]) for name in steps[0]}
-    refuse_divergence(losses, before, run.history)
+    losses = by_step(steps, before, run.history)
     means = {name: float(values[-len(passes[-1]) :].mean()) for name, values in losses.items()}
     count = {
         "steps": before + len(steps),

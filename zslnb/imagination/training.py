@@ -10,7 +10,7 @@ from jaxtyping import Float, Int64
 from torch import Tensor
 
 from zslnb.benchmark import Benchmark
-from zslnb.divergence import DivergedError, refuse_divergence
+from zslnb.divergence import by_step, refuse_samples
 from zslnb.imagination.fvaegan import Networks, build_networks
 from zslnb.imagination.settings import ImaginationSettings
 from zslnb.protocol import SoftmaxClassifier, train_classifier
@@ -67,11 +67,7 @@ class Imagination:
                 for part in labels.split(ROWS_AT_ONCE)
             ]
         features = F.normalize(torch.cat(made) * self.span + self.low, dim=1)
-        if not features.isfinite().all():
-            raise DivergedError(
-                f"Training diverged after round {len(self.history)}: samples are not finite.",
-                self.history,
-            )
+        refuse_samples(features, self.history)
         return features, labels
 
 
@@ -86,11 +82,8 @@ def prepare(
     Raises:
         ValueError: fewer than two seen classes.
     """
-    if len(benchmark.seen) < 2:
-        raise ValueError(
-            f"{benchmark.name} has {len(benchmark.seen)} seen classes; a generator of features "
-            "needs at least two to learn what semantics change."
-        )
+    why = "a generator of features needs at least two to learn what semantics change"
+    benchmark.require_seen(2, why)
     rows = benchmark.train_idx
     features = F.normalize(benchmark.features[rows], dim=1).to(device)
     labels, semantics = benchmark.labels[rows].to(device), F.normalize(benchmark.semantics, dim=1)
@@ -178,8 +171,7 @@ def _step(run: Imagination) -> dict[str, Tensor]:
 
 def _checked(run: Imagination, losses: list[dict[str, Tensor]], before: int) -> dict[str, float]:
     """Average a round's terms; raise DivergedError with the first step that is not finite."""
-    stacked = {name: torch.stack([one[name] for one in losses]) for name in losses[0]}
-    refuse_divergence(stacked, before, run.history)
+    stacked = by_step(losses, before, run.history)
     means = {name: float(values.mean()) for name, values in stacked.items()}
     s, steps = run.settings, before + len(losses)
     batches = steps * (s.critic_steps if run.networks.critic else 1)

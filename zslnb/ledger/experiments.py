@@ -42,7 +42,7 @@ SCORING = tuple(
     f"protocol/{name}.py" for name in ("metrics", "classifiers", "selection", "evaluation")
 )
 COMMON_SOURCES = ("seeds.py", "benchmark.py", *SCORING)
-SIMPLE = ("ledger/methods.py", "protocol/eszsl_grid.py")
+SIMPLE = ("ledger/methods.py", "protocol/bilinear.py")
 SIMILARITY = ("genzsl/cdp.py", "genzsl/referents.py", *SIMPLE)
 GENERATIVE = ("ledger/generative.py",)
 COMPARED = (
@@ -75,7 +75,9 @@ METHODS = {
     "speed": Method(speed_scores, GenZSLSettings, (*GENZSL, *COMPARED)),
     "imagination_speed": Method(speed_scores, ImaginationSettings, (*IMAGINATION, *COMPARED)),
     "referent_swap": Method(
-        swap_scores, GenZSLSettings, (*GENZSL, "genzsl/probes.py", "ledger/probing.py")
+        swap_scores,
+        GenZSLSettings,
+        (*GENZSL, "genzsl/probes.py", "protocol/fidelity.py", "ledger/probing.py"),
     ),
 }
 

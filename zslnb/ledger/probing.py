@@ -2,11 +2,11 @@
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
 
 from zslnb import genzsl
 from zslnb.benchmark import Benchmark
 from zslnb.genzsl import GenZSLSettings
+from zslnb.protocol import class_means
 from zslnb.seeds import seeded
 
 SAMPLES = 100  # synthetic features a class
@@ -27,7 +27,7 @@ def swap_scores(
         referents = model.referent_samples(labels)
     rows = benchmark.test_unseen_idx
     real, real_labels = F.normalize(benchmark.features[rows], dim=1), benchmark.labels[rows]
-    real_means = _class_means(real, real_labels)
+    real_means = class_means(real, real_labels)
     made = {"referent": referents, "synthetic": synthetic}
     return {
         "swaps": genzsl.referent_swap(model, benchmark.unseen, SAMPLES),
@@ -36,12 +36,8 @@ def swap_scores(
             "synthetic": genzsl.within_class_cosine(synthetic, labels),
         },
         "to mean": {
-            name: float(F.cosine_similarity(_class_means(rows, labels), real_means).mean())
+            name: float(F.cosine_similarity(class_means(rows, labels).cpu(), real_means).mean())
             for name, rows in made.items()
         },
         "history": model.history,
     }
-
-
-def _class_means(features: Tensor, labels: Tensor) -> Tensor:
-    return torch.stack([features[labels == label].mean(0) for label in labels.unique()]).cpu()

@@ -22,16 +22,15 @@ class SpeedUp:
 def steady(curve: Curve) -> Curve:
     """Replace the seconds of each point by its steps times the median seconds of a step.
 
-    Every step does the same work, so its cost is a constant, but a stop-watch also counts what a
-    process does once (loading code, in the first round) and what other programs cost it. The
-    first round is left out of the median where there are others.
+    Every step does the same work, so its cost is a constant, but a stop-watch also counts what
+    other programs cost the process.
     """
     points = [{"seconds": 0.0, "steps": 0}, *curve]
     costs = [
         (b["seconds"] - a["seconds"]) / (b["steps"] - a["steps"])
         for a, b in zip(points, curve, strict=False)
     ]
-    cost = median(costs[1:] or costs)
+    cost = median(costs)
     return [{**point, "seconds": cost * point["steps"]} for point in curve]
 
 

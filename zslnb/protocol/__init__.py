@@ -1,16 +1,15 @@
 """Scoring, final classifiers, and the two ways of choosing: clean and released."""
 
+from zslnb.protocol.bilinear import eszsl, eszsl_for_penalties
 from zslnb.protocol.classifiers import (
     ClassifierSettings,
     ClassifierTrainer,
     SoftmaxClassifier,
-    eszsl,
     nearest_semantics,
     train_classifier,
 )
-from zslnb.protocol.eszsl_grid import eszsl_for_penalties
 from zslnb.protocol.evaluation import evaluate_conventional, evaluate_gzsl
-from zslnb.protocol.fidelity import frechet_distance, nearest_neighbour_test
+from zslnb.protocol.fidelity import class_means, frechet_distance, nearest_neighbour_test
 from zslnb.protocol.metrics import gzsl_scores, harmonic_mean, mean_and_sd, per_class_accuracy
 from zslnb.protocol.selection import PROTOCOLS, best, expected_best, validation_split
 
@@ -20,6 +19,7 @@ __all__ = [
     "ClassifierTrainer",
     "SoftmaxClassifier",
     "best",
+    "class_means",
     "eszsl",
     "eszsl_for_penalties",
     "evaluate_conventional",

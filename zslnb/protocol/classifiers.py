@@ -1,4 +1,4 @@
-"""Classifiers that end every method: softmax, nearest class semantics, ESZSL."""
+"""Classifiers that end every method: softmax, nearest class semantics."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -157,36 +157,3 @@ def nearest_semantics(
             "a cosine needs one shared space, such as CLIP's."
         )
     return F.normalize(features, dim=1) @ F.normalize(semantics, dim=1).T
-
-
-def eszsl(
-    features: Float[Tensor, "N D"],
-    labels: Int64[Tensor, " N"],
-    semantics: Float[Tensor, "C S"],
-    gamma: float,
-    lam: float,
-) -> Float[Tensor, "D S"]:
-    """Closed-form bilinear compatibility of features and semantics (ESZSL).
-
-    V = (X'X + gamma I)^-1 X'Y S (S'S + lambda I)^-1 over the classes present in `labels`, with
-    Y = +1 for the class of an image and -1 for the others (Romera-Paredes and Torr 2015, eq. 6).
-    Score images with `features @ V @ semantics.T`.
-
-    Args:
-        features: (N, D). labels: (N,) class ids. semantics: (C, S), row = class id.
-        gamma, lam: both positive; penalties in feature and in semantic space.
-
-    Raises:
-        ValueError: a penalty that is not positive.
-    """
-    if gamma <= 0 or lam <= 0:
-        raise ValueError(f"Both penalties must be positive, not {gamma} and {lam}.")
-    classes, targets = labels.unique(return_inverse=True)
-    x, s = features.double(), semantics[classes].double()
-    y = 2.0 * F.one_hot(targets, len(classes)).double() - 1
-    left = torch.linalg.solve(_ridge(x, gamma), x.T @ y @ s)
-    return torch.linalg.solve(_ridge(s, lam), left.T).T.to(features.dtype)
-
-
-def _ridge(x: Tensor, penalty: float) -> Tensor:
-    return x.T @ x + penalty * torch.eye(x.shape[1], dtype=x.dtype, device=x.device)

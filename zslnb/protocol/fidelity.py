@@ -1,7 +1,7 @@
 """How much synthetic features are like real ones: as Gaussians, and sample by sample."""
 
 import torch
-from jaxtyping import Float, Float64
+from jaxtyping import Float, Float64, Int64
 from torch import Tensor
 
 BLOCK = 1024  # samples whose distances to all others are held at once
@@ -92,3 +92,10 @@ def _own_is_nearer(own: Float64[Tensor, "N D"], other: Float64[Tensor, "N D"]) -
         lead = across.amin(1) - within.amin(1)
         total += float((lead > rounding).sum() + 0.5 * (lead.abs() <= rounding).sum())
     return total / len(own)
+
+
+def class_means(
+    features: Float[Tensor, "N D"], labels: Int64[Tensor, " N"]
+) -> Float[Tensor, "K D"]:
+    """Mean feature of each class present, in the order of their ids."""
+    return torch.stack([features[labels == label].mean(0) for label in labels.unique()])

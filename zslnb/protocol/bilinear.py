@@ -1,4 +1,4 @@
-"""ESZSL for many penalties at once: decompose the two Gram matrices once, then only divide."""
+"""ESZSL: a bilinear map between features and semantics, in closed form."""
 
 from collections.abc import Callable
 
@@ -8,17 +8,37 @@ from jaxtyping import Float, Int64
 from torch import Tensor
 
 
-def eszsl_for_penalties(
-    features: Float[Tensor, "N D"], labels: Int64[Tensor, " N"], semantics: Float[Tensor, "C S"]
-) -> Callable[[float, float], Float[Tensor, "D S"]]:
-    """Prepare ESZSL on one training set; return a function of gamma and lambda.
+def eszsl(
+    features: Float[Tensor, "N D"],
+    labels: Int64[Tensor, " N"],
+    semantics: Float[Tensor, "C S"],
+    gamma: float,
+    lam: float,
+) -> Float[Tensor, "D S"]:
+    """Closed-form bilinear compatibility of features and semantics (ESZSL).
 
-    With X'X = Q diag(l) Q' and S'S = P diag(m) P' the matrix of `eszsl` is
-    Q [(Q' X'YS P)_ij / ((l_i + gamma) (m_j + lambda))] P'. A grid of penalties costs two
-    decompositions instead of two linear systems a point.
+    V = (X'X + gamma I)^-1 X'Y S (S'S + lambda I)^-1 over the classes present in `labels`, with
+    Y = +1 for the class of an image and -1 for the others (Romera-Paredes and Torr 2015, eq. 6).
+    Score images with `features @ V @ semantics.T`.
 
     Args:
         features: (N, D). labels: (N,) class ids. semantics: (C, S), row = class id.
+        gamma, lam: both positive; penalties in feature and in semantic space.
+
+    Raises:
+        ValueError: a penalty that is not positive.
+    """
+    return eszsl_for_penalties(features, labels, semantics)(gamma, lam)
+
+
+def eszsl_for_penalties(
+    features: Float[Tensor, "N D"], labels: Int64[Tensor, " N"], semantics: Float[Tensor, "C S"]
+) -> Callable[[float, float], Float[Tensor, "D S"]]:
+    """Prepare `eszsl` on one training set; return it as a function of gamma and lambda alone.
+
+    With X'X = Q diag(l) Q' and S'S = P diag(m) P' the matrix is
+    Q [(Q' X'YS P)_ij / ((l_i + gamma) (m_j + lambda))] P'. A grid of penalties costs two
+    decompositions instead of two linear systems a point.
     """
     classes, targets = labels.unique(return_inverse=True)
     x, s = features.double(), semantics[classes].double()
