@@ -737,15 +737,8 @@ clean = ledger.run_rows(clean_rows, bench, here.seeds, here.device, table="clean
 here.keep(clean)
 
 # %%
-table = ledger.results_table(clean, "clean")
-for metric in metrics:
-    for row in ("GenZSL", "cVAE"):
-        difference = ledger.paired_difference(clean, row, "f-VAEGAN", metric, "clean")
-        table.loc[row, f"minus f-VAEGAN, {metric}"] = difference
-
-# %%
 here.table(
-    table.fillna("").rename_axis("method"),
+    ledger.results_against(clean, "f-VAEGAN", "clean", metrics).rename_axis("method"),
     "clean",
     "Protocol clean, percent, mean ± standard deviation over seeds; and points gained over f-VAEGAN "
     "within a seed.",
@@ -768,18 +761,11 @@ records = ledger.run_rows(referents, bench, here.seeds, here.device, table="refe
 here.keep(records)
 
 # %%
-table = ledger.results_table(records, "clean")
-for row in ("random classes", "noise"):
-    for metric in metrics:
-        difference = ledger.paired_difference(records, "induced", row, metric, "clean")
-        table.loc[row, f"induced minus this, {metric}"] = difference
-
-# %%
 here.table(
-    table.fillna("").rename_axis("referents"),
+    ledger.results_against(records, "induced", "clean", metrics).rename_axis("referents"),
     "referents",
-    "GenZSL with three kinds of referents, protocol clean, percent; and what induced referents gain "
-    "within a seed, in points.",
+    "GenZSL with three kinds of referents, protocol clean, percent; and points gained over induced "
+    "referents within a seed.",
     headline=True,
 )
 

@@ -304,14 +304,7 @@ ablation = ledger.run_rows(
     table="T3",
 )
 here.keep(ablation)
-table = ledger.results_table(ablation, "clean").drop(columns="seeds")
-for metric in ("H", "T1"):
-    table[f"{metric}, to GenZSL"] = [
-        ""
-        if row == "GenZSL"
-        else ledger.paired_difference(ablation, row, "GenZSL", metric, "clean")
-        for row in table.index
-    ]
+table = ledger.results_against(ablation, "GenZSL", "clean").drop(columns="seeds")
 here.table(
     table.rename_axis("row"),
     "ablation",
@@ -540,17 +533,11 @@ here.table(
 
 # %%
 def of(table, ending=""):
-    rows = [r for r in cub if r.get("table") == table and r["row"].endswith(ending)]
-    return [{**r, "row": r["row"].removesuffix(ending)} for r in rows]
+    return ledger.rows_of(cub, table, ending)
 
 
 def recorded_table(records):
-    if not records:
-        return pd.DataFrame({"method": ["not measured"]})
-    table = ledger.results_table(records, "clean").drop(columns="seeds")
-    for kind in ("peeked", "released"):
-        table[f"H, {kind}"] = ledger.results_table(records, kind)["H"]
-    return table.rename_axis("method")
+    return ledger.results_beside(records) if records else pd.DataFrame({"method": ["not measured"]})
 
 
 parts_of_cub = {
@@ -663,20 +650,15 @@ Markdown(question(referents, *ablation_sources))
 
 # %%
 def price(records):
-    def points(pairs):
-        gaps = [100 * (a["H"] - b["H"]) for a, b in pairs if a and b]
-        return "" if not gaps else ledger.points(gaps)
-
     rows = dict.fromkeys(r["row"] for r in records if r["method"] != "clip")
-    scores = {row: [r["scores"] for r in records if r["row"] == row] for row in rows}
     return {
         row: {
-            "peeked minus clean": points((s.get("peeked"), s.get("clean")) for s in own),
-            "best of all looks minus last epoch": points(
-                (s.get("released"), s.get("last")) for s in own
+            "peeked minus clean": ledger.protocol_gap(records, row, "H", "peeked"),
+            "best of all looks minus last epoch": ledger.protocol_gap(
+                records, row, "H", "released", over="last"
             ),
         }
-        for row, own in scores.items()
+        for row in rows
     }
 
 

@@ -13,13 +13,21 @@ from pathlib import Path
 import pandas as pd
 
 from zslnb.datasets.aviary import contact_sheet
-from zslnb.ledger import points, published, recorded, results_table, verdict
+from zslnb.ledger import (
+    protocol_gap,
+    published,
+    recorded,
+    results_beside,
+    rows_of,
+    verdict,
+)
 from zslnb.lesson import markdown_table
 from zslnb.notebooks import contents, find_sources, notebooks_dir
 from zslnb.places import repository_root
 
 AVIARY, CUB = "aviary-smoke", "cub_resnet_fc1000-sentences-medium"
 ATTRIBUTES = " · attributes"
+PLACES = {AVIARY: "aviary", CUB: "CUB, sentences"}
 QUESTIONS = {
     "Is it CDP, boosting or induction that helps?": [
         ("GenZSL", "no CDP"),
@@ -46,18 +54,12 @@ def results_block(folder: Path | None = None) -> str:
 
 def _run_table(run: str, table: str, ending: str, title: str, folder: Path | None) -> str:
     """Tabulate the rows of one table of a recorded run whose labels end in `ending`."""
-    records = [
-        {**r, "row": r["row"].removesuffix(ending)}
-        for r in recorded(run, folder)
-        if r.get("table") == table and r["row"].endswith(ending)
-    ]
+    records = rows_of(recorded(run, folder), table, ending)
     if not records:
         return f"**{title}.** Not measured.\n"
-    shown = results_table(records, "clean").rename(columns=lambda name: _head(name, "clean"))
-    others = [results_table(records, p)["H"].rename(_head("H", p)) for p in ("peeked", "released")]
-    joined = shown.join(others).rename_axis("method").drop(columns="seeds")
     seeds = len({record["seed"] for record in records})
-    return f"**{title}.** Percent, mean ± sd over {seeds} seeds.\n\n{markdown_table(joined)}"
+    shown = markdown_table(results_beside(records))
+    return f"**{title}.** Percent, mean ± sd over {seeds} seeds.\n\n{shown}"
 
 
 def answers_block(folder: Path | None = None) -> str:
@@ -65,42 +67,28 @@ def answers_block(folder: Path | None = None) -> str:
     lines = []
     for title, pairs in QUESTIONS.items():
         lines += ["", f"**{title}**", ""]
-        for run, place in ((AVIARY, "aviary"), (CUB, "CUB, sentences")):
-            records = [r for r in recorded(run, folder) if r.get("table") == "T3"]
+        for run, place in PLACES.items():
+            records = rows_of(recorded(run, folder), "T3")
             said = [verdict(records, *pair, "H", "clean") for pair in pairs] if records else []
             lines += [f"- {place}: {sentence}" for sentence in said or ["not measured."]]
     return "\n".join([*lines, "", *_price(folder)])
-
-
-def in_points(gaps: list[float]) -> str:
-    """Write differences of fractions in points."""
-    return points([100 * gap for gap in gaps])
 
 
 def _price(folder: Path | None) -> Iterator[str]:
     """Say what choosing on the test set adds to GenZSL's H."""
     yield "**How much of H is best-on-test selection?**"
     yield ""
-    for run, place in ((AVIARY, "aviary"), (CUB, "CUB, sentences")):
-        scores = [
-            r["scores"]
-            for r in recorded(run, folder)
-            if r.get("table") == "T2" and r["row"] == "GenZSL"
-        ]
-        if not scores:
+    for run, place in PLACES.items():
+        records = rows_of(recorded(run, folder), "T2")
+        if not records:
             yield f"- {place}: not measured."
             continue
-        peeked = [s["peeked"]["H"] - s["clean"]["H"] for s in scores if "peeked" in s]
-        looks = [s["released"]["H"] - s["last"]["H"] for s in scores if "last" in s]
+        peeked = protocol_gap(records, "GenZSL", "H", "peeked")
+        looks = protocol_gap(records, "GenZSL", "H", "released", over="last")
         yield (
-            f"- {place}: picking among clean's candidates on the test set adds {in_points(peeked)} "
-            "points to GenZSL's H; in the released training the best of all looks is "
-            f"{in_points(looks)} above the last."
+            f"- {place}: picking among clean's candidates on the test set adds {peeked} points to "
+            f"GenZSL's H; in the released training the best of all looks is {looks} above the last."
         )
-
-
-def _head(name: str, protocol: str) -> str:
-    return name if name == "seeds" else f"{name}, {protocol}"
 
 
 def _printed() -> str:

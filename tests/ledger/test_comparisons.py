@@ -2,11 +2,18 @@
 
 import pytest
 
-from zslnb.ledger import paired_difference, protocol_gap, spread_caption, verdict
+from zslnb.ledger import (
+    paired_difference,
+    protocol_gap,
+    results_against,
+    spread_caption,
+    verdict,
+)
 
 
 def record(row: str, seed: int, clean: float, released: float | None = None) -> dict:
-    scores = {"clean": {"H": clean}, "released": {"H": clean if released is None else released}}
+    shown = clean if released is None else released
+    scores = {"clean": dict.fromkeys(("S", "U", "H", "T1"), clean), "released": {"H": shown}}
     return {"row": row, "seed": seed, "scores": scores}
 
 
@@ -29,6 +36,20 @@ def test_only_shared_seeds_are_compared():
 
 def test_the_gap_is_what_a_protocol_adds_to_clean():
     assert protocol_gap(RECORDS, "good", "H", "released") == "+5.0 ± 0.0"
+
+
+def test_the_gap_can_be_taken_over_another_protocol_where_a_record_has_both():
+    last = [{"row": "a", "seed": 0, "scores": {"released": {"H": 0.6}, "last": {"H": 0.4}}}]
+    assert protocol_gap([*last, *RECORDS], "a", "H", "released", over="last") == "+20.0"
+    assert protocol_gap(RECORDS, "good", "H", "released", over="last") == "n/a"
+    with pytest.raises(ValueError, match="'best'"):
+        protocol_gap(RECORDS, "best", "H", "released")
+
+
+def test_every_row_is_set_against_one():
+    table = results_against(RECORDS, "plain", "clean", ["H"])
+    assert list(table["H, over plain"]) == ["+10.0 ± 0.0", "", "+9.0 ± 5.7"]
+    assert list(table["seeds"]) == [5, 5, 5]
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,15 @@
 import pytest
 import torch
 
-from zslnb.ledger import percent, points, results_table, scores_frame, told_apart
+from zslnb.ledger import (
+    percent,
+    points,
+    results_beside,
+    results_table,
+    rows_of,
+    scores_frame,
+    told_apart,
+)
 from zslnb.protocol import PROTOCOLS
 from zslnb.seeds import torch_generator
 
@@ -80,3 +88,23 @@ def test_scores_laid_out_long():
     assert len(frame) == 3 * 4 * 2 + 4
     line = frame.query("row == 'z' and seed == 2 and protocol == 'clean' and metric == 'U'")
     assert line["percent"].tolist() == pytest.approx([52.0])
+
+
+def test_clean_scores_stand_beside_the_h_of_the_other_protocols():
+    table = results_beside(RECORDS)
+    heads = ["S, clean", "U, clean", "H, clean", "T1, clean", "H, peeked", "H, released"]
+    assert list(table.columns) == heads
+    assert list(table["H, clean"]) == ["51.0 ± 1.0", "12.3"]
+    assert list(table["H, peeked"]) == ["n/a", "n/a"]
+    assert list(table["H, released"]) == ["60.0 ± 0.0", "n/a"]
+
+
+def test_the_rows_of_a_table_are_those_with_its_name_and_ending():
+    records = [
+        {"row": row, "table": table}
+        for table in ("T2", "T4")
+        for row in ("ESZSL · text", "ESZSL · attributes")
+    ]
+    assert rows_of(records, "T4", " · text") == [{"row": "ESZSL", "table": "T4"}]
+    assert len(rows_of([*records, {"row": "old"}], "T2")) == 2
+    assert rows_of(records, "T3") == []

@@ -53,6 +53,10 @@ def load(
 def unknown_name(kind: str, name: str, known: Iterable[str]) -> str:
     """Say that a name is unknown, what was probably meant, and what there is."""
     known = list(known)
-    near = difflib.get_close_matches(name, known, n=2, cutoff=0.5)
-    hint = f" Did you mean {' or '.join(map(repr, near))}?" if near else ""
-    return f"There is no {kind} {name!r}.{hint} Known: {', '.join(known)}."
+    return f"There is no {kind} {name!r}.{did_you_mean(name, known)} Known: {', '.join(known)}."
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """Ask for the nearest names, as the end of a sentence; nothing if none is near."""
+    near = difflib.get_close_matches(name, list(known), n=3, cutoff=0.5)
+    return f" Did you mean {' or '.join(map(repr, near))}?" if near else ""

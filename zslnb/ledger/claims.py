@@ -1,13 +1,12 @@
 """What the papers print, read from `papers/*.yml`; quoted, never computed here."""
 
-import difflib
 import math
 from pathlib import Path
 
 import pandas as pd
 import yaml
 
-from zslnb.datasets.registry import unknown_name
+from zslnb.datasets.registry import did_you_mean, unknown_name
 from zslnb.places import repository_root
 
 GRADES = ("code", "paper", "reviews", "quoted", "memory", "inference")
@@ -69,8 +68,7 @@ def published_value(paper: str, claim: str) -> float:
     """
     frame = published(paper)
     if claim not in frame.index:
-        near = difflib.get_close_matches(claim, frame.index, n=3, cutoff=0.5)
-        hint = f" Did you mean {' or '.join(map(repr, near))}?" if near else ""
+        hint = did_you_mean(claim, frame.index)
         raise ValueError(
             f"There is no number {claim!r} in {paper}.yml.{hint} published({paper!r}) lists all."
         )

@@ -30,6 +30,35 @@ def results_table(records: list[dict], protocol: str) -> pd.DataFrame:
     return pd.DataFrame.from_dict(cells, orient="index")
 
 
+def results_against(
+    records: list[dict], base: str, protocol: str, metrics: Sequence[str] = ("H", "T1")
+) -> pd.DataFrame:
+    """Summarise records and set every row against one: points gained over it within a seed."""
+    table = results_table(records, protocol)
+    for metric in metrics:
+        table[f"{metric}, over {base}"] = [
+            "" if row == base else paired_difference(records, row, base, metric, protocol)
+            for row in table.index
+        ]
+    return table
+
+
+def results_beside(records: list[dict]) -> pd.DataFrame:
+    """Summarise clean scores beside the H that choosing on the test set prints."""
+    table = results_table(records, "clean").rename(columns={c: f"{c}, clean" for c in COLUMNS})
+    others = [results_table(records, p)["H"].rename(f"H, {p}") for p in ("peeked", "released")]
+    return table.join(others).rename_axis("method").drop(columns="seeds")
+
+
+def rows_of(records: list[dict], table: str, ending: str = "") -> list[dict]:
+    """Pick the records of one table whose row labels end in `ending`, which is then left out."""
+    return [
+        {**r, "row": r["row"].removesuffix(ending)}
+        for r in records
+        if r.get("table") == table and r["row"].endswith(ending)
+    ]
+
+
 def scores_frame(records: list[dict]) -> pd.DataFrame:
     """Lay records out long: one line for each row, seed, protocol and metric, in percent."""
     lines = [
@@ -88,10 +117,21 @@ def paired_difference(
     return points(_paired(records, first, second, metric, protocol))
 
 
-def protocol_gap(records: list[dict], row: str, metric: str, protocol: str) -> str:
-    """Write how much `protocol` prints above `clean` for a row: points, "mean ± sd" over seeds."""
-    clean, other = (_by_seed(records, row, metric, name) for name in ("clean", protocol))
-    return points([other[seed] - clean[seed] for seed in clean])
+def protocol_gap(
+    records: list[dict], row: str, metric: str, protocol: str, over: str = "clean"
+) -> str:
+    """Write how much `protocol` prints above `over` for a row: points, "mean ± sd" over seeds.
+
+    Only records that have both count; without any it is "n/a".
+
+    Raises:
+        ValueError: no such row.
+    """
+    own = [r["scores"] for r in records if r["row"] == row]
+    if not own:
+        raise ValueError(f"No record of row {row!r}.")
+    both = [scores for scores in own if {protocol, over} <= scores.keys()]
+    return points([100 * (s[protocol][metric] - s[over][metric]) for s in both]) if both else "n/a"
 
 
 def verdict(records: list[dict], first: str, second: str, metric: str, protocol: str) -> str:
