@@ -1,0 +1,119 @@
+"""What Table 2 compares RevCD with: a conditional VAE and a GAN from image to semantics."""
+
+from itertools import pairwise
+
+import torch
+from jaxtyping import Float, Int64
+from torch import Tensor, nn
+
+from zslnb.genzsl import kl_divergence
+from zslnb.imagination import Critic, critic_losses
+from zslnb.revcd.losses import reconstruction_loss
+from zslnb.revcd.settings import RevCDSettings
+
+BETAS = (0.5, 0.999)  # of the GAN's optimisers
+
+
+def perceptron(widths: list[int], dropout: float) -> nn.Sequential:
+    """Stack linear layers with ReLU and dropout between them."""
+    layers: list[nn.Module] = []
+    for i, (narrow, wide) in enumerate(pairwise(widths)):
+        if i:
+            layers += [nn.ReLU(), nn.Dropout(dropout)]
+        layers.append(nn.Linear(narrow, wide))
+    return nn.Sequential(*layers)
+
+
+class ConditionalVAE(nn.Module):
+    """q(o | z_0, x) and p(z_0 | o, x): the latent says what the image leaves open.
+
+    Args:
+        settings: see `RevCDSettings`. feature_dim: D. semantic_dim: S. device: where it lives.
+    """
+
+    def __init__(
+        self,
+        settings: RevCDSettings,
+        feature_dim: int,
+        semantic_dim: int,
+        device: torch.device | str,
+    ) -> None:
+        super().__init__()
+        s = self.settings = settings
+        hidden = list(s.widths[:2])
+        self.encoder = perceptron(
+            [semantic_dim + feature_dim, *hidden, 2 * s.latent_dim], s.dropout
+        )
+        self.decoder = perceptron(
+            [s.latent_dim + feature_dim, *hidden[::-1], semantic_dim], s.dropout
+        )
+        self.to(device)
+        self.optimiser = torch.optim.Adam(self.parameters(), lr=s.lr, fused=True)
+
+    def step(
+        self, x: Float[Tensor, "B D"], z0: Float[Tensor, "B S"], own: Int64[Tensor, " B"]
+    ) -> dict[str, Float[Tensor, ""]]:
+        """Train on one batch; return squared error and KL, each summed over dimensions."""
+        mean, log_var = self.encoder(torch.cat([z0, x], dim=1)).chunk(2, dim=1)
+        latent = mean + torch.exp(log_var / 2) * torch.randn_like(mean)
+        rebuilt = self.decoder(torch.cat([latent, x], dim=1))
+        terms = {
+            "reconstruction": reconstruction_loss(rebuilt, z0),
+            "kl": kl_divergence(mean, log_var),
+        }
+        self.optimiser.zero_grad()
+        (terms["reconstruction"] + self.settings.kl_weight * terms["kl"]).backward()
+        self.optimiser.step()
+        return terms
+
+    def draw(self, x: Float[Tensor, "B D"], guidance: float) -> Float[Tensor, "B S"]:
+        """Estimate semantics from the image and a latent from N(0, I); guidance has no part."""
+        latent = torch.randn(len(x), self.settings.latent_dim, device=x.device)
+        return self.decoder(torch.cat([latent, x], dim=1))
+
+
+class ConditionalGAN(nn.Module):
+    """A generator of semantics from noise and image, and a Wasserstein critic of the pair.
+
+    Args:
+        settings: see `RevCDSettings`. feature_dim: D. semantic_dim: S. device: where it lives.
+    """
+
+    def __init__(
+        self,
+        settings: RevCDSettings,
+        feature_dim: int,
+        semantic_dim: int,
+        device: torch.device | str,
+    ) -> None:
+        super().__init__()
+        s = self.settings = settings
+        hidden = list(s.widths[:2])
+        self.generator = perceptron(
+            [s.latent_dim + feature_dim, *hidden[::-1], semantic_dim], s.dropout
+        )
+        self.critic = Critic(semantic_dim, feature_dim, s.widths[0])
+        self.to(device)
+        adam = {"lr": s.lr, "betas": BETAS, "fused": True}
+        self.optimiser = torch.optim.Adam(self.generator.parameters(), **adam)
+        self.critic_optimiser = torch.optim.Adam(self.critic.parameters(), **adam)
+
+    def step(
+        self, x: Float[Tensor, "B D"], z0: Float[Tensor, "B S"], own: Int64[Tensor, " B"]
+    ) -> dict[str, Float[Tensor, ""]]:
+        """Train the critic some times and the generator once on one batch; return the terms."""
+        for _ in range(self.settings.critic_steps):
+            terms = critic_losses(self.critic, z0, self.draw(x, 1.0).detach(), x)
+            self.critic_optimiser.zero_grad()
+            (terms["critic"] + self.settings.penalty_weight * terms["penalty"]).backward()
+            self.critic_optimiser.step()
+        loss = -self.critic(self.draw(x, 1.0), x).mean()
+        self.optimiser.zero_grad()
+        loss.backward()
+        self.optimiser.step()
+        return {**terms, "generator": loss}
+
+    def draw(self, x: Float[Tensor, "B D"], guidance: float) -> Float[Tensor, "B S"]:
+        """Estimate semantics from the image and noise from N(0, I); guidance has no part."""
+        noise = torch.randn(len(x), self.settings.latent_dim, device=x.device)
+        return self.generator(torch.cat([noise, x], dim=1))

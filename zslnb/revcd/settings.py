@@ -1,0 +1,101 @@
+"""Every hyper-parameter of RevCD and of what it is compared with, and what a profile reduces."""
+
+from dataclasses import dataclass, replace
+
+from zslnb.revcd.conditioning import CONDITIONINGS
+from zslnb.settings import at_least_one, differences, not_negative, one_of, positive
+
+KINDS = ("revcd", "cvae", "gan")
+CHOICES = {
+    "kind": KINDS,
+    "schedule": ("linear", "cosine"),
+    "predicts": ("clean", "noise"),
+    "weighting": ("simple", "variational"),
+    "conditioning": CONDITIONINGS,
+    "sampler": ("ddim", "ancestral"),
+}
+
+
+@dataclass(frozen=True)
+class RevCDSettings:
+    """Settings of RevCD and of Table 2's cVAE and GAN, which map an image to semantics, too.
+
+    The paper prints next to none of these, and no code was released: three hidden layers are
+    from the text, and everything else is a default of ours (a common one where there is one).
+
+    Raises:
+        ValueError: a setting that means nothing, by name.
+    """
+
+    kind: str = "revcd"
+    steps: int = 500
+    schedule: str = "linear"
+    beta_start: float = 1e-4
+    beta_end: float = 0.02
+    predicts: str = "clean"  # what the network puts out; eq. 11 gives the other
+    weighting: str = "simple"  # or "variational": the weights of eqs. 10 and 13
+    weight_cap: float = 5.0  # of the loss that eq. 11 derives, whose factor has no bound
+    reconstruction_weight: float = 1.0  # lambda_1
+    noise_weight: float = 1.0  # lambda_2
+    classification_weight: float = 1.0  # lambda_3, which the paper varies
+    temperature: float = 0.05  # of the classification's softmax over cosines
+    masked: float = 0.1  # share of samples whose condition the noise loss hides
+    conditioning: str = "cross"
+    widths: tuple[int, ...] = (512, 256, 128)
+    tokens: int = 8
+    token_dim: int = 128
+    heads: int = 4
+    dropout: float = 0.1
+    latent_dim: int = 64  # of cVAE and GAN
+    kl_weight: float = 1.0  # cVAE
+    penalty_weight: float = 10.0  # GAN
+    critic_steps: int = 5  # GAN, to one of the generator
+    lr: float = 1e-3
+    batch_size: int = 128
+    epochs: int = 50
+    sampler: str = "ddim"
+    sampling_steps: int = 50  # DDIM's; ancestral sampling takes all
+    n_samples: int = 1  # estimates an image, averaged
+    guidance: float = 2.0
+    guidance_choices: tuple[float, ...] = (1.0, 2.0, 4.0)  # what `clean` chooses from
+
+    def __post_init__(self) -> None:
+        """Refuse settings that mean nothing, naming the one at fault."""
+        for name, allowed in CHOICES.items():
+            one_of(name, getattr(self, name), allowed)
+        counts = ("steps", "tokens", "token_dim", "heads", "latent_dim", "critic_steps")
+        for name in (*counts, "batch_size", "epochs", "sampling_steps", "n_samples"):
+            at_least_one(name, getattr(self, name))
+        at_least_one("the number of widths", len(self.widths))
+        at_least_one("the number of guidance_choices", len(self.guidance_choices))
+        positive(self, "lr", "temperature", "weight_cap", "penalty_weight")
+        not_negative(self, "reconstruction_weight", "noise_weight", "classification_weight")
+        not_negative(self, "kl_weight")
+        for name in ("masked", "dropout"):
+            if not 0 <= getattr(self, name) < 1:
+                raise ValueError(f"{name} must lie in 0..1, 1 excluded, not {getattr(self, name)}.")
+        if self.sampling_steps > self.steps:
+            raise ValueError(f"sampling_steps must not exceed steps, {self.steps}.")
+
+
+# what the smaller profiles change, so that a run fits two cores; `full` changes nothing
+REDUCED = {
+    "smoke": {"widths": (256, 128, 64), "token_dim": 32, "epochs": 20, "sampling_steps": 20},
+    "medium": {"epochs": 20},
+    "full": {},
+}
+
+
+def profile_settings(profile: str, kind: str = "revcd") -> RevCDSettings:
+    """Return the default settings of a method with the reductions of a profile.
+
+    Raises:
+        ValueError: unknown profile or kind.
+    """
+    one_of("profile", profile, tuple(REDUCED))
+    return replace(RevCDSettings(kind=kind), **REDUCED[profile])
+
+
+def reductions(settings: RevCDSettings) -> dict[str, tuple[object, object]]:
+    """List where settings differ from the defaults: name -> (default, here)."""
+    return differences(RevCDSettings(kind=settings.kind), settings)

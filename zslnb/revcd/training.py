@@ -1,0 +1,181 @@
+"""Fit a model that estimates class semantics from an image feature, then let it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import torch
+from jaxtyping import Float, Int64
+from torch import Tensor
+
+from zslnb.benchmark import Benchmark
+from zslnb.divergence import DivergedError, by_step
+from zslnb.revcd.baselines import ConditionalGAN, ConditionalVAE
+from zslnb.revcd.diffusion import Diffusion
+from zslnb.revcd.semantics import Standardiser, prototype_scores
+from zslnb.revcd.settings import RevCDSettings
+from zslnb.seeds import seeded
+from zslnb.settings import at_least_one
+
+ROWS_AT_ONCE = 4096
+LAST_LR = 0.05  # of the first; the rate falls in a line, epoch by epoch
+
+
+@dataclass
+class RevCD:
+    """A model from image to semantics with all it needs to train and to estimate.
+
+    `features` (N, D) are standardised training features, `labels` (N,) their class ids,
+    `prototypes` (C, S) the standardised semantics of all classes, `images` and `semantics` the
+    maps that standardised them, `seen` the ids of the seen classes, `history` one dict an epoch.
+    """
+
+    settings: RevCDSettings
+    networks: Diffusion | ConditionalVAE | ConditionalGAN
+    features: Float[Tensor, "N D"]
+    labels: Int64[Tensor, " N"]
+    prototypes: Float[Tensor, "C S"]
+    images: Standardiser
+    semantics: Standardiser
+    seen: Int64[Tensor, " n_seen"]
+    seed: int
+    history: list[dict[str, float]] = field(default_factory=list)
+
+    @torch.no_grad()
+    def estimate(
+        self,
+        features: Float[Tensor, "N D"],
+        *,
+        guidance: float | None = None,
+        stream: str = "estimate",
+    ) -> Float[Tensor, "N S"]:
+        """Estimate the standardised semantics of images.
+
+        Args:
+            features: (N, D) as the benchmark stores them.
+            guidance: scale of eq. 22; the settings' unless given.
+            stream: names the draws, which also depend on the run's seed.
+
+        Raises:
+            ValueError: nothing has been trained yet.
+            DivergedError: estimates that are not finite, for a scale that is too large.
+        """
+        if not self.history:
+            raise ValueError("This model has not been trained: fit() makes one that has.")
+        scale = self.settings.guidance if guidance is None else guidance
+        x = self.images(features.to(self.features.device))
+        self.networks.eval()
+        with seeded(self.seed, f"revcd/{stream}"):
+            made = torch.cat([self._averaged(part, scale) for part in x.split(ROWS_AT_ONCE)])
+        if not made.isfinite().all():
+            raise DivergedError(
+                f"Estimates with guidance scale {scale:g} are not finite; take a smaller one.",
+                self.history,
+            )
+        return made
+
+    def _averaged(self, x: Tensor, scale: float) -> Tensor:
+        draws = (self.networks.draw(x, scale) for _ in range(self.settings.n_samples))
+        return sum(draws) / self.settings.n_samples
+
+    def scores(
+        self,
+        features: Float[Tensor, "N D"],
+        *,
+        guidance: float | None = None,
+        stream: str = "estimate",
+    ) -> Float[Tensor, "N C"]:
+        """Cosine of each image's estimate with every class's prototype (eqs. 23, 24)."""
+        estimates = self.estimate(features, guidance=guidance, stream=stream)
+        return prototype_scores(estimates, self.prototypes)
+
+
+def prepare(
+    benchmark: Benchmark,
+    settings: RevCDSettings,
+    seed: int = 0,
+    device: torch.device | str = "cpu",
+) -> RevCD:
+    """Standardise both spaces and draw initial weights; nothing is trained yet.
+
+    Features are standardised by the training images, semantics by the seen prototypes; the same
+    map is applied to the unseen ones.
+
+    Raises:
+        ValueError: fewer than two seen classes.
+    """
+    benchmark.require_seen(2, "estimating semantics needs at least two to tell apart")
+    rows, seen = benchmark.train_idx, benchmark.seen
+    images = Standardiser.fitted(benchmark.features[rows])
+    semantics = Standardiser.fitted(benchmark.semantics[seen])
+    prototypes = semantics(benchmark.semantics)
+    sizes = settings, benchmark.feature_dim, benchmark.semantic_dim
+    with seeded(seed, "revcd/weights"):
+        if settings.kind == "revcd":
+            networks = Diffusion(*sizes, prototypes[seen], device)
+        else:
+            kind = {"cvae": ConditionalVAE, "gan": ConditionalGAN}[settings.kind]
+            networks = kind(*sizes, device)
+    return RevCD(
+        settings=settings,
+        networks=networks,
+        features=images(benchmark.features[rows]).to(device),
+        labels=benchmark.labels[rows].to(device),
+        prototypes=prototypes.to(device),
+        images=images.to(device),
+        semantics=semantics.to(device),
+        seen=seen.to(device),
+        seed=seed,
+    )
+
+
+def fit(
+    benchmark: Benchmark,
+    settings: RevCDSettings,
+    seed: int = 0,
+    device: torch.device | str = "cpu",
+    on_epoch: Callable[[RevCD], None] | None = None,
+) -> RevCD:
+    """Train on the seen classes of a benchmark (alg. 1), or one of Table 2's alternatives.
+
+    Args:
+        benchmark: its `train_idx` rows are trained on and nothing else is touched.
+        settings: see `RevCDSettings`.
+        seed: of the run; weights and batches are streams of it.
+        device: where to train.
+        on_epoch: called with the model after every epoch.
+
+    Raises:
+        ValueError: see `prepare`, or a single training image.
+        DivergedError: with the step, its losses, and the `history` of the epochs before.
+    """
+    run = prepare(benchmark, settings, seed, device)
+    at_least_one("The number of training images, less one", len(run.labels) - 1)
+    for epoch in range(settings.epochs):
+        _set_rate(run, epoch)
+        run.networks.train()
+        with seeded(seed, f"revcd/epoch{epoch}"):
+            order = torch.randperm(len(run.labels), device=run.labels.device)
+            # batch normalisation needs two images
+            batches = [b for b in order.split(settings.batch_size) if len(b) > 1]
+            terms = [_step(run, batch) for batch in batches]
+        losses = by_step(terms, epoch * len(batches), run.history)
+        means = {name: float(values.mean()) for name, values in losses.items()}
+        run.history.append({"epoch": epoch + 1, "steps": (epoch + 1) * len(batches), **means})
+        if on_epoch:
+            on_epoch(run)
+    return run
+
+
+def _set_rate(run: RevCD, epoch: int) -> None:
+    share = 1 - (1 - LAST_LR) * epoch / max(1, run.settings.epochs - 1)
+    net = run.networks
+    for optimiser in (net.optimiser, getattr(net, "critic_optimiser", net.optimiser)):
+        for group in optimiser.param_groups:
+            group["lr"] = share * run.settings.lr
+
+
+def _step(run: RevCD, batch: Int64[Tensor, " B"]) -> dict[str, Tensor]:
+    labels = run.labels[batch]
+    own = torch.searchsorted(run.seen, labels)
+    terms = run.networks.step(run.features[batch], run.prototypes[labels], own)
+    return {name: term.detach() for name, term in terms.items()}

@@ -1,0 +1,72 @@
+"""The U-shaped network of fully connected layers (sec. 3.4, Fig. 2b)."""
+
+from itertools import pairwise
+
+import torch
+from jaxtyping import Float, Int64
+from torch import Tensor, nn
+
+from zslnb.revcd.conditioning import CONDITIONINGS, Join
+from zslnb.settings import one_of
+
+
+class SemanticUNet(nn.Module):
+    """Noisy semantics, time and image in, an estimate of the same width as the semantics out.
+
+    Three hidden layers down, as many up, each linear with batch normalisation, ReLU and dropout,
+    joined with time and image; each layer up also sees the layer down of its own width.
+
+    Args:
+        semantic_dim: S. visual_dim: V, width of the visual condition.
+        widths: of the layers down.
+        dropout: after each.
+        conditioning: one of CONDITIONINGS.
+
+    Raises:
+        ValueError: unknown conditioning.
+    """
+
+    def __init__(
+        self,
+        semantic_dim: int,
+        visual_dim: int,
+        widths: tuple[int, ...] = (512, 256, 128),
+        dropout: float = 0.1,
+        conditioning: str = "cross",
+    ) -> None:
+        super().__init__()
+        one_of("conditioning", conditioning, CONDITIONINGS)
+        down, up = [semantic_dim, *widths], widths[::-1]
+        self.encoder = nn.ModuleList(_block(a, b, dropout) for a, b in pairwise(down))
+        self.encoder_joins = nn.ModuleList(
+            Join(width, visual_dim, conditioning, decoder=False) for width in widths
+        )
+        # the first layer up has nothing to skip from: the layer down of its width is its input
+        self.decoder = nn.ModuleList(
+            _block(a if i == 0 else 2 * a, b, dropout) for i, (a, b) in enumerate(pairwise(up))
+        )
+        self.decoder_joins = nn.ModuleList(
+            Join(width, visual_dim, conditioning, decoder=True) for width in up[1:]
+        )
+        self.out = nn.Linear(up[-1] if len(up) == 1 else 2 * up[-1], semantic_dim)
+
+    def forward(
+        self,
+        zt: Float[Tensor, "B S"],
+        t: Int64[Tensor, " B"],
+        visual: Float[Tensor, "B V"],
+    ) -> Float[Tensor, "B S"]:
+        """Return the estimate."""
+        h, skips = zt, []
+        for layer, join in zip(self.encoder, self.encoder_joins, strict=True):
+            h = join(layer(h), t, visual)
+            skips.append(h)
+        skips.pop()
+        for layer, join in zip(self.decoder, self.decoder_joins, strict=True):
+            h = torch.cat([join(layer(h), t, visual), skips.pop()], dim=1)
+        return self.out(h)
+
+
+def _block(narrow: int, wide: int, dropout: float) -> nn.Sequential:
+    parts = nn.Linear(narrow, wide), nn.BatchNorm1d(wide), nn.ReLU(), nn.Dropout(dropout)
+    return nn.Sequential(*parts)
