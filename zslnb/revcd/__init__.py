@@ -3,6 +3,7 @@
 from zslnb.revcd.baselines import ConditionalGAN, ConditionalVAE
 from zslnb.revcd.conditioning import CONDITIONINGS, Join, VisualEncoder, time_embedding
 from zslnb.revcd.diffusion import Diffusion, schedule_of
+from zslnb.revcd.hull import hull_distance
 from zslnb.revcd.losses import (
     classification_loss,
     conditional_dropout,
@@ -36,6 +37,7 @@ __all__ = [
     "ddim_times",
     "fit",
     "guided_noise",
+    "hull_distance",
     "noise_loss",
     "prepare",
     "profile_settings",

@@ -93,11 +93,20 @@ class Join(nn.Module):
         visual: Float[Tensor, "B V"],
     ) -> Float[Tensor, "B W"]:
         """Return the layer's output, conditioned."""
-        time, image = self.time(time_embedding(t, self.width)), self.visual(visual)
+        return self.joined(h, t, self.visual(visual))
+
+    def joined(
+        self,
+        h: Float[Tensor, "B W"],
+        t: Int64[Tensor, " #B"],
+        image: Float[Tensor, "B I"],
+    ) -> Float[Tensor, "B W"]:
+        """Do the same with a condition that `visual` has mapped, and one t for all or each."""
+        time = self.time(time_embedding(t, self.width))
         if self.how == "addition":
             return h + time + image
         if self.back is not None:
-            return self.back(torch.cat([h, time, image], dim=1))
+            return self.back(torch.cat([h, time.expand_as(image), image], dim=1))
         if self.how == "film":
             scale, shift = (time + image).chunk(2, dim=1)
             return h * (1 + scale) + shift

@@ -60,7 +60,9 @@ class Diffusion(nn.Module):
         condition: Float[Tensor, "B V"],
     ) -> tuple[Float[Tensor, "B S"], Float[Tensor, "B S"]]:
         """Estimate the clean sample and the noise: one by the network, the other by eq. 11."""
-        made = self.unet(zt, t, condition)
+        return self._both(zt, t, self.unet(zt, t, condition))
+
+    def _both(self, zt: Tensor, t: Tensor, made: Tensor) -> tuple[Tensor, Tensor]:
         if self.settings.predicts == "clean":
             return made, self.schedule.noise_from_z0(zt, made, t)
         return self.schedule.z0_from_noise(zt, made, t), made
@@ -137,18 +139,20 @@ class Diffusion(nn.Module):
     def draw(self, x: Float[Tensor, "B D"], guidance: float) -> Float[Tensor, "B S"]:
         """Estimate standardised semantics of images once (alg. 2).
 
-        Each image is encoded once, not once a step; where guidance needs the unconditional
-        estimate, too, both are made in one batch.
+        Each image is encoded once and mapped to each layer once, not once a step; where guidance
+        needs the unconditional estimate, too, both are made in one batch.
         """
         s, condition = self.settings, self.visual(x)
         start = torch.randn(len(x), self.prototypes.shape[1], device=x.device)
         null = self.null.expand_as(condition)
+        needed = {0.0: [null], 1.0: [condition]}.get(guidance, [condition, null])
+        images = self.unet.mapped(torch.cat(needed))
 
         def denoise(zt: Tensor, t: Tensor) -> Tensor:
-            if guidance in (0.0, 1.0):
-                return self.both(zt, t, condition if guidance else null)[0]
-            twice = torch.cat([zt, zt]), torch.cat([t, t]), torch.cat([condition, null])
-            return guided_noise(*self.both(*twice)[0].chunk(2), guidance)
+            times, rows = t.repeat(len(needed)), zt.repeat(len(needed), 1)
+            made = self.unet.estimate(rows, times[:1], images)  # a step is the same for all
+            estimates = self._both(rows, times, made)[0].chunk(len(needed))
+            return guided_noise(*estimates, guidance) if len(needed) == 2 else estimates[0]
 
         if s.sampler == "ancestral":
             return ancestral_sample(denoise, self.schedule, start)

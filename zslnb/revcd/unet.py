@@ -57,13 +57,23 @@ class SemanticUNet(nn.Module):
         visual: Float[Tensor, "B V"],
     ) -> Float[Tensor, "B S"]:
         """Return the estimate."""
-        h, skips = zt, []
+        return self.estimate(zt, t, self.mapped(visual))
+
+    def mapped(self, visual: Float[Tensor, "B V"]) -> list[Tensor]:
+        """Map the visual condition to each layer: once an image, whatever the number of steps."""
+        return [join.visual(visual) for join in (*self.encoder_joins, *self.decoder_joins)]
+
+    def estimate(
+        self, zt: Float[Tensor, "B S"], t: Int64[Tensor, " #B"], images: list[Tensor]
+    ) -> Float[Tensor, "B S"]:
+        """Return the estimate for a condition that `mapped` prepared; t is one for all or each."""
+        h, skips, images = zt, [], iter(images)
         for layer, join in zip(self.encoder, self.encoder_joins, strict=True):
-            h = join(layer(h), t, visual)
+            h = join.joined(layer(h), t, next(images))
             skips.append(h)
         skips.pop()
         for layer, join in zip(self.decoder, self.decoder_joins, strict=True):
-            h = torch.cat([join(layer(h), t, visual), skips.pop()], dim=1)
+            h = torch.cat([join.joined(layer(h), t, next(images)), skips.pop()], dim=1)
         return self.out(h)
 
 
