@@ -14,6 +14,7 @@ from zslnb import Benchmark
 from zslnb.genzsl import GenZSLSettings
 from zslnb.imagination import ImaginationSettings
 from zslnb.protocol import ClassifierSettings
+from zslnb.revcd import RevCDSettings
 from zslnb.seeds import seeded
 
 torch.set_num_threads(1)  # more threads only stand in each other's way on tensors this small
@@ -44,6 +45,21 @@ QUICK_IMAGINATION = ImaginationSettings(
     n_synthetic=5,
     n_synthetic_choices=(2, 5),
     classifier=QUICK.classifier,
+)
+# and of RevCD, its cVAE and GAN: three steps an epoch
+QUICK_REVCD = RevCDSettings(
+    steps=20,
+    beta_end=0.5,  # of so few steps, so that the last leaves next to nothing of the sample
+    widths=(16, 8),
+    tokens=4,
+    token_dim=8,
+    heads=2,
+    latent_dim=4,
+    critic_steps=2,
+    lr=1e-2,
+    batch_size=16,
+    epochs=3,
+    sampling_steps=5,
 )
 
 
