@@ -235,9 +235,6 @@ def test_an_estimate_of_one_image_or_none(run):
     assert not run.networks.training
 
 
-@pytest.mark.xfail(
-    strict=True, raises=RuntimeError, reason="features are not brought to the networks' precision"
-)
 def test_features_of_double_precision_are_accepted(run):
     x = toy().features
     torch.testing.assert_close(run.estimate(x.double()), run.estimate(x), rtol=1e-3, atol=1e-3)
@@ -271,7 +268,6 @@ def test_divergence_names_the_step_and_keeps_the_history(settings):
     assert caught.value.history == fit(toy(), settings).history[:2]
 
 
-@pytest.mark.xfail(strict=True, reason="every estimate that is not finite is put down to guidance")
 @each_kind
 def test_divergence_in_the_very_last_step_is_not_put_down_to_guidance(settings):
     """No loss shows it; at scale 1 there is no guidance, and two of the kinds have none at all."""

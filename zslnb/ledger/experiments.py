@@ -27,9 +27,11 @@ from zslnb.genzsl import GenZSLSettings
 from zslnb.imagination import ImaginationSettings
 from zslnb.ledger import methods
 from zslnb.ledger.comparing import fidelity_scores, speed_scores
+from zslnb.ledger.estimating import estimator_scores
 from zslnb.ledger.generative import generative_scores, released_scores
 from zslnb.ledger.probing import swap_scores
 from zslnb.places import build_dir
+from zslnb.revcd import RevCDSettings
 
 PACKAGE = Path(zslnb.__file__).parent
 # a method's settings.py is left out: what it sets is in a record's key by value
@@ -50,6 +52,15 @@ COMPARED = (
     "ledger/generative.py",
     "ledger/comparing.py",
     "protocol/fidelity.py",
+)
+ESTIMATING = (
+    "divergence.py",
+    "genzsl/ivae.py",
+    "imagination/networks.py",
+    "imagination/gan.py",
+    *(f"revcd/{name}.py" for name in ("schedule", "losses", "conditioning", "unet", "sampling")),
+    *(f"revcd/{name}.py" for name in ("semantics", "diffusion", "baselines", "training", "hull")),
+    "ledger/estimating.py",
 )
 
 
@@ -74,6 +85,7 @@ METHODS = {
     "imagination_fidelity": Method(fidelity_scores, ImaginationSettings, (*IMAGINATION, *COMPARED)),
     "speed": Method(speed_scores, GenZSLSettings, (*GENZSL, *COMPARED)),
     "imagination_speed": Method(speed_scores, ImaginationSettings, (*IMAGINATION, *COMPARED)),
+    "revcd": Method(estimator_scores, RevCDSettings, ESTIMATING),
     "referent_swap": Method(
         swap_scores,
         GenZSLSettings,

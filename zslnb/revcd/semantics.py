@@ -48,4 +48,9 @@ def prototype_scores(
         if empty.any():
             where = int(empty.nonzero()[0])
             raise ValueError(f"The {what} of row {where} is all zeros: its cosine is undefined.")
-    return F.normalize(estimates, dim=1) @ F.normalize(prototypes, dim=1).T
+    return _directions(estimates) @ _directions(prototypes).T
+
+
+def _directions(rows: Tensor) -> Tensor:
+    """Give rows unit norm; the largest entry goes first, since squares leave single precision."""
+    return F.normalize(rows / rows.abs().amax(1, keepdim=True), dim=1)

@@ -1,5 +1,7 @@
 """Every hyper-parameter of RevCD and of what it is compared with, and what a profile reduces."""
 
+import math
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from zslnb.revcd.conditioning import CONDITIONINGS
@@ -64,7 +66,7 @@ class RevCDSettings:
         for name, allowed in CHOICES.items():
             one_of(name, getattr(self, name), allowed)
         counts = ("steps", "tokens", "token_dim", "heads", "latent_dim", "critic_steps")
-        for name in (*counts, "batch_size", "epochs", "sampling_steps", "n_samples"):
+        for name in (*counts, "epochs", "sampling_steps", "n_samples"):
             at_least_one(name, getattr(self, name))
         at_least_one("the number of widths", len(self.widths))
         at_least_one("the number of guidance_choices", len(self.guidance_choices))
@@ -74,8 +76,22 @@ class RevCDSettings:
         for name in ("masked", "dropout"):
             if not 0 <= getattr(self, name) < 1:
                 raise ValueError(f"{name} must lie in 0..1, 1 excluded, not {getattr(self, name)}.")
-        if self.sampling_steps > self.steps:
-            raise ValueError(f"sampling_steps must not exceed steps, {self.steps}.")
+        for complaint in self._complaints():
+            raise ValueError(complaint)
+
+    def _complaints(self) -> Iterator[str]:
+        if self.sampler == "ddim" and self.sampling_steps > self.steps:
+            yield f"sampling_steps must not exceed steps, {self.steps}."
+        if self.weighting == "variational" and self.steps < 2:
+            yield "steps must be at least 2 for the variational weights, which start at t = 1."
+        if self.batch_size < 2:
+            yield f"batch_size must be at least 2, for batch normalisation, not {self.batch_size}."
+        if any(width < 2 or width % 2 for width in self.widths):
+            yield f"widths must be even, for the time embedding, and at least 2, not {self.widths}."
+        if not math.isfinite(self.guidance):
+            yield f"guidance must be finite, not {self.guidance}."
+        if not all(map(math.isfinite, self.guidance_choices)):
+            yield f"guidance_choices must be finite, not {self.guidance_choices}."
 
 
 # what the smaller profiles change, so that a run fits two cores; `full` changes nothing

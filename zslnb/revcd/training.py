@@ -14,7 +14,6 @@ from zslnb.revcd.diffusion import Diffusion
 from zslnb.revcd.semantics import Standardiser, prototype_scores
 from zslnb.revcd.settings import RevCDSettings
 from zslnb.seeds import seeded
-from zslnb.settings import at_least_one
 
 ROWS_AT_ONCE = 4096
 LAST_LR = 0.05  # of the first; the rate falls in a line, epoch by epoch
@@ -57,21 +56,24 @@ class RevCD:
 
         Raises:
             ValueError: nothing has been trained yet.
-            DivergedError: estimates that are not finite, for a scale that is too large.
+            DivergedError: estimates that are not finite: the scale is too large, or the last
+                step of training diverged.
         """
         if not self.history:
             raise ValueError("This model has not been trained: fit() makes one that has.")
         scale = self.settings.guidance if guidance is None else guidance
-        x = self.images(features.to(self.features.device))
+        x = self.images(features.to(self.features))
         self.networks.eval()
         with seeded(self.seed, f"revcd/{stream}"):
             made = torch.cat([self._averaged(part, scale) for part in x.split(ROWS_AT_ONCE)])
         if not made.isfinite().all():
-            raise DivergedError(
-                f"Estimates with guidance scale {scale:g} are not finite; take a smaller one.",
-                self.history,
-            )
+            raise DivergedError(self._why_not_finite(scale), self.history)
         return made
+
+    def _why_not_finite(self, scale: float) -> str:
+        if all(weights.isfinite().all() for weights in self.networks.parameters()):
+            return f"Estimates with guidance scale {scale:g} are not finite; take a smaller one."
+        return f"Training diverged after epoch {len(self.history)}: estimates are not finite."
 
     def _averaged(self, x: Tensor, scale: float) -> Tensor:
         draws = (self.networks.draw(x, scale) for _ in range(self.settings.n_samples))
@@ -145,11 +147,10 @@ def fit(
         on_epoch: called with the model after every epoch.
 
     Raises:
-        ValueError: see `prepare`, or a single training image.
+        ValueError: see `prepare`.
         DivergedError: with the step, its losses, and the `history` of the epochs before.
     """
     run = prepare(benchmark, settings, seed, device)
-    at_least_one("The number of training images, less one", len(run.labels) - 1)
     for epoch in range(settings.epochs):
         _set_rate(run, epoch)
         run.networks.train()

@@ -13,8 +13,9 @@ from zslnb.settings import one_of
 class SemanticUNet(nn.Module):
     """Noisy semantics, time and image in, an estimate of the same width as the semantics out.
 
-    Three hidden layers down, as many up, each linear with batch normalisation, ReLU and dropout,
-    joined with time and image; each layer up also sees the layer down of its own width.
+    Three hidden layers down and two up, each linear with batch normalisation, ReLU and dropout,
+    joined with time and image, and a linear one out; each layer up, and the last, also sees the
+    layer down of its own width.
 
     Args:
         semantic_dim: S. visual_dim: V, width of the visual condition.

@@ -1,0 +1,102 @@
+"""`zslnb.ledger.estimating`: strict beside lenient, chosen clean; on toys, and by hand."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from toys import QUICK_REVCD, corrupted, toy
+
+from zslnb import revcd
+from zslnb.ledger import run
+from zslnb.ledger.estimating import CALIBRATIONS, estimator_scores, hull_scores
+from zslnb.protocol import gzsl_scores, validation_split
+
+HARD = toy(noise=0.5)  # so hard that scales differ
+SCALES = (0.5, 1.0, 2.0, 5.0)
+MANY = replace(QUICK_REVCD, guidance_choices=SCALES)
+
+
+@pytest.fixture(scope="module")
+def made() -> dict:
+    return estimator_scores(HARD, MANY, 0, "cpu")
+
+
+def by_hand(model, benchmark, scale, bias=0.0):
+    """Strict S, U and H, every class of the split competing, `bias` off the seen ones."""
+    classes = torch.cat([benchmark.seen, benchmark.unseen]).sort().values
+    pairs = []
+    for name in ("test_seen_idx", "test_unseen_idx"):
+        rows = getattr(benchmark, name)
+        cosines = model.scores(benchmark.features[rows], guidance=scale, stream=name)[:, classes]
+        cosines = cosines - bias * torch.isin(classes, benchmark.seen)
+        pairs += [benchmark.labels[rows], classes[cosines.argmax(1)]]
+    return gzsl_scores(*pairs)
+
+
+def test_choices_never_see_the_test_set(made):
+    garbage = estimator_scores(corrupted(HARD), MANY, 0, "cpu")
+    for protocol in ("clean", "calibrated"):
+        assert garbage["chosen"][protocol] == made["chosen"][protocol]
+    assert garbage["clean"] != made["clean"]
+    assert garbage["history"] == made["history"]
+    assert garbage["lenient"]["S"] == made["lenient"]["S"]  # of training images alone
+
+
+def test_clean_and_calibrated_are_the_best_on_the_validation_split(made):
+    inner = validation_split(HARD, 0)
+    trial, model = revcd.fit(inner, MANY, 0), revcd.fit(HARD, MANY, 0)
+    tried = {scale: by_hand(trial, inner, scale)["H"] for scale in SCALES}
+    chosen = made["chosen"]["clean"]["guidance"]
+    assert tried[chosen] == max(tried.values()) > min(tried.values())
+    strict = by_hand(model, HARD, chosen)
+    assert {name: made["clean"][name] for name in strict} == strict
+    pairs = {(s, c): by_hand(trial, inner, s, c)["H"] for s in SCALES for c in CALIBRATIONS}
+    pick = tuple(made["chosen"]["calibrated"].values())
+    assert pairs[pick] == max(pairs.values())
+    calibrated = by_hand(model, HARD, *pick)
+    assert {name: made["calibrated"][name] for name in calibrated} == calibrated
+
+
+def test_peeked_is_the_best_scale_on_the_test_set(made):
+    strict = {float(g): both["strict"] for g, both in made["by guidance"].items()}
+    assert set(strict) == set(SCALES)
+    assert made["peeked"]["H"] == max(scores["H"] for scores in strict.values())
+    assert strict[made["chosen"]["clean"]["guidance"]] == made["clean"]
+
+
+def test_lenient_differs_in_the_seen_images_alone(made):
+    """Training images in place of seen test images; the unseen ones, and T1, stay."""
+    model = revcd.fit(HARD, MANY, 0)
+    rows, scale = HARD.train_idx, made["chosen"]["clean"]["guidance"]
+    cosines = model.scores(HARD.features[rows], guidance=scale, stream="train_idx")
+    right = (cosines.argmax(1) == HARD.labels[rows]).double().mean()  # classes of one size
+    assert made["lenient"]["S"] == pytest.approx(float(right))
+    assert {k: made["lenient"][k] for k in ("U", "T1")} == {
+        k: made["clean"][k] for k in ("U", "T1")
+    }
+    s, u = made["lenient"]["S"], made["lenient"]["U"]
+    assert made["lenient"]["H"] == pytest.approx(2 * s * u / (s + u) if s + u else 0)
+
+
+@pytest.mark.parametrize("kind", ["cvae", "gan"])
+def test_what_has_no_guidance_has_one_scale(kind):
+    scores = estimator_scores(HARD, replace(MANY, kind=kind), 0, "cpu")
+    assert list(scores["by guidance"]) == list(scores["hull"]) == ["1"]
+    assert scores["peeked"] == scores["clean"]
+
+
+def test_averages_of_seen_prototypes_are_no_way_off_the_hull():
+    """Estimates that are the mean of two prototypes, or an unseen prototype itself."""
+    model = revcd.fit(HARD, replace(QUICK_REVCD, guidance_choices=(1.0,)), 0)
+    seen, unseen = (model.prototypes[classes] for classes in (HARD.seen, HARD.unseen))
+    for rows, expected in ((seen[:2].mean(0, keepdim=True), 0.0), (unseen, 1.0)):
+        model.estimate = lambda x, rows=rows, **how: rows.repeat(len(x), 1)[: len(x) // 2 * 2]
+        found = hull_scores(model, HARD)["1"]
+        assert found["unseen"] == pytest.approx(expected, abs=0.02)
+
+
+def test_a_record_of_it_can_be_run_and_read_back(monkeypatch, tmp_path):
+    monkeypatch.setenv("ZSLNB_BUILD", str(tmp_path))
+    record = run("revcd", HARD, QUICK_REVCD, 0)
+    assert record == run("revcd", HARD, QUICK_REVCD, 0)
+    assert record["settings"]["kind"] == "revcd"
