@@ -38,6 +38,23 @@ def test_the_run_is_named_after_semantics_too(build, bundle, shown):
 
 
 @pytest.mark.parametrize(
+    ("asked", "prefer", "given"),
+    [
+        ("", "attributes", "attributes"),
+        ("clip_text", "attributes", "clip_text"),
+        ("", "sentences", "clip_text"),  # which the aviary does not have
+    ],
+)
+def test_a_notebook_may_prefer_the_semantics_its_method_is_meant_for(
+    build, shown, asked, prefer, given
+):
+    """What was asked for goes first; the run's name says what was asked for, and no more."""
+    here = lesson.begin("10_topic", "aviary", asked, prefer=prefer)
+    assert here.benchmark.provenance["semantics"] == given
+    assert here.run_dir.name == f"aviary-{asked}-smoke".replace("--", "-")
+
+
+@pytest.mark.parametrize(
     ("wrong", "says"),
     [
         ({"profile": "smok"}, "'smoke'"),

@@ -206,16 +206,19 @@ def begin(
     profile: str = "smoke",
     seeds: int = 5,
     device: str = "auto",
+    *,
+    prefer: str = "",
 ) -> Lesson:
     """Check a notebook's parameters, load its benchmark, set the style, and make room for results.
 
     Args:
         notebook: the notebook's own name, as its file is called.
         benchmark: name or path, as `zslnb.load` takes it.
-        semantics: which semantics; "" is the benchmark's default.
+        semantics: which semantics; "" is `prefer`, or the benchmark's default.
         profile: "smoke", "medium" or "full".
         seeds: how many seeds.
         device: "auto", "cpu", "cuda" or "cuda:1".
+        prefer: semantics that this notebook's method is meant for, where the benchmark has them.
 
     Raises:
         ValueError: a parameter that cannot be; `BenchmarkError` is one.
@@ -226,6 +229,8 @@ def begin(
     check_settings(profile, seeds)
     chosen = choose_device(device)
     data = load(benchmark, semantics=semantics or None)
+    if not semantics and prefer in data.provenance.get("all_semantics", ()):
+        data = load(benchmark, semantics=prefer)
     folder = run_dir(data.name, semantics, profile)
     _forget(folder, notebook)
     set_style()
