@@ -10,6 +10,7 @@ from zslnb.ledger import (
     results_table,
     rows_of,
     scores_frame,
+    spread,
     told_apart,
 )
 from zslnb.protocol import PROTOCOLS
@@ -108,3 +109,8 @@ def test_the_rows_of_a_table_are_those_with_its_name_and_ending():
     assert rows_of(records, "T4", " · text") == [{"row": "ESZSL", "table": "T4"}]
     assert len(rows_of([*records, {"row": "old"}], "T2")) == 2
     assert rows_of(records, "T3") == []
+
+
+def test_plain_numbers_have_two_digits_and_a_spread():
+    assert spread([0.5, 1.0, 1.5]) == "1.00 ± 0.50"
+    assert spread([0.126]) == "0.13"

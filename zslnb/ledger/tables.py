@@ -7,7 +7,7 @@ import pandas as pd
 
 from zslnb.protocol import PROTOCOLS, mean_and_sd
 
-SHOWN = (*PROTOCOLS, "peeked")
+SHOWN = (*PROTOCOLS, "peeked", "lenient", "calibrated")
 COLUMNS = {"S": "S", "U": "U", "H": "H", "T1": "T1"}
 
 
@@ -16,7 +16,7 @@ def results_table(records: list[dict], protocol: str) -> pd.DataFrame:
 
     Args:
         records: each with `row`, `seed` and `scores`.
-        protocol: "clean", "released" or "peeked"; records without it read "n/a".
+        protocol: one of SHOWN; records without it read "n/a".
 
     Raises:
         ValueError: unknown protocol, or no records.
@@ -80,6 +80,12 @@ def percent(values: list[float]) -> str:
     """Write fractions as "mean ± sd" in percent; a single value stands alone."""
     mean, sd = mean_and_sd([100 * value for value in values])
     return f"{mean:.1f}" if math.isnan(sd) else f"{mean:.1f} ± {sd:.1f}"
+
+
+def spread(values: Sequence[float]) -> str:
+    """Write numbers as "mean ± sd" with two digits; a single value stands alone."""
+    mean, sd = mean_and_sd([float(value) for value in values])
+    return f"{mean:.2f}" if math.isnan(sd) else f"{mean:.2f} ± {sd:.2f}"
 
 
 def points(gains: Sequence[float]) -> str:

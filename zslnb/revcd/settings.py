@@ -38,7 +38,7 @@ class RevCDSettings:
     weighting: str = "simple"  # or "variational": the weights of eqs. 10 and 13
     weight_cap: float = 5.0  # of the loss that eq. 11 derives, whose factor has no bound
     reconstruction_weight: float = 1.0  # lambda_1
-    noise_weight: float = 1.0  # lambda_2
+    noise_weight: float = 0.1  # lambda_2
     classification_weight: float = 1.0  # lambda_3, which the paper varies
     temperature: float = 0.05  # of the classification's softmax over cosines
     masked: float = 0.1  # share of samples whose condition the noise loss hides
