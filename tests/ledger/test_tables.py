@@ -13,7 +13,7 @@ from zslnb.ledger import (
     spread,
     told_apart,
 )
-from zslnb.protocol import PROTOCOLS
+from zslnb.ledger.tables import SHOWN
 from zslnb.seeds import torch_generator
 
 
@@ -78,7 +78,7 @@ def test_a_protocol_that_does_not_apply_reads_so():
 
 
 def test_what_makes_no_table_is_refused():
-    with pytest.raises(ValueError, match=f"one of {', '.join(PROTOCOLS)}, peeked, not 'best'"):
+    with pytest.raises(ValueError, match=f"one of {', '.join(SHOWN)}, not 'best'"):
         results_table(RECORDS, "best")
     with pytest.raises(ValueError, match="No records"):
         results_table([], "clean")

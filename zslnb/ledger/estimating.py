@@ -20,7 +20,7 @@ from zslnb.protocol import (
 from zslnb.revcd import RevCD, RevCDSettings, hull_distance
 
 CALIBRATIONS = tuple(round(0.02 * i, 2) for i in range(51))  # off the cosines of seen classes
-HULL_ROWS = 600  # images whose estimates the hull is measured for
+HULL_ROWS = 200  # images whose estimates the hull is measured for
 Scores = dict[str, Any]
 
 

@@ -23,7 +23,7 @@ class Standardiser:
     def fitted(cls, rows: Float[Tensor, "N D"]) -> "Standardiser":
         """Fit on (N, D) rows: seen prototypes, or features of training images."""
         spread = rows.double().std(0, correction=0)
-        flat = spread <= 1e-9 * rows.double().abs().amax(0)
+        flat = spread <= 1e-6 * rows.double().abs().amax(0)  # what rounding alone can make
         return cls(rows.double().mean(0).to(rows.dtype), spread.masked_fill(flat, 1).to(rows.dtype))
 
     def __call__(self, rows: Float[Tensor, "N D"]) -> Float[Tensor, "N D"]:

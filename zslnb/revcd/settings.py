@@ -96,7 +96,7 @@ class RevCDSettings:
 
 # what the smaller profiles change, so that a run fits two cores; `full` changes nothing
 REDUCED = {
-    "smoke": {"widths": (256, 128, 64), "token_dim": 32, "epochs": 20, "sampling_steps": 20},
+    "smoke": {"widths": (256, 128, 64), "token_dim": 32, "epochs": 10, "sampling_steps": 10},
     "medium": {"epochs": 20},
     "full": {},
 }
