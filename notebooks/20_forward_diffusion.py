@@ -37,7 +37,7 @@
 
 # %% tags=["parameters"]
 benchmark = "aviary"
-semantics = "attributes"
+semantics = ""
 profile = "smoke"
 seeds = 5
 device = "auto"
@@ -58,7 +58,9 @@ from zslnb.datasets import aviary
 from zslnb.ledger import figures
 from zslnb.seeds import seeded
 
-here = lesson.begin("20_forward_diffusion", benchmark, semantics, profile, seeds, device)
+here = lesson.begin(
+    "20_forward_diffusion", benchmark, semantics, profile, seeds, device, prefer="attributes"
+)
 bench = here.benchmark
 
 # %% [markdown]

@@ -35,7 +35,7 @@
 
 # %% tags=["parameters"]
 benchmark = "aviary"
-semantics = "attributes"
+semantics = ""
 profile = "smoke"
 seeds = 5
 device = "auto"
@@ -56,7 +56,9 @@ from zslnb import ledger, lesson, revcd
 from zslnb.ledger import figures
 from zslnb.seeds import seeded
 
-here = lesson.begin("21_diffusion_losses", benchmark, semantics, profile, seeds, device)
+here = lesson.begin(
+    "21_diffusion_losses", benchmark, semantics, profile, seeds, device, prefer="attributes"
+)
 bench = here.benchmark
 
 # %% [markdown]
