@@ -28,7 +28,10 @@ def eszsl(
     Raises:
         ValueError: a penalty that is not positive.
     """
-    return eszsl_for_penalties(features, labels, semantics)(gamma, lam)
+    _refuse(gamma, lam)
+    x, s, middle = _parts(features, labels, semantics)
+    left = torch.linalg.solve(_ridge(x, gamma), middle)
+    return torch.linalg.solve(_ridge(s, lam), left.T).T.to(features.dtype)
 
 
 def eszsl_for_penalties(
@@ -38,19 +41,33 @@ def eszsl_for_penalties(
 
     With X'X = Q diag(l) Q' and S'S = P diag(m) P' the matrix is
     Q [(Q' X'YS P)_ij / ((l_i + gamma) (m_j + lambda))] P'. A grid of penalties costs two
-    decompositions instead of two linear systems a point.
+    decompositions, each as long as some ten systems, instead of two linear systems a point.
     """
-    classes, targets = labels.unique(return_inverse=True)
-    x, s = features.double(), semantics[classes].double()
-    y = 2.0 * F.one_hot(targets, len(classes)).double() - 1
+    x, s, middle = _parts(features, labels, semantics)
     left, q = torch.linalg.eigh(x.T @ x)
     right, p = torch.linalg.eigh(s.T @ s)
-    middle = q.T @ (x.T @ y @ s) @ p
+    middle = q.T @ middle @ p
 
     def matrix(gamma: float, lam: float) -> Float[Tensor, "D S"]:
-        if gamma <= 0 or lam <= 0:
-            raise ValueError(f"Both penalties must be positive, not {gamma} and {lam}.")
+        _refuse(gamma, lam)
         scaled = middle / ((left + gamma)[:, None] * (right + lam)[None, :])
         return (q @ scaled @ p.T).to(features.dtype)
 
     return matrix
+
+
+def _parts(features: Tensor, labels: Tensor, semantics: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Return X, S and X'YS in double precision."""
+    classes, targets = labels.unique(return_inverse=True)
+    x, s = features.double(), semantics[classes].double()
+    y = 2.0 * F.one_hot(targets, len(classes)).double() - 1
+    return x, s, x.T @ y @ s
+
+
+def _ridge(x: Tensor, penalty: float) -> Tensor:
+    return x.T @ x + penalty * torch.eye(x.shape[1], dtype=x.dtype, device=x.device)
+
+
+def _refuse(gamma: float, lam: float) -> None:
+    if gamma <= 0 or lam <= 0:
+        raise ValueError(f"Both penalties must be positive, not {gamma} and {lam}.")
