@@ -10,7 +10,7 @@
 #     name: python3
 #   zslnb:
 #     needs: images
-#     seconds: 420
+#     seconds: 30
 # ---
 
 # %% [markdown]
@@ -25,7 +25,7 @@
 # - tell a number that was chosen inside the training data from one that was chosen on the test set,
 # - say which of GenZSL's ingredients earn their place on the benchmark in front of you.
 #
-# Half a minute on two cores once the experiments have been run (seven from nothing); 1 GB.
+# Half a minute on two cores once the experiments have been run, some minutes more from nothing; 1 GB.
 
 # %% tags=["parameters"]
 benchmark = "aviary"
@@ -599,8 +599,8 @@ Markdown("\n".join(f"- {line}" for line in found) or "Not measured.")
 # %% [markdown]
 # Read together: on these features the generator that starts from plain noise and trains without an
 # adversary, the cVAE, is ahead with either semantics, and GenZSL comes next. The two with an
-# adversary are the ones that the reductions hurt most: a few rounds are enough for a VAE and not for
-# a GAN, so their rows are a lower bound. Of GenZSL's ingredients the reconstruction of the target
+# adversary are the ones that the reductions should hurt most, since a GAN takes more rounds than a VAE
+# to converge; read their rows as lower bounds. Of GenZSL's ingredients the reconstruction of the target
 # carries nearly everything and CDP a little; whose features the referents are, or whether they are
 # features at all, makes no difference that five seeds can show. Expert attributes, the *strong*
 # semantics, are the weaker ones here, for every method: 1,024 numbers from sentences tell these

@@ -27,7 +27,7 @@
 # - say what each difference is worth in points of H, and which are worth nothing by proof,
 # - say how much of a printed H can come from choosing on the test set.
 #
-# One minute on two cores once the experiments have been run (five more from nothing); 1 GB.
+# One minute on two cores once the experiments have been run, some minutes more from nothing; 1 GB.
 
 # %% tags=["parameters"]
 benchmark = "aviary"
