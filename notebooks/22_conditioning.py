@@ -419,7 +419,7 @@ here.table(
 #
 # "We observe that this approach results in a closer alignment of the joint probability space,
 # leading to improved accuracy": that is all the paper says, without a number. So, all five,
-# everything else equal, with strict scores (seen accuracy on test images; notebook 24 has the
+# everything else equal, with strict scores (seen accuracy on test images; the results page, to come, has the
 # lenient count). The last column is the squared error of $\hat z_0$ in the last epoch of training,
 # per column, where 1 is nothing learnt: our reading of "closer alignment".
 
@@ -500,7 +500,7 @@ unseen = {
     for how in revcd.CONDITIONINGS
 }
 highest = 100 * max(unseen.values())
-border = "H is mostly about the border between seen and unseen classes (notebook 24), T1 is not"
+border = "H is mostly about the border between seen and unseen classes (`calibrated` in the records), T1 is not"
 said_low = (
     f"The training error is lowest with *{aligned}*. U is at most {highest:.1f} % on average"
     + (f": {border}." if highest < 10 else ".")

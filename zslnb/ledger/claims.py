@@ -23,7 +23,7 @@ def published(paper: str, folder: Path | None = None) -> pd.DataFrame:
     and its `note`, mostly empty elsewhere, says why.
 
     Args:
-        paper: "genzsl".
+        paper: "genzsl" or "revcd".
         folder: where the files are; `papers/` of the repository unless given.
 
     Raises:
