@@ -51,7 +51,7 @@ def vae_by_hand(made: ConditionalVAE, x, z0) -> dict[str, torch.Tensor]:
     out = made.encoder(torch.cat([z0, x], dim=1))
     mean, log_var = out[:, :4], out[:, 4:]
     latent = mean + log_var.exp().sqrt() * torch.randn(B, 4)
-    rebuilt = made.decoder(torch.cat([latent, x], dim=1))
+    rebuilt = made.generator(torch.cat([latent, x], dim=1))
     terms = {
         "reconstruction": (rebuilt - z0).square().sum(1).mean(),
         "kl": (mean.square() + log_var.exp() - 1 - log_var).sum(1).mean() / 2,
@@ -87,7 +87,7 @@ def test_a_step_by_hand(kind):
 @each_kind
 def test_an_estimate_comes_from_noise_and_image_and_knows_no_guidance(kind):
     made, (x, _) = net(kind), pairs()
-    network = made.decoder if kind == "cvae" else made.generator
+    network = made.generator
     draws = []
     for guidance in (1.0, 7.0):
         with seeded(3, "test/draw"):
@@ -100,9 +100,9 @@ def test_an_estimate_comes_from_noise_and_image_and_knows_no_guidance(kind):
 
 @each_kind
 def test_hidden_layers_are_the_first_two_of_the_diffusions(kind):
-    """Down in the encoder, up in the decoder and the generator."""
+    """Down in the encoder, up in the generator."""
     made = net(kind)
-    up = made.decoder if kind == "cvae" else made.generator
+    up = made.generator
     assert [m.out_features for m in up if isinstance(m, nn.Linear)] == [8, 16, S]
     if kind == "cvae":
         assert [m.out_features for m in made.encoder if isinstance(m, nn.Linear)] == [16, 8, 8]

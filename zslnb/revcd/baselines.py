@@ -24,7 +24,26 @@ def perceptron(widths: list[int], dropout: float) -> nn.Sequential:
     return nn.Sequential(*layers)
 
 
-class ConditionalVAE(nn.Module):
+class FromLatent(nn.Module):
+    """A generator of semantics from a latent and the image, which both alternatives train.
+
+    Args:
+        settings: see `RevCDSettings`. feature_dim: D. semantic_dim: S.
+    """
+
+    def __init__(self, settings: RevCDSettings, feature_dim: int, semantic_dim: int) -> None:
+        super().__init__()
+        self.settings, self.hidden = settings, list(settings.widths[:2])
+        widths = [settings.latent_dim + feature_dim, *self.hidden[::-1], semantic_dim]
+        self.generator = perceptron(widths, settings.dropout)
+
+    def draw(self, x: Float[Tensor, "B D"], guidance: float) -> Float[Tensor, "B S"]:
+        """Estimate semantics from the image and a latent from N(0, I); guidance has no part."""
+        latent = torch.randn(len(x), self.settings.latent_dim, device=x.device)
+        return self.generator(torch.cat([latent, x], dim=1))
+
+
+class ConditionalVAE(FromLatent):
     """q(o | z_0, x) and p(z_0 | o, x): the latent says what the image leaves open.
 
     Args:
@@ -38,17 +57,11 @@ class ConditionalVAE(nn.Module):
         semantic_dim: int,
         device: torch.device | str,
     ) -> None:
-        super().__init__()
-        s = self.settings = settings
-        hidden = list(s.widths[:2])
-        self.encoder = perceptron(
-            [semantic_dim + feature_dim, *hidden, 2 * s.latent_dim], s.dropout
-        )
-        self.decoder = perceptron(
-            [s.latent_dim + feature_dim, *hidden[::-1], semantic_dim], s.dropout
-        )
+        super().__init__(settings, feature_dim, semantic_dim)
+        widths = [semantic_dim + feature_dim, *self.hidden, 2 * settings.latent_dim]
+        self.encoder = perceptron(widths, settings.dropout)
         self.to(device)
-        self.optimiser = torch.optim.Adam(self.parameters(), lr=s.lr, fused=True)
+        self.optimiser = torch.optim.Adam(self.parameters(), lr=settings.lr, fused=True)
 
     def step(
         self, x: Float[Tensor, "B D"], z0: Float[Tensor, "B S"], own: Int64[Tensor, " B"]
@@ -56,7 +69,7 @@ class ConditionalVAE(nn.Module):
         """Train on one batch; return squared error and KL, each summed over dimensions."""
         mean, log_var = self.encoder(torch.cat([z0, x], dim=1)).chunk(2, dim=1)
         latent = mean + torch.exp(log_var / 2) * torch.randn_like(mean)
-        rebuilt = self.decoder(torch.cat([latent, x], dim=1))
+        rebuilt = self.generator(torch.cat([latent, x], dim=1))
         terms = {
             "reconstruction": reconstruction_loss(rebuilt, z0),
             "kl": kl_divergence(mean, log_var),
@@ -66,13 +79,8 @@ class ConditionalVAE(nn.Module):
         self.optimiser.step()
         return terms
 
-    def draw(self, x: Float[Tensor, "B D"], guidance: float) -> Float[Tensor, "B S"]:
-        """Estimate semantics from the image and a latent from N(0, I); guidance has no part."""
-        latent = torch.randn(len(x), self.settings.latent_dim, device=x.device)
-        return self.decoder(torch.cat([latent, x], dim=1))
 
-
-class ConditionalGAN(nn.Module):
+class ConditionalGAN(FromLatent):
     """A generator of semantics from noise and image, and a Wasserstein critic of the pair.
 
     Args:
@@ -86,15 +94,10 @@ class ConditionalGAN(nn.Module):
         semantic_dim: int,
         device: torch.device | str,
     ) -> None:
-        super().__init__()
-        s = self.settings = settings
-        hidden = list(s.widths[:2])
-        self.generator = perceptron(
-            [s.latent_dim + feature_dim, *hidden[::-1], semantic_dim], s.dropout
-        )
-        self.critic = Critic(semantic_dim, feature_dim, s.widths[0])
+        super().__init__(settings, feature_dim, semantic_dim)
+        self.critic = Critic(semantic_dim, feature_dim, settings.widths[0])
         self.to(device)
-        adam = {"lr": s.lr, "betas": BETAS, "fused": True}
+        adam = {"lr": settings.lr, "betas": BETAS, "fused": True}
         self.optimiser = torch.optim.Adam(self.generator.parameters(), **adam)
         self.critic_optimiser = torch.optim.Adam(self.critic.parameters(), **adam)
 
@@ -112,8 +115,3 @@ class ConditionalGAN(nn.Module):
         loss.backward()
         self.optimiser.step()
         return {**terms, "generator": loss}
-
-    def draw(self, x: Float[Tensor, "B D"], guidance: float) -> Float[Tensor, "B S"]:
-        """Estimate semantics from the image and noise from N(0, I); guidance has no part."""
-        noise = torch.randn(len(x), self.settings.latent_dim, device=x.device)
-        return self.generator(torch.cat([noise, x], dim=1))
