@@ -507,7 +507,7 @@ main = ledger.run_rows(
 here.keep(main)
 tried = [*main[0]["scores"]["by guidance"]]
 by_scale = [
-    {**r, "row": f"scale {g}", "scores": {"clean": r["scores"]["by guidance"][g]["strict"]}}
+    {**r, "row": f"scale {g}", "scores": {"clean": r["scores"]["by guidance"][g]}}
     for g in tried
     for r in main
 ]

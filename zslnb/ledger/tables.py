@@ -7,7 +7,7 @@ import pandas as pd
 
 from zslnb.protocol import PROTOCOLS, mean_and_sd
 
-SHOWN = (*PROTOCOLS, "peeked", "lenient", "calibrated")
+SHOWN = (*PROTOCOLS, "peeked", "lenient", "calibrated", "lenient, calibrated")
 COLUMNS = {"S": "S", "U": "U", "H": "H", "T1": "T1"}
 
 

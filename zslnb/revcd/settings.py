@@ -55,6 +55,7 @@ class RevCDSettings:
     lr: float = 1e-3
     batch_size: int = 128
     epochs: int = 50
+    epoch_choices: tuple[int, ...] = (2, 5, 15, 50)  # what `clean` chooses from
     sampler: str = "ddim"
     sampling_steps: int = 50  # DDIM's; ancestral sampling takes all
     n_samples: int = 1  # estimates an image, averaged
@@ -69,7 +70,9 @@ class RevCDSettings:
         for name in (*counts, "epochs", "sampling_steps", "n_samples"):
             at_least_one(name, getattr(self, name))
         at_least_one("the number of widths", len(self.widths))
-        at_least_one("the number of guidance_choices", len(self.guidance_choices))
+        for name in ("epoch_choices", "guidance_choices"):
+            at_least_one(f"the number of {name}", len(getattr(self, name)))
+        at_least_one("the fewest of epoch_choices", min(self.epoch_choices))
         positive(self, "lr", "temperature", "weight_cap", "penalty_weight")
         not_negative(self, "reconstruction_weight", "noise_weight", "classification_weight")
         not_negative(self, "kl_weight")
@@ -96,8 +99,14 @@ class RevCDSettings:
 
 # what the smaller profiles change, so that a run fits two cores; `full` changes nothing
 REDUCED = {
-    "smoke": {"widths": (256, 128, 64), "token_dim": 32, "epochs": 10, "sampling_steps": 10},
-    "medium": {"epochs": 20},
+    "smoke": {
+        **{"widths": (256, 128, 64), "token_dim": 32, "sampling_steps": 10},
+        **{"epochs": 10, "epoch_choices": (2, 10)},
+    },
+    "medium": {
+        **{"token_dim": 64, "sampling_steps": 10},
+        **{"epochs": 10, "epoch_choices": (2, 5, 10)},
+    },
     "full": {},
 }
 
