@@ -11,7 +11,7 @@ from pathlib import Path
 import joblib
 import pytest
 import torch
-from toys import QUICK, QUICK_IMAGINATION, bare, toy
+from toys import QUICK, QUICK_IMAGINATION, QUICK_REVCD, bare, toy
 
 from zslnb.genzsl import GenZSLSettings, released_training
 from zslnb.imagination import KINDS, ImaginationSettings
@@ -24,6 +24,8 @@ from zslnb.ledger import (
     run,
     run_rows,
 )
+from zslnb.revcd import KINDS as ESTIMATORS
+from zslnb.revcd import RevCDSettings
 
 FEW = ESZSLSettings(powers=(0, 1))
 ROWS = {
@@ -311,9 +313,11 @@ SMALL = {
     ImaginationSettings: [replace(QUICK_IMAGINATION, rounds=1, kind=kind) for kind in KINDS],
     LooksSettings: [LooksSettings(looks=2)],
     ESZSLSettings: [FEW],
+    RevCDSettings: [replace(QUICK_REVCD, kind=kind) for kind in ESTIMATORS],
 }
 # what they set is in the record by value; a training that diverges leaves none
-NO_NUMBERS = {"settings.py", "genzsl/settings.py", "imagination/settings.py", "divergence.py"}
+FAMILIES = ("genzsl", "imagination", "revcd")
+NO_NUMBERS = {"settings.py", "divergence.py", *(f"{name}/settings.py" for name in FAMILIES)}
 
 
 def modules_run(method: str) -> set[str]:
