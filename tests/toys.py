@@ -59,7 +59,7 @@ QUICK_REVCD = RevCDSettings(
     lr=1e-2,
     batch_size=16,
     epochs=3,
-    epoch_choices=(1, 3),
+    epoch_choices=(3, 1),
     sampling_steps=5,
 )
 

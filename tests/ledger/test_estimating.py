@@ -12,7 +12,7 @@ from zslnb.ledger.estimating import CALIBRATIONS, estimator_scores, hull_scores
 from zslnb.protocol import gzsl_scores, validation_split
 
 HARD = toy(noise=0.5)  # so hard that scales differ
-SCALES, EPOCHS = (0.5, 1.0, 2.0, 5.0), (4, 10)
+SCALES, EPOCHS = (0.5, 1.0, 2.0, 5.0), (10, 4)
 MANY = replace(QUICK_REVCD, epoch_choices=EPOCHS, guidance_choices=SCALES)
 
 
@@ -96,6 +96,27 @@ def test_lenient_differs_in_the_seen_images_alone(made, strict, lenient):
     assert {k: made[lenient][k] for k in ("U", "T1")} == {k: made[strict][k] for k in ("U", "T1")}
     s, u = made[lenient]["S"], made[lenient]["U"]
     assert made[lenient]["H"] == pytest.approx(2 * s * u / (s + u) if s + u else 0)
+
+
+def test_a_curve_is_what_each_constant_gives(made):
+    n, scale = made["chosen"]["clean"].values()
+    assert set(made["curves"]) == {str(n) for n in EPOCHS}
+    curve, model = made["curves"][str(n)], trained(HARD, n)
+    assert [len(values) for values in curve.values()] == [len(CALIBRATIONS)] * 3
+    for i in (0, 5, -1):
+        strict = by_hand(model, HARD, scale, CALIBRATIONS[i])
+        assert (curve["S"][i], curve["U"][i]) == (strict["S"], strict["U"])
+    assert curve["S, lenient"][0] == made["lenient"]["S"]
+    assert curve["S"][0] >= curve["S"][-1]
+    assert curve["U"][0] <= curve["U"][-1]
+
+
+def test_of_equals_the_first_number_of_epochs_is_chosen():
+    """Listed longest first: where H is 0 throughout, the longest training is the most there is."""
+    hopeless = replace(MANY, kind="gan", lr=1e-12, epoch_choices=(3, 1))
+    made = estimator_scores(HARD, hopeless, 0, "cpu")
+    assert made["validation"]["clean"]["H"] == 0
+    assert made["chosen"]["clean"]["epochs"] == 3
 
 
 @pytest.mark.parametrize("kind", ["cvae", "gan"])

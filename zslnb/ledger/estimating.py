@@ -40,7 +40,8 @@ def estimator_scores(
     U is the border between seen and unseen classes alone. Counted leniently, too.
     "validation" has the scores that clean and calibrated were chosen by. At clean's number of
     epochs, "by guidance" has the strict scores of each scale, "hull" is `hull_scores`, and
-    "history" is the training's.
+    "history" is the training's. "curves" has S and U as the constant grows, for each number of
+    epochs at clean's scale.
     """
     tried = _candidates(validation_split(benchmark, seed), settings, seed, device)
     chosen, plain = best((pick, judged.strict()) for pick, judged in tried.items())
@@ -66,6 +67,7 @@ def estimator_scores(
             "calibrated": {**_named(moved), "calibration": bias},
         },
         "by guidance": {f"{scale:g}": strict[epochs, scale] for scale in _scales(settings)},
+        "curves": {str(n): tested[n, chosen[1]].curve() for n in settings.epoch_choices},
         "hull": hull_scores(model, benchmark),
         "history": model.history,
     }
@@ -137,6 +139,13 @@ class _Judged:
         found = self.classes[(self._trained - bias * self._off).argmax(1)]
         seen = per_class_accuracy(b.labels[b.train_idx], found, b.seen)
         return {**strict, "S": seen, "H": harmonic_mean(seen, strict["U"])}
+
+    def curve(self) -> dict[str, list[float]]:
+        """U, and S counted on test and on training images, as the calibration grows."""
+        found = [(self.strict(bias), self.lenient(bias)["S"]) for bias in CALIBRATIONS]
+        names = "U", "S", "S, lenient"
+        rows = ((strict["U"], strict["S"], lenient) for strict, lenient in found)
+        return dict(zip(names, map(list, zip(*rows, strict=True)), strict=True))
 
 
 def hull_scores(model: RevCD, benchmark: Benchmark) -> dict[str, dict[str, float]]:

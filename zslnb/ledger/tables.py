@@ -50,6 +50,16 @@ def results_beside(records: list[dict]) -> pd.DataFrame:
     return table.join(others).rename_axis("method").drop(columns="seeds")
 
 
+def results_counted(records: list[dict]) -> pd.DataFrame:
+    """Summarise strict scores beside S and H counted leniently, and beside calibrated ones."""
+    table = results_table(records, "clean").drop(columns="seeds")
+    table = table.rename(columns={"S": "S, strict", "H": "H, strict"})
+    for protocol, metrics in (("lenient", "SH"), ("calibrated", "SUH")):
+        own = results_table(records, protocol)[list(metrics)]
+        table = table.join(own.add_suffix(f", {protocol}"))
+    return table.rename_axis("method")
+
+
 def rows_of(records: list[dict], table: str, ending: str = "") -> list[dict]:
     """Pick the records of one table whose row labels end in `ending`, which is then left out."""
     return [

@@ -55,7 +55,7 @@ class RevCDSettings:
     lr: float = 1e-3
     batch_size: int = 128
     epochs: int = 50
-    epoch_choices: tuple[int, ...] = (2, 5, 15, 50)  # what `clean` chooses from
+    epoch_choices: tuple[int, ...] = (50, 15, 5, 2)  # `clean` takes the first of equals
     sampler: str = "ddim"
     sampling_steps: int = 50  # DDIM's; ancestral sampling takes all
     n_samples: int = 1  # estimates an image, averaged
@@ -101,12 +101,18 @@ class RevCDSettings:
 REDUCED = {
     "smoke": {
         **{"widths": (256, 128, 64), "token_dim": 32, "sampling_steps": 10},
-        **{"epochs": 10, "epoch_choices": (2, 10)},
+        **{"epochs": 10, "epoch_choices": (10, 2)},
     },
     "medium": {
         **{"token_dim": 64, "sampling_steps": 10},
-        **{"epochs": 10, "epoch_choices": (2, 5, 10)},
+        **{"epochs": 10, "epoch_choices": (10, 5, 2)},
     },
+    "full": {},
+}
+# a GAN is nothing yet where the others are overtrained
+LONGER = {
+    "smoke": {"epochs": 30, "epoch_choices": (30, 10)},
+    "medium": {"epochs": 20, "epoch_choices": (20, 10)},
     "full": {},
 }
 
@@ -118,7 +124,8 @@ def profile_settings(profile: str, kind: str = "revcd") -> RevCDSettings:
         ValueError: unknown profile or kind.
     """
     one_of("profile", profile, tuple(REDUCED))
-    return replace(RevCDSettings(kind=kind), **REDUCED[profile])
+    longer = LONGER[profile] if kind == "gan" else {}
+    return replace(RevCDSettings(kind=kind), **(REDUCED[profile] | longer))
 
 
 def reductions(settings: RevCDSettings) -> dict[str, tuple[object, object]]:
