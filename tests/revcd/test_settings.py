@@ -78,7 +78,7 @@ def test_full_reduces_nothing(kind):
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize(
     ("profile", "reduced"),
-    [("smoke", {*SHORTER, "widths"}), ("medium", SHORTER)],
+    [("smoke", {*SHORTER, "widths"}), ("medium", {*SHORTER, "guidance_choices"})],
 )
 def test_every_reduction_is_listed_with_both_values(kind, profile, reduced):
     before, after = RevCDSettings(kind=kind), profile_settings(profile, kind)

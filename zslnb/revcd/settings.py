@@ -101,18 +101,18 @@ class RevCDSettings:
 REDUCED = {
     "smoke": {
         **{"widths": (256, 128, 64), "token_dim": 32, "sampling_steps": 10},
-        **{"epochs": 10, "epoch_choices": (10, 2)},
+        **{"epochs": 6, "epoch_choices": (6, 2)},
     },
     "medium": {
-        **{"token_dim": 64, "sampling_steps": 10},
-        **{"epochs": 10, "epoch_choices": (10, 5, 2)},
+        **{"token_dim": 64, "sampling_steps": 10, "guidance_choices": (1.0, 2.0)},
+        **{"epochs": 10, "epoch_choices": (10, 4)},
     },
     "full": {},
 }
 # a GAN is nothing yet where the others are overtrained
 LONGER = {
     "smoke": {"epochs": 30, "epoch_choices": (30, 10)},
-    "medium": {"epochs": 20, "epoch_choices": (20, 10)},
+    "medium": {"epochs": 20, "epoch_choices": (20,)},
     "full": {},
 }
 
