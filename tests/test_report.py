@@ -18,7 +18,14 @@ def test_a_readme_without_its_places_is_refused():
 
 
 def test_a_run_that_nobody_recorded_reads_not_measured(tmp_path):
-    assert "Not measured" in report.results_block(tmp_path)
+    assert report.results_block(tmp_path).count("Not measured") == len(report.TABLES)
+    assert report.revcd_block(tmp_path).count("Not measured") == len(report.FROM_IMAGES)
+
+
+def test_the_printed_numbers_are_those_of_the_first_table():
+    printed = report.revcd_block().split("prints for RevCD")[1]
+    rows = {line.split("|")[1].strip(): line.split("|")[2:5] for line in printed.splitlines()[2:]}
+    assert [float(cell) for cell in rows["CUB"]] == [87.5, 32.3, 47.2]
 
 
 def test_questions_without_records_are_not_answered(tmp_path):

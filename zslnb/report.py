@@ -7,7 +7,7 @@ import argparse
 import json
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pandas as pd
@@ -18,6 +18,7 @@ from zslnb.ledger import (
     published,
     recorded,
     results_beside,
+    results_counted,
     rows_of,
     verdict,
 )
@@ -26,6 +27,7 @@ from zslnb.notebooks import contents, find_sources, notebooks_dir
 from zslnb.places import repository_root
 
 AVIARY, CUB = "aviary-smoke", "cub_resnet_fc1000-sentences-medium"
+CUB_ATTRIBUTES = "cub_resnet_fc1000-attributes-medium"
 ATTRIBUTES = " · attributes"
 PLACES = {AVIARY: "aviary", CUB: "CUB, sentences"}
 QUESTIONS = {
@@ -44,21 +46,42 @@ TABLES = (
     (CUB, "T2", "", "CUB (11,788 photographs): ResNet fc1000 features, sentence semantics"),
     (CUB, "T4", ATTRIBUTES, "CUB again, with expert attributes as semantics"),
 )
+FROM_IMAGES = (
+    (AVIARY, "RevCD T2", "", "The aviary, attributes as semantics"),
+    (CUB, "RevCD T2", "", "CUB, sentences"),
+    (CUB_ATTRIBUTES, "RevCD T2", "", "CUB, expert attributes"),
+)
 
 
 def results_block(folder: Path | None = None) -> str:
     """Tabulate the recorded runs, clean beside best-on-test, and then what the paper prints."""
-    parts = [_run_table(*table, folder) for table in TABLES]
-    return "\n".join([*parts, _printed()])
+    parts = [_run_table(*table, folder, results_beside) for table in TABLES]
+    columns = ["S", "U", "H", "T1"]
+    said = "CLIP ViT-B/16 features, best on test, one seed"
+    return "\n".join([*parts, _printed("genzsl", "GenZSL", columns, said)])
 
 
-def _run_table(run: str, table: str, ending: str, title: str, folder: Path | None) -> str:
+def revcd_block(folder: Path | None = None) -> str:
+    """Tabulate RevCD and its rivals, strict beside lenient, and then what the paper prints."""
+    parts = [_run_table(*table, folder, results_counted) for table in FROM_IMAGES]
+    said = "ResNet-101 features; which images S is counted over is not said"
+    return "\n".join([*parts, _printed("revcd", "RevCD", ["S", "U", "H"], said)])
+
+
+def _run_table(
+    run: str,
+    table: str,
+    ending: str,
+    title: str,
+    folder: Path | None,
+    layout: Callable[[list[dict]], pd.DataFrame],
+) -> str:
     """Tabulate the rows of one table of a recorded run whose labels end in `ending`."""
     records = rows_of(recorded(run, folder), table, ending)
     if not records:
         return f"**{title}.** Not measured.\n"
     seeds = len({record["seed"] for record in records})
-    shown = markdown_table(results_beside(records))
+    shown = markdown_table(layout(records))
     return f"**{title}.** Percent, mean ± sd over {seeds} seeds.\n\n{shown}"
 
 
@@ -91,14 +114,17 @@ def _price(folder: Path | None) -> Iterator[str]:
         )
 
 
-def _printed() -> str:
-    quoted = published("genzsl")
-    rows = quoted[(quoted.method == "GenZSL") & quoted.metric.isin(["S", "U", "H", "T1"])]
-    wide = rows.pivot_table(index="benchmark", columns="metric", values="value", sort=False)
-    table = markdown_table(wide[["S", "U", "H", "T1"]].reset_index())
+def _printed(paper: str, method: str, columns: list[str], said: str) -> str:
+    """Tabulate what the first of a paper's tables with a method prints for it."""
+    quoted = published(paper)
+    rows = quoted[(quoted.method == method) & quoted.metric.isin(columns)]
+    rows = rows[~rows.index.str.startswith("C-")]
+    first = rows.drop_duplicates(["benchmark", "metric"])
+    wide = first.pivot_table(index="benchmark", columns="metric", values="value", sort=False)
+    table = markdown_table(wide[columns].reset_index())
     return (
-        "**What the paper prints for GenZSL** (quoted; CLIP ViT-B/16 features, best on test, one "
-        f"seed; nobody here has run these benchmarks yet).\n\n{table}"
+        f"**What the paper prints for {method}** (quoted; {said}; nobody here has run these "
+        f"benchmarks yet).\n\n{table}"
     )
 
 
@@ -122,6 +148,7 @@ def filled(text: str, results: Path | None = None) -> str:
     """Return a README's text with its generated parts made anew."""
     for name, block in [
         ("results", results_block(results)),
+        ("revcd", revcd_block(results)),
         ("answers", answers_block(results)),
         ("notebooks", notebooks_block(results)),
     ]:

@@ -7,6 +7,7 @@ from zslnb.ledger import (
     percent,
     points,
     results_beside,
+    results_counted,
     results_table,
     rows_of,
     scores_frame,
@@ -98,6 +99,18 @@ def test_clean_scores_stand_beside_the_h_of_the_other_protocols():
     assert list(table["H, clean"]) == ["51.0 ± 1.0", "12.3"]
     assert list(table["H, peeked"]) == ["n/a", "n/a"]
     assert list(table["H, released"]) == ["60.0 ± 0.0", "n/a"]
+
+
+def test_strict_scores_stand_beside_lenient_and_calibrated_ones():
+    strict, lenient = (dict.fromkeys(("S", "U", "H", "T1"), x) for x in (0.1, 0.2))
+    moved = dict.fromkeys(("S", "U", "H", "T1"), 0.3)
+    scores = {"clean": strict, "lenient": lenient, "calibrated": moved}
+    table = results_counted([{"row": "a", "seed": 0, "scores": scores}])
+    assert table.loc["a"].to_dict() == {
+        **dict.fromkeys(("S, strict", "U", "H, strict", "T1"), "10.0"),
+        **dict.fromkeys(("S, lenient", "H, lenient"), "20.0"),
+        **{f"{metric}, calibrated": "30.0" for metric in "SUH"},
+    }
 
 
 def test_the_rows_of_a_table_are_those_with_its_name_and_ending():
