@@ -14,8 +14,11 @@ import pandas as pd
 
 from zslnb.datasets.aviary import contact_sheet
 from zslnb.ledger import (
+    COUNTS,
+    nearest_point,
     protocol_gap,
     published,
+    published_value,
     recorded,
     results_beside,
     results_counted,
@@ -94,7 +97,24 @@ def answers_block(folder: Path | None = None) -> str:
             records = rows_of(recorded(run, folder), "T3")
             said = [verdict(records, *pair, "H", "clean") for pair in pairs] if records else []
             lines += [f"- {place}: {sentence}" for sentence in said or ["not measured."]]
-    return "\n".join([*lines, "", *_price(folder)])
+    return "\n".join([*lines, "", *_price(folder), "", *_counted(folder)])
+
+
+def _counted(folder: Path | None) -> Iterator[str]:
+    """Say how near RevCD comes to the printed S and U of CUB, counted either way."""
+    printed = {m: published_value("revcd", f"T1-CUB-RevCD-{m}") for m in "SU"}
+    yield "**Which images does RevCD's printed seen accuracy count?**"
+    yield ""
+    for run, place in ((CUB_ATTRIBUTES, "CUB, attributes"), (CUB, "CUB, sentences")):
+        records = rows_of(recorded(run, folder), "RevCD T2")
+        if not records:
+            yield f"- {place}: not measured."
+            continue
+        near = (f"{c}, {nearest_point(records, 'RevCD', c, printed)}" for c in COUNTS)
+        yield (
+            f"- {place}; printed are S {printed['S']} and U {printed['U']}. The nearest that any "
+            f"constant off the seen scores brings us: {'; '.join(near)}."
+        )
 
 
 def _price(folder: Path | None) -> Iterator[str]:

@@ -1,6 +1,7 @@
 """Experiments as records, and the tables made from them."""
 
 from zslnb.ledger.claims import published, published_sizes, published_value
+from zslnb.ledger.counting import COUNTS, curve, epochs_tried, nearest_point
 from zslnb.ledger.experiments import METHODS, one_thread, run, run_rows
 from zslnb.ledger.methods import ClipSettings, ESZSLSettings, LooksSettings, SimilaritySettings
 from zslnb.ledger.recorded import recorded
@@ -23,12 +24,16 @@ from zslnb.ledger.tables import (
 )
 
 __all__ = [
+    "COUNTS",
     "METHODS",
     "ClipSettings",
     "ESZSLSettings",
     "LooksSettings",
     "SimilaritySettings",
     "SpeedUp",
+    "curve",
+    "epochs_tried",
+    "nearest_point",
     "needed",
     "one_thread",
     "paired_difference",
