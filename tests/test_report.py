@@ -30,7 +30,9 @@ def test_the_printed_numbers_are_those_of_the_first_table():
 
 def test_questions_without_records_are_not_answered(tmp_path):
     text = report.answers_block(tmp_path)
-    assert text.count("not measured") == 2 * len(report.QUESTIONS) + 4
+    assert (
+        text.count("not measured") == 2 * len(report.QUESTIONS) + 2 + 3 * len(report.OF_REVCD) + 2
+    )
 
 
 def test_answers_come_from_the_records(tmp_path):
