@@ -439,8 +439,9 @@ weights, ks = [0.0, 0.001, 0.01, 0.1, 1.0, 10.0], [1, 2, 4, 8]
 if profile == "medium":  # fewer points, for two cores
     weights = [0.0, 0.1, 1.0]
 some_seeds = here.seeds if profile == "full" else here.seeds[:3]
+classes = len(protocol.validation_split(bench, 0).seen)  # clean also trains without the others
 sweep = {f"λ = {w:g}": replace(settings, boosting_weight=w) for w in weights}
-sweep |= {f"k = {k}": replace(settings, n_referents=k) for k in ks if k < len(bench.seen)}
+sweep |= {f"k = {k}": replace(settings, n_referents=k) for k in ks if k < classes}
 sensitivity = ledger.run_rows(
     {label: ("genzsl", s) for label, s in sweep.items()},
     bench,
