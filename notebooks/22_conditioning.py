@@ -508,7 +508,9 @@ Markdown(said_low)
 
 # %% [markdown]
 # Four comparisons on two metrics are eight chances to be lucky, and at three seeds the rule lets
-# about one in five differences through that are nothing.
+# about one in five differences through that are nothing. And a way that learns faster is overtrained
+# sooner: T1 falls with epochs (the curves of notebook 24), so at equal epochs a low training error and
+# a low T1 may be one and the same thing.
 #
 # ## Does the network listen to the image?
 #
