@@ -419,7 +419,8 @@ here.table(
 #
 # "We observe that this approach results in a closer alignment of the joint probability space,
 # leading to improved accuracy": that is all the paper says, without a number. So, all five,
-# everything else equal, with strict scores (seen accuracy on test images; notebook 24 has the lenient count). The last column is the squared error of $\hat z_0$ in the last epoch of training,
+# everything else equal, with strict scores (seen accuracy on test images; notebook 24 has the
+# lenient count). The last column is the squared error of $\hat z_0$ in the last epoch of training,
 # per column, where 1 is nothing learnt: our reading of "closer alignment".
 
 

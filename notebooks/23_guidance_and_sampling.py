@@ -498,7 +498,8 @@ Markdown(f"{said_walks} {said_rest}")
 #
 # The paper guides "to enhance semantic separation, thereby improving recognition of unseen classes".
 # It prints no scale. The records of RevCD's experiments have each scale's strict scores, after
-# training on all of trainval; the scale that a table elsewhere uses is chosen on validation classes.
+# training on all of trainval for the number of epochs that validation classes chose (the models above
+# have the profile's own); the scale that a table elsewhere uses is chosen on them, too.
 
 # %%
 main = ledger.run_rows(

@@ -110,7 +110,7 @@ def answers_block(folder: Path | None = None) -> str:
 
 def _of_revcd(folder: Path | None) -> Iterator[str]:
     """Say what of RevCD's claims about its rivals, its losses and its weight shows."""
-    yield "**Does RevCD surpass a cVAE, its noise loss help, its classification weight cost U?**"
+    yield "**Is RevCD above a cVAE, does its noise loss help, does its weight cost U?**"
     yield ""
     for run, place in FROM_IMAGES.items():
         for table, *pair, metric in OF_REVCD:

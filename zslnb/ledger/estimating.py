@@ -125,7 +125,7 @@ class _Judged:
 
     @cached_property
     def _off(self) -> Float[Tensor, " K"]:
-        """One for each seen class, what a calibration is taken off."""
+        """1 for the seen classes, which a calibration is taken off, and 0 for the others."""
         return torch.isin(self.classes, self.benchmark.seen).float()
 
     @cached_property
