@@ -1,0 +1,84 @@
+"""MATLAB files in the true layouts of xlsa17, small enough to write in a test."""
+
+import struct
+import zlib
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from scipy.io import savemat
+
+AWA2_FOLDER = "/BS/xian/work/data/Animals_with_Attributes2//JPEGImages/"
+CUB_FOLDER = "/BS/Deep_Fragments/work/MSc/CUB_200_2011/CUB_200_2011/images/"
+SUN_FOLDER = "/BS/Deep_Fragments/work/MSc/data/SUN/images/"
+HEADER = b"MATLAB 5.0 MAT-file, by hand".ljust(124) + struct.pack("<H", 0x0100) + b"IM"
+FUNCTION, OBJECT, OPAQUE = 16, 3, 17
+
+
+def cells(names: Sequence[str]) -> np.ndarray:
+    """A column of cells, each a text: how MATLAB keeps a list of names."""
+    column = np.empty((len(names), 1), dtype=object)
+    column[:, 0] = list(names)
+    return column
+
+
+def column(numbers: Sequence[int] | np.ndarray) -> np.ndarray:
+    return np.asarray(numbers)[:, None]
+
+
+def write_mat(path: Path, arrays: dict, *, compressed: bool = True) -> Path:
+    """Write arrays; those that are None are left out."""
+    kept = {name: array for name, array in arrays.items() if array is not None}
+    savemat(path, kept, do_compression=compressed, oned_as="column")
+    return path
+
+
+def write_res101(
+    path: Path,
+    labels: np.ndarray,
+    class_names: Sequence[str],
+    *,
+    folder: str = CUB_FOLDER,
+    width: int = 4,
+    **changes: object,
+) -> Path:
+    """Write a `res101.mat` of images whose labels, from 1, count in the order of class_names."""
+    rng = np.random.default_rng(0)
+    files = [f"{folder}{class_names[y - 1]}/{i:05}.jpg" for i, y in enumerate(labels)]
+    features = rng.random((width, len(labels))) + labels / len(class_names)
+    arrays = {"image_files": cells(files), "features": features, "labels": column(labels)}
+    return write_mat(path, {**arrays, **changes})
+
+
+def element(kind: int, data: bytes) -> bytes:
+    """An element of a v5 file: its tag, its data, and zeros up to a multiple of eight."""
+    return struct.pack("<II", kind, len(data)) + data + bytes(-len(data) % 8)
+
+
+def matrix(kind: int, name: str, body: bytes, shape: tuple[int, ...] = (1, 1)) -> bytes:
+    """A matrix of any class, by hand; scipy writes no function handles or opaque objects."""
+    sizes = b"" if kind == OPAQUE else element(5, struct.pack(f"<{len(shape)}i", *shape))
+    flags = element(6, struct.pack("<II", kind, 0))
+    return element(14, flags + sizes + element(1, name.encode()) + body)
+
+
+def nested_cells(name: str, depth: int) -> bytes:
+    """A cell in a cell in a cell ...: reading it the plain way costs a stack frame a level."""
+    inner = matrix(4, "", element(16, b"x"))
+    size, heads = len(inner), []
+    for level in range(depth):
+        head = matrix(1, name if level == depth - 1 else "", b"")[8:]
+        size += len(head)
+        heads.append(struct.pack("<II", 14, size) + head)
+        size += 8
+    return b"".join(reversed(heads)) + inner
+
+
+def add(path: Path, variable: bytes, *, compressed: bool = False) -> Path:
+    """Put a variable made by hand before the others of a file."""
+    data = path.read_bytes() if path.is_file() else HEADER
+    if compressed:
+        packed = zlib.compress(variable)
+        variable = struct.pack("<II", 15, len(packed)) + packed
+    path.write_bytes(data[:128] + variable + data[128:])
+    return path
