@@ -37,6 +37,7 @@ def write_res101(
     path: Path,
     labels: np.ndarray,
     class_names: Sequence[str],
+    /,
     *,
     folder: str = CUB_FOLDER,
     width: int = 4,

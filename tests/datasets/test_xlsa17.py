@@ -1,0 +1,401 @@
+"""`zslnb.datasets.xlsa17`: the published files, and every way two of them can disagree."""
+
+import re
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from mats import (
+    AWA2_FOLDER,
+    FUNCTION,
+    SUN_FOLDER,
+    add,
+    cells,
+    column,
+    matrix,
+    write_mat,
+    write_res101,
+)
+from scipy.io import loadmat
+from toys import shared_data
+
+from zslnb import Benchmark, BenchmarkError
+from zslnb.datasets.xlsa17 import (
+    PUBLISHED,
+    Sizes,
+    benchmark_from_xlsa17,
+    check_sizes,
+    read_class_list,
+    read_features,
+    read_split,
+    readable,
+)
+from zslnb.ledger.claims import published_sizes
+
+# six classes of five images, in an order that is not that of their numbers; the last two unseen
+NAMES = ["002.Auk", "001.Rock_Wren", "004.Dove", "006.Owl", "003.Crane", "005.Tit+Mouse"]
+LABELS = np.repeat([2, 1, 5, 3, 6, 4], 5)  # images lie in the order of the numbers
+TINY = {"TINY": Sizes(seen=4, unseen=2, trainval=16, test_seen=4, test_unseen=10)}
+
+
+def places(classes: list[int], images: slice) -> np.ndarray:
+    """Where, counting from 1, some images of some classes are."""
+    where = [np.flatnonzero(y == LABELS)[images] for y in classes]
+    return np.concatenate(where) + 1
+
+
+LISTS = {
+    "trainval_loc": places([1, 2, 3, 4], slice(0, 4)),
+    "test_seen_loc": places([1, 2, 3, 4], slice(4, 5)),
+    "test_unseen_loc": places([5, 6], slice(0, 5)),
+    # as published: no class in both, and test images among them
+    "train_loc": places([1, 2, 3], slice(0, 5)),
+    "val_loc": places([4], slice(0, 5)),
+}
+ATT = np.arange(18.0).reshape(3, 6)
+
+
+def write_split(path: Path, names: list[str] | None = NAMES, **changes: object) -> Path:
+    lists = {name: column(numbers) for name, numbers in LISTS.items()}
+    named = None if names is None else cells(names)
+    arrays = {"att": ATT, "original_att": ATT * 10, "allclasses_names": named, **lists}
+    return write_mat(path, {**arrays, **changes})
+
+
+def write_both(folder: Path, *, res101: dict | None = None, **changes: object) -> tuple[Path, Path]:
+    return (
+        write_res101(folder / "res101.mat", LABELS, NAMES, **(res101 or {})),
+        write_split(folder / "att_splits.mat", **changes),
+    )
+
+
+def tiny(folder: Path, *, sizes: dict = TINY, **options: object) -> Benchmark:
+    changes = options.pop("changes", {})
+    return benchmark_from_xlsa17(
+        *write_both(folder, **changes), name="tiny", sizes=sizes, **options
+    )
+
+
+def test_the_two_files_become_a_benchmark(tmp_path):
+    b = tiny(tmp_path)
+    assert b.class_names == ("Auk", "Rock Wren", "Dove", "Owl", "Crane", "Tit Mouse")
+    assert (b.seen.tolist(), b.unseen.tolist(), b.val_classes.tolist()) == (
+        [0, 1, 2, 3],
+        [4, 5],
+        [3],
+    )
+    assert (b.labels + 1).tolist() == LABELS.tolist()
+    assert (b.train_idx + 1).tolist() == LISTS["trainval_loc"].tolist()
+    assert b.features.shape == (30, 4)
+    assert b.features.dtype == b.semantics.dtype == torch.float32
+    torch.testing.assert_close(b.semantics, torch.from_numpy(ATT.T).float())
+    facts = b.provenance
+    assert facts["folders"] == "30 of 30 images lie in the folder of their class"
+    assert facts["sizes"] == "as published"
+    assert re.fullmatch(r"classes of val_loc in .*/att_splits\.mat", facts["validation"])
+    assert facts["split_version"] == "not told"
+    assert len(facts["file_sha256"]) == len(facts["split_sha256"]) == 64
+
+
+def test_features_keep_their_images_and_paths_lose_the_authors_folders(tmp_path):
+    path = write_res101(tmp_path / "res101.mat", LABELS, NAMES)
+    images = read_features(path)
+    assert images.image_files[0] == "001.Rock_Wren/00000.jpg"
+    rng = np.random.default_rng(0)
+    expected = rng.random((4, 30)) + LABELS / 6
+    np.testing.assert_allclose(images.features.numpy(), expected.T, rtol=1e-6)
+
+
+def test_the_original_attributes_can_be_chosen(tmp_path):
+    b = tiny(tmp_path, semantics="original_attributes")
+    torch.testing.assert_close(b.semantics, torch.from_numpy(ATT.T * 10).float())
+    assert b.provenance["all_semantics"] == ["attributes", "original_attributes"]
+
+
+def test_what_files_lack_is_none_and_said(tmp_path):
+    b = tiny(tmp_path, changes={"train_loc": None, "val_loc": None, "original_att": None})
+    assert len(b.val_classes) == 0
+    assert re.fullmatch(r"none: .*att_splits\.mat has no val_loc", b.provenance["validation"])
+    split = read_split(tmp_path / "att_splits.mat")
+    assert split.train_idx is split.val_idx is split.original_attributes is None
+
+
+def test_classes_without_names_are_numbered_and_it_is_said(tmp_path):
+    b = tiny(tmp_path, changes={"names": None})
+    assert b.class_names[:2] == ("class 1", "class 2")
+    assert b.provenance["class_names"] == "none given: numbered"
+    assert b.provenance["folders"] == "not checked: the classes have no names"
+
+
+def test_only_classes_held_out_of_training_validate(tmp_path):
+    b = tiny(tmp_path, changes={"val_loc": column(places([3, 4], slice(0, 2)))})
+    assert b.val_classes.tolist() == [3]
+    b = tiny(tmp_path, changes={"val_loc": column(places([4, 5], slice(0, 5)))})
+    assert b.val_classes.tolist() == [3]  # the other is no seen class
+    b = tiny(tmp_path, changes={"train_loc": None})
+    assert b.val_classes.tolist() == [3]
+
+
+def test_validation_classes_can_come_from_a_list_of_names(tmp_path):
+    path = tmp_path / "valclasses1.txt"
+    path.write_text("004.Dove\n001.Rock_Wren\n\n", encoding="utf-8")
+    b = tiny(tmp_path, validation=path)
+    assert b.val_classes.tolist() == [1, 2]
+    assert b.provenance["validation"] == "a list of class names"
+    path.write_text("Ostrich\n", encoding="utf-8")
+    with pytest.raises(BenchmarkError, match=r"att_splits\.mat: no class 'Ostrich' among its 6"):
+        tiny(tmp_path, validation=path)
+    path.write_bytes(b"\xff\xfe\0")
+    with pytest.raises(BenchmarkError, match=r"valclasses1\.txt: no list of class names"):
+        read_class_list(path)
+
+
+SENTENCES = np.arange(30.0).reshape(5, 6)
+ORDER = [3, 0, 5, 1, 4, 2]  # of the classes in the sentences' file
+
+
+def write_sentences(path: Path, **changes: object) -> Path:
+    names = [NAMES[i].split(".")[1].replace("_", " ").lower() for i in ORDER]
+    options = {"names": names, "att": SENTENCES[:, ORDER], "original_att": None, **changes}
+    return write_split(path, **options)
+
+
+def test_sentences_are_mapped_by_name_not_by_position(tmp_path):
+    path = write_sentences(tmp_path / "sent_splits.mat")
+    b = tiny(tmp_path, sentences=path, semantics="sentences")
+    torch.testing.assert_close(b.semantics, torch.from_numpy(SENTENCES.T).float())
+    assert tiny(tmp_path, sentences=path).semantic_dim == 3
+
+
+@pytest.mark.parametrize(
+    ("names", "message"),
+    [
+        (None, r"sent_splits\.mat: allclasses_names is missing.*cannot be mapped by name"),
+        ([*NAMES[:5], "Ostrich"], r"sent_splits\.mat: no class '005.Tit\+Mouse' among its 6"),
+        ([*NAMES[:5], "rock wren"], r"sent_splits\.mat: allclasses_names repeats 'rock wren'"),
+    ],
+)
+def test_sentences_that_cannot_be_mapped_are_refused(tmp_path, names, message):
+    path = write_sentences(tmp_path / "sent_splits.mat", names=names)
+    with pytest.raises(BenchmarkError, match=message):
+        tiny(tmp_path, sentences=path)
+
+
+def test_the_sentences_help_out_with_validation_if_their_split_is_the_same(tmp_path):
+    lacking = {"train_loc": None, "val_loc": None}
+    shuffled = {"trainval_loc": column(LISTS["trainval_loc"][::-1])}
+    path = write_sentences(tmp_path / "sent_splits.mat", **shuffled)
+    b = tiny(tmp_path, changes=lacking, sentences=path)
+    assert b.val_classes.tolist() == [3]
+    assert b.provenance["validation"].endswith("sent_splits.mat")
+    write_sentences(path, trainval_loc=column(LISTS["trainval_loc"][1:]))
+    assert len(tiny(tmp_path, changes=lacking, sentences=path).val_classes) == 0
+
+
+@pytest.mark.parametrize("kind", ["u1", "u2", "i8", "f4", "f8"])
+def test_counts_of_any_type_do(tmp_path, kind):
+    lists = {name: column(numbers.astype(kind)) for name, numbers in LISTS.items()}
+    b = tiny(tmp_path, changes={"res101": {"labels": LABELS.astype(kind)[None]}, **lists})
+    assert b.labels.dtype == b.train_idx.dtype == torch.int64
+    assert b.labels.max() == 5
+
+
+def changed(name: str, at: int, value: float) -> dict:
+    numbers = np.array(LISTS.get(name, LABELS), dtype=float)
+    numbers[at] = value
+    return {name: column(numbers)}
+
+
+FILES = [f"{c}/{i}.jpg" for i, c in enumerate(np.array(NAMES)[LABELS - 1])]
+OVERLAP = {"test_seen_loc": column(np.append(LISTS["test_seen_loc"], LISTS["trainval_loc"][2]))}
+MOVED = [*FILES[:7], "/x/images/004.Dove/7.jpg", *FILES[8:]]
+# what is changed in res101.mat and in att_splits.mat, and what the message says
+WRONG = {
+    "label 0": (
+        changed("labels", 3, 0),
+        {},
+        r"res101.mat: labels\[3\] is 0.0, but counts go from 1",
+    ),
+    "label 1.5": (changed("labels", 3, 1.5), {}, r"res101.mat: labels\[3\] is 1.5"),
+    "label NaN": (changed("labels", 3, np.nan), {}, r"res101.mat: labels\[3\] is nan"),
+    "label 7": (changed("labels", 3, 7), {}, r"labels\[3\] is 6, outside 0..5"),
+    "square labels": ({"labels": np.ones((2, 15))}, {}, r"labels must be a column.*\(2, 15\)"),
+    "no labels": ({"labels": None}, {}, "res101.mat: labels is missing; it holds features, image_"),
+    "short labels": (
+        {"labels": column(LABELS[1:])},
+        {},
+        "features has 30 images, but labels has 29",
+    ),
+    "rows for columns": ({"features": np.ones((30, 4))}, {}, "features has 4 images, but labels"),
+    "short paths": ({"image_files": cells(FILES[1:])}, {}, "image_files has 29 images"),
+    "NaN": ({"features": np.full((4, 30), np.nan)}, {}, r"features\[0, 0\] is nan, not finite"),
+    "overflow": ({"features": np.full((4, 30), 1e300)}, {}, r"features\[0, 0\] is inf, not finite"),
+    "cube": ({"features": np.ones((2, 2, 30))}, {}, r"features must be a matrix.*\(2, 2, 30\)"),
+    "wrong folder": (
+        {"image_files": cells(MOVED)},
+        {},
+        r"image 7, '004.Dove/7.jpg', lies in the folder of another class than .*'002.Auk' in",
+    ),
+    "way out": ({"image_files": cells(["/images/a/../../b.jpg"] * 30)}, {}, "leads elsewhere"),
+    "place 0": ({}, changed("trainval_loc", 2, 0), r"att_splits.mat: trainval_loc\[2\] is 0.0"),
+    "place 31": (
+        {},
+        changed("test_seen_loc", 2, 31),
+        r"test_seen_idx\[2\] is 30, but there are 30",
+    ),
+    "trainval 31": (
+        {},
+        changed("trainval_loc", 2, 31),
+        r"trainval_loc\[2\] is 31, but .*30 images",
+    ),
+    "val 31": (
+        {},
+        changed("val_loc", 2, 31),
+        r"att_splits.mat: val_loc\[2\] is 31, but .*30 images",
+    ),
+    "overlap": ({}, OVERLAP, "test_seen_idx and train_idx share image"),
+    "both seen and unseen": (
+        {},
+        {"test_unseen_loc": column(np.append(LISTS["test_unseen_loc"], LISTS["test_seen_loc"][0]))},
+        r"class 0 \('Auk'\) is both seen and unseen",
+    ),
+    "no lists": ({}, {"test_seen_loc": None}, "att_splits.mat: test_seen_loc is missing"),
+    "no att": ({}, {"att": None}, "att_splits.mat: att is missing"),
+    "five columns": ({}, {"att": ATT[:, :5]}, "original_att has 6 classes, but att 5"),
+    "five names": ({}, {"names": NAMES[:5]}, "allclasses_names has 5 classes, but att 6"),
+    "a name twice": ({}, {"names": [*NAMES[:5], "007.Auk"]}, "class_names repeats 'Auk'"),
+    "other sizes": (
+        {},
+        {"trainval_loc": column(LISTS["trainval_loc"][1:])},
+        "15 trainval images, but tiny has 16; this is another split or a damaged file",
+    ),
+}
+
+
+@pytest.mark.parametrize(("res101", "split", "message"), WRONG.values(), ids=WRONG)
+def test_wrong_files_are_named(tmp_path, res101, split, message):
+    with pytest.raises(BenchmarkError, match=rf"^{tmp_path.name}/.*{message}"):
+        tiny(tmp_path, changes={"res101": res101, **split})
+
+
+def test_semantics_that_are_not_there_list_what_is(tmp_path):
+    with pytest.raises(BenchmarkError, match="no semantics 'words'; available: attributes, orig"):
+        tiny(tmp_path, semantics="words")
+    with pytest.raises(BenchmarkError, match="no semantics 'sentences'"):
+        tiny(tmp_path, semantics="sentences")
+
+
+@pytest.mark.parametrize("name", ["features", "labels", "image_files"])
+def test_a_function_handle_in_the_place_of_data_is_refused(tmp_path, name):
+    path = write_res101(tmp_path / "res101.mat", LABELS, NAMES, **{name: None})
+    add(path, matrix(FUNCTION, name, b""))
+    with pytest.raises(BenchmarkError, match=rf"{name} must be .*, but is a function handle"):
+        read_features(path)
+
+
+def test_a_download_cut_short_says_so(tmp_path):
+    path = write_res101(tmp_path / "res101.mat", LABELS, NAMES)
+    path.write_bytes(path.read_bytes()[:-200])
+    with pytest.raises(
+        BenchmarkError, match=r"res101\.mat: damaged, or cut short .*fetch it again"
+    ):
+        read_features(path)
+
+
+@pytest.mark.parametrize(
+    ("folder", "names", "paths"),
+    [
+        (AWA2_FOLDER, ["grizzly+bear", "ox"], ["grizzly+bear/a.jpg", "ox/b.jpg"]),
+        (SUN_FOLDER, ["arch", "apse_indoor"], ["a/arch/a.jpg", "a/apse/indoor/b.jpg"]),
+        (SUN_FOLDER, ["apse", "apse_indoor"], ["a/apse/a.jpg", "a/apse/indoor/b.jpg"]),
+        ("", ["arch", "lean-to"], ["a/arch/a.jpg", "l/lean-to/b.jpg"]),
+    ],
+)
+def test_folders_of_all_three_benchmarks_are_understood(tmp_path, folder, names, paths):
+    labels = np.repeat([1, 2], 3)
+    changes = {"image_files": cells([folder + paths[y - 1] for y in labels])}
+    res101 = write_res101(tmp_path / "res101.mat", labels, names, **changes)
+    lists = {"trainval_loc": [1], "test_seen_loc": [2, 3], "test_unseen_loc": [4, 5, 6]}
+    arrays = {"att": np.eye(2), "allclasses_names": cells(names)}
+    arrays |= {name: column(numbers) for name, numbers in lists.items()}
+    split = write_mat(tmp_path / "att_splits.mat", arrays)
+    b = benchmark_from_xlsa17(res101, split, name="tiny")
+    assert b.provenance["folders"] == "6 of 6 images lie in the folder of their class"
+    assert read_features(res101).image_files[0] == paths[0]
+
+
+def test_images_whose_folders_name_no_class_are_counted_not_refused(tmp_path):
+    # aPY's come from VOC and Flowers' from one folder; neither names a class
+    files = [f"/BS/data/VOC2008/JPEGImages/2008_{i:06}.jpg" for i in range(30)]
+    b = tiny(tmp_path, changes={"res101": {"image_files": cells(files)}})
+    assert b.provenance["folders"] == "0 of 30 images lie in the folder of their class"
+
+
+def test_names_read_as_released_code_prompts_with_them():
+    assert readable("012.Yellow_headed_Blackbird") == "Yellow headed Blackbird"
+    assert readable("grizzly+bear") == "grizzly bear"
+    assert readable("lean-to") == "lean-to"
+
+
+def test_sizes_agree_with_those_that_the_ledger_quotes():
+    for row in published_sizes():
+        parts = ("seen", "unseen", "trainval", "test seen", "test unseen")
+        assert asdict(PUBLISHED[row["benchmark"]]) == {p.replace(" ", "_"): row[p] for p in parts}
+
+
+def test_an_unknown_name_has_no_sizes_to_compare_with(tmp_path):
+    b = tiny(tmp_path, sizes={})
+    assert b.provenance["sizes"] == "not checked: none known for this name"
+    with pytest.raises(BenchmarkError, match="4 seen classes, but tiny has 5"):
+        check_sizes(b, {"TINY": Sizes(5, 2, 16, 4, 10)})
+
+
+# the published files
+
+
+@pytest.mark.parametrize(("name", "width"), [("AWA2", 85), ("CUB", 312), ("SUN", 102)])
+def test_the_published_splits_have_the_published_sizes(name, width):
+    path, sizes = shared_data(f"xlsa17/{name}/att_splits.mat"), PUBLISHED[name]
+    split, scipys = read_split(path), loadmat(path)
+    np.testing.assert_array_equal(split.attributes, scipys["att"].T.astype(np.float32))
+    assert split.class_names == tuple(cell.item() for cell in scipys["allclasses_names"][:, 0])
+    np.testing.assert_array_equal(split.test_seen_idx + 1, scipys["test_seen_loc"][:, 0])
+    classes = sizes.seen + sizes.unseen
+    assert split.attributes.shape == split.original_attributes.shape == (classes, width)
+    assert len(set(split.class_names)) == classes
+    lists = (split.trainval_idx, split.test_seen_idx, split.test_unseen_idx)
+    assert [len(i) for i in lists] == [sizes.trainval, sizes.test_seen, sizes.test_unseen]
+    # together they hold each image once
+    assert torch.cat(lists).sort().values.equal(torch.arange(sum(map(len, lists))))
+    assert (split.val_idx is None) == (name == "CUB")
+    assert re.fullmatch(r"\w{3} \w{3} +\d+ [\d:]+ 20\d\d", split.created)
+
+
+def cub_labels(class_names: tuple[str, ...]) -> np.ndarray:
+    """Labels from 1 of CUB's images, which lie in the order of the classes' numbers."""
+    with np.load(shared_data("cub_resnet_fc1000.npz")) as arrays:
+        counts = np.bincount(arrays["labels"])
+    numbered = sorted(range(200), key=lambda i: class_names[i])
+    return np.repeat(np.array(numbered) + 1, counts)
+
+
+def test_the_published_cub_files_become_the_benchmark(tmp_path):
+    att, sent = (shared_data(f"xlsa17/CUB/{kind}_splits.mat") for kind in ("att", "sent"))
+    names = read_split(att).class_names
+    res101 = write_res101(tmp_path / "res101.mat", cub_labels(names), names)
+    b = benchmark_from_xlsa17(res101, att, sentences=sent, semantics="sentences", name="cub")
+    assert b.features.shape == (11788, 4)
+    assert (len(b.seen), len(b.unseen), len(b.val_classes)) == (150, 50, 50)
+    assert b.provenance["sizes"] == "as published"
+    assert b.provenance["folders"] == "11788 of 11788 images lie in the folder of their class"
+    with np.load(shared_data("cub_resnet_fc1000.npz")) as arrays:  # made of the same files
+        known = dict(zip(arrays["class_names"].tolist(), arrays["sentences"], strict=True))
+        attributes = dict(zip(arrays["class_names"].tolist(), arrays["attributes"], strict=True))
+        validation = set(arrays["class_names"][arrays["val_classes"]].tolist())
+    np.testing.assert_allclose(b.semantics, [known[name] for name in b.class_names], rtol=1e-3)
+    other = benchmark_from_xlsa17(res101, att, name="cub")
+    np.testing.assert_allclose(other.semantics, [attributes[n] for n in b.class_names], rtol=1e-3)
+    assert {b.class_names[i] for i in b.val_classes} == validation
+    assert len(other.val_classes) == 0

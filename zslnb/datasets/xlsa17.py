@@ -1,0 +1,439 @@
+"""The published benchmarks as xlsa17 ships them: `res101.mat`, `att_splits.mat`, `sent_splits.mat`.
+
+The archive's README says: columns of `features` are images; a class's label is its row in the
+list of all classes; columns of `att` follow that list; index lists count from 1. The list is not
+in the order of the class numbers (CUB's begins with 002), so whatever comes from another file
+is mapped by name. Measured on CUB: similarities between attributes follow those between the
+classes' mean features (correlation 0.64) when columns are named by `allclasses_names`, and do
+not (0.05) when they are taken for classes 001 to 200.
+
+The Proposed Split has two versions: arXiv 1707.00600 announces "Version 2.0", and people put a
+difference of 2 % in a published result down to it (github.com/akshitac8/tfvaegan/issues/24). The
+files do not name theirs, and we know of no count that tells the two apart; so provenance keeps
+what can be compared, the date in the split file's header and a hash of its three lists. Some
+official files lack `train_loc` and `val_loc` (github.com/hbdat/cvpr20_DAZLE/issues/1,
+github.com/stevehuanghe/GDAN/issues/5).
+"""
+
+import hashlib
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+import torch
+from jaxtyping import Float32, Int64
+from torch import Tensor
+
+from zslnb.benchmark import Benchmark, BenchmarkError
+from zslnb.datasets.bundle import file_sha256
+from zslnb.datasets.matfile import AGAIN, mat_created, mat_label, read_mat
+
+LISTS = ("trainval_loc", "test_seen_loc", "test_unseen_loc")
+OPTIONAL_LISTS = ("train_loc", "val_loc")
+IMAGE_FOLDERS = re.compile(r"(?:^|/)(?:images|JPEGImages|jpg)/+")
+DEEPEST = 3  # folders that may make up a class's name: SUN's "apartment_building/outdoor"
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """Published counts of a benchmark: classes seen and unseen, and images in the three lists."""
+
+    seen: int
+    unseen: int
+    trainval: int
+    test_seen: int
+    test_unseen: int
+
+
+# AWA2, CUB, SUN: the split files themselves (papers/benchmarks.yml). AWA1, APY, FLO: as public
+# loaders have them; the lists add up to the 30,475, 15,339 and 8,189 images that
+# ltpwy/Zero-shot-Image-Classification-Datasets-and-Codes and aaronyun/cycle_clsgan count.
+PUBLISHED: dict[str, Sizes] = {
+    "AWA1": Sizes(40, 10, 19832, 4958, 5685),
+    "AWA2": Sizes(40, 10, 23527, 5882, 7913),
+    "CUB": Sizes(150, 50, 7057, 1764, 2967),
+    "SUN": Sizes(645, 72, 10320, 2580, 1440),
+    "APY": Sizes(20, 12, 5932, 1483, 7924),
+    "FLO": Sizes(82, 20, 5631, 1403, 1155),
+}
+
+
+@dataclass(frozen=True)
+class Images:
+    """Images of a benchmark: features (N, D), labels (N,) from 0, N paths in the image folder."""
+
+    features: Float32[Tensor, "N D"]
+    labels: Int64[Tensor, " N"]
+    image_files: tuple[str, ...]
+    file: str
+
+
+@dataclass(frozen=True)
+class Split:
+    """Class semantics and index lists of one split file; lists count from 0.
+
+    `attributes` (C, S) has a row for each of `class_names`, as the file spells them, in the
+    order that labels count in. What the file lacks is None. `sha256` is of the three lists,
+    each sorted: files with the same hash make the same split.
+    """
+
+    attributes: Float32[Tensor, "C S"]
+    original_attributes: Float32[Tensor, "C S"] | None
+    class_names: tuple[str, ...] | None
+    trainval_idx: Int64[Tensor, " n_trainval"]
+    test_seen_idx: Int64[Tensor, " n_test_seen"]
+    test_unseen_idx: Int64[Tensor, " n_test_unseen"]
+    train_idx: Int64[Tensor, " n_train"] | None
+    val_idx: Int64[Tensor, " n_val"] | None
+    file: str
+    created: str
+
+    @property
+    def sha256(self) -> str:
+        """Hash of the three lists, whatever their order."""
+        digest = hashlib.sha256()
+        for idx in (self.trainval_idx, self.test_seen_idx, self.test_unseen_idx):
+            digest.update(repr(len(idx)).encode() + idx.sort().values.numpy().tobytes())
+        return digest.hexdigest()
+
+
+def read_features(path: Path) -> Images:
+    """Read `res101.mat`: `features` (D, N), `labels` (N, 1) from 1, `image_files` (N, 1).
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        BenchmarkError: no MATLAB v5 file, or a variable is missing or of the wrong kind.
+    """
+    file = mat_label(path)
+    arrays = read_mat(path, numbers=("features", "labels"), text=("image_files",))
+    _require(arrays, ("features", "labels", "image_files"), file)
+    labels = _from_one(arrays["labels"], "labels", file)
+    for name, n in (
+        ("features", arrays["features"].shape[-1]),
+        ("image_files", len(arrays["image_files"])),
+    ):
+        if n != len(labels):
+            raise BenchmarkError(f"{file}: {name} has {n} images, but labels has {len(labels)}.")
+    paths = tuple(_within_image_folder(str(name), file) for name in arrays["image_files"])
+    return Images(_rows(arrays["features"], "features", file), labels, paths, file)
+
+
+def read_split(path: Path) -> Split:
+    """Read `att_splits.mat` or `sent_splits.mat`, of either version.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        BenchmarkError: no MATLAB v5 file, or a variable is missing or of the wrong kind.
+    """
+    file = mat_label(path)
+    numbers = ("att", "original_att", *LISTS, *OPTIONAL_LISTS)
+    arrays = read_mat(path, numbers=numbers, text=("allclasses_names",))
+    _require(arrays, ("att", *LISTS), file)
+    original = arrays.get("original_att")
+    named = arrays.get("allclasses_names")
+    columns = {"att": arrays["att"], "original_att": original, "allclasses_names": named}
+    counts = {name: array.shape[-1] for name, array in columns.items() if array is not None}
+    for name, count in counts.items():
+        if count != counts["att"]:
+            raise BenchmarkError(f"{file}: {name} has {count} classes, but att {counts['att']}.")
+    lists = {
+        name.replace("_loc", "_idx"): _from_one(arrays[name], name, file)
+        if name in arrays
+        else None
+        for name in (*LISTS, *OPTIONAL_LISTS)
+    }
+    return Split(
+        attributes=_rows(arrays["att"], "att", file),
+        original_attributes=None if original is None else _rows(original, "original_att", file),
+        class_names=None if named is None else tuple(str(name) for name in named),
+        **lists,
+        file=file,
+        created=mat_created(path),
+    )
+
+
+def benchmark_from_xlsa17(
+    res101: Path,
+    att_splits: Path,
+    *,
+    name: str,
+    sentences: Path | None = None,
+    validation: Path | None = None,
+    semantics: str = "attributes",
+    sizes: Mapping[str, Sizes] = PUBLISHED,
+) -> Benchmark:
+    """Make a validated benchmark of xlsa17's files, as `join` does.
+
+    Args:
+        res101: features, labels and image paths.
+        att_splits: attributes and the Proposed Split.
+        name: what records will call it; its sizes are looked up by it, in any case.
+        sentences: `sent_splits.mat`, whose semantics are mapped by class name.
+        validation: a list of class names, one a line, such as `valclasses1.txt`.
+        semantics: "attributes", "original_attributes" (not normalised) or "sentences".
+        sizes: published counts; the benchmark is refused if its own are others.
+
+    Raises:
+        FileNotFoundError: a file is not there.
+        BenchmarkError: a file is damaged or of another kind, or the benchmark breaks a rule.
+    """
+    benchmark = join(
+        read_features(res101),
+        read_split(att_splits),
+        name=name,
+        sentences=read_split(sentences) if sentences else None,
+        validation=read_class_list(validation) if validation else None,
+        semantics=semantics,
+        sizes=sizes,
+    )
+    benchmark.provenance["file_sha256"] = file_sha256(res101)
+    return benchmark
+
+
+def join(
+    images: Images,
+    split: Split,
+    *,
+    name: str,
+    sentences: Split | None = None,
+    validation: Sequence[str] | None = None,
+    semantics: str = "attributes",
+    sizes: Mapping[str, Sizes] = PUBLISHED,
+) -> Benchmark:
+    """Join images, of any features, with a split; arguments as in `benchmark_from_xlsa17`.
+
+    Validation classes are those of `val_loc` with images in trainval and none in `train_loc`
+    (the published lists cover test images too, so only their classes serve); a `validation` list
+    comes first, and the sentences' `val_loc` helps out where both files make the same split.
+
+    Raises:
+        BenchmarkError: a rule of benchmarks is broken, a class of one file is not in the other,
+            an image lies in the folder of another class than its label's, or the sizes are not
+            the published ones.
+    """
+    available = _all_semantics(split, sentences)
+    val_classes, how = _validation(images, split, sentences, validation)
+    benchmark = Benchmark(
+        features=images.features,
+        labels=images.labels,
+        semantics=_chosen(available, semantics, split.file),
+        class_names=_class_names(split),
+        train_idx=split.trainval_idx,
+        test_seen_idx=split.test_seen_idx,
+        test_unseen_idx=split.test_unseen_idx,
+        val_classes=val_classes,
+        name=name,
+        provenance={
+            "file": f"{images.file} with {split.file}",
+            "semantics": semantics,
+            "all_semantics": list(available),
+            "validation": how,
+            **_facts(split),
+        },
+    )
+    benchmark.provenance["folders"] = _check_folders(images, split)
+    benchmark.provenance["sizes"] = check_sizes(benchmark, sizes)
+    return benchmark
+
+
+def readable(class_name: str) -> str:
+    """Class name as released code prompts with it: no "001." before it, no "_" or "+" in it."""
+    return re.sub(r"^\d+\.", "", class_name).replace("_", " ").replace("+", " ")
+
+
+def read_class_list(path: Path) -> tuple[str, ...]:
+    """Read a list of class names, one a line, such as the archive's `valclasses1.txt`.
+
+    Raises:
+        BenchmarkError: the file is no text.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except UnicodeDecodeError as error:
+        raise BenchmarkError(f"{mat_label(path)}: no list of class names; {AGAIN}.") from error
+    return tuple(line.strip() for line in lines if line.strip())
+
+
+def check_sizes(benchmark: Benchmark, sizes: Mapping[str, Sizes] = PUBLISHED) -> str:
+    """Compare a benchmark's counts with the published ones, found by its name; say what held.
+
+    Raises:
+        BenchmarkError: one differs; the message names it and both numbers.
+    """
+    expected = sizes.get(benchmark.name.upper())
+    if expected is None:
+        return "not checked: none known for this name"
+    measured = {
+        "seen": (len(benchmark.seen), "seen classes"),
+        "unseen": (len(benchmark.unseen), "unseen classes"),
+        "trainval": (len(benchmark.train_idx), "trainval images"),
+        "test_seen": (len(benchmark.test_seen_idx), "test images of seen classes"),
+        "test_unseen": (len(benchmark.test_unseen_idx), "test images of unseen classes"),
+    }
+    for field, (count, what) in measured.items():
+        published = getattr(expected, field)
+        if count != published:
+            raise BenchmarkError(
+                f"{benchmark.provenance.get('file', benchmark.name)}: {count:,} {what}, but "
+                f"{benchmark.name} has {published:,}; this is another split or a damaged file."
+            )
+    return "as published"
+
+
+def _require(arrays: Mapping[str, np.ndarray], names: Iterable[str], file: str) -> None:
+    for name in names:
+        if name not in arrays:
+            held = ", ".join(sorted(arrays)) or "none of those looked for"
+            raise BenchmarkError(f"{file}: {name} is missing; it holds {held}.")
+
+
+def _rows(array: np.ndarray, name: str, file: str) -> Float32[Tensor, "n width"]:
+    """Turn a matrix with a column an item into float32 with a row an item."""
+    if array.ndim != 2:
+        raise BenchmarkError(f"{file}: {name} must be a matrix, but has shape {array.shape}.")
+    with np.errstate(over="ignore"):  # what overflows is refused as not finite, by name
+        return torch.from_numpy(np.ascontiguousarray(array.T, dtype=np.float32))
+
+
+def _from_one(array: np.ndarray, name: str, file: str) -> Int64[Tensor, " n"]:
+    """Turn MATLAB's column of numbers that count from 1 into a row that counts from 0."""
+    if array.ndim != 2 or array.size != max(array.shape):
+        raise BenchmarkError(f"{file}: {name} must be a column, but has shape {array.shape}.")
+    values = array.ravel()
+    # beyond 2**53 a double is no count; NaN fails every comparison
+    wrong = ~((values >= 1) & (values < 2**53) & (values == np.floor(values)))
+    if wrong.any():
+        i = int(wrong.argmax())
+        raise BenchmarkError(f"{file}: {name}[{i}] is {values[i]}, but counts go from 1.")
+    return torch.from_numpy(values.astype(np.int64) - 1)
+
+
+def _within_image_folder(image_file: str, file: str) -> str:
+    """Path from the data set's image folder on: paths were recorded on the authors' machines."""
+    inside = IMAGE_FOLDERS.split(image_file)[-1].lstrip("/")
+    if ".." in PurePosixPath(inside).parts:
+        raise BenchmarkError(f"{file}: image_files holds {image_file!r}, which leads elsewhere.")
+    return inside
+
+
+def _key(name: str) -> str:
+    return re.sub(r"[^0-9a-z]+", "_", name.casefold()).strip("_")
+
+
+def _ids(names: Sequence[str], file: str) -> dict[str, int]:
+    """Class ids by what is left of a name when case and punctuation are put aside."""
+    ids: dict[str, int] = {}
+    for i, name in enumerate(names):
+        if ids.setdefault(_key(name), i) != i:
+            raise BenchmarkError(f"{file}: allclasses_names repeats {name!r}.")
+    return ids
+
+
+def _class_names(split: Split) -> tuple[str, ...]:
+    if split.class_names is None:
+        return tuple(f"class {i + 1}" for i in range(len(split.attributes)))
+    return tuple(readable(name) for name in split.class_names)
+
+
+def _all_semantics(split: Split, sentences: Split | None) -> dict[str, Float32[Tensor, "C _"]]:
+    available = {"attributes": split.attributes}
+    if split.original_attributes is not None:
+        available["original_attributes"] = split.original_attributes
+    if sentences is not None:
+        available["sentences"] = sentences.attributes[_rows_of(split, sentences)]
+    return available
+
+
+def _chosen(available: Mapping[str, Tensor], semantics: str, file: str) -> Float32[Tensor, "C S"]:
+    if semantics not in available:
+        raise BenchmarkError(
+            f"{file}: no semantics {semantics!r}; available: {', '.join(available)}."
+        )
+    return available[semantics]
+
+
+def _facts(split: Split) -> dict[str, str]:
+    """What provenance keeps of a split file; its version is nowhere told."""
+    return {
+        "class_names": "as published" if split.class_names else "none given: numbered",
+        "split_version": "not told",
+        "split_created": split.created or "not told",
+        "split_sha256": split.sha256,
+    }
+
+
+def _rows_of(split: Split, other: Split) -> Int64[Tensor, " C"]:
+    """Rows of another file's semantics in the order of this one's classes, found by name."""
+    for one in (split, other):
+        if one.class_names is None:
+            raise BenchmarkError(
+                f"{one.file}: allclasses_names is missing, and without it the semantics of "
+                f"{other.file} cannot be mapped by name."
+            )
+    rows = _ids([readable(name) for name in other.class_names], other.file)
+    return _find(rows, split.class_names, other.file)
+
+
+def _find(ids: Mapping[str, int], names: Sequence[str], file: str) -> Int64[Tensor, " n"]:
+    for name in names:
+        if _key(readable(name)) not in ids:
+            raise BenchmarkError(f"{file}: no class {name!r} among its {len(ids)}.")
+    return torch.tensor([ids[_key(readable(name))] for name in names], dtype=torch.int64)
+
+
+def _validation(
+    images: Images, split: Split, sentences: Split | None, names: Sequence[str] | None
+) -> tuple[Int64[Tensor, " n_val"], str]:
+    """Find the validation classes, and say where they come from."""
+    if names is not None:
+        ids = _ids(_class_names(split), split.file)
+        return _find(ids, names, split.file).unique(), "a list of class names"
+    same = sentences is not None and sentences.sha256 == split.sha256
+    for source in (split, sentences) if same else (split,):
+        if source.val_idx is not None:
+            held_out = _classes(images, source, "val")
+            held_out = held_out[torch.isin(held_out, _classes(images, split, "trainval"))]
+            if source.train_idx is not None:
+                trained = _classes(images, source, "train")
+                held_out = held_out[~torch.isin(held_out, trained)]
+            return held_out, f"classes of val_loc in {source.file}"
+    return torch.zeros(0, dtype=torch.int64), f"none: {split.file} has no val_loc"
+
+
+def _classes(images: Images, split: Split, part: str) -> Int64[Tensor, " n"]:
+    idx = getattr(split, f"{part}_idx")
+    beyond = idx >= len(images.labels)
+    if beyond.any():
+        i = int(beyond.nonzero()[0, 0])
+        raise BenchmarkError(
+            f"{split.file}: {part}_loc[{i}] is {int(idx[i]) + 1}, but {images.file} has "
+            f"{len(images.labels)} images."
+        )
+    return images.labels[idx].unique()
+
+
+def _check_folders(images: Images, split: Split) -> str:
+    """Refuse an image in the folder of another class than its label's; say how many were told."""
+    if split.class_names is None:
+        return "not checked: the classes have no names"
+    ids = _ids(split.class_names, split.file)
+    parents = [str(PurePosixPath(path).parent) for path in images.image_files]
+    classes = {folder: _folder_class(folder, ids) for folder in set(parents)}
+    told = 0
+    for i, (folder, label) in enumerate(zip(parents, images.labels.tolist(), strict=True)):
+        if classes[folder] not in (None, label):
+            raise BenchmarkError(
+                f"{images.file}: image {i}, {images.image_files[i]!r}, lies in the folder of "
+                f"another class than its label's, {split.class_names[label]!r} in {split.file}."
+            )
+        told += classes[folder] is not None
+    return f"{told} of {len(parents)} images lie in the folder of their class"
+
+
+def _folder_class(folder: str, ids: Mapping[str, int]) -> int | None:
+    """Class that a folder names by its last parts, the longest name first; None if it does not."""
+    parts = folder.split("/")
+    keys = (_key("_".join(parts[-depth:])) for depth in range(DEEPEST, 0, -1))
+    return next((ids[key] for key in keys if key in ids), None)
