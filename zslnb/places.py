@@ -1,7 +1,7 @@
-"""Where files go: the repository, `build/`, and the folder of one run. Never the current folder.
+"""Where files go: `build/`, the folder of one run, downloads. Never the current folder.
 
 `ZSLNB_BUILD` moves `build/`; `ZSLNB_RUNS` moves the folders of runs only, so that a check can
-share the experiments without touching anyone's results.
+share the experiments without touching anyone's results. `ZSLNB_DATA` moves what is downloaded.
 """
 
 import os
@@ -19,6 +19,14 @@ def build_dir() -> Path:
     """Folder for everything that is made: `$ZSLNB_BUILD`, else `build/` of the repository."""
     chosen = os.environ.get("ZSLNB_BUILD")
     return Path(chosen).resolve() if chosen else (repository_root() or Path.cwd()) / "build"
+
+
+def data_dir() -> Path:
+    """Folder for what is downloaded: `$ZSLNB_DATA`, else the user's cache."""
+    import pooch  # here, because only downloads need it
+
+    chosen = os.environ.get("ZSLNB_DATA")
+    return Path(chosen).expanduser().resolve() if chosen else pooch.os_cache("zslnb")
 
 
 def run_name(benchmark: str, semantics: str, profile: str) -> str:
