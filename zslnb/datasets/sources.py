@@ -12,7 +12,6 @@ from pathlib import Path
 import pandas as pd
 import yaml
 
-from zslnb.datasets.registry import unknown_name
 from zslnb.places import data_dir
 
 
@@ -74,6 +73,8 @@ def all_sources() -> dict[str, Source]:
 
 def source(name: str) -> Source:
     """Look a source up by its name; SourceError suggests the nearest for one that is unknown."""
+    from zslnb.datasets.registry import unknown_name  # here, because the registry builds on this
+
     if name not in all_sources():
         raise SourceError(unknown_name("source", name, all_sources()))
     return all_sources()[name]
