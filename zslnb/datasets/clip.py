@@ -4,18 +4,28 @@ Only the model, its weights and the pictures differ; preprocessing and tokenizer
 with the model, never from a default.
 """
 
+import hashlib
 import itertools
+import pickle
+import re
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import open_clip
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float32, Int64
+from open_clip.transformer import QuickGELU
 from PIL import Image
+from safetensors import SafetensorError
 
 PROMPT = "A photo of a {}."
+PRECISIONS = {name: getattr(torch, name) for name in ("float32", "float16", "bfloat16")}
+WEIGHT_FILES = (".safetensors", ".pt", ".pth", ".bin")
+NOT_LOADED = (RuntimeError, KeyError, ValueError, StopIteration, EOFError, UserWarning)
 
 
 @dataclass(frozen=True)
@@ -23,30 +33,118 @@ class ClipEncoder:
     """An open_clip model with the preprocessing and the tokenizer that belong to it.
 
     `preprocess` maps a picture to a (3, H, W) float32 tensor, `tokenize` maps B texts to (B, T)
-    int64 token ids.
+    int64 token ids. The names are for the record.
     """
 
     model: torch.nn.Module
     preprocess: Callable[[Image.Image], Float32[torch.Tensor, "3 H W"]]
     tokenize: Callable[[Sequence[str]], Int64[torch.Tensor, "B T"]]
+    model_name: str = "unnamed"
+    pretrained: str = "unnamed"
+
+    def facts(self) -> dict[str, str | bool]:
+        """Say all that decides a feature: the weights by their hash, the preprocessing as text."""
+        return {
+            "model": self.model_name,
+            "pretrained": self.pretrained,
+            "weights_sha256": weights_sha256(self.model),
+            "quick_gelu": any(isinstance(part, QuickGELU) for part in self.model.modules()),
+            "preprocessing": re.sub(r" at 0x[0-9a-f]+", "", repr(self.preprocess)),
+        }
 
 
-def load_clip(model_name: str = "ViT-B-16", pretrained: str = "openai") -> ClipEncoder:
-    """Load a published CLIP with its own preprocessing, activation and tokenizer.
+def weights_sha256(model: torch.nn.Module) -> str:
+    """SHA-256 of a model's tensors, with their names, types and shapes."""
+    digest = hashlib.sha256()
+    for name, tensor in sorted(model.state_dict().items()):
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
+        digest.update(tensor.cpu().contiguous().reshape(-1).view(torch.uint8).numpy())
+    return digest.hexdigest()
 
-    Arguments: an architecture and a weights tag, both as `open_clip.list_pretrained()` gives
-    them. OpenAI's weights were trained with QuickGELU, which follows from the tag. Raises
-    ValueError for a pair that open_clip does not know; downloads the weights if they are not
-    cached.
+
+def load_clip(
+    model_name: str | None = None, pretrained: str | None = None, *, weights: Path | None = None
+) -> ClipEncoder:
+    """Load a CLIP with its own preprocessing, activation and tokenizer.
+
+    What open_clip only warns of, such as an activation that does not fit, is an error here.
+
+    Args:
+        model_name: an architecture as `open_clip.list_pretrained()` gives it; ViT-B-16 unless said.
+        pretrained: the tag of its weights; OpenAI's unless said. OpenAI's were trained with
+            QuickGELU, which follows from the tag. They are downloaded if they are not cached.
+        weights: a local file instead (.safetensors, or a torch file of tensors alone). Then both
+            names must be given: the file has the preprocessing and activation of that tag.
+
+    Raises:
+        ValueError: a pair that open_clip does not know or that does not fit, a local file without
+            both names, or one that holds something else.
+        FileNotFoundError: no such local file.
     """
-    weights = open_clip.get_pretrained_cfg(model_name, pretrained)
-    if not weights:
+    if weights is not None and (model_name is None or pretrained is None):
+        raise ValueError(
+            f"{weights.name} does not say how pictures are prepared for it: name the architecture "
+            "and the tag whose preprocessing and activation it has, as in "
+            'load_clip("ViT-B-16", "openai", weights=...).'
+        )
+    model_name, pretrained = model_name or "ViT-B-16", pretrained or "openai"
+    recipe = _recipe(model_name, pretrained)
+    if weights is None:
+        model, preprocess = _create(model_name, pretrained, recipe)
+    else:
+        model, preprocess = _create_from_file(model_name, weights, recipe)
+        pretrained = f"{weights.name}, prepared as {pretrained}"
+    tokenize = open_clip.get_tokenizer(model_name)
+    return ClipEncoder(model.eval(), preprocess, tokenize, model_name, pretrained)
+
+
+def _recipe(model_name: str, pretrained: str) -> dict:
+    """What open_clip records of a tag: preprocessing and activation."""
+    recipe = open_clip.get_pretrained_cfg(model_name, pretrained)
+    if not recipe:
         known = open_clip.list_pretrained_tags_by_model(model_name)
-        raise ValueError(f"no weights {pretrained!r} for {model_name!r}; known: {known}")
-    model, _, preprocess = open_clip.create_model_and_transforms(
-        model_name, pretrained, force_quick_gelu=weights.get("quick_gelu", False)
-    )
-    return ClipEncoder(model.eval(), preprocess, open_clip.get_tokenizer(model_name))
+        raise ValueError(
+            f"no weights {pretrained!r} for {model_name!r}; known: {known}. A local file is given "
+            "as weights=, beside the tag whose preprocessing it has."
+        )
+    if open_clip.get_model_config(model_name).get("quick_gelu") and not recipe.get("quick_gelu"):
+        raise ValueError(
+            f"{model_name!r} has QuickGELU, but its weights {pretrained!r} are recorded without."
+        )
+    return recipe
+
+
+def _create(model_name: str, source: str, recipe: dict) -> tuple[torch.nn.Module, Callable]:
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("error", category=UserWarning, module="open_clip")
+            # a file says nothing of its preprocessing, and open_clip would take its own default
+            return open_clip.create_model_from_pretrained(
+                model_name,
+                source,
+                force_quick_gelu=recipe.get("quick_gelu", False),
+                image_mean=recipe["mean"],
+                image_std=recipe["std"],
+                image_interpolation=recipe["interpolation"],
+                image_resize_mode=recipe["resize_mode"],
+            )
+    except UserWarning as warning:
+        raise ValueError(f"open_clip warns of {model_name}: {warning}") from warning
+
+
+def _create_from_file(
+    model_name: str, weights: Path, recipe: dict
+) -> tuple[torch.nn.Module, Callable]:
+    if not weights.is_file():
+        raise FileNotFoundError(f"There are no weights {str(weights)!r}.")
+    if weights.suffix not in WEIGHT_FILES:
+        raise ValueError(f"{weights.name}: weights are read from {', '.join(WEIGHT_FILES)} only.")
+    try:
+        return _create(model_name, str(weights.resolve()), recipe)  # a whole path is never a tag
+    except (*NOT_LOADED, pickle.UnpicklingError, SafetensorError) as error:
+        raise ValueError(
+            f"{weights.name} does not hold the tensors of a {model_name}, and nothing else: {error}"
+        ) from error
 
 
 def _batches(items: Iterable, size: int) -> Iterator[list]:
@@ -55,6 +153,23 @@ def _batches(items: Iterable, size: int) -> Iterator[list]:
 
 
 @torch.inference_mode()
+def encode_pixels(
+    encoder: ClipEncoder,
+    pixels: Float32[torch.Tensor, "B 3 H W"],
+    device: torch.device | str = "cpu",
+    precision: str = "float32",
+) -> Float32[np.ndarray, "B D"]:
+    """Encode a batch of preprocessed pictures: rows (B, D) of unit norm.
+
+    In half precision ("float16", "bfloat16") the model runs under autocast; the norm is taken in
+    float32 all the same.
+    """
+    model, dtype = encoder.model.to(device).eval(), PRECISIONS[precision]
+    with torch.autocast(torch.device(device).type, dtype, enabled=dtype != torch.float32):
+        rows = model.encode_image(pixels.to(device, non_blocking=True))
+    return F.normalize(rows.float(), dim=1).cpu().numpy()
+
+
 def extract_image_features(
     encoder: ClipEncoder,
     images: Iterable[Image.Image],
@@ -66,14 +181,14 @@ def extract_image_features(
     The pictures are consumed batch by batch, so an iterable may open them one at a time.
     Raises ValueError when there are none.
     """
-    model = encoder.model.to(device).eval()
-    rows = []
-    for batch in _batches(images, batch_size):
-        pixels = torch.stack([encoder.preprocess(image) for image in batch]).to(device)
-        rows.append(F.normalize(model.encode_image(pixels).float(), dim=1).cpu())
+    batches = (
+        torch.stack([encoder.preprocess(image) for image in batch])
+        for batch in _batches(images, batch_size)
+    )
+    rows = [encode_pixels(encoder, pixels, device) for pixels in batches]
     if not rows:
         raise ValueError("no pictures to encode")
-    return torch.cat(rows).numpy()
+    return np.concatenate(rows)
 
 
 @torch.inference_mode()
