@@ -1,0 +1,129 @@
+"""Time the extraction of features against the smaller of its two limits, measured in the same run.
+
+The model's limit is its forward pass on batches that are there; the decoder's is reading and
+preprocessing without a model. `python benchmarks/extraction.py` prints the three speeds and the
+share of the smaller limit that extraction reaches; the aim is 80 %. The pictures are noise as
+large as CUB's, and the weights are random, since neither changes the time.
+"""
+
+import argparse
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import open_clip
+import torch
+from PIL import Image
+
+from zslnb.datasets.clip import ClipEncoder, encode_pixels
+from zslnb.datasets.extraction import Extraction
+from zslnb.datasets.pictures import default_workers, read_pictures
+
+AIM = 0.8
+SIZE = (500, 375)  # width and height of a usual picture of CUB
+ROUNDS = 3
+
+
+def random_clip(model_name: str) -> ClipEncoder:
+    """Make a model of random weights, with its own preprocessing."""
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        model = open_clip.create_model(model_name)
+    preprocess = open_clip.image_transform_v2(
+        open_clip.PreprocessCfg(**model.visual.preprocess_cfg), is_train=False
+    )
+    return ClipEncoder(model.eval(), preprocess, open_clip.get_tokenizer(model_name), model_name)
+
+
+def draw(folder: Path, count: int) -> list[str]:
+    """Write smooth noise as JPEG files, which compress as photographs do."""
+    rng = np.random.default_rng(0)
+    names = [f"{i}.jpg" for i in range(count)]
+    for name in names:
+        coarse = rng.integers(0, 256, (48, 64, 3), dtype=np.uint8)
+        Image.fromarray(coarse).resize(SIZE, Image.Resampling.BICUBIC).save(folder / name)
+    return names
+
+
+def speed(images: int, job: Callable[[], object]) -> float:
+    """Images per second of one call."""
+    start = time.perf_counter()
+    job()
+    return images / (time.perf_counter() - start)
+
+
+def measure(job: Extraction, encoder: ClipEncoder, precision: str) -> dict[str, float]:
+    """Time the two limits and the whole, one after the other: images per second of each."""
+    batches = [
+        job.images[start : start + job.batch_size]
+        for start in range(0, len(job.images), job.batch_size)
+    ]
+    read = partial(
+        read_pictures,
+        *(job.root, batches, encoder.preprocess),
+        workers=job.workers,
+        pin_memory=torch.device(job.device).type == "cuda",
+    )
+    pixels, _ = next(iter(read_pictures(job.root, batches[:1], encoder.preprocess)))
+    encode = partial(encode_pixels, encoder, device=job.device, precision=precision)
+    encode(pixels)  # the first call also chooses its kernels
+
+    def forward() -> None:
+        for batch in batches:
+            encode(pixels[: len(batch)])
+
+    count = len(job.images)
+    return {
+        "model": speed(count, forward),
+        "decoder": speed(count, lambda: [None for _ in read()]),
+        "extraction": speed(count, job.run),
+    }
+
+
+def report(rounds: Sequence[dict[str, float]]) -> None:
+    """Print the median speeds, and the share of the smaller limit, with its range."""
+    for name in rounds[0]:
+        print(f"{name}: {statistics.median(one[name] for one in rounds):.1f} images/s")
+    shares = [one["extraction"] / min(one["model"], one["decoder"]) for one in rounds]
+    print(
+        f"share of the smaller limit: {statistics.median(shares):.0%} "
+        f"({min(shares):.0%} to {max(shares):.0%}); the aim is {AIM:.0%}"
+    )
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Measure in several rounds, each on a folder of its own."""
+    cuda = torch.cuda.is_available()
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--model", default="ViT-B-16")
+    parser.add_argument("--device", default="cuda" if cuda else "cpu")
+    parser.add_argument("--images", type=int, default=8192 if cuda else 64)
+    parser.add_argument("--batch-size", type=int, default=128 if cuda else 16)
+    parser.add_argument("--workers", type=int)
+    parser.add_argument("--rounds", type=int, default=ROUNDS)
+    options = parser.parse_args(arguments)
+    precision = "float16" if torch.device(options.device).type == "cuda" else "float32"
+    workers = default_workers(options.device) if options.workers is None else options.workers
+    encoder = random_clip(options.model)
+    with tempfile.TemporaryDirectory() as place:
+        names = draw(Path(place), options.images)
+        print(f"{options.model}, {options.device}, {precision}, {workers} workers", flush=True)
+        rounds = []
+        for i in range(options.rounds):
+            job = Extraction(
+                *(Path(place), names, lambda: encoder, Path(place, f"round {i}")),
+                batch_size=options.batch_size,
+                device=options.device,
+                workers=workers,
+                progress=False,
+            )
+            rounds.append(measure(job, encoder, precision))
+        report(rounds)
+
+
+if __name__ == "__main__":
+    main()
