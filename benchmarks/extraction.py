@@ -32,10 +32,7 @@ def random_clip(model_name: str) -> ClipEncoder:
     """Make a model of random weights, with its own preprocessing."""
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        model = open_clip.create_model(model_name)
-    preprocess = open_clip.image_transform_v2(
-        open_clip.PreprocessCfg(**model.visual.preprocess_cfg), is_train=False
-    )
+        model, _, preprocess = open_clip.create_model_and_transforms(model_name)
     return ClipEncoder(model.eval(), preprocess, open_clip.get_tokenizer(model_name), model_name)
 
 
