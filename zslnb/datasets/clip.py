@@ -17,7 +17,9 @@ import numpy as np
 import open_clip
 import torch
 import torch.nn.functional as F
+from huggingface_hub import try_to_load_from_cache
 from jaxtyping import Float32, Int64
+from open_clip.constants import HF_SAFE_WEIGHTS_NAME, HF_WEIGHTS_NAME
 from open_clip.transformer import QuickGELU
 from PIL import Image
 from safetensors import SafetensorError
@@ -25,6 +27,7 @@ from safetensors import SafetensorError
 PROMPT = "A photo of a {}."
 PRECISIONS = {name: getattr(torch, name) for name in ("float32", "float16", "bfloat16")}
 WEIGHT_FILES = (".safetensors", ".pt", ".pth", ".bin")
+HUB_NAMES = (HF_SAFE_WEIGHTS_NAME, HF_WEIGHTS_NAME)  # where a tag names no file
 NOT_LOADED = (RuntimeError, KeyError, ValueError, StopIteration, EOFError, UserWarning)
 
 
@@ -96,6 +99,19 @@ def load_clip(
         pretrained = f"{weights.name}, prepared as {pretrained}"
     tokenize = open_clip.get_tokenizer(model_name)
     return ClipEncoder(model.eval(), preprocess, tokenize, model_name, pretrained)
+
+
+def weights_are_here(model_name: str, pretrained: str) -> bool:
+    """Whether open_clip would find weights in its caches; nothing is downloaded.
+
+    Raises ValueError for a pair that open_clip does not know.
+    """
+    recipe = _recipe(model_name, pretrained)
+    model_id, _, filename = recipe.get("hf_hub", "").rpartition("/")
+    if model_id:
+        names = [filename] if filename else HUB_NAMES
+        return any(isinstance(try_to_load_from_cache(model_id, name), str) for name in names)
+    return Path("~/.cache/clip", Path(recipe.get("url", "")).name).expanduser().is_file()
 
 
 def _recipe(model_name: str, pretrained: str) -> dict:

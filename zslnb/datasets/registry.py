@@ -7,6 +7,7 @@ from pathlib import Path
 from zslnb.benchmark import Benchmark, BenchmarkError
 from zslnb.datasets import aviary
 from zslnb.datasets.bundle import benchmark_from_arrays, file_sha256, read_bundle
+from zslnb.datasets.real import REAL, load_real
 
 BUILT_IN = ("aviary", "aviary-outliers")
 
@@ -18,18 +19,24 @@ def load(
     semantics: str | None = None,
     root: str | Path | None = None,
 ) -> Benchmark:
-    """Load a benchmark by its name, or from an `.npz` bundle.
+    """Load a benchmark by its name, or from an `.npz` bundle. Nothing is downloaded.
 
     Args:
-        name_or_path: "aviary", "aviary-outliers", or the path of a bundle.
-        features: which features, where a benchmark has several.
-        semantics: which class semantics, where it has several ("clip_text", "sentences", ...).
-        root: folder that a relative path starts from; the current one unless said.
+        name_or_path: "aviary", "aviary-outliers"; "cub", "sun", "awa2", "awa1", "flo", "apy",
+            where their data are here (`load_real` says more); or the path of a bundle.
+        features: which features, where a benchmark has several ("clip", "resnet101").
+        semantics: which class semantics, where it has several ("clip-text", "sentences", ...).
+        root: folder that a relative path starts from; the current one unless said. For the
+            published benchmarks the folder of all data; `places.data_dir()` unless said.
 
     Raises:
         BenchmarkError: no such name (the nearest are suggested), or a bundle that breaks a rule.
-        FileNotFoundError: no bundle at that path.
+        FileNotFoundError: no bundle at that path; or data that are not here, with the command
+            that brings them.
     """
+    if str(name_or_path) in REAL:
+        place = None if root is None else Path(root)
+        return load_real(str(name_or_path), features=features, semantics=semantics, root=place)
     if str(name_or_path) in BUILT_IN:
         name = str(name_or_path)
         arrays = aviary.load_arrays(name)
@@ -38,7 +45,7 @@ def load(
         )
     path = Path(root or ".", Path(name_or_path).expanduser())
     if path.suffix != ".npz":
-        hint = unknown_name("benchmark", str(name_or_path), BUILT_IN)
+        hint = unknown_name("benchmark", str(name_or_path), (*BUILT_IN, *REAL))
         raise BenchmarkError(f"{hint} Or give the path of an .npz bundle.")
     return benchmark_from_arrays(
         read_bundle(path),
@@ -58,5 +65,6 @@ def unknown_name(kind: str, name: str, known: Iterable[str]) -> str:
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """Ask for the nearest names, as the end of a sentence; nothing if none is near."""
-    near = difflib.get_close_matches(name, list(known), n=3, cutoff=0.5)
-    return f" Did you mean {' or '.join(map(repr, near))}?" if near else ""
+    folded = {one.casefold(): one for one in known}  # papers write CUB
+    near = difflib.get_close_matches(name.casefold(), [*folded], n=3, cutoff=0.5)
+    return f" Did you mean {' or '.join(repr(folded[one]) for one in near)}?" if near else ""

@@ -106,10 +106,23 @@ def read_features(path: Path) -> Images:
         FileNotFoundError: there is no such file.
         BenchmarkError: no MATLAB v5 file, or a variable is missing or of the wrong kind.
     """
+    return _read_images(path, ("features", "labels", "image_files"))
+
+
+def read_image_list(path: Path) -> Images:
+    """Read the labels and paths of `res101.mat`, whose images have features of another origin.
+
+    The features come as (N, 0), and hundreds of megabytes stay unread. Raises as `read_features`.
+    """
+    return _read_images(path, ("labels", "image_files"))
+
+
+def _read_images(path: Path, wanted: tuple[str, ...]) -> Images:
     file = mat_label(path)
-    arrays = read_mat(path, numbers=("features", "labels"), text=("image_files",))
-    _require(arrays, ("features", "labels", "image_files"), file)
+    arrays = read_mat(path, numbers=wanted[:-1], text=("image_files",))
+    _require(arrays, wanted, file)
     labels = _from_one(arrays["labels"], "labels", file)
+    arrays.setdefault("features", np.zeros((0, len(labels)), np.float32))
     for name, n in (
         ("features", arrays["features"].shape[-1]),
         ("image_files", len(arrays["image_files"])),
