@@ -1,5 +1,6 @@
 """Experiments as records, and the tables made from them."""
 
+from zslnb.ledger.acceptance import UNDECIDED, acceptance, acceptance_words, text_acceptance
 from zslnb.ledger.claims import published, published_sizes, published_value
 from zslnb.ledger.counting import COUNTS, curve, epochs_tried, nearest_point
 from zslnb.ledger.experiments import METHODS, one_thread, run, run_rows
@@ -26,11 +27,14 @@ from zslnb.ledger.tables import (
 __all__ = [
     "COUNTS",
     "METHODS",
+    "UNDECIDED",
     "ClipSettings",
     "ESZSLSettings",
     "LooksSettings",
     "SimilaritySettings",
     "SpeedUp",
+    "acceptance",
+    "acceptance_words",
     "curve",
     "epochs_tried",
     "nearest_point",
@@ -58,6 +62,7 @@ __all__ = [
     "spread",
     "spread_caption",
     "steady",
+    "text_acceptance",
     "told_apart",
     "verdict",
 ]
