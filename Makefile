@@ -19,6 +19,9 @@ SEEDS ?= 5
 DEVICE ?= auto
 NOTEBOOKS ?=
 ARGS ?=
+# make data takes FEATURES= too; DRY_RUN=1 says what either would do
+FEATURES ?=
+DRY_RUN ?=
 RUN = --benchmark '$(BENCHMARK)' --semantics '$(SEMANTICS)' --profile '$(PROFILE)' \
 	--seeds '$(SEEDS)' --device '$(DEVICE)'
 
@@ -28,14 +31,15 @@ CHECKED = ZSLNB_DEVICE=cpu ZSLNB_RUNS="$(CURDIR)/build/checked"
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help reproduce test test-slow lab pair lint aviary record report benchmark lock clean
+.PHONY: help reproduce test test-slow lab pair lint aviary data record report benchmark lock clean
 
 help: ## print this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' $(MAKEFILE_LIST) | while IFS='|' read -r target what; \
 	do printf '  %-11s %s\n' "$$target" "$$what"; done
 
 reproduce: $(READY) ## run the notebooks: BENCHMARK= SEMANTICS= PROFILE= SEEDS= DEVICE= NOTEBOOKS="10 14"
-	@$(BIN)/python -m zslnb.reproduce $(RUN) $(if $(NOTEBOOKS),--notebooks $(NOTEBOOKS)) $(ARGS)
+	@$(BIN)/python -m zslnb.reproduce $(RUN) $(if $(NOTEBOOKS),--notebooks $(NOTEBOOKS)) \
+	$(if $(DRY_RUN),--dry-run) $(ARGS)
 
 test: $(READY) ## run the tests and check the executed notebooks (quicker after make reproduce)
 	$(CHECKED) $(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow" $(NBVAL) \
@@ -56,6 +60,10 @@ lint: $(READY) ## check the style of every source
 
 aviary: $(READY) ## draw the built-in benchmark and train its small CLIP again (over ten minutes)
 	$(BIN)/python -m zslnb.datasets.aviary.build $(ARGS)
+
+data: $(READY) ## bring CUB, SUN, AWA2: BENCHMARK=cub|sun|awa2|all FEATURES=clip|resnet101 DRY_RUN=1
+	@$(BIN)/python -m zslnb.data --benchmark '$(BENCHMARK)' --device '$(DEVICE)' \
+	$(if $(FEATURES),--features '$(FEATURES)') $(if $(DRY_RUN),--dry-run) $(ARGS)
 
 record: $(READY) ## promote a run's records to results/ (same variables as reproduce)
 	@$(BIN)/python -m zslnb.reproduce $(RUN) --record

@@ -3,7 +3,8 @@
 Every parameter is checked before anything starts. Each notebook then runs in a process of its
 own, so that one which fails, hangs or loses its kernel stops none of the others; and a notebook
 counts as run only if every code cell has. A manifest beside the results says what they came
-from. The exit status is 0 if all ran, 1 if one did not, 2 for a bad input, 130 after Ctrl-C.
+from. For a published benchmark its data are brought first (`zslnb.data`); "all" takes one after
+another. The exit status is 0 if all ran, 1 if one did not, 2 for a bad input, 130 after Ctrl-C.
 """
 
 import argparse
@@ -16,7 +17,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from io import TextIOBase
 from pathlib import Path
 
@@ -28,6 +29,7 @@ from papermill import inspect_notebook
 
 from zslnb.benchmark import Benchmark
 from zslnb.datasets import load
+from zslnb.datasets.real import WITH_PICTURES
 from zslnb.datasets.registry import unknown_name
 from zslnb.lesson import PROFILES, check_settings, choose_device
 from zslnb.manifest import (
@@ -372,14 +374,16 @@ def report(plan: Plan, stream: TextIOBase = sys.stdout) -> None:
             print(f"{what.removesuffix('.json'):10}{plan.run_dir / what}", file=stream)
 
 
-def parse(argv: list[str] | None) -> tuple[Request, bool]:
-    """Read the command line: what to run, and whether to record it rather than run it."""
+def parse(argv: list[str] | None) -> tuple[Request, str]:
+    """Read the command line: what to run, and whether to "run", "record" or only "describe" it."""
     parser = argparse.ArgumentParser(
         prog="python -m zslnb.reproduce",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--benchmark", default="aviary", help="name, or path of an .npz bundle")
+    parser.add_argument(
+        "--benchmark", default="aviary", help='name, path of an .npz bundle, or "all" published'
+    )
     parser.add_argument("--semantics", default="", help="which semantics; the default if empty")
     parser.add_argument("--profile", default="smoke", help=", ".join(PROFILES))
     parser.add_argument("--seeds", type=int, default=5, help="how many")
@@ -395,11 +399,14 @@ def parse(argv: list[str] | None) -> tuple[Request, bool]:
         metavar="NAME=VALUE",
         help="a further parameter of the notebooks; VALUE is a Python literal or a string",
     )
-    parser.add_argument("--record", action="store_true", help="promote the last such run")
+    tasks = parser.add_mutually_exclusive_group()
+    task = {"action": "store_const", "dest": "task", "default": "run"}
+    tasks.add_argument("--record", const="record", help="promote the last such run", **task)
+    tasks.add_argument("--dry-run", const="describe", help="say what would be done", **task)
     args = vars(parser.parse_args(argv))
     extra = dict(assignment(text) for text in args.pop("parameter"))
-    promote = args.pop("record")
-    return Request(**args | {"extra": extra, "notebooks": tuple(args["notebooks"])}), promote
+    task = args.pop("task")
+    return Request(**args | {"extra": extra, "notebooks": tuple(args["notebooks"])}), task
 
 
 def assignment(text: str) -> tuple[str, object]:
@@ -415,17 +422,59 @@ def assignment(text: str) -> tuple[str, object]:
 
 
 def main(argv: list[str] | None = None, results: Path | None = None) -> int:
-    """Run, or record, what the command line asks for; return the exit status."""
+    """Run, record or describe what the command line asks for; return the exit status."""
     try:
-        request, promote = parse(argv)
-        plan = prepare(request)
-        if promote:
-            target = record(plan.run_dir, results or (repository_root() or Path.cwd()) / "results")
-            print(f"Recorded in results/{target.name}.")
-            return 0
+        request, task = parse(argv)
+        check_settings(request.profile, request.seeds)
+        chosen = choose_sources(find_sources(request.folder or notebooks_dir()), request.notebooks)
     except (ValueError, OSError) as error:
-        print(f"zslnb: {error}", file=sys.stderr)
-        return 2
+        return _refuse(error)
+    names = WITH_PICTURES if request.benchmark == "all" else (request.benchmark,)
+    status = 0
+    if task != "record" and {*names} <= {*WITH_PICTURES}:
+        status = _bring_data(request, dry_run=task == "describe")
+    if task == "describe":
+        print(f"{len(chosen)} notebooks on {', '.join(names)}: {', '.join(s.name for s in chosen)}")
+    if task == "describe" or status in (2, 130) or (status and len(names) == 1):
+        return status
+    for name in names:
+        one = replace(request, benchmark=name)
+        status = max(status, _record(one, results) if task == "record" else _run(one))
+        if status == 130:
+            break
+    return status
+
+
+def _bring_data(request: Request, *, dry_run: bool) -> int:
+    """Bring a published benchmark, or say what that would take."""
+    from zslnb import data  # here, because nothing else needs what downloads and CLIP import
+
+    asked = ["--benchmark", request.benchmark, "--device", request.device]
+    return data.main([*asked, *(["--dry-run"] if dry_run else [])])
+
+
+def _refuse(error: Exception) -> int:
+    print(f"zslnb: {error}", file=sys.stderr)
+    return 2
+
+
+def _record(request: Request, results: Path | None) -> int:
+    """Promote the last such run."""
+    try:
+        plan = prepare(request)
+        target = record(plan.run_dir, results or (repository_root() or Path.cwd()) / "results")
+    except (ValueError, OSError) as error:
+        return _refuse(error)
+    print(f"Recorded in results/{target.name}.")
+    return 0
+
+
+def _run(request: Request) -> int:
+    """Run the notebooks on one benchmark."""
+    try:
+        plan = prepare(request)
+    except (ValueError, OSError) as error:
+        return _refuse(error)
     try:
         outcomes = run(plan)
     except KeyboardInterrupt:
