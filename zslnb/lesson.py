@@ -23,6 +23,7 @@ from matplotlib.figure import Figure
 
 from zslnb.benchmark import Benchmark
 from zslnb.datasets import load
+from zslnb.datasets.real import features_of
 from zslnb.datasets.registry import unknown_name
 from zslnb.places import run_dir
 
@@ -208,6 +209,7 @@ def begin(
     device: str = "auto",
     *,
     prefer: str = "",
+    prefer_features: str = "",
 ) -> Lesson:
     """Check a notebook's parameters, load its benchmark, set the style, and make room for results.
 
@@ -219,6 +221,8 @@ def begin(
         seeds: how many seeds.
         device: "auto", "cpu", "cuda" or "cuda:1".
         prefer: semantics that this notebook's method is meant for, where the benchmark has them.
+        prefer_features: the same for features, as "resnet101"; semantics are then those that go
+            with them, unless said. A published benchmark has them whether they are here or not.
 
     Raises:
         ValueError: a parameter that cannot be; `BenchmarkError` is one.
@@ -228,9 +232,10 @@ def begin(
         raise ValueError(f"A notebook is named with letters, digits and _; {notebook!r} is not.")
     check_settings(profile, seeds)
     chosen = choose_device(device)
-    data = load(benchmark, semantics=semantics or None)
+    features = prefer_features if prefer_features in features_of(benchmark) else None
+    data = load(benchmark, features=features, semantics=semantics or None)
     if not semantics and prefer in data.provenance.get("all_semantics", ()):
-        data = load(benchmark, semantics=prefer)
+        data = load(benchmark, features=features, semantics=prefer)
     folder = run_dir(data.name, semantics, profile)
     _forget(folder, notebook)
     set_style()
