@@ -434,7 +434,8 @@ def main(argv: list[str] | None = None, results: Path | None = None) -> int:
     if task != "record" and {*names} <= {*WITH_PICTURES}:
         status = _bring_data(request, dry_run=task == "describe")
     if task == "describe":
-        print(f"{len(chosen)} notebooks on {', '.join(names)}: {', '.join(s.name for s in chosen)}")
+        count = f"{len(chosen)} notebook{'s' * (len(chosen) != 1)}"
+        print(f"{count} on {', '.join(names)}: {', '.join(s.name for s in chosen)}")
     if task == "describe" or status in (2, 130) or (status and len(names) == 1):
         return status
     for name in names:

@@ -1,6 +1,6 @@
 """Experiments as records, and the tables made from them."""
 
-from zslnb.ledger.acceptance import UNDECIDED, acceptance, acceptance_words, text_acceptance
+from zslnb.ledger.accepting import UNDECIDED, acceptance, acceptance_words, text_acceptance
 from zslnb.ledger.claims import published, published_sizes, published_value
 from zslnb.ledger.counting import COUNTS, curve, epochs_tried, nearest_point
 from zslnb.ledger.experiments import METHODS, one_thread, run, run_rows

@@ -1,0 +1,442 @@
+"""The whole way of a user's first run, over real HTTP, with everything that can go wrong on it."""
+
+import errno
+import multiprocessing
+import os
+import re
+import shutil
+import signal
+import time
+from collections import namedtuple
+from pathlib import Path
+
+import joblib
+import numpy as np
+import pytest
+from conftest import HEADER
+from PIL import Image
+from toys import shared_data
+from web import serving
+from world import (
+    FOLDERS,
+    INSIDE,
+    NAMES,
+    build_world,
+    cells,
+    column,
+    picture,
+    picture_archive,
+    picture_paths,
+    published_archive,
+    tarred,
+    zipped,
+)
+
+import zslnb
+from zslnb import data, reproduce
+from zslnb.datasets import archives, extraction, pace
+from zslnb.datasets.clip import extract_image_features, extract_text_features, load_clip
+from zslnb.datasets.fetching import CHUNK
+from zslnb.datasets.xlsa17 import PUBLISHED, Sizes, read_split
+
+CPUS = "ignore:This process:DeprecationWarning"  # fork beside threads, from Python 3.12 on
+WHOLE = 10**9
+BATCH = 7
+
+
+@pytest.fixture
+def world(tmp_path, monkeypatch):
+    monkeypatch.setattr(data, "BATCH", BATCH)
+    monkeypatch.setattr(extraction, "default_workers", lambda device: 0)
+    monkeypatch.setattr(pace, "BATCHES", {"cpu": (1, 1)})
+    monkeypatch.setattr(pace, "DECODED", 1)
+    data._pace.cache_clear()
+    with serving() as web:
+        yield build_world(web, monkeypatch, tmp_path)
+
+
+def bring(*arguments: str) -> int:
+    return data.main(["--benchmark", "cub", *arguments])
+
+
+def expected(name: str, root: Path) -> np.ndarray:
+    """Features of a benchmark's pictures, one after the other, by the model itself."""
+    paths, _ = picture_paths(name)
+    archive = {"cub": "cub-images", "sun": "sun-images", "awa2": "awa2-images"}[name]
+    encoder = load_clip("small", "rehearsal")
+    opened = [Image.open(root / archive / INSIDE[name] / path) for path in paths]
+    return extract_image_features(encoder, opened, batch_size=BATCH)
+
+
+def test_a_dry_run_says_all_of_it_and_touches_nothing(world, capsys):
+    assert data.main(["--benchmark", "all", "--dry-run"]) == 0
+    said = capsys.readouterr().out
+    for name in ("xlsa17", "cub-images", "sun-images", "awa2-images", "clip-vit-b-16"):
+        assert said.count(f"{name} ") == 1
+    assert re.search(r"To download: [\d.]+ MB\.", said)
+    assert "Disk: " in said
+    for name in NAMES:
+        assert re.search(rf"{name}: 30 of 30 pictures to extract, about .* on cpu .*timed", said)
+    assert not world.web.requests
+    assert not world.data.exists()
+
+
+def test_from_nothing_to_the_benchmarks(world, capsys):
+    assert data.main(["--benchmark", "all"]) == 0
+    said = capsys.readouterr().out
+    for name in NAMES:
+        b = zslnb.load(name)
+        assert repr(b).startswith(f"Benchmark({name!r}: 30 images, 4 seen + 2 unseen")
+        np.testing.assert_allclose(b.features, expected(name, world.data), atol=1e-6)
+        texts = extract_text_features(load_clip("small", "rehearsal"), b.class_names)
+        np.testing.assert_allclose(b.semantics, texts, atol=1e-6)
+        assert b.provenance["sizes"] == "as published"
+        assert f"{name}: mean cosine of the class texts" in said
+    assert zslnb.load("awa2").class_names[:2] == ("antelope", "grizzly bear")
+    assert said.count("plain CLIP, H") == 3
+    assert len(world.names()) == len(set(world.names())) == 5
+    world.web.requests.clear()
+    assert data.main(["--benchmark", "all"]) == 0
+    assert capsys.readouterr().out.startswith("Nothing to download.")
+    assert not world.web.requests
+
+
+def test_plain_clip_is_set_beside_what_is_published(world, capsys, monkeypatch):
+    monkeypatch.setattr("zslnb.ledger.accepting.PAPERS_MODEL", ("small", "rehearsal"))
+    assert bring() == 0
+    said = capsys.readouterr().out
+    assert "Published: 0.5726; it DIFFERS." in said
+    assert re.search(r"plain CLIP, U \(unseen, %\) +\| +[\d.]+ \| +55\.2 \| ± 1", said)
+    assert "does NOT match the paper's inputs (mean cosine of the class texts" in said
+
+
+def test_a_cut_connection_costs_what_was_cut(world, capsys):
+    size = len(world.web.files["CUB_200_2011.tgz"])
+    assert size > 3 * CHUNK
+    world.web.cuts = [WHOLE, WHOLE, 2 * CHUNK]  # the split, the weights, the pictures
+    world.web.statuses = [200, 200, 200, 404]
+    assert bring() == 1
+    assert "cub-images: cannot be downloaded" in capsys.readouterr().err
+    world.web.requests.clear()
+    assert bring() == 0
+    assert [r.range for r in world.web.requests] == [f"bytes={2 * CHUNK}-"]
+    assert world.web.sent == size - 2 * CHUNK
+    assert zslnb.load("cub").has_images
+
+
+@pytest.mark.filterwarnings(CPUS)
+def test_killed_in_the_middle_of_extraction_it_goes_on_there(world, tmp_path, monkeypatch):
+    ready, encode = tmp_path / "ready", extraction.encode_pixels
+    batches = []
+
+    def counted(encoder, pixels, *rest):
+        batches.append(len(pixels))
+        return encode(encoder, pixels, *rest)
+
+    def run():
+        os.setsid()
+        done = []
+
+        def stuck(encoder, pixels, *rest):
+            if len(done) == 2:
+                ready.touch()
+                time.sleep(60)
+            done.append(encode(encoder, pixels, *rest))
+            return done[-1]
+
+        extraction.encode_pixels = stuck
+        bring()
+
+    process = multiprocessing.get_context("fork").Process(target=run, daemon=False)
+    process.start()
+    while not ready.exists():
+        assert process.is_alive()
+        time.sleep(0.02)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.join(10)
+    monkeypatch.setattr(extraction, "encode_pixels", counted)
+    world.web.requests.clear()
+    assert bring() == 0
+    assert batches == [BATCH, BATCH, 30 - 4 * BATCH]
+    assert not world.web.requests
+    killed = zslnb.load("cub")
+    monkeypatch.setenv("ZSLNB_DATA", str(tmp_path / "one pass"))
+    assert bring() == 0
+    assert zslnb.load("cub").sha256 == killed.sha256
+
+
+def test_interrupted_it_says_that_nothing_is_lost(world, monkeypatch, capsys):
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(extraction, "encode_pixels", interrupt)
+        assert bring() == 130
+    assert "goes on there" in capsys.readouterr().out
+    assert bring() == 0
+
+
+def test_four_shards_equal_one_pass(world, tmp_path, monkeypatch):
+    assert bring() == 0
+    whole = zslnb.load("cub")
+    monkeypatch.setenv("ZSLNB_DATA", str(tmp_path / "at once"))
+    with joblib.parallel_config(backend="threading"):
+        assert bring("--shards", "4") == 0
+    assert zslnb.load("cub").sha256 == whole.sha256
+    monkeypatch.setenv("ZSLNB_DATA", str(tmp_path / "machine by machine"))
+    for shard in ("2", "0", "3", "1"):
+        assert bring("--shards", "4", "--shard", shard) == 0
+    with pytest.raises(FileNotFoundError, match="have not been made yet"):
+        zslnb.load("cub")
+    assert bring() == 0
+    assert zslnb.load("cub").sha256 == whole.sha256
+
+
+def test_features_of_resnet_need_the_published_files_alone(world, capsys):
+    assert bring("--features", "resnet101") == 0
+    assert world.names() == ["xlsa17.zip"]
+    b = zslnb.load("cub", features="resnet101")
+    assert (b.feature_dim, b.provenance["semantics"]) == (12, "attributes")
+    with pytest.raises(FileNotFoundError, match="make data BENCHMARK=cub"):
+        zslnb.load("cub")
+    assert "plain CLIP" not in capsys.readouterr().out
+
+
+def test_another_model_has_a_folder_of_its_own(world, monkeypatch):
+    import open_clip
+
+    tags = open_clip.pretrained._PRETRAINED["small"]
+    monkeypatch.setitem(open_clip.pretrained._PRETRAINED, "small", tags | {"b": tags["rehearsal"]})
+    assert bring("--features", "small/b") == 0
+    b = zslnb.load("cub", features="small/b")
+    assert (b.provenance["model"], b.provenance["tag"]) == ("small", "b")
+    with pytest.raises(FileNotFoundError, match="have not been made yet"):
+        zslnb.load("cub")
+
+
+def wrong_hash(world):
+    world.publish("cub-images", picture_archive("cub"), hash=f"md5:{'0' * 32}")
+
+
+def wrong_label(world):
+    _, labels = picture_paths("cub")
+    labels[3] = 1
+    folder = world.data.parent / "wrong"
+    world.publish("xlsa17", published_archive(folder, cub={"labels": column(labels)}))
+
+
+def wrong_split(world):
+    world.patch.setitem(PUBLISHED, "CUB", Sizes(4, 2, 17, 4, 10))
+
+
+def short(world):
+    world.web.declared = 10**8
+
+
+def dead(world):
+    del world.web.files["xlsa17.zip"]
+
+
+def nobody(world):
+    world.web.statuses = [200, 404, 404]
+
+
+def full(world):
+    usage = namedtuple("usage", "total used free")(10**9, 0, 1000)
+    world.patch.setattr(shutil, "disk_usage", lambda folder: usage)
+
+
+def fills_up(world):
+    def write(*_: object) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    world.patch.setattr(archives, "_write", write)
+
+
+def page(world):
+    world.publish("xlsa17", b"<html>We have moved.</html>")
+
+
+def way_out(world):
+    world.publish("cub-images", tarred({"../../out.jpg": b"x"}))
+
+
+def no_pictures(world):
+    first = picture_paths("cub")[0][0]
+    world.publish("cub-images", picture_archive("cub", **{first: None}))
+
+
+def unreadable(world):
+    first = picture_paths("cub")[0][0]
+    world.publish("cub-images", picture_archive("cub", **{first: picture(0)[:300]}))
+
+
+FAULTS = {
+    "wrong hash": (wrong_hash, r"does not match|is another file"),
+    "wrong content": (wrong_label, r"lies in the folder of another class.*away first"),
+    "wrong sizes": (wrong_split, r"16 trainval images, but cub has 17; .*another split"),
+    "wrong length": (short, r"xlsa17: cannot be downloaded"),
+    "dead address": (dead, r"404.*page: https://www.mpi.*by hand: .*Put the file at"),
+    "no weights": (nobody, r"weights small/rehearsal cannot be had: .*404.*by hand: "),
+    "no room": (full, r"All of it needs .* 1 kB are free.*ZSLNB_DATA"),
+    "disk fills up": (fills_up, r"disk of .* is full; nothing of xlsa17\.zip was kept"),
+    "a web page": (page, r"gives a web page"),
+    "a way out": (way_out, r"is refused: '\.\./\.\./out\.jpg' leads outside"),
+    "a picture less": (no_pictures, r"1 of 30 pictures that CUB/res101\.mat lists are not in"),
+    "an unreadable one": (unreadable, r"1 of the pictures cannot be read:.*000\.jpg.*delete "),
+}
+
+
+@pytest.mark.parametrize(("fault", "told"), FAULTS.values(), ids=FAULTS)
+def test_what_goes_wrong_is_told_once_and_clearly(world, capsys, fault, told):
+    fault(world)
+    assert bring() == 1
+    said = capsys.readouterr()
+    assert re.search(told, said.err, re.DOTALL), said.err
+    assert said.err.count("zslnb: ") == 1
+    assert "Traceback" not in said.err
+    assert "plain CLIP" not in said.out
+
+
+def test_what_was_put_right_goes_on_without_loss(world, monkeypatch):
+    with monkeypatch.context() as patch:
+        usage = namedtuple("usage", "total used free")(10**9, 0, 1000)
+        patch.setattr(shutil, "disk_usage", lambda folder: usage)
+        assert bring() == 1
+        assert not world.web.requests
+    world.web.statuses = [200, 404]
+    assert bring() == 1  # without its weights
+    assert bring() == 0
+    assert world.names().count("xlsa17.zip") == 1
+
+
+def test_an_address_that_died_can_be_served_by_hand(world):
+    content = world.web.files.pop("xlsa17.zip")
+    assert bring() == 1
+    (world.data / "downloads" / "xlsa17.zip").write_bytes(content)
+    pictures = world.data / "cub-images"
+    pictures.mkdir()
+    shutil.unpack_archive(write(world.data / "p.tar.gz", picture_archive("cub")), pictures)
+    assert bring() == 0
+    assert "CUB_200_2011.tgz" not in world.names()
+
+
+def write(path: Path, content: bytes) -> Path:
+    path.write_bytes(content)
+    return path
+
+
+def test_one_that_fails_stops_no_other(world, capsys):
+    del world.web.files["SUNAttributeDB_Images.tar.gz"]
+    assert data.main(["--benchmark", "all"]) == 1
+    assert re.search(r"zslnb: sun: sun-images: cannot be downloaded", capsys.readouterr().err)
+    assert zslnb.load("cub").name == "cub"
+    assert zslnb.load("awa2").name == "awa2"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["--benchmark", "CUB"], "Did you mean 'cub'"),
+        (["--benchmark", "aviary"], "Known: cub, sun, awa2, all"),
+        (["--benchmark", "flo"], "no benchmark that is downloaded 'flo'"),
+        (["--benchmark", "cub", "--features", "vgg"], "no features 'vgg' of cub"),
+        (["--benchmark", "cub", "--features", "small/x"], "no weights 'x' for 'small'"),
+        (["--benchmark", "cub", "--device", "gpu"], "no device 'gpu'"),
+        (["--benchmark", "cub", "--shards", "2", "--shard", "2"], "there is no 2"),
+    ],
+)
+def test_a_bad_input_is_told_at_once(world, capsys, arguments, told):
+    assert data.main(arguments) == 2
+    said = capsys.readouterr()
+    assert told in said.err
+    assert said.err.count("\n") == 1
+    assert not said.out
+
+
+def test_a_device_that_cannot_be_timed_is_said(world, capsys, monkeypatch):
+    def fail(*_: object) -> None:
+        raise RuntimeError("out of memory")
+
+    monkeypatch.setattr(data, "measure_pace", fail)
+    assert bring("--dry-run") == 0
+    assert "how long is not known, since cpu could not be timed (out of memory)" in (
+        capsys.readouterr().out
+    )
+
+
+NOTEBOOK = """
+from zslnb import lesson
+here = lesson.begin("10_topic", benchmark, semantics, profile, seeds, device)
+assert here.benchmark.feature_dim == 8
+"""
+
+
+@pytest.fixture
+def notebooks(tmp_path):
+    folder = tmp_path / "notebooks"
+    folder.mkdir()
+    (folder / "10_topic.py").write_text(HEADER.format(needs="images") + f"\n# %%{NOTEBOOK}")
+    return folder
+
+
+def test_reproduce_says_what_it_would_do(world, capsys, notebooks):
+    asked = ["--benchmark", "all", "--profile", "full", "--folder", str(notebooks)]
+    assert reproduce.main([*asked, "--dry-run"]) == 0
+    said = capsys.readouterr().out
+    assert "To download: " in said
+    assert said.endswith("1 notebook on cub, sun, awa2: 10_topic\n")
+    assert not world.web.requests
+
+
+def test_reproduce_brings_the_data_before_it_runs(world, capsys, notebooks, monkeypatch):
+    ran = []
+
+    def run(plan):
+        ran.append((plan.benchmark.name, plan.benchmark.provenance["features"], plan.run_dir.name))
+        return []
+
+    monkeypatch.setattr(reproduce, "run", run)
+    del world.web.files["SUNAttributeDB_Images.tar.gz"]
+    asked = ["--profile", "full", "--folder", str(notebooks)]
+    assert reproduce.main(["--benchmark", "sun", *asked]) == 1
+    assert ran == []
+    assert reproduce.main(["--benchmark", "all", *asked]) == 2
+    assert ran == [("cub", "clip", "cub-full"), ("awa2", "clip", "awa2-full")]
+    assert "CLIP features of sun have not been made yet" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_the_published_split_of_cub_goes_all_the_way(world, tmp_path, capsys):
+    """As a user runs it, on the true list of 11,788 images; only pictures and model are small."""
+    att = shared_data("xlsa17/CUB/att_splits.mat")
+    sent = shared_data("xlsa17/CUB/sent_splits.mat")
+    with np.load(shared_data("cub_resnet_fc1000.npz")) as arrays:
+        counts = np.bincount(arrays["labels"])
+    world.patch.setitem(PUBLISHED, "CUB", Sizes(150, 50, 7057, 1764, 2967))
+    names = read_split(att).class_names
+    order = sorted(range(200), key=lambda i: names[i])
+    labels = np.repeat(np.array(order) + 1, counts)
+    paths = [f"{names[y - 1]}/{i:05}.jpg" for i, y in enumerate(labels)]
+    folder = tmp_path / "true"
+    published_archive(folder)
+    listed = {"image_files": cells([FOLDERS["cub"] + path for path in paths])}
+    listed |= {"features": np.ones((3, len(paths))), "labels": column(labels)}
+    from mats import write_mat
+
+    write_mat(folder / "CUB" / "res101.mat", listed)
+    (folder / "CUB" / "att_splits.mat").write_bytes(att.read_bytes())
+    files = {f"xlsa17/data/{f.relative_to(folder)}": f.read_bytes() for f in folder.rglob("*.mat")}
+    world.publish("xlsa17", zipped(files))
+    looks = [picture(seed) for seed in range(200)]
+    pictures = {f"{INSIDE['cub']}/{p}": looks[y - 1] for p, y in zip(paths, labels, strict=True)}
+    more = {f"CUB_200_2011/{file}": b"1\n" for file in ("images.txt", "classes.txt")}
+    world.publish("cub-images", tarred(pictures | more))
+    world.patch.setattr(data, "BATCH", 512)
+    assert bring() == 0
+    b = zslnb.load("cub")
+    assert [len(i) for i in (b.train_idx, b.test_seen_idx, b.test_unseen_idx)] == [7057, 1764, 2967]
+    assert b.class_names[0] == "Brown Pelican" or b.n_classes == 200
+    shutil.copy(sent, world.data / "xlsa17/xlsa17/data/CUB/sent_splits.mat")
+    assert zslnb.load("cub", semantics="sentences").semantic_dim == 1024
+    assert "sizes as published" in capsys.readouterr().out
