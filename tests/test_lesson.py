@@ -54,6 +54,28 @@ def test_a_notebook_may_prefer_the_semantics_its_method_is_meant_for(
     assert here.run_dir.name == f"aviary-{asked}-smoke".replace("--", "-")
 
 
+def test_a_notebook_may_prefer_features_too(build, shown, monkeypatch):
+    """Where a benchmark has them; it need not have been given any other."""
+    asked = []
+
+    def load(name, **wishes):
+        asked.append((name, wishes))
+        return real_load("aviary")
+
+    real_load = lesson.load
+    monkeypatch.setattr(lesson, "load", load)
+    lesson.begin("20_topic", "cub", prefer_features="resnet101")
+    lesson.begin("20_topic", "cub", "clip-text", prefer="attributes", prefer_features="resnet101")
+    lesson.begin("20_topic", "aviary", prefer_features="resnet101")
+    lesson.begin("10_topic", "cub")
+    assert asked == [
+        ("cub", {"features": "resnet101", "semantics": None}),
+        ("cub", {"features": "resnet101", "semantics": "clip-text"}),
+        ("aviary", {"features": None, "semantics": None}),
+        ("cub", {"features": None, "semantics": None}),
+    ]
+
+
 @pytest.mark.parametrize(
     ("wrong", "says"),
     [

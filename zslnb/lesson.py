@@ -234,7 +234,8 @@ def begin(
     chosen = choose_device(device)
     features = prefer_features if prefer_features in features_of(benchmark) else None
     data = load(benchmark, features=features, semantics=semantics or None)
-    if not semantics and prefer in data.provenance.get("all_semantics", ()):
+    others = {*data.provenance.get("all_semantics", ())} - {data.provenance.get("semantics")}
+    if not semantics and prefer in others:
         data = load(benchmark, features=features, semantics=prefer)
     folder = run_dir(data.name, semantics, profile)
     _forget(folder, notebook)
