@@ -15,6 +15,7 @@ import re
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -29,7 +30,7 @@ from papermill import inspect_notebook
 
 from zslnb.benchmark import Benchmark
 from zslnb.datasets import load
-from zslnb.datasets.real import WITH_PICTURES
+from zslnb.datasets.real import WITH_PICTURES, known_semantics
 from zslnb.datasets.registry import unknown_name
 from zslnb.lesson import PROFILES, check_settings, choose_device
 from zslnb.manifest import (
@@ -425,18 +426,19 @@ def main(argv: list[str] | None = None, results: Path | None = None) -> int:
     """Run, record or describe what the command line asks for; return the exit status."""
     try:
         request, task = parse(argv)
-        check_settings(request.profile, request.seeds)
-        chosen = choose_sources(find_sources(request.folder or notebooks_dir()), request.notebooks)
+        published = request.benchmark in (*WITH_PICTURES, "all")
+        chosen = _choose(request, published)
     except (ValueError, OSError) as error:
         return _refuse(error)
     names = WITH_PICTURES if request.benchmark == "all" else (request.benchmark,)
     status = 0
-    if task != "record" and {*names} <= {*WITH_PICTURES}:
+    if published and task != "record":
         status = _bring_data(request, dry_run=task == "describe")
     if task == "describe":
         count = f"{len(chosen)} notebook{'s' * (len(chosen) != 1)}"
         print(f"{count} on {', '.join(names)}: {', '.join(s.name for s in chosen)}")
-    if task == "describe" or status in (2, 130) or (status and len(names) == 1):
+        return status
+    if status in (2, 130) or (status and len(names) == 1):
         return status
     for name in names:
         one = replace(request, benchmark=name)
@@ -444,6 +446,19 @@ def main(argv: list[str] | None = None, results: Path | None = None) -> int:
         if status == 130:
             break
     return status
+
+
+def _choose(request: Request, published: bool) -> list[Source]:
+    """Choose the notebooks, and check before hours of data all that needs no data."""
+    check_settings(request.profile, request.seeds)
+    chosen = choose_sources(find_sources(request.folder or notebooks_dir()), request.notebooks)
+    if published:
+        if request.semantics:
+            known_semantics(request.semantics)
+        with tempfile.TemporaryDirectory() as folder:
+            for source in chosen:
+                check_parameters(source, write_source(source, Path(folder)), request.parameters)
+    return chosen
 
 
 def _bring_data(request: Request, *, dry_run: bool) -> int:

@@ -389,6 +389,25 @@ def test_reproduce_says_what_it_would_do(world, capsys, notebooks):
     assert not world.web.requests
 
 
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["--semantics", "atributes"], "Did you mean 'attributes'"),
+        (["-p", "epochs=3"], "no parameter 'epochs'"),
+        (["--notebooks", "99"], "no notebook '99'"),
+        (["--profile", "ful"], "Did you mean 'full'"),
+        (["--device", "gpu"], "no device 'gpu'"),
+    ],
+)
+def test_reproduce_refuses_a_bad_input_before_any_download(
+    world, capsys, notebooks, arguments, told
+):
+    asked = ["--benchmark", "cub", "--folder", str(notebooks)]
+    assert reproduce.main([*asked, *arguments]) == 2
+    assert told in capsys.readouterr().err
+    assert not world.web.requests
+
+
 def test_reproduce_brings_the_data_before_it_runs(world, capsys, notebooks, monkeypatch):
     ran = []
 

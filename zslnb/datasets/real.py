@@ -74,7 +74,7 @@ def load_real(
 
         raise BenchmarkError(unknown_name("published benchmark", name, REAL))
     place = Place(name, features or features_of(name)[0], root)
-    chosen = _known_semantics(semantics or (TEXT_SEMANTICS if place.is_clip else "attributes"))
+    chosen = known_semantics(semantics or (TEXT_SEMANTICS if place.is_clip else "attributes"))
     benchmark = _published(place, "attributes" if chosen == TEXT_SEMANTICS else chosen)
     text = place.read_text() if chosen == TEXT_SEMANTICS else None
     facts = benchmark.provenance
@@ -279,7 +279,8 @@ def unique(image_files: Sequence[str]) -> list[str]:
     return [*dict.fromkeys(image_files)]
 
 
-def _known_semantics(semantics: str) -> str:
+def known_semantics(semantics: str) -> str:
+    """Return the name of a kind of semantics; BenchmarkError suggests the nearest if unknown."""
     semantics = semantics.replace("clip_text", TEXT_SEMANTICS)  # as the aviary calls its own
     if semantics not in SEMANTICS:
         from zslnb.datasets.registry import unknown_name  # here: the registry builds on this
