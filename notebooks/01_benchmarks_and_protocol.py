@@ -41,7 +41,7 @@ import numpy as np
 import pandas as pd
 import torch
 import torch.nn.functional as F
-from IPython.display import Markdown
+from IPython.display import Markdown, display
 
 from zslnb import ledger, lesson, protocol
 from zslnb.ledger import figures
@@ -192,6 +192,19 @@ here.keep(records)
 both = {kind: ledger.results_table(records, kind) for kind in protocol.PROTOCOLS}
 table = pd.concat(both, names=["protocol", "method"]).reset_index()
 here.table(table, "baselines", f"**{bench.name}**: the baselines, percent, mean ± sd over seeds.")
+
+# %% [markdown]
+# One of these numbers is a check of everything before it. On CUB, with CLIP's features, the papers
+# print what plain CLIP reaches, and how alike the class texts are. If those do not come out, then
+# the prompt, the model, the pictures or the split differ, and no training on them proves anything.
+
+# %%
+inputs = ledger.acceptance(bench, here.device)
+if len(inputs):
+    words = ledger.acceptance_words(inputs)
+    display(
+        here.table(inputs, "inputs", f"**{bench.name}**: are these the papers' inputs? {words}")
+    )
 
 # %% [markdown]
 # ## How far the best of many looks flatters
