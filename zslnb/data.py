@@ -10,7 +10,7 @@ stopped. The exit status is 0, 1 if something failed, 2 for a bad input, 130 aft
 import argparse
 import signal
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
@@ -19,7 +19,7 @@ import torch
 
 from zslnb import ledger
 from zslnb.benchmark import Benchmark, BenchmarkError
-from zslnb.datasets.clip import load_clip, weights_are_here
+from zslnb.datasets.clip import ClipEncoder, load_clip, weights_are_here
 from zslnb.datasets.extraction import Extraction, ExtractionError, UnreadableImages
 from zslnb.datasets.fetching import obtain
 from zslnb.datasets.pace import SIZE, Pace, measure_pace
@@ -73,23 +73,22 @@ def names_of(benchmark: str) -> tuple[str, ...]:
     return (benchmark,)
 
 
-def outlook(request: Request) -> str:
-    """Say what will be downloaded, the disk it takes, and the time on this device."""
-    lines = []
-    if wanted := still_needed(request.places):
+def outlook(request: Request) -> Iterator[str]:
+    """Say what will be downloaded, the disk it takes, and then the time on this device."""
+    wanted = still_needed(request.places)
+    if wanted:
         planned = plan(wanted)
         if WEIGHTS in planned.index and _weights_are_here(source(WEIGHTS).tag):
             planned.loc[WEIGHTS] = ("there, open_clip's", 0.0, 0.0)
-        lines.append(describe(planned))
+        yield describe(planned)
     else:
-        lines.append("Nothing to download.")
+        yield "Nothing to download."
     others = {"/".join(p.model) for p in request.places if p.is_clip} - {source(WEIGHTS).tag}
-    lines += [
-        f"Weights {tag}: open_clip's, {'there' if _weights_are_here(tag) else 'of unknown size'}."
-        for tag in sorted(others)
-    ]
-    lines += [_time(place, request.device) for place in request.places]
-    return "\n".join(lines)
+    for tag in sorted(others):
+        there = "there" if _weights_are_here(tag) else "to download, of unknown size"
+        yield f"Weights {tag}, open_clip's: {there}."
+    for place in request.places:
+        yield _time(place, request.device)
 
 
 def still_needed(places: Iterable[Place]) -> list[Source]:
@@ -182,7 +181,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"zslnb: {error}", file=sys.stderr)
         return 2
     try:
-        _say(outlook(request))
+        for line in outlook(request):
+            _say(line)
         return 0 if request.dry_run else _bring_all(request)
     except FAILURES as error:
         print(f"zslnb: {error}", file=sys.stderr)
@@ -260,14 +260,15 @@ def _holds(place: Place, class_names: tuple[str, ...]) -> bool:
         return False
 
 
-def _encoder(place: Place):
+def _encoder(place: Place) -> ClipEncoder:
     try:
         return load_clip(*place.model)
     except Exception as error:  # the hub and the network raise what they like
         said = source(WEIGHTS)
+        page = f"  page: {said.page}\n" if "/".join(place.model) == said.tag else ""
         raise SourceError(
             f"The weights {'/'.join(place.model)} cannot be had: {error}\n"
-            f"  page: {said.page}\n  by hand: {said.by_hand}"
+            f"{page}  by hand: {said.by_hand}"
         ) from error
 
 

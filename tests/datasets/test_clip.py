@@ -70,6 +70,30 @@ def test_unknown_weights_are_named_with_the_known_ones():
         clip.load_clip("ViT-B-16", "no-such-weights")
 
 
+def test_weights_are_looked_for_where_open_clip_keeps_them(house, monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    tags = {"direct": {"url": "https://birds.example/own.pt", "hf_hub": ""}}
+    tags["hub"] = {"url": "https://birds.example/own.pt", "hf_hub": "birds/own/"}
+    monkeypatch.setitem(open_clip.pretrained._PRETRAINED, "house", tags)
+    asked = []
+
+    def cached(model_id, name):
+        asked.append((model_id, name))
+        return "there" if name.endswith(".bin") and len(asked) > 2 else None
+
+    monkeypatch.setattr(clip, "try_to_load_from_cache", cached)
+    assert not clip.weights_are_here("house", "hub")
+    assert clip.weights_are_here("house", "hub")
+    safe, plain = "open_clip_model.safetensors", "open_clip_pytorch_model.bin"
+    assert asked == 2 * [("birds/own", safe), ("birds/own", plain)]
+    assert not clip.weights_are_here("house", "direct")
+    (tmp_path / ".cache" / "clip").mkdir(parents=True)
+    (tmp_path / ".cache" / "clip" / "own.pt").touch()
+    assert clip.weights_are_here("house", "direct")
+    with pytest.raises(ValueError, match="no weights 'nobodys'"):
+        clip.weights_are_here("house", "nobodys")
+
+
 @pytest.mark.parametrize(("tag", "quick"), [("openai", True), ("datacomp_xl_s13b_b90k", False)])
 def test_the_activation_follows_the_weights(monkeypatch, tag, quick):
     asked = {}

@@ -7,7 +7,7 @@ import pytest
 import torch
 from toys import toy
 
-from zslnb import ledger
+from zslnb import ledger, load
 from zslnb.genzsl import mean_cosines
 from zslnb.ledger import accepting
 
@@ -61,7 +61,8 @@ def test_nothing_is_published_of_other_benchmarks_or_models(build, name, changes
 
 
 def test_what_is_not_clips_is_left_alone(build):
-    for benchmark in (toy(), clip("cub", semantics="attributes")):
+    aviary = (load("aviary"), load("aviary", semantics="attributes"))
+    for benchmark in (toy(), clip("cub", semantics="attributes"), *aviary):
         compared = ledger.acceptance(benchmark)
         assert isinstance(compared, pd.DataFrame)
         assert compared.empty

@@ -4,6 +4,8 @@ Before any training is believed: the mean cosine of CUB's class texts depends on
 model and its weights; plain CLIP's S, U and H on the pictures, the split and the metric as well.
 """
 
+from functools import cache
+
 import pandas as pd
 import torch
 from jaxtyping import Float
@@ -76,6 +78,11 @@ def acceptance_words(compared: pd.DataFrame) -> str:
     )
 
 
+@cache
+def _claims() -> pd.DataFrame:
+    return published("genzsl")
+
+
 def _row(
     quantity: str, metric: str, measured: float, name: str, model: tuple[str, str]
 ) -> dict[str, object]:
@@ -83,7 +90,7 @@ def _row(
     row = {"quantity": quantity, "measured": round(measured, 4)}
     if claim is None:
         return {**row, "published": float("nan"), "allowed": "", "verdict": UNDECIDED, "source": ""}
-    value, said = published_value("genzsl", claim), published("genzsl").loc[claim]
+    value, said = published_value("genzsl", claim), _claims().loc[claim]
     agrees = abs(measured - value) <= ALLOWED[metric]
     verdict = UNDECIDED if said["grade"] == "memory" else AGREES if agrees else DIFFERS
     return {
