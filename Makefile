@@ -18,6 +18,7 @@ PROFILE ?= smoke
 SEEDS ?= 5
 DEVICE ?= auto
 NOTEBOOKS ?=
+PICTURES ?=
 ARGS ?=
 # make data takes FEATURES= too; DRY_RUN=1 says what either would do
 FEATURES ?=
@@ -31,7 +32,7 @@ CHECKED = ZSLNB_DEVICE=cpu ZSLNB_RUNS="$(CURDIR)/build/checked"
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help reproduce test test-slow lab pair lint aviary data record report benchmark lock clean
+.PHONY: help reproduce own test test-slow lab pair lint aviary data record report benchmark lock clean
 
 help: ## print this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' $(MAKEFILE_LIST) | while IFS='|' read -r target what; \
@@ -40,6 +41,9 @@ help: ## print this list
 reproduce: $(READY) ## run the notebooks: BENCHMARK= SEMANTICS= PROFILE= SEEDS= DEVICE= NOTEBOOKS="10 14"
 	@$(BIN)/python -m zslnb.reproduce $(RUN) $(if $(NOTEBOOKS),--notebooks $(NOTEBOOKS)) \
 	$(if $(DRY_RUN),--dry-run) $(ARGS)
+
+own: $(READY) ## make a benchmark of a folder of pictures by class: PICTURES= BENCHMARK=mine.npz
+	@$(BIN)/python -m zslnb.own '$(PICTURES)' '$(BENCHMARK)' --device '$(DEVICE)' $(ARGS)
 
 test: $(READY) ## run the tests and check the executed notebooks (quicker after make reproduce)
 	$(CHECKED) $(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow" $(NBVAL) \

@@ -18,7 +18,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 LOCK = (ROOT / "requirements.lock").read_text()
 ENVIRONMENT = yaml.safe_load((ROOT / "environment.yml").read_text())
 TARGETS = """
-    help reproduce test test-slow lab pair lint aviary data record report benchmark lock clean
+    help reproduce own test test-slow lab pair lint aviary data record report benchmark lock clean
 """.split()  # noqa: SIM905
 MAX_LINES = 45
 
