@@ -132,6 +132,33 @@ def test_a_bundle_of_something_else_is_not_replaced_unless_told(request_):
     assert len(made(replace(request_, overwrite=True)).features) == 40
 
 
+def test_another_picture_of_the_same_name_and_size_is_another(request_, tiny_clip):
+    made(request_)
+    tiny_clip.clear()
+    path = request_.pictures / "auk" / "0.png"
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1  # in the end marker's checksum, which Pillow leaves alone
+    path.write_bytes(content)
+    with pytest.raises(FolderError, match=r"\(pictures_sha256\)"):
+        own.prepare(request_)
+    made(replace(request_, overwrite=True))
+    assert tiny_clip == [8]
+
+
+def test_copies_and_what_was_passed_over_are_told(request_, capsys):
+    (request_.pictures / "auk" / "5.png").write_bytes(
+        (request_.pictures / "auk/0.png").read_bytes()
+    )
+    (request_.pictures / "auk" / "notes.txt").touch()
+    command = [str(request_.pictures), str(request_.bundle), "--dry-run"]
+    assert own.main(command) == 0
+    said = capsys.readouterr().out
+    assert "41 pictures of 8 classes" in said
+    assert "copies of other pictures: 1 ('auk/5.png')" in said
+    assert "not pictures by their endings: 1 ('auk/notes.txt')" in said
+    assert not request_.bundle.exists()
+
+
 def test_the_seed_alone_decides_the_split(request_):
     first, again = own.prepare(request_), own.prepare(request_)
     other = own.prepare(replace(request_, seed=1))

@@ -10,6 +10,7 @@ import argparse
 import hashlib
 import json
 import re
+import shlex
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -27,6 +28,8 @@ from zslnb.datasets.extraction import Extracted, Extraction, ExtractionError, Un
 from zslnb.datasets.folder import (
     FolderError,
     PictureFolder,
+    content_hashes,
+    copies,
     read_attributes,
     read_class_names,
     read_lines,
@@ -103,7 +106,8 @@ class Request:
 class Plan:
     """A checked request: what every class and picture will be, before any model is loaded.
 
-    `names` and `attributes` follow the folder's classes; `recipe` is all that decides the bundle.
+    `names` and `attributes` follow the folder's classes; `copies` are pictures with the very
+    content of an earlier one; `recipe` is all that decides the bundle.
     """
 
     request: Request
@@ -114,6 +118,7 @@ class Plan:
     device: torch.device
     attribute_names: tuple[str, ...]
     attributes: Float32[np.ndarray, "C A"] | None
+    copies: tuple[str, ...]
     recipe: dict
 
     def part(self, name: str) -> str:
@@ -137,6 +142,7 @@ def prepare(request: Request) -> Plan:
     unseen = choose_classes(request.unseen, "unseen", [*folder.classes], folder, request.seed)
     seen = [name for name in folder.classes if name not in unseen]
     validation = choose_classes(request.validation, "validation", seen, folder, request.seed)
+    hashes = content_hashes(folder)
     plan = Plan(
         request=request,
         folder=folder,
@@ -146,7 +152,8 @@ def prepare(request: Request) -> Plan:
         device=choose_device(request.device),
         attribute_names=columns,
         attributes=attributes,
-        recipe=_recipe(request, folder, names, unseen, validation),
+        copies=copies(hashes),
+        recipe=_recipe(request, hashes, names, unseen, validation),
     )
     require_enough(plan, {name: len(images) for name, images in folder.classes.items()})
     if not request.overwrite:
@@ -215,17 +222,16 @@ def require_enough(plan: Plan, counts: Mapping[str, int]) -> None:
 
 def _recipe(
     request: Request,
-    folder: PictureFolder,
+    hashes: Mapping[str, str],
     names: Mapping[str, str],
     unseen: Sequence[str],
     validation: Sequence[str],
 ) -> dict:
     """All that decides a bundle, for its provenance, and for telling two apart; no paths."""
-    sizes = [[name, _size(folder.root / name)] for name in folder.images]
     weights, attributes = request.weights, request.attributes
     return {
-        "pictures": len(sizes),
-        "pictures_sha256": hashlib.sha256(json.dumps(sizes).encode()).hexdigest(),
+        "pictures": len(hashes),
+        "pictures_sha256": hashlib.sha256(json.dumps([*hashes.items()]).encode()).hexdigest(),
         "class_folders": dict(names),
         "unseen": [*unseen],
         "validation": [*validation],
@@ -237,10 +243,6 @@ def _recipe(
         "weights_file_sha256": file_sha256(weights) if weights else None,
         "allow_unreadable": request.allow_unreadable,
     }
-
-
-def _size(path: Path) -> int | None:
-    return path.stat().st_size if path.is_file() else None  # a link can lead nowhere
 
 
 def _require_same(bundle: Path, recipe: dict) -> None:
@@ -299,6 +301,7 @@ def job(plan: Plan) -> Extraction:
         device=str(plan.device),
         workers=request.workers,
         allow_unreadable=request.allow_unreadable,
+        hash_contents=True,  # sizes do not tell .bmp files apart
     )
 
 
@@ -381,9 +384,11 @@ def describe(plan: Plan) -> str:
     for reason, names in {"empty": folder.empty, **folder.skipped}.items():
         if names:
             lines.append(f"  passed over, {reason}: {len(names)} ({some(names, 3)})")
+    if plan.copies:
+        lines.append(f"  copies of other pictures: {len(plan.copies)} ({some(plan.copies, 3)})")
     for part in LEAST:
         named = [n for f, n in zip(folder.classes, plan.names, strict=True) if plan.part(f) == part]
-        lines.append(f"  {part}: {len(named)} classes ({some(named, 5)})")
+        lines.append(f"  classes for {part}: {len(named)} ({some(named, 5)})")
     semantics = "clip_text"
     if plan.attributes is not None:
         semantics += f", attributes ({len(plan.attribute_names)})"
@@ -398,13 +403,13 @@ def describe(plan: Plan) -> str:
 
 def finish(plan: Plan, benchmark: Benchmark) -> str:
     """Say what the bundle holds, and what to do with it."""
-    left_out = benchmark.provenance["unreadable"]
+    left_out, bundle = benchmark.provenance["unreadable"], shlex.quote(str(plan.request.bundle))
     return "\n".join(
         [
             benchmark.summary().to_string(),
             *([f"left out, unreadable: {len(left_out)} ({some([*left_out])})"] if left_out else []),
             f"made: {plan.request.bundle}",
-            f"next: make reproduce BENCHMARK={plan.request.bundle} PROFILE=medium NOTEBOOKS=01",
+            f"next: make reproduce BENCHMARK={bundle} PROFILE=medium NOTEBOOKS=01",
         ]
     )
 

@@ -6,6 +6,8 @@ import pytest
 
 from zslnb.datasets.folder import (
     FolderError,
+    content_hashes,
+    copies,
     read_attributes,
     read_class_names,
     read_picture_folder,
@@ -87,6 +89,19 @@ def test_a_folder_without_classes_is_refused(tmp_path):
     (tmp_path / "empty").mkdir()
     with pytest.raises(FolderError, match="no sub-folder with a picture"):
         read_picture_folder(tmp_path)
+
+
+def test_copies_are_found_by_content(root):
+    (root / "kiwi" / "a.PNG").write_bytes(b"one")
+    (root / "kiwi" / "c.jpg").symlink_to("nowhere")
+    (root / "kiwi" / "d.jpg").symlink_to("nowhere")
+    found = content_hashes(read_picture_folder(root))
+    assert copies(found) == (
+        "001.grey_heron/b.jpg",
+        "002.egret/a.PNG",
+        "002.egret/b.jpg",
+        "kiwi/b.jpg",
+    )
 
 
 def test_class_names_come_from_folders_and_a_file_may_change_some(root, folder):

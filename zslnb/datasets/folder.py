@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float32
 
+from zslnb.datasets.bundle import file_sha256
 from zslnb.datasets.registry import did_you_mean
 from zslnb.datasets.xlsa17 import readable
 
@@ -118,6 +119,18 @@ def printable(name: str) -> str:
 
 def _normal(name: str) -> str:
     return unicodedata.normalize("NFC", name.strip())
+
+
+def content_hashes(folder: PictureFolder) -> dict[str, str]:
+    """SHA-256 of each picture's bytes; empty for a link that leads nowhere."""
+    paths = {name: folder.root / name for name in folder.images}
+    return {name: file_sha256(path) if path.is_file() else "" for name, path in paths.items()}
+
+
+def copies(hashes: Mapping[str, str]) -> tuple[str, ...]:
+    """List the pictures that have the very content of an earlier one."""
+    first = {digest: name for name, digest in reversed(hashes.items())}
+    return tuple(name for name, digest in hashes.items() if digest and first[digest] != name)
 
 
 def read_class_names(path: Path | None, folder: PictureFolder) -> dict[str, str]:
