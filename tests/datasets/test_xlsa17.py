@@ -111,7 +111,13 @@ def test_features_keep_their_images_and_paths_lose_the_authors_folders(tmp_path)
 def test_the_original_attributes_can_be_chosen(tmp_path):
     b = tiny(tmp_path, semantics="original_attributes")
     torch.testing.assert_close(b.semantics, torch.from_numpy(ATT.T * 10).float())
-    assert b.provenance["all_semantics"] == ["attributes", "original_attributes"]
+
+
+def test_originals_are_listed_only_where_they_say_more(tmp_path):
+    same = tiny(tmp_path)
+    assert same.provenance["all_semantics"] == ["attributes"]
+    more = tiny(tmp_path, changes={"original_att": ATT[::-1] * 10})
+    assert more.provenance["all_semantics"] == ["attributes", "original_attributes"]
 
 
 def test_what_files_lack_is_none_and_said(tmp_path):

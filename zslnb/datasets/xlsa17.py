@@ -23,6 +23,7 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from jaxtyping import Float32, Int64
 from torch import Tensor
 
@@ -241,7 +242,7 @@ def join(
         provenance={
             "file": f"{images.file} with {split.file}",
             "semantics": semantics,
-            "all_semantics": list(available),
+            "all_semantics": _told_apart(available),
             "validation": how,
             **_facts(split),
         },
@@ -357,6 +358,15 @@ def _all_semantics(split: Split, sentences: Split | None) -> dict[str, Float32[T
     if sentences is not None:
         available["sentences"] = sentences.attributes[_rows_of(split, sentences)]
     return available
+
+
+def _told_apart(available: Mapping[str, Tensor]) -> list[str]:
+    """Name the kinds worth comparing: originals that are the attributes at full length are not."""
+    original = available.get("original_attributes")
+    same = original is not None and torch.allclose(
+        F.normalize(original, dim=1), F.normalize(available["attributes"], dim=1), atol=1e-5
+    )
+    return [kind for kind in available if not (same and kind == "original_attributes")]
 
 
 def _chosen(available: Mapping[str, Tensor], semantics: str, file: str) -> Float32[Tensor, "C S"]:
