@@ -15,6 +15,7 @@ from pathlib import Path
 import torch
 
 from zslnb.benchmark import Benchmark
+from zslnb.ledger import benchmark_facts
 from zslnb.lesson import merge_records
 from zslnb.notebooks import find_sources, notebooks_dir
 from zslnb.places import repository_root
@@ -70,12 +71,7 @@ def describe(benchmark: Benchmark, device: torch.device) -> dict:
         "platform": platform.platform(),
         "cores": os.cpu_count(),
         "device": {"used": str(device), "name": device_name(device)},
-        "benchmark": {
-            "name": benchmark.name,
-            "sha256": benchmark.sha256,
-            "semantics": benchmark.provenance.get("semantics"),
-            "file_sha256": benchmark.provenance.get("file_sha256"),
-        },
+        "benchmark": benchmark_facts(benchmark),
     }
 
 

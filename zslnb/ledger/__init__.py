@@ -3,7 +3,7 @@
 from zslnb.ledger.accepting import UNDECIDED, acceptance, acceptance_words, text_acceptance
 from zslnb.ledger.claims import published, published_sizes, published_value
 from zslnb.ledger.counting import COUNTS, curve, epochs_tried, nearest_point
-from zslnb.ledger.experiments import METHODS, one_thread, run, run_rows
+from zslnb.ledger.experiments import METHODS, benchmark_facts, one_thread, run, run_rows
 from zslnb.ledger.methods import ClipSettings, ESZSLSettings, LooksSettings, SimilaritySettings
 from zslnb.ledger.recorded import recorded
 from zslnb.ledger.speed import SpeedUp, needed, speed_up, speed_up_words, speed_ups, steady
@@ -35,6 +35,7 @@ __all__ = [
     "SpeedUp",
     "acceptance",
     "acceptance_words",
+    "benchmark_facts",
     "curve",
     "epochs_tried",
     "nearest_point",

@@ -206,12 +206,7 @@ def _read(path: Path) -> dict | None:
 def _inputs(method: str, benchmark: Benchmark, settings: Any, seed: int, device: str) -> dict:
     inputs = {
         "method": method,
-        "benchmark": {
-            "name": benchmark.name,
-            "semantics": benchmark.provenance.get("semantics"),
-            "sha256": benchmark.sha256,
-            "file_sha256": benchmark.provenance.get("file_sha256"),
-        },
+        "benchmark": benchmark_facts(benchmark),
         "settings": asdict(settings),
         "seed": seed,
         "device": device,
@@ -219,6 +214,19 @@ def _inputs(method: str, benchmark: Benchmark, settings: Any, seed: int, device:
     }
     text = json.dumps(inputs, sort_keys=True)
     return {"id": hashlib.sha256(text.encode()).hexdigest()[:16], **inputs}
+
+
+def benchmark_facts(benchmark: Benchmark) -> dict[str, str | None]:
+    """What names a benchmark in a record; `features` only where it can have several kinds."""
+    known = benchmark.provenance
+    features = {"features": known["features"]} if "features" in known else {}
+    return {
+        "name": benchmark.name,
+        **features,
+        "semantics": known.get("semantics"),
+        "sha256": benchmark.sha256,
+        "file_sha256": known.get("file_sha256"),
+    }
 
 
 def _compute(
