@@ -45,7 +45,6 @@ import torch
 import torch.nn.functional as F
 from IPython.display import Markdown
 
-import zslnb
 from zslnb import genzsl, imagination, ledger, lesson, protocol
 from zslnb.ledger import figures
 
@@ -362,7 +361,7 @@ for label in ("GenZSL", "random referents", "noise for the referent"):
     generators[label] = ("genzsl", parts[label])
 by_kind = []
 for kind in kinds:
-    other = zslnb.load(benchmark, semantics=kind) if kind else bench
+    other = here.with_semantics(kind) if kind else bench
     some = {f"{label} · {kind}": how for label, how in generators.items()}
     some = {f"ESZSL · {kind}": ("eszsl", None), **some}
     if other.feature_dim == other.semantic_dim:
@@ -408,7 +407,7 @@ here.table(
 fig, axes = plt.subplots(2, len(kinds), figsize=(4.2 * len(kinds), 7.6), squeeze=False)
 told = []
 for column, kind in zip(axes.T, kinds, strict=True):
-    raw = F.normalize(zslnb.load(benchmark, semantics=kind or None).semantics, dim=1)
+    raw = F.normalize(here.with_semantics(kind or None).semantics, dim=1)
     raw = raw[:: -(-len(raw) // 80)]  # at most eighty classes: more cannot be read
     for ax, rows_shown, when in zip(
         column, (raw, genzsl.class_diversity_promotion(raw)), ("before", "after"), strict=True

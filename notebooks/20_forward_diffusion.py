@@ -59,7 +59,14 @@ from zslnb.ledger import figures
 from zslnb.seeds import seeded
 
 here = lesson.begin(
-    "20_forward_diffusion", benchmark, semantics, profile, seeds, device, prefer="attributes"
+    "20_forward_diffusion",
+    benchmark,
+    semantics,
+    profile,
+    seeds,
+    device,
+    prefer="attributes",
+    prefer_features="resnet101",
 )
 bench = here.benchmark
 

@@ -57,7 +57,14 @@ from zslnb.ledger import figures
 from zslnb.seeds import seeded
 
 here = lesson.begin(
-    "21_diffusion_losses", benchmark, semantics, profile, seeds, device, prefer="attributes"
+    "21_diffusion_losses",
+    benchmark,
+    semantics,
+    profile,
+    seeds,
+    device,
+    prefer="attributes",
+    prefer_features="resnet101",
 )
 bench = here.benchmark
 

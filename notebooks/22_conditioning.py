@@ -58,7 +58,14 @@ from zslnb.ledger import figures
 from zslnb.seeds import seeded, torch_generator
 
 here = lesson.begin(
-    "22_conditioning", benchmark, semantics, profile, seeds, device, prefer="attributes"
+    "22_conditioning",
+    benchmark,
+    semantics,
+    profile,
+    seeds,
+    device,
+    prefer="attributes",
+    prefer_features="resnet101",
 )
 bench = here.benchmark
 

@@ -50,13 +50,20 @@ import torch
 from IPython.display import Markdown
 from matplotlib.patheffects import withStroke
 
-from zslnb import datasets, ledger, lesson, protocol, revcd
+from zslnb import ledger, lesson, protocol, revcd
 from zslnb.benchmark import Benchmark
 from zslnb.ledger import figures
 from zslnb.seeds import seeded, torch_generator
 
 here = lesson.begin(
-    "23_guidance_and_sampling", benchmark, semantics, profile, seeds, device, prefer="attributes"
+    "23_guidance_and_sampling",
+    benchmark,
+    semantics,
+    profile,
+    seeds,
+    device,
+    prefer="attributes",
+    prefer_features="resnet101",
 )
 bench = here.benchmark
 settings = revcd.profile_settings(profile)
@@ -585,7 +592,7 @@ here.figure(fig, "guidance", caption)
 # %%
 kind = bench.provenance.get("semantics", "semantics")
 others = [k for k in bench.provenance.get("all_semantics", ()) if k != kind][:1]
-data = {kind: bench, **{k: datasets.load(benchmark, semantics=k) for k in others}}
+data = {kind: bench, **{k: here.with_semantics(k) for k in others}}
 with ledger.one_thread():
     trained = {
         k: models if k == kind else [revcd.fit(other, settings, s, here.device) for s in some_seeds]

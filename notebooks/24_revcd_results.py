@@ -45,7 +45,14 @@ from zslnb import ledger, lesson, revcd
 from zslnb.ledger import figures
 
 here = lesson.begin(
-    "24_revcd_results", benchmark, semantics, profile, seeds, device, prefer="attributes"
+    "24_revcd_results",
+    benchmark,
+    semantics,
+    profile,
+    seeds,
+    device,
+    prefer="attributes",
+    prefer_features="resnet101",
 )
 bench = here.benchmark
 

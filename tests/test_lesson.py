@@ -66,12 +66,13 @@ def test_a_notebook_may_prefer_features_too(build, shown, monkeypatch):
     monkeypatch.setattr(lesson, "load", load)
     lesson.begin("20_topic", "cub", prefer_features="resnet101")
     lesson.begin("20_topic", "cub", "clip-text", prefer="attributes", prefer_features="resnet101")
-    lesson.begin("20_topic", "aviary", prefer_features="resnet101")
+    lesson.begin("20_topic", "aviary", prefer_features="resnet101").with_semantics("attributes")
     lesson.begin("10_topic", "cub")
     assert asked == [
         ("cub", {"features": "resnet101", "semantics": None}),
         ("cub", {"features": "resnet101", "semantics": "clip-text"}),
         ("aviary", {"features": None, "semantics": None}),
+        ("aviary", {"features": None, "semantics": "attributes"}),
         ("cub", {"features": None, "semantics": None}),
     ]
 

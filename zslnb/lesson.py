@@ -10,7 +10,7 @@ import io
 import json
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -115,6 +115,7 @@ class Lesson:
         seeds: 0, 1, ... as many as asked.
         device: where tensors go.
         run_dir: folder of this run.
+        with_semantics: loads the same features beside the semantics that it is given.
     """
 
     notebook: str
@@ -123,6 +124,7 @@ class Lesson:
     seeds: range
     device: torch.device
     run_dir: Path = field(repr=False)
+    with_semantics: Callable[[str | None], Benchmark] = field(repr=False)
     _made: dict[str, dict] = field(default_factory=dict, repr=False)
     _records: dict[str, dict] = field(default_factory=dict, repr=False)
 
@@ -233,14 +235,18 @@ def begin(
     check_settings(profile, seeds)
     chosen = choose_device(device)
     features = prefer_features if prefer_features in features_of(benchmark) else None
-    data = load(benchmark, features=features, semantics=semantics or None)
+
+    def with_semantics(kind: str | None) -> Benchmark:
+        return load(benchmark, features=features, semantics=kind)
+
+    data = with_semantics(semantics or None)
     others = {*data.provenance.get("all_semantics", ())} - {data.provenance.get("semantics")}
     if not semantics and prefer in others:
-        data = load(benchmark, features=features, semantics=prefer)
+        data = with_semantics(prefer)
     folder = run_dir(data.name, semantics, profile)
     _forget(folder, notebook)
     set_style()
-    here = Lesson(notebook, data, profile, range(seeds), chosen, folder)
+    here = Lesson(notebook, data, profile, range(seeds), chosen, folder, with_semantics)
     display(Markdown(_setting(here)))
     return here
 
