@@ -1,6 +1,7 @@
 """The README's generated parts."""
 
 import json
+import shutil
 
 import pytest
 
@@ -20,6 +21,18 @@ def test_a_readme_without_its_places_is_refused():
 def test_a_run_that_nobody_recorded_reads_not_measured(tmp_path):
     assert report.results_block(tmp_path).count("Not measured") == len(report.TABLES)
     assert report.revcd_block(tmp_path).count("Not measured") == len(report.FROM_IMAGES)
+
+
+def test_a_run_on_a_papers_benchmark_is_shown_once_it_is_recorded(tmp_path):
+    recorded = repository_root() / "results" / report.AVIARY
+    shutil.copytree(recorded, tmp_path / "cub-full")
+    for block in (report.results_block, report.revcd_block):
+        before, after = block(), block(tmp_path)
+        assert "**CUB: " not in before
+        assert "with these nobody here has run CUB, SUN, AWA2 yet" in before
+        assert after.count("Percent, mean") == 1
+        assert "**CUB: " in after
+        assert "nobody here has run SUN, AWA2 yet" in after
 
 
 def test_the_printed_numbers_are_those_of_the_first_table():
