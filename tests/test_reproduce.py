@@ -17,9 +17,9 @@ from conftest import HEADER, ROOT, tiny_arrays
 
 from zslnb import reproduce
 from zslnb.manifest import RecordError, record, without_paths
-from zslnb.notebooks import NotebookError
+from zslnb.notebooks import NotebookError, find_sources, notebooks_dir
 from zslnb.progress import Progress, clock
-from zslnb.reproduce import Request, assignment, main, prepare
+from zslnb.reproduce import Request, assignment, expected_seconds, main, prepare
 
 GOOD = """
 from zslnb import lesson
@@ -355,6 +355,23 @@ def test_a_terminal_gets_one_live_line_with_elapsed_and_expected_time():
     assert first == "tiny-smoke: 2 notebooks, about 1:30.\n"
     assert len(live) == 2
     assert live[-1].startswith("[1/2] 10_a 0:00 of about 1:00, all 0:00 of about 1:30"[:79])
+
+
+def test_a_time_that_nobody_knows_is_not_made_up():
+    file = io.StringIO()
+    progress = Progress("cub-full", {"10_a": 60.0, "11_b": None}, file)
+    progress.start("10_a")
+    assert file.getvalue().splitlines() == [
+        "cub-full: 2 notebooks, time not known before a first run here.",
+        "[1/2] 10_a 0:00 of about 1:00, all 0:00",
+    ]
+
+
+def test_a_declared_time_holds_for_the_built_in_benchmark_alone(tmp_path):
+    sources = find_sources(notebooks_dir())[:2]
+    known = expected_seconds(sources, tmp_path / "aviary-smoke")
+    assert known == {s.name: s.seconds for s in sources}
+    assert {*expected_seconds(sources, tmp_path / "cub-full").values()} == {None}
 
 
 def test_a_file_gets_few_lines():

@@ -69,7 +69,7 @@ def names_of(benchmark: str) -> tuple[str, ...]:
         return WITH_PICTURES
     if benchmark not in WITH_PICTURES:
         known = (*WITH_PICTURES, ALL)
-        raise BenchmarkError(unknown_name("benchmark that is downloaded", benchmark, known))
+        raise BenchmarkError(unknown_name("benchmark to download", benchmark, known))
     return (benchmark,)
 
 
@@ -89,6 +89,11 @@ def outlook(request: Request) -> Iterator[str]:
         yield f"Weights {tag}, open_clip's: {there}."
     for place in request.places:
         yield _time(place, request.device)
+    if _pace.cache_info().currsize:
+        yield (
+            f"Timed just now, with random weights on noise of {SIZE[0]} x {SIZE[1]}; larger "
+            "pictures take longer to read. How long a download takes is up to the network."
+        )
 
 
 def still_needed(places: Iterable[Place]) -> list[Source]:
@@ -194,8 +199,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _bring_all(request: Request) -> int:
     """Bring one benchmark after another; one that fails stops none of the others."""
-    disk = plan([s for s in still_needed(request.places) if s.file])["disk"].sum()
-    require_space(disk, data_dir(), "All of it")
+    require_space(plan(still_needed(request.places))["disk"].sum(), data_dir(), "All of it")
     status = 0
     for place in request.places:
         try:
@@ -313,11 +317,8 @@ def _time(place: Place, device: torch.device) -> str:
         pace = _pace(*place.model, device)
     except (RuntimeError, OSError) as error:
         return f"{what}; how long is not known, since {device} could not be timed ({error})."
-    return (
-        f"{what}, about {_duration(left / pace.together)} on {device} ({pace.together:.3g} a "
-        f"second; timed just now with random weights on noise of {SIZE[0]} x {SIZE[1]}; larger "
-        "pictures take longer to read)."
-    )
+    each = f"{pace.together:.3g} a second"
+    return f"{what}, about {_duration(left / pace.together)} on {device} ({each})."
 
 
 @cache

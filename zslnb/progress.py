@@ -15,17 +15,16 @@ class Progress:
 
     Args:
         run: its name.
-        expected: seconds of each notebook, in the order they run.
+        expected: seconds of each notebook, in the order they run; None where nobody can know.
         stream: a terminal, where a line is overwritten in place, or anything else.
     """
 
-    def __init__(self, run: str, expected: Mapping[str, float], stream: TextIOBase) -> None:
+    def __init__(self, run: str, expected: Mapping[str, float | None], stream: TextIOBase) -> None:
         """Say what will run."""
         self.expected, self.stream, self.live = dict(expected), stream, stream.isatty()
         self.names, self.done, self.name = [*expected], 0, ""
         self.begun = self.started = self.said = time.monotonic()
-        count = f"{len(self.names)} notebook{'s' * (len(self.names) != 1)}"
-        self._say(f"{run}: {count}, about {clock(sum(expected.values()))}.")
+        self._say(f"{run}: {foretold(self.expected)}.")
 
     def skipped(self, outcomes: Iterable[Outcome]) -> None:
         """Say which notebooks do not apply."""
@@ -49,12 +48,10 @@ class Progress:
         if not (self.live or force or now - self.said >= NO_TERMINAL_SECONDS):
             return
         self.said = now
-        total = self.started - self.begun + sum(map(self.expected.get, self.names[self.done - 1 :]))
-        line = (
-            f"{self._position} {self.name} {clock(now - self.started)} of about "
-            f"{clock(self.expected[self.name])}, all {clock(self.elapsed)} of about "
-            f"{clock(max(total, self.elapsed))}"
-        )
+        left = known_sum(map(self.expected.get, self.names[self.done - 1 :]))
+        total = None if left is None else max(self.started - self.begun + left, self.elapsed)
+        own = _of_about(now - self.started, self.expected[self.name])
+        line = f"{self._position} {self.name} {own}, all {_of_about(self.elapsed, total)}"
         if self.live:
             width = shutil.get_terminal_size().columns - 1
             self.stream.write("\r" + line[:width].ljust(width))
@@ -74,6 +71,25 @@ class Progress:
 
     def _say(self, line: str) -> None:
         print(line, file=self.stream, flush=True)
+
+
+def foretold(expected: Mapping[str, float | None]) -> str:
+    """Say how many notebooks there are, and how long they will take as far as that is known."""
+    seconds = known_sum(expected.values())
+    time = (
+        "time not known before a first run here" if seconds is None else f"about {clock(seconds)}"
+    )
+    return f"{len(expected)} notebook{'s' * (len(expected) != 1)}, {time}"
+
+
+def known_sum(seconds: Iterable[float | None]) -> float | None:
+    """Add seconds; None if one of them is not known."""
+    seconds = [*seconds]
+    return None if None in seconds else sum(seconds)
+
+
+def _of_about(seconds: float, expected: float | None) -> str:
+    return clock(seconds) + ("" if expected is None else f" of about {clock(expected)}")
 
 
 def clock(seconds: float) -> str:

@@ -17,7 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from io import TextIOBase
 from pathlib import Path
@@ -57,7 +57,7 @@ from zslnb.notebooks import (
     to_text,
 )
 from zslnb.places import build_dir, repository_root, run_dir
-from zslnb.progress import Progress, sentence
+from zslnb.progress import Progress, foretold, sentence
 
 TIMEOUTS = {"smoke": 1800.0, "medium": 4 * 3600.0, "full": 48 * 3600.0}
 POLL_SECONDS = 0.5
@@ -105,7 +105,7 @@ class Plan:
     sources: list[Source]
     outcomes: dict[str, Outcome]
     run_dir: Path
-    expected: dict[str, float]
+    expected: dict[str, float | None]
     complete: bool
 
 
@@ -130,10 +130,18 @@ def prepare(request: Request) -> Plan:
     applicable = [s for s in chosen if outcomes[s.name].status != SKIPPED]
     for source in applicable:
         check_parameters(source, write_source(source, folder), request.parameters)
-    past = past_seconds(folder)
-    expected = {s.name: past.get(s.name, s.seconds) for s in applicable}
+    expected = expected_seconds(applicable, folder)
     complete = len(chosen) == len(everything)
     return Plan(request, benchmark, device, applicable, outcomes, folder, expected, complete)
+
+
+def expected_seconds(sources: Iterable[Source], folder: Path) -> dict[str, float | None]:
+    """Say how long each notebook took in the last such run; without one, None.
+
+    What a source declares holds for the built-in benchmark in the smallest profile alone.
+    """
+    past, declared = past_seconds(folder), folder.name == run_dir("aviary", "", "smoke").name
+    return {s.name: past.get(s.name, s.seconds if declared else None) for s in sources}
 
 
 def write_source(source: Source, folder: Path) -> Path:
@@ -435,8 +443,9 @@ def main(argv: list[str] | None = None, results: Path | None = None) -> int:
     if published and task != "record":
         status = _bring_data(request, dry_run=task == "describe")
     if task == "describe":
-        count = f"{len(chosen)} notebook{'s' * (len(chosen) != 1)}"
-        print(f"{count} on {', '.join(names)}: {', '.join(s.name for s in chosen)}")
+        for name in names:
+            folder = run_dir(Path(name).stem, request.semantics, request.profile)
+            print(f"{folder.name}: {foretold(expected_seconds(chosen, folder))}.")
         return status
     if status in (2, 130) or (status and len(names) == 1):
         return status

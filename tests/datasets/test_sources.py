@@ -9,6 +9,8 @@ from zslnb.datasets import sources
 from zslnb.datasets.sources import SourceError, all_sources, describe, needed, plan, source
 from zslnb.places import data_dir
 
+OPEN_CLIPS = "to download by open_clip, to its own cache"
+
 
 def test_every_source_says_where_it_is_from_and_what_to_do_without_it():
     for name, s in all_sources().items():
@@ -62,7 +64,7 @@ def test_zslnb_data_moves_the_data(monkeypatch, tmp_path):
 
 def test_a_plan_counts_what_is_missing_and_touches_nothing(tmp_path):
     planned = plan(needed("cub"), tmp_path)
-    assert list(planned["state"]) == ["to download", "to download", "open_clip's, at first use"]
+    assert list(planned["state"]) == ["to download", "to download", OPEN_CLIPS]
     assert planned.loc["cub-images", "download"] == 1_150_585_339
     assert planned.loc["cub-images", "disk"] == 2 * 1_150_585_339  # packed, and as much unpacked
     assert not list(tmp_path.iterdir())
@@ -84,10 +86,15 @@ def test_a_plan_is_told_with_units_sums_and_the_disk(tmp_path, monkeypatch):
     monkeypatch.setattr(sources, "free", lambda folder: 7_000_000_000)
     lines = describe(plan(needed("sun"), tmp_path), tmp_path).splitlines()
     assert lines[0].split() == ["xlsa17", "922", "MB", "to", "download"]
-    assert "unknown size  to download" in lines[1]
-    assert lines[3] == "To download: 1.52 GB and 1 of unknown size."
-    assert lines[4].startswith("Disk: 2.44 GB and 1 of unknown size in ")
-    assert lines[4].endswith("where 7 GB are free; ZSLNB_DATA moves it.")
+    assert lines[2:4] == [
+        f"    licence: {source('xlsa17').licence}",
+        f"    {source('xlsa17').page}",
+    ]
+    assert "unknown size  to download" in lines[4]
+    assert lines[8].split()[:3] == ["clip-vit-b-16", "599", "MB"]
+    assert lines[12] == "To download: 1.52 GB and 1 of unknown size."
+    assert lines[13].startswith("Disk: 1.84 GB and 1 of unknown size in ")
+    assert lines[13].endswith("where 7 GB are free; ZSLNB_DATA moves it.")
 
 
 @pytest.mark.parametrize(

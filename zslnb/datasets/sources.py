@@ -102,7 +102,7 @@ def plan(sources: Sequence[Source], root: Path | None = None) -> pd.DataFrame:
     """List what would be downloaded, one row each; nothing is touched.
 
     Columns: `state` in words; `download`, bytes still to fetch; `disk`, bytes that will be
-    written. NaN is a size that nobody publishes.
+    written below `root`, where weights are not. NaN is a size that nobody publishes.
     """
     rows = {s.name: _outlook(s, root) for s in sources}
     frame = pd.DataFrame.from_dict(rows, orient="index", columns=["state", "download", "disk"])
@@ -111,7 +111,7 @@ def plan(sources: Sequence[Source], root: Path | None = None) -> pd.DataFrame:
 
 def _outlook(s: Source, root: Path | None) -> tuple[str, float | None, float | None]:
     if s.file is None:
-        return "open_clip's, at first use", s.download, s.download
+        return "to download by open_clip, to its own cache", s.download, 0
     if s.folder(root).exists():
         return "there", 0, 0
     if s.archive(root).exists():
@@ -126,12 +126,14 @@ def _outlook(s: Source, root: Path | None) -> tuple[str, float | None, float | N
 
 
 def describe(planned: pd.DataFrame, root: Path | None = None) -> str:
-    """Say a plan in words: a line each, then the sums, and the disk they go to."""
+    """Say a plan in words: each file with its licence and page, the sums, the disk they go to."""
     width = max(map(len, planned.index))
-    lines = [
-        f"{name:<{width}}  {size(row.download):>12}  {row.state}"
-        for name, row in planned.iterrows()
-    ]
+    lines = []
+    for name, row in planned.iterrows():
+        lines.append(f"{name:<{width}}  {size(row.download):>12}  {row.state}")
+        if row.download != 0:  # NaN, an unknown size, is not 0
+            said = source(name)
+            lines += [f"    {said.what}", f"    licence: {said.licence}", f"    {said.page}"]
     folder = root or data_dir()
     unknown = planned["download"].isna().sum()
     more = f" and {unknown} of unknown size" if unknown else ""
