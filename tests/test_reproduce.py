@@ -374,6 +374,15 @@ def test_a_declared_time_holds_for_the_built_in_benchmark_alone(tmp_path):
     assert {*expected_seconds(sources, tmp_path / "cub-full").values()} == {None}
 
 
+def test_a_dry_run_checks_and_runs_nothing(tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("ZSLNB_BUILD", str(tmp_path / "build"))
+    assert main(["--dry-run"]) == 0
+    assert re.fullmatch(r"aviary-smoke: \d+ notebooks, about [\d:]+\.\n", capsys.readouterr().out)
+    assert main(["--benchmark", "nothing.npz", "--dry-run"]) == 2
+    assert "There is no bundle 'nothing.npz'" in capsys.readouterr().err
+    assert not (tmp_path / "build").exists()
+
+
 def test_a_file_gets_few_lines():
     file = io.StringIO()
     progress = Progress("tiny-smoke", {"10_a": 60.0}, file)

@@ -436,6 +436,8 @@ def main(argv: list[str] | None = None, results: Path | None = None) -> int:
         request, task = parse(argv)
         published = request.benchmark in (*WITH_PICTURES, "all")
         chosen = _choose(request, published)
+        if task == "describe" and not published:
+            load(str(request.parameters["benchmark"]), semantics=request.semantics or None)
     except (ValueError, OSError) as error:
         return _refuse(error)
     names = WITH_PICTURES if request.benchmark == "all" else (request.benchmark,)
@@ -444,8 +446,7 @@ def main(argv: list[str] | None = None, results: Path | None = None) -> int:
         status = _bring_data(request, dry_run=task == "describe")
     if task == "describe":
         for name in names:
-            folder = run_dir(Path(name).stem, request.semantics, request.profile)
-            print(f"{folder.name}: {foretold(expected_seconds(chosen, folder))}.")
+            _describe(replace(request, benchmark=name), chosen)
         return status
     if status in (2, 130) or (status and len(names) == 1):
         return status
@@ -468,6 +469,13 @@ def _choose(request: Request, published: bool) -> list[Source]:
             for source in chosen:
                 check_parameters(source, write_source(source, Path(folder)), request.parameters)
     return chosen
+
+
+def _describe(request: Request, chosen: Iterable[Source]) -> None:
+    """Say how many notebooks would run, and for how long if that is known."""
+    applicable = [s for s in chosen if s.needs != "aviary" or request.benchmark == "aviary"]
+    folder = run_dir(Path(request.benchmark).stem, request.semantics, request.profile)
+    print(f"{folder.name}: {foretold(expected_seconds(applicable, folder))}.")
 
 
 def _bring_data(request: Request, *, dry_run: bool) -> int:
