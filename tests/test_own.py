@@ -1,10 +1,7 @@
 """From a folder of pictures to a benchmark, and the commands of the page on it."""
 
 import json
-import os
 import re
-import shlex
-import subprocess
 from dataclasses import replace
 
 import joblib
@@ -12,7 +9,7 @@ import numpy as np
 import open_clip
 import pytest
 import torch
-from conftest import ROOT
+from pages import arguments, commands, page
 from PIL import Image
 from safetensors.torch import save_file
 
@@ -23,7 +20,7 @@ from zslnb.datasets.folder import FolderError
 from zslnb.notebooks import find_sources, notebooks_dir
 
 CLASSES = ("auk", "dove", "emu", "grey_heron", "kiwi", "little_egret", "owl", "wren")
-PAGE = (ROOT / "docs" / "your-own-data.md").read_text(encoding="utf-8")
+PAGE = page("your-own-data")
 TINY = {
     "embed_dim": 8,
     "vision_cfg": {"layers": 1, "width": 16, "head_width": 8, "patch_size": 8, "image_size": 16},
@@ -324,33 +321,6 @@ def test_any_open_clip_model_does_and_local_weights(photos, build, monkeypatch, 
     assert "Resize(size=(16, 16), interpolation=bilinear" in facts["preprocessing"]
 
 
-def commands():
-    """The commands of the page, line by line."""
-    blocks = re.findall(r"(?ms)^```sh\n(.*?)^```", PAGE)
-    return [line for block in blocks for line in block.splitlines()]
-
-
-def arguments(command, venv):
-    """What make would hand to the module that a command runs, and the module's name."""
-    (venv / "bin").mkdir(parents=True, exist_ok=True)
-    for name in ("bin/uv", ".ready-lock"):
-        (venv / name).touch()
-    inherited = {"MAKEFLAGS", "MFLAGS", "MAKELEVEL", "TORCH", "BENCHMARK", "ARGS", "DEVICE"}
-    words = shlex.split(command)
-    assert words[0] == "make"
-    line = subprocess.run(
-        ["make", "--no-print-directory", "--dry-run", *words[1:], f"VENV={venv}"],
-        cwd=ROOT,
-        env={key: value for key, value in os.environ.items() if key not in inherited},
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout
-    python, m, module, *given = shlex.split(line)
-    assert (python, m) == (f"{venv}/bin/python", "-m")
-    return module, given
-
-
 def csv_blocks():
     """The two tables that the page shows: names, then attributes."""
     return re.findall(r"(?ms)^```\n(folder,.*?)^```", PAGE)
@@ -370,14 +340,14 @@ def beside(photos, monkeypatch):
 
 
 def test_the_commands_of_the_page_lead_to_the_tables(beside, build, tiny_clip, capsys):
-    assert [words.split()[1] for words in commands()[:4]] == [
+    assert [words.split()[1] for words in commands(PAGE)[:4]] == [
         "own",
         "own",
         "reproduce",
         "reproduce",
     ]
     there = {source.number for source in find_sources(notebooks_dir())}
-    for command in commands():
+    for command in commands(PAGE):
         module, given = arguments(command, beside / "venv")
         if module == "zslnb.own":
             dry = "--dry-run" in given

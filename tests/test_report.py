@@ -9,13 +9,14 @@ from zslnb import report
 from zslnb.places import repository_root
 
 
-def test_the_readme_says_what_the_records_say():
-    assert report.main(["--check"]) == 0, "the README is stale: make report"
+def test_the_pages_say_what_the_records_and_sources_say():
+    assert report.main(["--check"]) == 0, "a page is stale: make report"
 
 
-def test_a_readme_without_its_places_is_refused():
-    with pytest.raises(ValueError, match="results"):
-        report.filled("# no places here")
+@pytest.mark.parametrize("page", report.PAGES)
+def test_a_page_without_its_places_is_refused(page):
+    with pytest.raises(ValueError, match=f"{page} needs one place for"):
+        report.filled(page, "# no places here")
 
 
 def test_a_run_that_nobody_recorded_reads_not_measured(tmp_path):

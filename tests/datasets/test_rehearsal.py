@@ -13,8 +13,10 @@ from pathlib import Path
 import joblib
 import numpy as np
 import pytest
+import torch
 from conftest import HEADER
 from mats import write_mat
+from pages import arguments, commands, page
 from PIL import Image
 from toys import shared_data
 from web import serving
@@ -257,7 +259,7 @@ def fills_up(world):
     world.patch.setattr(archives, "_write", write)
 
 
-def page(world):
+def web_page(world):
     world.publish("xlsa17", b"<html>We have moved.</html>")
 
 
@@ -284,7 +286,7 @@ FAULTS = {
     "no weights": (nobody, r"weights small/rehearsal cannot be had: .*404.*by hand: "),
     "no room": (full, r"All of it needs .* 1 kB are free.*ZSLNB_DATA"),
     "disk fills up": (fills_up, r"disk of .* is full; nothing of xlsa17\.zip was kept"),
-    "a web page": (page, r"gives a web page"),
+    "a web page": (web_page, r"gives a web page"),
     "a way out": (way_out, r"is refused: '\.\./\.\./out\.jpg' leads outside"),
     "a picture less": (no_pictures, r"1 of 30 pictures that CUB/res101\.mat lists are not in"),
     "an unreadable one": (unreadable, r"1 of the pictures cannot be read:.*000\.jpg.*delete "),
@@ -431,6 +433,31 @@ def test_reproduce_brings_the_data_before_it_runs(world, capsys, notebooks, monk
     assert reproduce.main(["--benchmark", "all", *asked]) == 2
     assert ran == [("cub", "clip", "cub-full"), ("awa2", "clip", "awa2-full")]
     assert "CLIP features of sun have not been made yet" in capsys.readouterr().err
+
+
+def test_the_commands_of_the_page_are_understood(world, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(data, "measure_pace", lambda *_: pace.Pace(1.0, 1.0, torch.device("cpu")))
+    told = [arguments(command, tmp_path / "venv") for command in commands(page("data"))]
+    assert {module for module, _ in told} == {"zslnb.data", "zslnb.reproduce"}
+    for module, given in told:
+        main = {"zslnb.data": data, "zslnb.reproduce": reproduce}[module].main
+        assert main([*given, *({"--dry-run"} - {*given})]) == 0, given
+        assert "To download: " in capsys.readouterr().out
+    assert not world.web.requests
+
+
+def test_the_python_of_the_page_loads(world):
+    (block,) = re.findall(r"(?ms)^```python\n(.*?)^```", page("data"))
+    *these, (another, tag) = re.findall(r"zslnb\.load\((.+?)\) +# (.+)", block)
+    assert data.main(["--benchmark", "all"]) == 0
+    loaded = [eval(f"zslnb.load({wishes})") for wishes, _ in these]
+    assert [b.provenance["features"] for b in loaded] == ["clip", "clip", "resnet101"]
+    assert [b.provenance["semantics"] for b in loaded] == ["clip-text", *["attributes"] * 2]
+    assert tag == "once they have been made"
+    with pytest.raises(
+        FileNotFoundError, match="make data BENCHMARK=awa2 FEATURES=ViT-L-14/openai"
+    ):
+        eval(f"zslnb.load({another})")
 
 
 @pytest.mark.slow

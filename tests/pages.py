@@ -1,0 +1,50 @@
+"""The commands that pages tell a reader to type, so that tests can run them."""
+
+import os
+import re
+import shlex
+import subprocess
+from pathlib import Path
+
+from conftest import ROOT
+
+
+def page(name: str) -> str:
+    """Text of a page of `docs/`."""
+    return (ROOT / "docs" / f"{name}.md").read_text(encoding="utf-8")
+
+
+def commands(text: str) -> list[str]:
+    """The commands of a page, line by line."""
+    blocks = re.findall(r"(?ms)^```sh\n(.*?)^```", text)
+    return [line for block in blocks for line in block.splitlines()]
+
+
+def arguments(command: str, venv: Path) -> tuple[str, list[str]]:
+    """The module that a make command runs, and what make would hand to it."""
+    (venv / "bin").mkdir(parents=True, exist_ok=True)
+    for name in ("bin/uv", ".ready-lock"):
+        (venv / name).touch()
+    inherited = {
+        "MAKEFLAGS",
+        "MFLAGS",
+        "MAKELEVEL",
+        "TORCH",
+        "BENCHMARK",
+        "ARGS",
+        "DEVICE",
+        "DRY_RUN",
+    }
+    words = shlex.split(command)
+    assert words[0] == "make"
+    line = subprocess.run(
+        ["make", "--no-print-directory", "--dry-run", *words[1:], f"VENV={venv}"],
+        cwd=ROOT,
+        env={key: value for key, value in os.environ.items() if key not in inherited},
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    python, m, module, *given = shlex.split(line.replace("\\\n", " "))  # as a shell joins lines
+    assert (python, m) == (f"{venv}/bin/python", "-m")
+    return module, given
