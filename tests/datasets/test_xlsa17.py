@@ -25,6 +25,8 @@ from zslnb import Benchmark, BenchmarkError
 from zslnb.datasets.xlsa17 import (
     PUBLISHED,
     Sizes,
+    _folder_class,
+    _ids,
     benchmark_from_xlsa17,
     check_sizes,
     read_class_list,
@@ -330,6 +332,17 @@ def test_folders_of_all_three_benchmarks_are_understood(tmp_path, folder, names,
     b = benchmark_from_xlsa17(res101, split, name="tiny")
     assert b.provenance["folders"] == "6 of 6 images lie in the folder of their class"
     assert read_features(res101).image_files[0] == paths[0]
+
+
+def test_folders_of_all_scenes_are_told_apart():
+    """SUN's folders split a class's name somewhere; no split names another class."""
+    names = read_split(shared_data("xlsa17/SUN/att_splits.mat")).class_names
+    ids = _ids(names, "att_splits.mat")
+    for i, name in enumerate(names):
+        words = name.split("_")
+        for k in range(1, len(words) + 1):
+            parts = [name[0], "_".join(words[:k]), "_".join(words[k:])]
+            assert _folder_class("/".join(filter(None, parts)), ids) == i, parts
 
 
 def test_images_whose_folders_name_no_class_are_counted_not_refused(tmp_path):

@@ -49,7 +49,8 @@ RECIPE |= {"resize_mode": "shortest", "quick_gelu": True}
 
 def class_folder(name: str, class_name: str) -> str:
     """Where a class's pictures lie: SUN's are below their first letter, some one deeper."""
-    return f"{class_name[0]}/{class_name.replace('_', '/')}" if name == "sun" else class_name
+    deeper = "/".join(class_name.rsplit("_", 1))
+    return f"{class_name[0]}/{deeper}" if name == "sun" else class_name
 
 
 def picture_paths(name: str) -> tuple[list[str], np.ndarray]:
@@ -121,9 +122,12 @@ def picture_archive(name: str, **changes: bytes | None) -> bytes:
     """A benchmark's pictures as they are published; changes by path, None leaves one out."""
     paths, _ = picture_paths(name)
     pictures = {path: picture(i) for i, path in enumerate(paths)} | changes
-    kept = {
-        f"{INSIDE[name]}/{p}": content for p, content in pictures.items() if content is not None
-    }
+    return archive_of(name, {p: content for p, content in pictures.items() if content is not None})
+
+
+def archive_of(name: str, pictures: dict[str, bytes]) -> bytes:
+    """Pictures by path, and the lists beside them, packed as a benchmark's are."""
+    kept = {f"{INSIDE[name]}/{path}": content for path, content in pictures.items()}
     more = {"cub": ["images.txt", "classes.txt"], "awa2": ["classes.txt"]}.get(name, [])
     kept |= {str(Path(INSIDE[name]).parent / file): b"1\n" for file in more}
     return zipped(kept) if name == "awa2" else tarred(kept)
