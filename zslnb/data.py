@@ -239,6 +239,8 @@ def _explained(error: Exception, place: Place) -> str:
         )
     if isinstance(error, ExtractionError):
         return f"{error}\nThe folder is {place.made}; without it all is extracted anew."
+    if isinstance(error, OSError) and not isinstance(error, FileNotFoundError):
+        return f"{error}. Data are kept in {data_dir()}; set ZSLNB_DATA to a folder to write to."
     return str(error)
 
 

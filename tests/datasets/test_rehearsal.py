@@ -267,6 +267,10 @@ def web_page(world):
     world.publish("xlsa17", b"<html>We have moved.</html>")
 
 
+def no_folder(world):
+    world.data.write_text("a file")
+
+
 def way_out(world):
     world.publish("cub-images", tarred({"../../out.jpg": b"x"}))
 
@@ -291,6 +295,7 @@ FAULTS = {
     "no room": (full, r"All of it needs .* 1 kB are free.*ZSLNB_DATA"),
     "disk fills up": (fills_up, r"disk of .* is full; nothing of xlsa17\.zip was kept"),
     "a web page": (web_page, r"gives a web page"),
+    "a file in the way": (no_folder, r"Not a directory.*set ZSLNB_DATA to a folder to write to"),
     "a way out": (way_out, r"is refused: '\.\./\.\./out\.jpg' leads outside"),
     "a picture less": (no_pictures, r"1 of 30 pictures that CUB/res101\.mat lists are not in"),
     "an unreadable one": (unreadable, r"1 of the pictures cannot be read:.*000\.jpg.*delete "),
