@@ -21,6 +21,10 @@ from zslnb.notebooks import find_sources, notebooks_dir
 
 CLASSES = ("auk", "dove", "emu", "grey_heron", "kiwi", "little_egret", "owl", "wren")
 PAGE = page("your-own-data")
+TABLES = {  # of the notebooks, with methods that must be in them
+    "14_genzsl_results-clean": ("GenZSL", "cVAE", "f-VAEGAN", "plain CLIP"),
+    "24_revcd_results-models": ("RevCD", "cVAE", "GAN"),
+}
 TINY = {
     "embed_dim": 8,
     "vision_cfg": {"layers": 1, "width": 16, "head_width": 8, "patch_size": 8, "image_size": 16},
@@ -366,6 +370,19 @@ def test_the_commands_of_the_page_lead_to_the_tables(beside, build, tiny_clip, c
     assert [chosen.class_names[i] for i in chosen.unseen] == ["owl", "wren"]
     assert "grey heron standing in water" in described.class_names
     assert described.provenance["attribute_names"] == ["wingspan_cm", "white", "wades"]
+
+
+@pytest.mark.slow
+def test_pictures_lead_all_the_way_to_the_tables(request_, build, monkeypatch):
+    """The page's commands as they are, but for the profile and the seeds."""
+    made(request_)
+    asked = ["--benchmark", str(request_.bundle), "--seeds", "1"]
+    assert reproduce.main([*asked, "--notebooks", "01"]) == 0
+    assert reproduce.main([*asked, "--notebooks", "14", "24"]) == 0
+    tables = build / "mine-smoke" / "tables"
+    for table, methods in TABLES.items():
+        text = (tables / f"{table}.md").read_text(encoding="utf-8")
+        assert all(f"| {method} " in text for method in methods), text
 
 
 def test_the_page_names_notebooks_that_exist():

@@ -108,6 +108,18 @@ def test_from_nothing_to_the_benchmarks(world, capsys):
     assert not world.web.requests
 
 
+def test_features_need_neither_archives_nor_pictures(world, capsys):
+    assert bring() == 0
+    before = zslnb.load("cub").sha256
+    shutil.rmtree(world.data / "downloads")
+    shutil.rmtree(world.data / "cub-images")
+    world.web.requests.clear()
+    assert bring() == 0
+    assert "Nothing to download." in capsys.readouterr().out
+    assert zslnb.load("cub").sha256 == before
+    assert not world.web.requests
+
+
 def test_plain_clip_is_set_beside_what_is_published(world, capsys, monkeypatch):
     monkeypatch.setattr("zslnb.ledger.accepting.PAPERS_MODEL", ("small", "rehearsal"))
     assert bring() == 0
