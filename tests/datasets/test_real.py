@@ -112,7 +112,11 @@ def test_sentences_are_there_where_their_file_is(root):
     [
         ("cub", {}, r"CUB/res101\.mat is not in .*|CUB/att_splits\.mat is not in"),
         ("sun", {"features": "resnet101"}, r"`make data BENCHMARK=sun FEATURES=resnet101` brings"),
-        ("awa1", {}, r"AWA1/att_splits\.mat is not in .*Nothing brings awa1: put res101\.mat"),
+        (
+            "awa1",
+            {},
+            r"AWA1/att_splits\.mat is not in .*make data BENCHMARK=cub FEATURES=resnet101",
+        ),
     ],
 )
 def test_what_is_missing_is_told_with_the_command_and_the_size(

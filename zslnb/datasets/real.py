@@ -171,8 +171,9 @@ class Place:
         """Make an error that says what is not there, and how it comes."""
         if self.name in FEATURES_ONLY:
             return FileNotFoundError(
-                f"{what} Nothing brings {self.name}: put res101.mat and att_splits.mat of its "
-                f"Proposed Split into {self.published}."
+                f"{what} Put res101.mat and att_splits.mat of its Proposed Split into "
+                f"{self.published}. AWA1's and aPY's should be in the archive that `make data "
+                f"BENCHMARK=cub FEATURES={RESNET}` unpacks there; FLO's are not."
             )
         planned = plan(self.sources, self.root)
         unknown = int(planned["download"].isna().sum())
