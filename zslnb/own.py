@@ -469,10 +469,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         elif not dry:
             print(finish(plan, make(plan)))
     except UnreadableImages as error:
-        print(f"{error}\nHere that is the option --allow-unreadable.", file=sys.stderr)
+        print(f"zslnb: {error}\nHere that is the option --allow-unreadable.", file=sys.stderr)
         return 2
     except (ExtractionError, ValueError, OSError) as error:
-        print(error, file=sys.stderr)
+        print(f"zslnb: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("Stopped. The same command goes on where it was.", file=sys.stderr)
