@@ -154,6 +154,7 @@ def test_a_process_that_is_killed_leaves_whole_chunks(job, tmp_path, sent, worke
 
     def run():
         os.setsid()  # a group of its own, which Ctrl-C reaches whole
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored under a shell's "&"
         stopped.run()
 
     process = multiprocessing.get_context("fork").Process(target=run, daemon=False)
