@@ -10,7 +10,7 @@
 #     name: python3
 #   zslnb:
 #     needs: images
-#     seconds: 25
+#     seconds: 20
 # ---
 
 # %% [markdown]

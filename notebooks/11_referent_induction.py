@@ -10,7 +10,7 @@
 #     name: python3
 #   zslnb:
 #     needs: images
-#     seconds: 35
+#     seconds: 60
 # ---
 
 # %% [markdown]

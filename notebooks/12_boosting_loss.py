@@ -10,7 +10,7 @@
 #     name: python3
 #   zslnb:
 #     needs: images
-#     seconds: 40
+#     seconds: 85
 # ---
 
 # %% [markdown]

@@ -10,7 +10,7 @@
 #     name: python3
 #   zslnb:
 #     needs: images
-#     seconds: 30
+#     seconds: 395
 # ---
 
 # %% [markdown]

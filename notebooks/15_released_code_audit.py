@@ -10,7 +10,7 @@
 #     name: python3
 #   zslnb:
 #     needs: images
-#     seconds: 55
+#     seconds: 380
 # ---
 
 # %% [markdown]

@@ -10,7 +10,7 @@
 #     name: python3
 #   zslnb:
 #     needs: images
-#     seconds: 45
+#     seconds: 40
 # ---
 
 # %% [markdown]

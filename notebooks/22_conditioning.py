@@ -10,7 +10,7 @@
 #     name: python3
 #   zslnb:
 #     needs: images
-#     seconds: 60
+#     seconds: 150
 # ---
 
 # %% [markdown]
@@ -31,7 +31,7 @@
 # As on the pages before: equations are rebuilt (notebook 20 says how). No code was released, and the
 # text gives neither widths nor how a feature becomes tokens; what is ours is called ours.
 #
-# A minute on one core once the experiments have been run (some ten minutes from nothing); 1 GB.
+# A minute on one core once the experiments have been run (some minutes from nothing); 1 GB.
 
 # %% tags=["parameters"]
 benchmark = "aviary"

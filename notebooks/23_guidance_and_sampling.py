@@ -10,7 +10,7 @@
 #     name: python3
 #   zslnb:
 #     needs: images
-#     seconds: 60
+#     seconds: 90
 # ---
 
 # %% [markdown]
@@ -31,7 +31,7 @@
 #
 # As on the pages before, the equations are rebuilt (notebook 20 says how).
 #
-# A minute on one core once the experiments have been run (three minutes from nothing); 1 GB.
+# A minute on one core once the experiments have been run (some minutes from nothing); 1 GB.
 
 # %% tags=["parameters"]
 benchmark = "aviary"

@@ -10,7 +10,7 @@
 #     name: python3
 #   zslnb:
 #     needs: images
-#     seconds: 60
+#     seconds: 190
 # ---
 
 # %% [markdown]

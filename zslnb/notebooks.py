@@ -34,7 +34,7 @@ class Source:
     Attributes:
         path: the `.py` file.
         needs: "semantics", "images" or "aviary": what a benchmark must have for it to apply.
-        seconds: how long it takes on two cores once its experiments are there.
+        seconds: how long it takes on two cores the first time, its experiments included.
         title: its first heading.
     """
 

@@ -136,9 +136,9 @@ def prepare(request: Request) -> Plan:
 
 
 def expected_seconds(sources: Iterable[Source], folder: Path) -> dict[str, float | None]:
-    """Say how long each notebook took in the last such run; without one, None.
+    """Say how long each notebook took in the last such run; None if there was none.
 
-    What a source declares holds for the built-in benchmark in the smallest profile alone.
+    A first run takes what the sources declare, on the built-in benchmark in the smallest profile.
     """
     past, declared = past_seconds(folder), folder.name == run_dir("aviary", "", "smoke").name
     return {s.name: past.get(s.name, s.seconds if declared else None) for s in sources}
