@@ -18,6 +18,12 @@ def test_the_cpu_shares_its_cores_and_a_gpu_has_readers_beside_it(monkeypatch):
     assert Pace(90.0, 50.0, cuda).together == 90.0
 
 
+def test_a_slow_start_does_not_count(monkeypatch):
+    clock = iter([0.0, 8.0, 8.0, 10.0, 10.0, 13.0])  # calls of 8, 2 and 3 seconds
+    monkeypatch.setattr(pace.time, "perf_counter", lambda: next(clock))
+    assert pace._speed(4, lambda: None, 3) == 2.0
+
+
 def test_timing_needs_no_weights_and_leaves_no_trace(monkeypatch, caplog):
     monkeypatch.setattr(pace, "BATCHES", {"cpu": (1, 1)})
     monkeypatch.setattr(pace, "DECODED", 1)
