@@ -72,7 +72,7 @@ data: $(READY) ## bring CUB, SUN, AWA2: BENCHMARK=cub|sun|awa2|all FEATURES=clip
 record: $(READY) ## promote a run's records to results/ (same variables as reproduce)
 	@$(BIN)/python -m zslnb.reproduce $(RUN) --record
 
-report: $(READY) ## write the README's tables and picture from results/
+report: $(READY) ## write the README's tables and picture from results/, and docs/data.md's
 	@$(BIN)/python -m zslnb.report
 
 benchmark: $(READY) ## time what was built for speed against what it replaces
