@@ -22,7 +22,13 @@ import torch
 from jaxtyping import Float32, Int64
 
 from zslnb.benchmark import Benchmark, BenchmarkError
-from zslnb.datasets.bundle import INDEX_KEYS, benchmark_from_arrays, file_sha256, read_bundle
+from zslnb.datasets.bundle import (
+    INDEX_KEYS,
+    benchmark_from_arrays,
+    file_sha256,
+    read_bundle,
+    write_bundle,
+)
 from zslnb.datasets.clip import extract_text_features, load_clip
 from zslnb.datasets.extraction import Extracted, Extraction, ExtractionError, UnreadableImages
 from zslnb.datasets.folder import (
@@ -280,7 +286,10 @@ def make(plan: Plan) -> Benchmark:
         texts = extract_text_features(encoder, plan.names, device=plan.device)
         if request.shards == 1:  # else each process loads its own
             extraction = replace(extraction, load=lambda: encoder)
-        _write(request.bundle, assemble(plan, extraction.run(request.shards), texts))
+        arrays = assemble(plan, extraction.run(request.shards), texts)
+        benchmark_from_arrays(arrays, name=request.bundle.stem, file=request.bundle.name)
+        request.bundle.parent.mkdir(parents=True, exist_ok=True)
+        write_bundle(request.bundle, arrays)
     return load(request.bundle)
 
 
@@ -360,19 +369,6 @@ def divide_pictures(
         parts["test_seen_idx"].append(order[:n])
         parts["trainval_idx"].append(order[n:])
     return {part: np.sort(np.concatenate(rows)) for part, rows in parts.items()}
-
-
-def _write(bundle: Path, arrays: dict[str, np.ndarray]) -> None:
-    """Check that it is a benchmark, then write it under another name until all is there."""
-    benchmark_from_arrays(arrays, name=bundle.stem, file=bundle.name)
-    bundle.parent.mkdir(parents=True, exist_ok=True)
-    part = bundle.with_name(f".{bundle.name}.part")
-    try:
-        with part.open("wb") as stream:
-            np.savez(stream, **arrays)
-        part.replace(bundle)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def describe(plan: Plan) -> str:

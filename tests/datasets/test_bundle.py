@@ -14,6 +14,8 @@ import torch
 from conftest import tiny_arrays
 
 from zslnb import BenchmarkError, load
+from zslnb.datasets import bundle as bundles
+from zslnb.datasets.bundle import read_bundle, write_bundle
 
 
 class Trap:
@@ -218,3 +220,18 @@ def test_an_array_of_objects_is_never_unpickled(tmp_path, key):
     with np.load(path, allow_pickle=True) as archive:  # the trap does work
         archive[key]
     assert marker.exists()
+
+
+def test_a_bundle_that_could_not_be_written_leaves_the_old_one(tmp_path, monkeypatch):
+    path = tmp_path / "mine.npz"
+    write_bundle(path, {"a": np.arange(3), "text": "old"})
+
+    def fill_up(stream, **_):
+        stream.write(b"PK half of it")
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr(bundles.np, "savez", fill_up)
+    with pytest.raises(OSError, match="No space"):
+        write_bundle(path, {"text": "new"})
+    assert str(read_bundle(path)["text"]) == "old"
+    assert [*tmp_path.iterdir()] == [path]

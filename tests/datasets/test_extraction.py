@@ -13,6 +13,7 @@ import torch
 from PIL import Image
 
 from zslnb.datasets import extraction
+from zslnb.datasets.bundle import write_bundle
 from zslnb.datasets.clip import ClipEncoder, extract_image_features, extract_text_features
 from zslnb.datasets.extraction import (
     Extraction,
@@ -347,7 +348,7 @@ def test_a_damaged_result_is_refused(job):
         job.merge()
     made = job.run()
     rows = {"features": -made.features, "images": np.array(made.images)}
-    extraction._save(job.folder / "features.npz", **rows, provenance=json.dumps(made.provenance))
+    write_bundle(job.folder / "features.npz", rows | {"provenance": json.dumps(made.provenance)})
     with pytest.raises(ExtractionError, match="another hash"):
         load_extracted(job.folder)
     (job.folder / "features.npz").write_bytes(b"PK")

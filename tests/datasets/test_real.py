@@ -8,7 +8,8 @@ import pytest
 from world import EACH, NAMES, SIZES, picture_paths, write_published
 
 from zslnb import BenchmarkError, load
-from zslnb.datasets.extraction import _save, _sha256_of_rows
+from zslnb.datasets.bundle import write_bundle
+from zslnb.datasets.extraction import _sha256_of_rows
 from zslnb.datasets.real import REAL, Place, features_of, load_real
 from zslnb.datasets.xlsa17 import PUBLISHED
 
@@ -40,10 +41,11 @@ def write_made(place: Place, *, weights: str = "w", **changes: object) -> None:
     facts |= {"precision": "float32", "unreadable": {}, "images": len(paths)}
     facts |= {"features_sha256": _sha256_of_rows(rows)}
     arrays = {"features": rows, "images": np.array(paths), "provenance": json.dumps(facts)}
-    _save(place.made / "features.npz", **arrays | changes)
+    write_bundle(place.made / "features.npz", arrays | changes)
     said = json.dumps({"weights_sha256": weights, "prompt": "A photo of a {}."})
     names = [name.split(".")[-1].replace("_", " ") for name in NAMES[place.name]]
-    _save(place.text_file, text=unit(6, 2), class_names=np.array(names), provenance=said)
+    texts = {"text": unit(6, 2), "class_names": np.array(names), "provenance": said}
+    write_bundle(place.text_file, texts)
 
 
 def test_clip_is_the_default_where_pictures_are_published(root):
@@ -161,10 +163,11 @@ def test_texts_that_do_not_fit_are_refused(root):
         load("cub")
     assert load("cub", features="resnet101", semantics="clip-text").semantic_dim == WIDTH
     said = json.dumps({"weights_sha256": "w", "prompt": ""})
-    _save(place.text_file, text=unit(6, 2), class_names=np.array(["x"] * 6), provenance=said)
+    texts = {"text": unit(6, 2), "class_names": np.array(["x"] * 6), "provenance": said}
+    write_bundle(place.text_file, texts)
     with pytest.raises(BenchmarkError, match="of other class names"):
         load("cub")
-    _save(place.text_file, text=unit(6, 2))
+    write_bundle(place.text_file, {"text": unit(6, 2)})
     with pytest.raises(BenchmarkError, match=r"text\.npz is damaged"):
         load("cub")
 

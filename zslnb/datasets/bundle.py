@@ -10,6 +10,8 @@ may repeat, and its repeats are numbered.
 
 import hashlib
 import json
+import os
+import platform
 import zipfile
 import zlib
 from collections.abc import Mapping
@@ -45,6 +47,20 @@ def read_bundle(path: Path) -> dict[str, np.ndarray]:
             return {key: _read_array(path, archive, key) for key in archive.files}
     except zipfile.BadZipFile as error:
         raise BenchmarkError(f"{path.name}: a damaged .npz bundle ({error}).") from error
+
+
+def write_bundle(path: Path, arrays: Mapping[str, np.ndarray | str]) -> None:
+    """Write arrays as an .npz, under another name until all is there, so that it is never half.
+
+    That name is this process's alone: machines may share a disk, and some disks have no locks.
+    """
+    part = path.with_name(f".{path.name}.{platform.node()}-{os.getpid()}.part")
+    try:
+        with part.open("wb") as stream:
+            np.savez(stream, **arrays)
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def _read_array(path: Path, archive: np.lib.npyio.NpzFile, key: str) -> np.ndarray:

@@ -28,7 +28,7 @@ from tqdm import tqdm
 
 from zslnb.benchmark import BenchmarkError
 from zslnb.datasets.archives import locked
-from zslnb.datasets.bundle import file_sha256, read_bundle
+from zslnb.datasets.bundle import file_sha256, read_bundle, write_bundle
 from zslnb.datasets.clip import (
     PRECISIONS,
     PROMPT,
@@ -194,12 +194,8 @@ class Extraction:
         images = [name for name in self.images if name not in unreadable]
         _check(features, images)
         provenance = _provenance(settings, listing, features, [chunk.facts for chunk in chunks])
-        _save(
-            self.folder / RESULT,
-            features=features,
-            images=np.array(images),
-            provenance=json.dumps(provenance),
-        )
+        whole = {"features": features, "images": np.array(images)}
+        write_bundle(self.folder / RESULT, whole | {"provenance": json.dumps(provenance)})
         return Extracted(features, tuple(images), provenance)
 
     def _run_shard(self, index: int, of: int) -> dict[str, str]:
@@ -404,15 +400,7 @@ def _read_chunk(file: Path) -> _Chunk | None:
 
 def _save_chunk(file: Path, rows: Float32[np.ndarray, "n D"], facts: dict) -> None:
     facts = facts | {"sha256": _sha256_of_rows(rows)}
-    _save(file, features=rows, facts=json.dumps(facts))
-
-
-def _save(file: Path, **arrays: np.ndarray | str) -> None:
-    """Write an .npz under another name first, so that what is there is whole."""
-    part = _beside(file)
-    with part.open("wb") as stream:
-        np.savez(stream, **arrays)
-    part.replace(file)
+    write_bundle(file, {"features": rows, "facts": json.dumps(facts)})
 
 
 def _beside(file: Path) -> Path:

@@ -19,7 +19,7 @@ import torch
 from jaxtyping import Float32
 
 from zslnb.benchmark import Benchmark, BenchmarkError
-from zslnb.datasets.bundle import file_sha256, read_bundle
+from zslnb.datasets.bundle import file_sha256, read_bundle, write_bundle
 from zslnb.datasets.sources import Source, needed, plan, size, source
 from zslnb.datasets.xlsa17 import Images, join, read_features, read_image_list, read_split
 from zslnb.places import data_dir
@@ -267,11 +267,8 @@ def save_text(place: Place, encoder: "ClipEncoder", class_names: Sequence[str]) 
     rows = class_text_features(encoder, class_names)
     facts = {**encoder.facts(), "prompt": PROMPT}
     place.made.mkdir(parents=True, exist_ok=True)
-    part = place.text_file.with_suffix(".part")
-    with part.open("wb") as stream:
-        names = np.array(class_names)
-        np.savez(stream, text=rows, class_names=names, provenance=json.dumps(facts))
-    part.replace(place.text_file)
+    arrays = {"text": rows, "class_names": np.array(class_names), "provenance": json.dumps(facts)}
+    write_bundle(place.text_file, arrays)
     return Text(rows, tuple(class_names), facts)
 
 
