@@ -14,35 +14,22 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
-import numpy as np
-import open_clip
 import torch
-from PIL import Image
 
 from zslnb.datasets.clip import ClipEncoder, encode_pixels
 from zslnb.datasets.extraction import Extraction
+from zslnb.datasets.pace import random_encoder, usual_picture
 from zslnb.datasets.pictures import default_workers, read_pictures
 
 AIM = 0.8
-SIZE = (500, 375)  # width and height of a usual picture of CUB
 ROUNDS = 3
 
 
-def random_clip(model_name: str) -> ClipEncoder:
-    """Make a model of random weights, with its own preprocessing."""
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        model, _, preprocess = open_clip.create_model_and_transforms(model_name)
-    return ClipEncoder(model.eval(), preprocess, open_clip.get_tokenizer(model_name), model_name)
-
-
 def draw(folder: Path, count: int) -> list[str]:
-    """Write smooth noise as JPEG files, which compress as photographs do."""
-    rng = np.random.default_rng(0)
+    """Write noise as JPEG files."""
     names = [f"{i}.jpg" for i in range(count)]
-    for name in names:
-        coarse = rng.integers(0, 256, (48, 64, 3), dtype=np.uint8)
-        Image.fromarray(coarse).resize(SIZE, Image.Resampling.BICUBIC).save(folder / name)
+    for i, name in enumerate(names):
+        usual_picture(i).save(folder / name)
     return names
 
 
@@ -97,6 +84,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     cuda = torch.cuda.is_available()
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", default="ViT-B-16")
+    parser.add_argument("--pretrained", default="openai", help="for its activation alone")
     parser.add_argument("--device", default="cuda" if cuda else "cpu")
     parser.add_argument("--images", type=int, default=8192 if cuda else 64)
     parser.add_argument("--batch-size", type=int, default=128 if cuda else 16)
@@ -105,7 +93,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     precision = "float16" if torch.device(options.device).type == "cuda" else "float32"
     workers = default_workers(options.device) if options.workers is None else options.workers
-    encoder = random_clip(options.model)
+    encoder = random_encoder(options.model, options.pretrained)
     with tempfile.TemporaryDirectory() as place:
         names = draw(Path(place), options.images)
         print(f"{options.model}, {options.device}, {precision}, {workers} workers", flush=True)

@@ -47,12 +47,7 @@ def measure_pace(model_name: str, pretrained: str, device: torch.device) -> Pace
 
     Raises RuntimeError where the device cannot do it, and for a model that open_clip does not know.
     """
-    quick = open_clip.get_pretrained_cfg(model_name, pretrained).get("quick_gelu", False)
-    with seeded(0, "pace"), _quiet():
-        model, _, preprocess = open_clip.create_model_and_transforms(
-            model_name, force_quick_gelu=quick
-        )
-    encoder = ClipEncoder(model.eval(), preprocess, open_clip.get_tokenizer(model_name))
+    encoder = random_encoder(model_name, pretrained)
     picture = _picture()
     count, size = BATCHES[device.type]
     precision = "float16" if device.type == "cuda" else "float32"
@@ -63,6 +58,19 @@ def measure_pace(model_name: str, pretrained: str, device: torch.device) -> Pace
         _speed(1, lambda: encoder.preprocess(Image.open(io.BytesIO(picture))), DECODED),
         device,
     )
+
+
+def random_encoder(model_name: str, pretrained: str) -> ClipEncoder:
+    """Make a model of random weights, with the activation of a tag's and its own preprocessing.
+
+    Raises RuntimeError for a model that open_clip does not know.
+    """
+    quick = open_clip.get_pretrained_cfg(model_name, pretrained).get("quick_gelu", False)
+    with seeded(0, "pace"), _quiet():
+        model, _, preprocess = open_clip.create_model_and_transforms(
+            model_name, force_quick_gelu=quick
+        )
+    return ClipEncoder(model.eval(), preprocess, open_clip.get_tokenizer(model_name), model_name)
 
 
 def _speed(pictures: int, job: Callable[[], object], times: int) -> float:
@@ -76,11 +84,15 @@ def _speed(pictures: int, job: Callable[[], object], times: int) -> float:
 
 
 def _picture() -> bytes:
-    """Smooth noise as a JPEG file, which compresses as photographs do."""
-    coarse = numpy_generator(0, "pace").integers(0, 256, (48, 64, 3), dtype=np.uint8)
     stream = io.BytesIO()
-    Image.fromarray(coarse).resize(SIZE, Image.Resampling.BICUBIC).save(stream, "JPEG")
+    usual_picture(0).save(stream, "JPEG")
     return stream.getvalue()
+
+
+def usual_picture(seed: int) -> Image.Image:
+    """Draw smooth noise as large as a usual picture, which compresses as photographs do."""
+    coarse = numpy_generator(seed, "pace").integers(0, 256, (48, 64, 3), dtype=np.uint8)
+    return Image.fromarray(coarse).resize(SIZE, Image.Resampling.BICUBIC)
 
 
 @contextmanager
