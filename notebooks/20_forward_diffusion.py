@@ -59,14 +59,7 @@ from zslnb.ledger import figures
 from zslnb.seeds import seeded
 
 here = lesson.begin(
-    "20_forward_diffusion",
-    benchmark,
-    semantics,
-    profile,
-    seeds,
-    device,
-    prefer="attributes",
-    prefer_features="resnet101",
+    "20_forward_diffusion", benchmark, semantics, profile, seeds, device, prefer=revcd.INPUTS
 )
 bench = here.benchmark
 

@@ -57,14 +57,7 @@ from zslnb.ledger import figures
 from zslnb.seeds import seeded
 
 here = lesson.begin(
-    "21_diffusion_losses",
-    benchmark,
-    semantics,
-    profile,
-    seeds,
-    device,
-    prefer="attributes",
-    prefer_features="resnet101",
+    "21_diffusion_losses", benchmark, semantics, profile, seeds, device, prefer=revcd.INPUTS
 )
 bench = here.benchmark
 

@@ -58,14 +58,7 @@ from zslnb.ledger import figures
 from zslnb.seeds import seeded, torch_generator
 
 here = lesson.begin(
-    "22_conditioning",
-    benchmark,
-    semantics,
-    profile,
-    seeds,
-    device,
-    prefer="attributes",
-    prefer_features="resnet101",
+    "22_conditioning", benchmark, semantics, profile, seeds, device, prefer=revcd.INPUTS
 )
 bench = here.benchmark
 

@@ -56,14 +56,7 @@ from zslnb.ledger import figures
 from zslnb.seeds import seeded, torch_generator
 
 here = lesson.begin(
-    "23_guidance_and_sampling",
-    benchmark,
-    semantics,
-    profile,
-    seeds,
-    device,
-    prefer="attributes",
-    prefer_features="resnet101",
+    "23_guidance_and_sampling", benchmark, semantics, profile, seeds, device, prefer=revcd.INPUTS
 )
 bench = here.benchmark
 settings = revcd.profile_settings(profile)

@@ -45,14 +45,7 @@ from zslnb import ledger, lesson, revcd
 from zslnb.ledger import figures
 
 here = lesson.begin(
-    "24_revcd_results",
-    benchmark,
-    semantics,
-    profile,
-    seeds,
-    device,
-    prefer="attributes",
-    prefer_features="resnet101",
+    "24_revcd_results", benchmark, semantics, profile, seeds, device, prefer=revcd.INPUTS
 )
 bench = here.benchmark
 

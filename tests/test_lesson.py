@@ -49,7 +49,7 @@ def test_a_notebook_may_prefer_the_semantics_its_method_is_meant_for(
     build, shown, asked, prefer, given
 ):
     """What was asked for goes first; the run's name says what was asked for, and no more."""
-    here = lesson.begin("10_topic", "aviary", asked, prefer=prefer)
+    here = lesson.begin("10_topic", "aviary", asked, prefer=("", prefer))
     assert here.benchmark.provenance["semantics"] == given
     assert here.run_dir.name == f"aviary-{asked}-smoke".replace("--", "-")
 
@@ -64,9 +64,9 @@ def test_a_notebook_may_prefer_features_too(build, shown, monkeypatch):
 
     real_load = lesson.load
     monkeypatch.setattr(lesson, "load", load)
-    lesson.begin("20_topic", "cub", prefer_features="resnet101")
-    lesson.begin("20_topic", "cub", "clip-text", prefer="attributes", prefer_features="resnet101")
-    lesson.begin("20_topic", "aviary", prefer_features="resnet101").with_semantics("attributes")
+    lesson.begin("20_topic", "cub", prefer=("resnet101", ""))
+    lesson.begin("20_topic", "cub", "clip-text", prefer=("resnet101", "attributes"))
+    lesson.begin("20_topic", "aviary", prefer=("resnet101", "")).with_semantics("attributes")
     lesson.begin("10_topic", "cub")
     assert asked == [
         ("cub", {"features": "resnet101", "semantics": None}),

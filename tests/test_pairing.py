@@ -50,7 +50,7 @@ def test_parameters_are_five_literals_and_the_file_names_itself(name, tmp_path):
     assert {*defaults} == {*PARAMETERS}
     (tmp_path / "n.ipynb").write_text(to_text(to_notebook(source)))
     check_parameters(source, tmp_path / "n.ipynb", defaults)
-    assert re.search(rf'lesson\.begin\(\s*"{name}",\s', source.path.read_text(encoding="utf-8"))
+    assert re.search(rf'lesson\.begin\(\s*"{name}", ', source.path.read_text(encoding="utf-8"))
 
 
 def test_a_twin_with_other_cells_is_found_out(write_notebook):

@@ -210,21 +210,20 @@ def begin(
     seeds: int = 5,
     device: str = "auto",
     *,
-    prefer: str = "",
-    prefer_features: str = "",
+    prefer: tuple[str, str] = ("", ""),
 ) -> Lesson:
     """Check a notebook's parameters, load its benchmark, set the style, and make room for results.
 
     Args:
         notebook: the notebook's own name, as its file is called.
         benchmark: name or path, as `zslnb.load` takes it.
-        semantics: which semantics; "" is `prefer`, or the benchmark's default.
+        semantics: which semantics; "" is the preferred, or the benchmark's default.
         profile: "smoke", "medium" or "full".
         seeds: how many seeds.
         device: "auto", "cpu", "cuda" or "cuda:1".
-        prefer: semantics that this notebook's method is meant for, where the benchmark has them.
-        prefer_features: the same for features, as "resnet101"; semantics are then those that go
-            with them, unless said. A published benchmark has them whether they are here or not.
+        prefer: features and semantics that this notebook's method is meant for, where the
+            benchmark has them; semantics that are asked for go first. A published benchmark has
+            its features whether they are here or not.
 
     Raises:
         ValueError: a parameter that cannot be; `BenchmarkError` is one.
@@ -234,15 +233,16 @@ def begin(
         raise ValueError(f"A notebook is named with letters, digits and _; {notebook!r} is not.")
     check_settings(profile, seeds)
     chosen = choose_device(device)
-    features = prefer_features if prefer_features in features_of(benchmark) else None
+    preferred, preferred_semantics = prefer
+    features = preferred if preferred in features_of(benchmark) else None
 
     def with_semantics(kind: str | None) -> Benchmark:
         return load(benchmark, features=features, semantics=kind)
 
     data = with_semantics(semantics or None)
     others = {*data.provenance.get("all_semantics", ())} - {data.provenance.get("semantics")}
-    if not semantics and prefer in others:
-        data = with_semantics(prefer)
+    if not semantics and preferred_semantics in others:
+        data = with_semantics(preferred_semantics)
     folder = run_dir(data.name, semantics, profile)
     _forget(folder, notebook)
     set_style()

@@ -13,12 +13,13 @@ from zslnb.revcd.losses import (
 from zslnb.revcd.sampling import ancestral_sample, ddim_sample, ddim_times, guided_noise
 from zslnb.revcd.schedule import NoiseSchedule
 from zslnb.revcd.semantics import Standardiser, prototype_scores
-from zslnb.revcd.settings import KINDS, RevCDSettings, profile_settings, reductions
+from zslnb.revcd.settings import INPUTS, KINDS, RevCDSettings, profile_settings, reductions
 from zslnb.revcd.training import RevCD, fit, prepare
 from zslnb.revcd.unet import SemanticUNet
 
 __all__ = [
     "CONDITIONINGS",
+    "INPUTS",
     "KINDS",
     "ConditionalGAN",
     "ConditionalVAE",

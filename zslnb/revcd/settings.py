@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from zslnb.revcd.conditioning import CONDITIONINGS
 from zslnb.settings import at_least_one, differences, not_negative, one_of, positive
 
+INPUTS = ("resnet101", "attributes")  # features and semantics of the paper's experiments
 KINDS = ("revcd", "cvae", "gan")
 CHOICES = {
     "kind": KINDS,
