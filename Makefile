@@ -39,11 +39,11 @@ help: ## print this list
 	do printf '  %-11s %s\n' "$$target" "$$what"; done
 
 reproduce: $(READY) ## run the notebooks: BENCHMARK= SEMANTICS= PROFILE= SEEDS= DEVICE= NOTEBOOKS="10 14"
-	@$(BIN)/python -m zslnb.reproduce $(RUN) $(if $(NOTEBOOKS),--notebooks $(NOTEBOOKS)) \
+	@$(BIN)/python -m zslnb.notebook.reproduce $(RUN) $(if $(NOTEBOOKS),--notebooks $(NOTEBOOKS)) \
 	$(if $(DRY_RUN),--dry-run) $(ARGS)
 
 own: $(READY) ## make a benchmark of a folder of pictures by class: PICTURES= BENCHMARK=mine.npz
-	@$(BIN)/python -m zslnb.own '$(PICTURES)' '$(BENCHMARK)' --device '$(DEVICE)' $(ARGS)
+	@$(BIN)/python -m zslnb.encode.picture_benchmark '$(PICTURES)' '$(BENCHMARK)' --device '$(DEVICE)' $(ARGS)
 
 test: $(READY) ## run the tests and check the executed notebooks (quicker after make reproduce)
 	$(CHECKED) $(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow" $(NBVAL) \
@@ -57,20 +57,20 @@ lab: $(READY) ## open JupyterLab on the notebooks, each paired with its .py sour
 	$(BIN)/python -m jupyter lab --notebook-dir=notebooks
 
 pair: $(READY) ## execute the notebooks whose source changed (FORCE=1: all of them)
-	@$(BIN)/python -m zslnb.twins $(if $(FORCE),--force) $(NOTEBOOKS)
+	@$(BIN)/python -m zslnb.notebook.pairing $(if $(FORCE),--force) $(NOTEBOOKS)
 
 lint: $(READY) ## check the style of every source
 	$(BIN)/python -m ruff check .
 
 aviary: $(READY) ## draw the built-in benchmark and train its small CLIP again (over ten minutes)
-	$(BIN)/python -m zslnb.datasets.aviary.build $(ARGS)
+	$(BIN)/python -m zslnb.encode.aviary_build $(ARGS)
 
 data: $(READY) ## bring CUB, SUN, AWA2: BENCHMARK=cub|sun|awa2|all FEATURES=clip|resnet101 DRY_RUN=1
-	@$(BIN)/python -m zslnb.data --benchmark '$(BENCHMARK)' --device '$(DEVICE)' \
+	@$(BIN)/python -m zslnb.encode.published_benchmark --benchmark '$(BENCHMARK)' --device '$(DEVICE)' \
 	$(if $(FEATURES),--features '$(FEATURES)') $(if $(DRY_RUN),--dry-run) $(ARGS)
 
 record: $(READY) ## promote a run's records to results/ (same variables as reproduce)
-	@$(BIN)/python -m zslnb.reproduce $(RUN) --record
+	@$(BIN)/python -m zslnb.notebook.reproduce $(RUN) --record
 
 report: $(READY) ## write the README's tables and picture from results/, and docs/data.md's
 	@$(BIN)/python -m zslnb.report

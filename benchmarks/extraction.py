@@ -16,10 +16,10 @@ from pathlib import Path
 
 import torch
 
-from zslnb.datasets.clip import ClipEncoder, encode_pixels
-from zslnb.datasets.extraction import Extraction
-from zslnb.datasets.pace import random_encoder, usual_picture
-from zslnb.datasets.pictures import default_workers, read_pictures
+from zslnb.encode.clip import ClipEncoder, encode_pixels
+from zslnb.encode.extract import Extraction
+from zslnb.encode.pace import random_encoder, usual_picture
+from zslnb.encode.pictures import default_workers, read_pictures
 
 AIM = 0.8
 ROUNDS = 3

@@ -42,12 +42,13 @@ import torch
 import torch.nn.functional as F
 from IPython.display import Markdown
 
-from zslnb import genzsl, lesson, protocol
+from zslnb import genzsl, protocol
 from zslnb.datasets import aviary
-from zslnb.ledger import figures
-from zslnb.notebooks import contents
+from zslnb.notebook import desk
+from zslnb.notebook.sources import contents
+from zslnb.studies import plots
 
-here = lesson.begin("00_start_here", benchmark, semantics, profile, seeds, device)
+here = desk.begin("00_start_here", benchmark, semantics, profile, seeds, device)
 bench = here.benchmark
 
 # %% [markdown]
@@ -97,7 +98,7 @@ relative = int(bench.seen[(bench.seen - bird).abs().argmin()])
 shown = [[aviary.picture(c, i, size=160) for i in range(5)] for c in (bird, relative)]
 captions = [["", "", aviary.SPECIES[c].name, "", ""] for c in (bird, relative)]
 here.figure(
-    figures.picture_grid(shown, captions),
+    plots.picture_grid(shown, captions),
     "pictures",
     f"Above, an unseen class: {species.name}. Below, a seen relative: {aviary.SPECIES[relative].name}.",
 )
@@ -196,7 +197,7 @@ chance = sum(aviary.SPECIES[c].family == species.family for c in bench.seen.toli
     bench.seen
 )
 here.figure(
-    figures.picture_grid(rows, names),
+    plots.picture_grid(rows, names),
     "mistaken",
     "Above, unseen birds; below, the seen species they are most often taken for. "
     f"{100 * share:.0f} % of all such mistakes stay within the family, where answers at random "

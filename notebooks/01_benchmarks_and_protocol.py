@@ -43,10 +43,11 @@ import torch
 import torch.nn.functional as F
 from IPython.display import Markdown, display
 
-from zslnb import ledger, lesson, protocol
-from zslnb.ledger import figures
+from zslnb import closed_form, experiments, protocol, results, studies
+from zslnb.notebook import desk
+from zslnb.studies import plots
 
-here = lesson.begin("01_benchmarks_and_protocol", benchmark, semantics, profile, seeds, device)
+here = desk.begin("01_benchmarks_and_protocol", benchmark, semantics, profile, seeds, device)
 bench = here.benchmark
 
 # %% [markdown]
@@ -58,7 +59,7 @@ bench = here.benchmark
 
 # %%
 here.table(
-    pd.DataFrame(ledger.published_sizes()),
+    pd.DataFrame(results.published_sizes()),
     "sizes",
     "The published benchmarks, by the sizes of their Proposed Split: classes, then images.",
 )
@@ -169,7 +170,7 @@ Y = 2.0 * F.one_hot(target).double() - 1
 left = torch.linalg.inv(X.T @ X + gamma * torch.eye(X.shape[1]))
 right = torch.linalg.inv(S[classes].T @ S[classes] + lam * torch.eye(S.shape[1]))
 V = left @ X.T @ Y @ S[classes] @ right
-assert torch.allclose(V, protocol.eszsl(X, bench.labels[rows], S, gamma, lam), atol=1e-8)
+assert torch.allclose(V, closed_form.eszsl(X, bench.labels[rows], S, gamma, lam), atol=1e-8)
 
 # %% [markdown]
 # Its two penalties must be chosen somewhere. *Clean*: on validation classes, inside trainval.
@@ -187,9 +188,9 @@ inner
 baselines = {"plain CLIP": ("clip", None), "ESZSL": ("eszsl", None)}
 if not shared_space:
     baselines.pop("plain CLIP")
-records = ledger.run_rows(baselines, bench, here.seeds)
+records = experiments.run_rows(baselines, bench, here.seeds)
 here.keep(records)
-both = {kind: ledger.results_table(records, kind) for kind in protocol.PROTOCOLS}
+both = {kind: results.results_table(records, kind) for kind in protocol.PROTOCOLS}
 table = pd.concat(both, names=["protocol", "method"]).reset_index()
 here.table(table, "baselines", f"**{bench.name}**: the baselines, percent, mean ± sd over seeds.")
 
@@ -199,9 +200,9 @@ here.table(table, "baselines", f"**{bench.name}**: the baselines, percent, mean 
 # the prompt, the model, the pictures or the split differ, and no training on them proves anything.
 
 # %%
-inputs = ledger.acceptance(bench, here.device)
+inputs = studies.acceptance(bench, here.device)
 if len(inputs):
-    words = ledger.acceptance_words(inputs)
+    words = studies.acceptance_words(inputs)
     display(
         here.table(inputs, "inputs", f"**{bench.name}**: are these the papers' inputs? {words}")
     )
@@ -226,7 +227,7 @@ print(
 )
 
 # %%
-looks = ledger.run_rows({"equal fits": ("looks", None)}, bench, here.seeds)
+looks = experiments.run_rows({"equal fits": ("looks", None)}, bench, here.seeds)
 here.keep(looks)
 drawn = [[100 * h for h in record["scores"]["looks"]] for record in looks]
 n = len(drawn[0])
@@ -236,7 +237,7 @@ gain = np.array([[protocol.expected_best(hs, k) - np.mean(hs) for k in ks] for h
 # %%
 fig, ax = plt.subplots(figsize=(6, 3.4))
 middle = gain.mean(0)
-figures.band(ax, ks, gain, "mean over seeds, and their range", marker="o")
+plots.band(ax, ks, gain, "mean over seeds, and their range", marker="o")
 ax.set(
     xscale="log",
     xlabel="looks at the test set, k",
@@ -262,8 +263,8 @@ here.figure(
 
 # %%
 lines = [
-    f"- {row}: H {ledger.results_table(records, 'clean').loc[row, 'H']} clean, "
-    f"{ledger.results_table(records, 'released').loc[row, 'H']} with the test set choosing."
+    f"- {row}: H {results.results_table(records, 'clean').loc[row, 'H']} clean, "
+    f"{results.results_table(records, 'released').loc[row, 'H']} with the test set choosing."
     for row in baselines
 ]
 lines.append(

@@ -43,10 +43,11 @@ import torch
 import torch.nn.functional as F
 from IPython.display import Markdown
 
-from zslnb import genzsl, ledger, lesson
-from zslnb.ledger import figures
+from zslnb import experiments, genzsl, results
+from zslnb.notebook import desk
+from zslnb.studies import plots
 
-here = lesson.begin("10_class_diversity_promotion", benchmark, semantics, profile, seeds, device)
+here = desk.begin("10_class_diversity_promotion", benchmark, semantics, profile, seeds, device)
 bench = here.benchmark
 
 # %% [markdown]
@@ -172,7 +173,7 @@ shown = "all classes" if len(order) == len(raw) else f"{len(order)} of {len(raw)
 fig, axes = plt.subplots(1, 2, figsize=(9.6, 5.3), sharey=True)
 for ax, matrix, title in zip(axes, (cosines, refined_cosines), ("before", "after"), strict=True):
     chosen = matrix[order][:, order].numpy()
-    image = figures.cosine_heatmap(ax, chosen, [names[i] for i in order])
+    image = plots.cosine_heatmap(ax, chosen, [names[i] for i in order])
     ax.set_title(f"{title} CDP")
 fig.colorbar(image, ax=axes, label="cosine of two classes", shrink=0.7)
 caption = (
@@ -286,8 +287,8 @@ here.figure(fig, "histogram", caption)
 # most similar other class.
 
 # %%
-rows = {f"{n} removed": ("similarity", ledger.SimilaritySettings(n)) for n in removable}
-records = ledger.run_rows(rows, bench, seeds=[0], n_jobs=1)  # nothing is drawn at random
+rows = {f"{n} removed": ("similarity", experiments.SimilaritySettings(n)) for n in removable}
+records = experiments.run_rows(rows, bench, seeds=[0], n_jobs=1)  # nothing is drawn at random
 here.keep(records)
 assert np.isclose(records[1]["scores"]["after"]["absolute"], after["absolute"])
 sweep = pd.DataFrame([r["scores"]["after"] | r["scores"]["nearest"] for r in records])
@@ -361,7 +362,7 @@ def line(run: list[dict]) -> dict:
 
 known = {"imagenet1k_vitb32": "ImageNet names", "lvis1203_vitb32": "LVIS names"}
 runs = {f"{known.get(bench.name, bench.name)} (this run)": records} | {
-    label: ledger.recorded(f"{name}-smoke") for name, label in known.items() if name != bench.name
+    label: results.recorded(f"{name}-smoke") for name, label in known.items() if name != bench.name
 }
 table = pd.DataFrame({name: line(run) for name, run in runs.items()}).T
 here.table(
@@ -372,7 +373,7 @@ here.table(
 )
 
 # %%
-fall = [ledger.published_value("genzsl", f"F3-CUB-{when}") for when in ("before", "after")]
+fall = [results.published_value("genzsl", f"F3-CUB-{when}") for when in ("before", "after")]
 Markdown(
     f"**Quoted, not measured here:** for CUB's 200 names the paper prints {fall[0]} before and "
     f"{fall[1]:.3e} after (Figure 3, from CLIP ViT-B/16). We know the figure from the public reviews "

@@ -45,13 +45,15 @@ import torch
 import torch.nn.functional as F
 from IPython.display import Markdown
 
-from zslnb import genzsl, ledger, lesson
+from zslnb import experiments, genzsl
 from zslnb.datasets import aviary
-from zslnb.ledger import figures
+from zslnb.device import one_thread
+from zslnb.notebook import desk
 from zslnb.protocol import mean_and_sd
 from zslnb.seeds import seeded
+from zslnb.studies import plots
 
-here = lesson.begin("11_referent_induction", benchmark, semantics, profile, seeds, device)
+here = desk.begin("11_referent_induction", benchmark, semantics, profile, seeds, device)
 bench = here.benchmark
 
 # %% [markdown]
@@ -82,8 +84,8 @@ rows = [a + b for a, b in zip(trios[::2], trios[1::2], strict=False)]
 texts = [a + b for a, b in zip(scores[:8:2], scores[1:8:2], strict=False)]
 
 # %%
-fig = figures.picture_grid(
-    [[figures.class_picture(bench, c) for c in row] for row in rows],
+fig = plots.picture_grid(
+    [[plots.class_picture(bench, c) for c in row] for row in rows],
     [
         [bench.class_names[c] + text for c, text in zip(*pair, strict=True)]
         for pair in zip(rows, texts, strict=True)
@@ -151,7 +153,7 @@ torch.testing.assert_close(x_refer, by_hand)
 Markdown(f"Their lengths: {x_refer.norm(dim=1).min():.2f} to {x_refer.norm(dim=1).max():.2f}.")
 
 # %%
-if figures.class_picture(bench, 0):
+if plots.class_picture(bench, 0):
     photos = bench.train_idx[torch.tensor(drawn[:4])]
     pictures = [aviary.picture_of_row(int(row), 96, bench.name) for row in photos.flatten()]
     labels = [
@@ -159,7 +161,7 @@ if figures.class_picture(bench, 0):
         for pair in referents[:4].tolist()
         for w, c in zip(start.weights, pair, strict=True)
     ]
-    fig = figures.picture_grid([pictures], [labels], side=1.2)
+    fig = plots.picture_grid([pictures], [labels], side=1.2)
     caption = (
         "The training pictures behind the first four draws, two to a draw. Beside the birds themselves "
         "the draws bring in chance: pose, size, background."
@@ -192,7 +194,7 @@ boxes = {
 first, encoder, moments, latent, decoder, last, text, noise = boxes
 arrows = [(first, encoder), (encoder, moments), (moments, latent), (latent, decoder)]
 arrows += [(decoder, last), (text, encoder), (text, decoder), (noise, latent)]
-fig = figures.schematic(boxes, arrows, (9.4, 3.5), filled=(encoder, decoder))
+fig = plots.schematic(boxes, arrows, (9.4, 3.5), filled=(encoder, decoder))
 caption = (
     "The inductive VAE; trained parts are filled. A referent can reach the feature in one way only, "
     "through the latent; the target's semantics have a way of their own."
@@ -270,18 +272,18 @@ floor = float(2 - 2 * (counts * means.norm(dim=1)).sum() / counts.sum())
 
 # %%
 settings = start.settings
-with ledger.one_thread():
+with one_thread():
     model = genzsl.fit(bench, settings, seed=0, device=here.device)
 weak = replace(settings, kl_weight=0.001)
 longer = replace(weak, rounds=2 * settings.rounds)
-experiments = {
+rows = {
     "KL weight 1": ("referent_swap", settings),
     "KL weight 0.001": ("referent_swap", weak),
     "0.001, twice as long": ("referent_swap", longer),
 }
 
 # %%
-records = ledger.run_rows(experiments, bench, here.seeds, here.device)
+records = experiments.run_rows(rows, bench, here.seeds, here.device)
 here.keep(records)
 first = records[0]["scores"]
 live = model.history[-1]["reconstruction"]
@@ -304,7 +306,7 @@ def plus_minus(values: np.ndarray, form: str) -> str:
 
 
 # %%
-curves = {term: {row: runs(row, "history", term) for row in experiments} for term in losses}
+curves = {term: {row: runs(row, "history", term) for row in rows} for term in losses}
 gap = curves["reconstruction"]["KL weight 1"][:, -1].mean() - floor
 ends = {row: curve[:, -1].mean() for row, curve in curves["kl"].items()}
 
@@ -313,8 +315,8 @@ fig, axes = plt.subplots(1, 3, figsize=(10, 3.3))
 for ax, (term, by_row) in zip(axes, curves.items(), strict=True):
     for (row, curve), marker in reversed([*zip(by_row.items(), "osv", strict=True)]):
         passes = settings.passes * np.arange(1, curve.shape[1] + 1)
-        colour = f"C{[*experiments].index(row)}"
-        figures.band(ax, passes, curve, row, marker=marker, markersize=4, color=colour)
+        colour = f"C{[*rows].index(row)}"
+        plots.band(ax, passes, curve, row, marker=marker, markersize=4, color=colour)
     ax.set(title=term if term != "kl" else "KL", xlabel="passes over the training data")
 axes[0].axhline(floor, color="k", linestyle=":", label="floor without referents")
 axes[0].set_ylabel("loss term, unweighted")
@@ -348,7 +350,7 @@ assert all(np.isclose(moved[s], first["swaps"][s], rtol=0.05, atol=1e-6) for s i
 swaps = pd.DataFrame(
     {
         row: {s: plus_minus(runs(row, "swaps", s), ".1e") for s in genzsl.SWAPS}
-        for row in experiments
+        for row in rows
     }
 )
 here.table(
@@ -361,7 +363,7 @@ here.table(
 
 # %%
 fig, ax = plt.subplots(figsize=(8, 3.8))
-for row, marker, shift in zip(experiments, "osv", (-0.2, 0, 0.2), strict=True):
+for row, marker, shift in zip(rows, "osv", (-0.2, 0, 0.2), strict=True):
     values = np.array([runs(row, "swaps", s) for s in genzsl.SWAPS])
     place = np.arange(len(values)) + shift
     ax.plot(values.mean(1), place, marker, label=row)
@@ -421,7 +423,7 @@ columns = {
 }
 variety = pd.DataFrame(
     {
-        title: {row: plus_minus(runs(row, *keys), ".3f") for row in experiments}
+        title: {row: plus_minus(runs(row, *keys), ".3f") for row in rows}
         for title, keys in columns.items()
     }
 )
@@ -486,7 +488,7 @@ def verdict(row: str) -> str:
 
 Markdown(
     "- **Held:** neighbours, draws, network and losses by hand are those of the package.\n"
-    + "\n".join(verdict(row) for row in experiments)
+    + "\n".join(verdict(row) for row in rows)
     + f"\n- **The floor** of a generator without referents is {floor:.3f}; training ends {gap:+.3f} "
     "from it."
 )

@@ -48,12 +48,14 @@ import torch
 import torch.nn.functional as F
 from IPython.display import Markdown
 
-from zslnb import genzsl, ledger, lesson
-from zslnb.ledger import figures
+from zslnb import experiments, genzsl, results
+from zslnb.device import one_thread
+from zslnb.notebook import desk
 from zslnb.protocol import mean_and_sd
 from zslnb.seeds import seeded
+from zslnb.studies import plots
 
-here = lesson.begin("12_boosting_loss", benchmark, semantics, profile, seeds, device)
+here = desk.begin("12_boosting_loss", benchmark, semantics, profile, seeds, device)
 bench = here.benchmark
 
 # %% [markdown]
@@ -173,7 +175,7 @@ def mean_floor(labels: torch.Tensor, shuffle: bool, size: int = 64) -> float:
     return float(np.mean([floor(b) for b in labels[order].split(size) if len(b) == size]))
 
 
-sizes = {r["benchmark"]: (r["seen"], r["trainval"] / r["seen"]) for r in ledger.published_sizes()}
+sizes = {r["benchmark"]: (r["seen"], r["trainval"] / r["seen"]) for r in results.published_sizes()}
 equal = {k: torch.arange(n).repeat_interleave(round(size)) for k, (n, size) in sizes.items()}
 stored = {f"{bench.name}, here": labels.sort().values.cpu(), **equal}
 
@@ -215,7 +217,7 @@ def train(
     adam = torch.optim.Adam(run.model.parameters(), settings.lr, betas=(0.5, 0.999), fused=True)
     weights = {"reconstruction": 1, "kl": settings.kl_weight, "boosting": settings.boosting_weight}
     stored, curve = run.labels.argsort(stable=True), []
-    with ledger.one_thread(), seeded(seed, "lesson/training"):
+    with one_thread(), seeded(seed, "lesson/training"):
         for _ in range(passes):
             rows = stored[torch.randperm(len(stored), device=stored.device)] if shuffle else stored
             for batch in rows.split(settings.batch_size):
@@ -507,7 +509,7 @@ fig, axes = plt.subplots(1, 3, figsize=(10, 3.6))
 for ax, (measure, title) in zip(axes, panels.items(), strict=True):
     for name, marker in zip(objectives, "osv", strict=True):
         runs = copying[copying.objective == name].pivot(index="seed", columns="λ", values=measure)
-        figures.band(ax, strengths, runs.to_numpy(), name, marker=marker, markersize=5)
+        plots.band(ax, strengths, runs.to_numpy(), name, marker=marker, markersize=5)
     ax.set_xscale("symlog", linthresh=0.1)
     ax.set(title=title, xlabel="weight λ of the boosting term")
 axes[0].set_ylabel("cosine of the output")
@@ -545,7 +547,7 @@ lambdas = [0.0, 0.001, 0.01, 0.1, 1.0, 10.0]
 rows = {
     f"λ = {value:g}": ("fidelity", replace(settings, boosting_weight=value)) for value in lambdas
 }
-records = ledger.run_rows(rows, bench, here.seeds, here.device)
+records = experiments.run_rows(rows, bench, here.seeds, here.device)
 here.keep(records)
 
 
@@ -607,8 +609,8 @@ caption = (
 fig, axes = plt.subplots(2, 2, figsize=(8.6, 6), sharex=True)
 shown = ("cosine", "squared distance", "share told right", "cosine")
 for ax, (measure, title), unit in zip(axes.flat, [*columns.items()][:4], shown, strict=True):
-    figures.band(ax, lambdas, scores(measure), "unseen classes", marker="o", markersize=4)
-    figures.band(ax, lambdas, scores(measure, "seen"), "seen classes", marker="s", markersize=4)
+    plots.band(ax, lambdas, scores(measure), "unseen classes", marker="o", markersize=4)
+    plots.band(ax, lambdas, scores(measure, "seen"), "seen classes", marker="s", markersize=4)
     if not np.isnan(real[measure]).any():
         ax.axhline(real[measure].mean(), color="k", linestyle=":", label="real unseen")
     ax.set_xscale("symlog", linthresh=0.001)

@@ -51,11 +51,13 @@ import torch.nn.functional as F
 from IPython.display import Markdown
 from matplotlib.ticker import LogLocator
 
-from zslnb import Benchmark, genzsl, imagination, ledger, lesson, protocol
-from zslnb.ledger import figures
+from zslnb import Benchmark, experiments, genzsl, imagination, protocol, results, studies
+from zslnb.device import one_thread
+from zslnb.notebook import desk
 from zslnb.seeds import seeded, torch_generator
+from zslnb.studies import plots
 
-here = lesson.begin("13_induction_vs_imagination", benchmark, semantics, profile, seeds, device)
+here = desk.begin("13_induction_vs_imagination", benchmark, semantics, profile, seeds, device)
 bench = here.benchmark
 
 # %% [markdown]
@@ -76,7 +78,7 @@ boxes = {
 # %%
 z, a, G, imagined, refer, text, ivae, induced = boxes
 arrows = [(z, G), (a, G), (G, imagined), (refer, ivae), (text, ivae), (ivae, induced)]
-fig = figures.schematic(boxes, arrows, (8.4, 4.1), filled=(G, ivae))
+fig = plots.schematic(boxes, arrows, (8.4, 4.1), filled=(G, ivae))
 for y, title in ((3.9, "(a) imagination"), (1.8, "(b) induction, GenZSL")):
     fig.axes[0].text(0.1, y, title, weight="bold", fontsize=10)
 caption = (
@@ -234,7 +236,7 @@ def train(
 ) -> genzsl.GenZSL | imagination.Imagination:
     """Train on one thread, seed 0, and keep a look at every round under a name."""
     notes: list[dict] = []
-    with ledger.one_thread():
+    with one_thread():
         run = fit(data, settings, 0, here.device, on_round=lambda run: notes.append(look(run)))
     seen_live[name] = pd.DataFrame(notes)
     return run
@@ -392,7 +394,7 @@ fidelity_rows = {
     "f-CLSWGAN": ("imagination_fidelity", rivals["gan"]),
     "cVAE": ("imagination_fidelity", vae),
 }
-fidelity = ledger.run_rows(fidelity_rows, bench, here.seeds, here.device, table="fidelity")
+fidelity = experiments.run_rows(fidelity_rows, bench, here.seeds, here.device, table="fidelity")
 here.keep(fidelity)
 
 # %%
@@ -474,7 +476,7 @@ Markdown(
 # does not say how the first is defined.
 
 # %%
-gain, times = (ledger.published_value("genzsl", f"F5-AWA2-{n}") for n in ("gain", "speedup"))
+gain, times = (results.published_value("genzsl", f"F5-AWA2-{n}") for n in ("gain", "speedup"))
 Markdown(
     f"**Quoted, not reproduced:** more than {times:g} times as fast, and {gain:g} points better. Other "
     "data, other features, other schedules and best-on-test scores: there is no verdict on either here."
@@ -498,7 +500,7 @@ speed_rows = {
     "GenZSL": ("speed", fine),
     "GenZSL, noise": ("speed", replace(fine, referent="noise")),
 }
-speed = ledger.run_rows(speed_rows, bench, here.seeds, here.device, table="speed")
+speed = experiments.run_rows(speed_rows, bench, here.seeds, here.device, table="speed")
 here.keep(speed)
 
 # %%
@@ -527,7 +529,7 @@ here.table(
 # %%
 def curves(row: str, key: str) -> np.ndarray:
     """One quantity along training, a line for each seed."""
-    found = [ledger.steady(r["scores"]["curve"]) for r in speed if r["row"] == row]
+    found = [studies.steady(r["scores"]["curve"]) for r in speed if r["row"] == row]
     return np.array([[point[key] for point in curve] for curve in found])
 
 
@@ -549,7 +551,7 @@ for line, metric in zip(axes, metrics, strict=True):
     for ax, key in zip(line, along, strict=True):
         for row, mark in marks.items():
             style = {"marker": mark, "markersize": 4, "color": colours[row]}
-            figures.band(ax, curves(row, key).mean(0), 100 * curves(row, metric), row, **style)
+            plots.band(ax, curves(row, key).mean(0), 100 * curves(row, metric), row, **style)
         top = best_of("f-VAEGAN", metric).mean()
         ax.axhline(top, color=colours["f-VAEGAN"], linestyle=":", label="f-VAEGAN's best")
         ax.set_xscale("log")
@@ -578,8 +580,8 @@ bars = {"f-VAEGAN's best": 1.0, "nine tenths of it": 0.9}
 # %%
 def words(row: str, metric: str, key: str, share: float) -> str:
     """Write how much sooner than f-VAEGAN a row has a score, in seconds, steps or samples."""
-    found = ledger.speed_ups(speed, "f-VAEGAN", row, metric, key, share)
-    return ledger.speed_up_words(found)
+    found = studies.speed_ups(speed, "f-VAEGAN", row, metric, key, share)
+    return studies.speed_up_words(found)
 
 
 # %%
@@ -615,7 +617,7 @@ shares = np.linspace(0.5, 1, 51)
 
 def medians(row: str, metric: str) -> np.ndarray:
     """Median speed-up over seeds for each bar; NaN where half the seeds or more never reach it."""
-    at = [ledger.speed_ups(speed, "f-VAEGAN", row, metric, share=s) for s in shares]
+    at = [studies.speed_ups(speed, "f-VAEGAN", row, metric, share=s) for s in shares]
     times = [[u.times if u.relation != "<" else 0.0 for u in found] for found in at]
     middle = np.median(times, axis=1)
     return np.where(middle > 0, middle, np.nan)
@@ -682,7 +684,7 @@ here.table(
 # (f-VAEGAN's are from a repository of GenZSL's second author; that Figure 5 used it is our inference.)
 
 # %%
-n = next(size["trainval"] for size in ledger.published_sizes() if size["benchmark"] == "AWA2")
+n = next(size["trainval"] for size in results.published_sizes() if size["benchmark"] == "AWA2")
 old, new = imagination.published_settings("awa2"), genzsl.published_settings("awa2")
 slow = old.rounds * old.passes * math.ceil(n / old.batch_size)
 quick = new.passes * math.ceil(n / new.batch_size)
@@ -712,7 +714,7 @@ gains = {
 }
 
 # %%
-table = pd.Series({key: ledger.points(values) for key, values in gains.items()}).unstack(sort=False)
+table = pd.Series({key: results.points(values) for key, values in gains.items()}).unstack(sort=False)
 here.table(
     table.rename_axis("minus f-VAEGAN"),
     "gain",
@@ -733,12 +735,12 @@ clean_rows = {
     "f-VAEGAN": ("imagination", imagination.profile_settings(bench.name, profile)),
     "cVAE": ("imagination", imagination.profile_settings(bench.name, profile, "cvae")),
 }
-clean = ledger.run_rows(clean_rows, bench, here.seeds, here.device, table="clean")
+clean = experiments.run_rows(clean_rows, bench, here.seeds, here.device, table="clean")
 here.keep(clean)
 
 # %%
 here.table(
-    ledger.results_against(clean, "f-VAEGAN", "clean", metrics).rename_axis("method"),
+    results.results_against(clean, "f-VAEGAN", "clean", metrics).rename_axis("method"),
     "clean",
     "Protocol clean, percent, mean ± standard deviation over seeds; and points gained over f-VAEGAN "
     "within a seed.",
@@ -757,12 +759,12 @@ referents = {
     "random classes": ("genzsl", replace(settings, referent="random")),
     "noise": ("genzsl", noise),
 }
-records = ledger.run_rows(referents, bench, here.seeds, here.device, table="referents")
+records = experiments.run_rows(referents, bench, here.seeds, here.device, table="referents")
 here.keep(records)
 
 # %%
 here.table(
-    ledger.results_against(records, "induced", "clean", metrics).rename_axis("referents"),
+    results.results_against(records, "induced", "clean", metrics).rename_axis("referents"),
     "referents",
     "GenZSL with three kinds of referents, protocol clean, percent; and points gained over induced "
     "referents within a seed.",
@@ -771,7 +773,7 @@ here.table(
 
 # %%
 says = [
-    ledger.verdict(records, "induced", row, metric, "clean")
+    results.verdict(records, "induced", row, metric, "clean")
     for row in ("random classes", "noise")
     for metric in metrics
 ]
@@ -936,7 +938,7 @@ Markdown(
 def apart_by(measure: str, more: str, less: str) -> str:
     """Compare GenZSL's features of unseen classes with f-VAEGAN's, seed by seed."""
     gains = measured("GenZSL", measure) - measured("f-VAEGAN", measure)
-    known = ledger.told_apart(1000 * gains)  # the rule is made for points; these are fractions
+    known = results.told_apart(1000 * gains)  # the rule is made for points; these are fractions
     sign = more if gains.mean() > 0 else less
     note = "too few seeds to tell" if known is None else sign if known else "not told apart"
     return f"{gains.mean():+.3f} ({note})"
@@ -945,7 +947,7 @@ def apart_by(measure: str, more: str, less: str) -> str:
 # %%
 def promise(metric: str) -> str:
     """Say whether GenZSL reaches f-VAEGAN's best score sooner."""
-    found = ledger.speed_ups(speed, "f-VAEGAN", "GenZSL", metric)
+    found = studies.speed_ups(speed, "f-VAEGAN", "GenZSL", metric)
     kept = sum(u.relation != "<" and u.times > 1 for u in found)
     state = {0: "did not hold", len(found): "held"}.get(kept, "held in part")
     state += ", though the seeds are too few to tell" * (len(found) < 3)
@@ -959,7 +961,7 @@ def promise(metric: str) -> str:
 # %%
 def typical(row: str, metric: str) -> float:
     """Median speed-up to nine tenths of f-VAEGAN's best; 0 where most seeds never reach it."""
-    found = ledger.speed_ups(speed, "f-VAEGAN", row, metric, share=0.9)
+    found = studies.speed_ups(speed, "f-VAEGAN", row, metric, share=0.9)
     return float(np.median([u.times if u.relation != "<" else 0.0 for u in found]))
 
 
@@ -992,12 +994,12 @@ said = [
     f"{apart_by('to mean', 'nearer', 'farther')}.",
     *(promise(metric) for metric in metrics),
     *(origin(metric) for metric in metrics),
-    *(f"- {ledger.verdict(clean, 'GenZSL', 'f-VAEGAN', m, 'clean')}" for m in metrics),
+    *(f"- {results.verdict(clean, 'GenZSL', 'f-VAEGAN', m, 'clean')}" for m in metrics),
     *(
-        f"- Referents: {ledger.verdict(records, 'induced', 'random classes', m, 'clean')}"
+        f"- Referents: {results.verdict(records, 'induced', 'random classes', m, 'clean')}"
         for m in metrics
     ),
-    *(f"- Referents: {ledger.verdict(records, 'induced', 'noise', m, 'clean')}" for m in metrics),
+    *(f"- Referents: {results.verdict(records, 'induced', 'noise', m, 'clean')}" for m in metrics),
 ]
 Markdown("\n".join(said))
 

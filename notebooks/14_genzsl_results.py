@@ -45,10 +45,12 @@ import torch
 import torch.nn.functional as F
 from IPython.display import Markdown
 
-from zslnb import genzsl, imagination, ledger, lesson, protocol
-from zslnb.ledger import figures
+from zslnb import experiments, genzsl, imagination, protocol, results
+from zslnb.device import one_thread
+from zslnb.notebook import desk
+from zslnb.studies import plots
 
-here = lesson.begin("14_genzsl_results", benchmark, semantics, profile, seeds, device)
+here = desk.begin("14_genzsl_results", benchmark, semantics, profile, seeds, device)
 bench = here.benchmark
 
 # %% [markdown]
@@ -72,7 +74,7 @@ boxes = {
 }
 names = list(boxes)
 arrows = [(0, 1), (1, 3), (2, 3), (3, 4), (4, 5), (1, 4), (1, 5), (5, 6), (5, 7)]
-fig = figures.schematic(
+fig = plots.schematic(
     boxes, [(names[a], names[b]) for a, b in arrows], (11.8, 3.7), filled=(names[4], names[5])
 )
 here.figure(
@@ -155,9 +157,9 @@ here.table(
 # back after that.
 
 # %%
-main = ledger.run_rows(rows, bench, here.seeds, here.device, table="T2")
+main = experiments.run_rows(rows, bench, here.seeds, here.device, table="T2")
 here.keep(main)
-clean = ledger.results_table(main, "clean")
+clean = results.results_table(main, "clean")
 here.table(
     clean.rename_axis("method"),
     "clean",
@@ -169,7 +171,7 @@ here.table(
 
 # %%
 here.table(
-    ledger.results_table(main, "released").rename_axis("method"),
+    results.results_table(main, "released").rename_axis("method"),
     "released",
     f"**{bench.name}, protocol released.** The same methods, each number the best that was seen "
     "on the test set. Not comparable with the table above; shown because papers print such numbers.",
@@ -186,13 +188,13 @@ here.table(
 # %%
 first = next(r for r in main if r["row"] == "GenZSL" and r["seed"] == 0 and "clean" in r["scores"])
 choice = first["scores"]["chosen"]["clean"]
-with ledger.one_thread():
+with one_thread():
     model = genzsl.fit(bench, settings, seed=0, device=here.device)
     features, labels = model.synthesise(bench.unseen, choice["n_synthetic"])
 
 # %%
 classifier = replace(settings.classifier, epochs=choice["epochs"])
-with ledger.one_thread():
+with one_thread():
     trained = protocol.train_classifier(
         torch.cat([model.features, features]), torch.cat([model.labels, labels]), classifier, seed=0
     )
@@ -213,7 +215,7 @@ Markdown(", ".join(f"{name} {100 * value:.1f} %" for name, value in scores.items
 # One dot is one seed.
 
 # %%
-long = ledger.scores_frame(main)
+long = results.scores_frame(main)
 fig, ax = plt.subplots(figsize=(7, 3.6))
 sns.stripplot(
     data=long[long.metric == "H"],
@@ -229,7 +231,7 @@ sns.stripplot(
 ax.set(xlabel="H, harmonic mean of seen and unseen accuracy (%)", ylabel="")
 ax.yaxis.grid(True)
 sns.move_legend(ax, "upper left", bbox_to_anchor=(1, 1), title="protocol")
-here.figure(fig, "rows", ledger.spread_caption(main, "H", "clean"))
+here.figure(fig, "rows", results.spread_caption(main, "H", "clean"))
 
 # %% [markdown]
 # ## What the paper prints
@@ -240,7 +242,7 @@ here.figure(fig, "rows", ledger.spread_caption(main, "H", "clean"))
 # features again (ResNet-101, expert attributes), so not even these compare cleanly with each other.
 
 # %%
-quoted = ledger.published("genzsl")
+quoted = results.published("genzsl")
 own = quoted[(quoted.method == "GenZSL") & quoted.metric.isin(["T1", "U", "S", "H"])]
 wide = own.pivot_table(index="benchmark", columns="metric", values="value", sort=False)
 here.table(
@@ -295,7 +297,7 @@ parts = {
     "no boosting, no CDP": replace(unboosted, n_removed=0),
     "no boosting, noise": replace(unboosted, referent="noise"),
 }
-ablation = ledger.run_rows(
+ablation = experiments.run_rows(
     {label: ("genzsl", s) for label, s in parts.items()},
     bench,
     here.seeds,
@@ -303,7 +305,7 @@ ablation = ledger.run_rows(
     table="T3",
 )
 here.keep(ablation)
-table = ledger.results_against(ablation, "GenZSL", "clean").drop(columns="seeds")
+table = results.results_against(ablation, "GenZSL", "clean").drop(columns="seeds")
 here.table(
     table.rename_axis("row"),
     "ablation",
@@ -325,7 +327,7 @@ here.table(
 
 # %%
 fig, ax = plt.subplots(figsize=(7, 4))
-long = ledger.scores_frame(ablation)
+long = results.scores_frame(ablation)
 long = long[(long.protocol == "clean") & long.metric.isin(["H", "T1"])]
 sns.pointplot(
     data=long,
@@ -366,13 +368,13 @@ for kind in kinds:
     some = {f"ESZSL · {kind}": ("eszsl", None), **some}
     if other.feature_dim == other.semantic_dim:
         some = {f"plain CLIP · {kind}": ("clip", None), **some}
-    by_kind += ledger.run_rows(some, other, here.seeds, here.device, table="T4")
+    by_kind += experiments.run_rows(some, other, here.seeds, here.device, table="T4")
 here.keep(by_kind)
 
 
 # %%
 def by_semantics(records, metric):
-    cells = ledger.results_table(records, "clean")[metric]
+    cells = results.results_table(records, "clean")[metric]
     cells.index = pd.MultiIndex.from_tuples([tuple(row.split(" · ")) for row in cells.index])
     return cells.unstack(sort=False).add_prefix(f"{metric}, ").fillna("")
 
@@ -393,8 +395,8 @@ here.table(
     t4,
     "semantics-printed",
     "**Quoted, not reproduced.** The paper's Table 4, on CUB: f-VAEGAN falls with weak semantics, "
-    f"yet plain CLIP's U of {ledger.published_value('genzsl', 'T4-CUB-CLIP-U')} is above GenZSL's "
-    f"{ledger.published_value('genzsl', 'T2-CUB-U')}.",
+    f"yet plain CLIP's U of {results.published_value('genzsl', 'T4-CUB-CLIP-U')} is above GenZSL's "
+    f"{results.published_value('genzsl', 'T2-CUB-U')}.",
 )
 
 # %% [markdown]
@@ -441,7 +443,7 @@ some_seeds = here.seeds if profile == "full" else here.seeds[:3]
 classes = len(protocol.validation_split(bench, 0).seen)  # clean also trains without the others
 sweep = {f"λ = {w:g}": replace(settings, boosting_weight=w) for w in weights}
 sweep |= {f"k = {k}": replace(settings, n_referents=k) for k in ks if k < classes}
-sensitivity = ledger.run_rows(
+sensitivity = experiments.run_rows(
     {label: ("genzsl", s) for label, s in sweep.items()},
     bench,
     some_seeds,
@@ -473,7 +475,7 @@ def sensitivity_figure(records, name):
     for metric, style in [("S", ":"), ("U", "--"), ("H", "-"), ("T1", "-.")]:
         panels = curves(records, metric)
         for ax, (label, (ticks, values)) in zip(axes, panels.items(), strict=True):
-            figures.band(ax, range(len(ticks)), values, metric, linestyle=style)
+            plots.band(ax, range(len(ticks)), values, metric, linestyle=style)
             ax.set(xlabel=label, xticks=range(len(ticks)), xticklabels=ticks)
     axes[0].set_ylabel("accuracy (%)")
     axes[-1].legend(loc="upper left", bbox_to_anchor=(1, 1))
@@ -516,7 +518,7 @@ sensitivity_figure(sensitivity, "sensitivity")
 # %%
 cub = [
     record
-    for record in ledger.recorded("cub_resnet_fc1000-sentences-medium")
+    for record in results.recorded("cub_resnet_fc1000-sentences-medium")
     if record["notebook"] == here.notebook
 ]
 medium = {"GenZSL": genzsl.reductions(genzsl.profile_settings("cub", "medium"), "cub")}
@@ -533,11 +535,11 @@ here.table(
 
 # %%
 def of(table, ending=""):
-    return ledger.rows_of(cub, table, ending)
+    return results.rows_of(cub, table, ending)
 
 
 def recorded_table(records):
-    return ledger.results_beside(records) if records else pd.DataFrame({"method": ["not measured"]})
+    return results.results_beside(records) if records else pd.DataFrame({"method": ["not measured"]})
 
 
 parts_of_cub = {
@@ -578,12 +580,12 @@ if of("F6"):
 def findings(main, ablation):
     ablation = [r for r in ablation if r["method"] == "genzsl"]
     said = [
-        ledger.verdict(main, "GenZSL", other, "H", "clean")
+        results.verdict(main, "GenZSL", other, "H", "clean")
         for other in dict.fromkeys(r["row"] for r in main)
         if other != "GenZSL"
     ]
     return said + [
-        ledger.verdict(ablation, row, "GenZSL", "H", "clean")
+        results.verdict(ablation, row, "GenZSL", "H", "clean")
         for row in dict.fromkeys(r["row"] for r in ablation)
         if row != "GenZSL"
     ]
@@ -631,7 +633,7 @@ ablation_sources = [(bench.name, ablation), ("CUB, sentences", of("T3"))]
 # %%
 def ingredients(records):
     for row in ("no CDP", "no boosting", "noise for the referent"):
-        yield ledger.verdict(records, "GenZSL", row, "H", "clean")
+        yield results.verdict(records, "GenZSL", row, "H", "clean")
 
 
 Markdown(question(ingredients, *ablation_sources))
@@ -644,8 +646,8 @@ Markdown(question(ingredients, *ablation_sources))
 # %%
 def referents(records):
     for row in ("random referents", "noise for the referent"):
-        yield ledger.verdict(records, row, "GenZSL", "H", "clean")
-        yield ledger.verdict(records, row, "GenZSL", "T1", "clean")
+        yield results.verdict(records, row, "GenZSL", "H", "clean")
+        yield results.verdict(records, row, "GenZSL", "T1", "clean")
 
 
 Markdown(question(referents, *ablation_sources))
@@ -663,8 +665,8 @@ def price(records):
     rows = dict.fromkeys(r["row"] for r in records if r["method"] != "clip")
     return {
         row: {
-            "peeked minus clean": ledger.protocol_gap(records, row, "H", "peeked"),
-            "best of all looks minus last epoch": ledger.protocol_gap(
+            "peeked minus clean": results.protocol_gap(records, row, "H", "peeked"),
+            "best of all looks minus last epoch": results.protocol_gap(
                 records, row, "H", "released", over="last"
             ),
         }
@@ -686,7 +688,7 @@ here.table(frame.reset_index(), "selection", "Points of H that choosing on the t
 # %%
 said = findings(main, ablation)
 if shared_space:
-    said.append(ledger.verdict(main, "GenZSL", "plain CLIP", "T1", "clean"))
+    said.append(results.verdict(main, "GenZSL", "plain CLIP", "T1", "clean"))
 Markdown("\n".join(f"- {sentence}" for sentence in said))
 
 # %% [markdown]

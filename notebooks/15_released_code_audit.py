@@ -46,13 +46,15 @@ import torch
 import torch.nn.functional as F
 from IPython.display import Markdown
 
-from zslnb import Benchmark, genzsl, ledger, lesson, protocol
-from zslnb.ledger import points, told_apart
+from zslnb import Benchmark, experiments, genzsl, protocol, results
+from zslnb.device import one_thread
+from zslnb.notebook import desk
 from zslnb.protocol import ClassifierSettings, ClassifierTrainer, evaluate_gzsl
+from zslnb.results.tables import points, told_apart
 from zslnb.seeds import seeded
 from zslnb.settings import differences
 
-here = lesson.begin("15_released_code_audit", benchmark, semantics, profile, seeds, device)
+here = desk.begin("15_released_code_audit", benchmark, semantics, profile, seeds, device)
 bench = here.benchmark
 
 # %% [markdown]
@@ -125,7 +127,7 @@ tiny = replace(
 )
 one, two = (genzsl.prepare(bench, tiny, seed=0, device=here.device) for _ in range(2))
 e, d = [two.model.encoder, two.model.mean, two.model.log_var], two.model.decoder
-with ledger.one_thread():
+with one_thread():
     for run, adams in ((one, [adam(one.model)]), (two, [adam(*e), adam(d)])):
         with seeded(0, "genzsl/round0"):  # the stream of the package's first round
             train(run, *adams)
@@ -260,7 +262,7 @@ if wide != settings:
 
 # %%
 rows = {name: ("genzsl", now) for name, now in models.items()}
-records = ledger.run_rows(rows, bench, here.seeds, here.device)
+records = experiments.run_rows(rows, bench, here.seeds, here.device)
 here.keep(records)
 
 
@@ -272,7 +274,7 @@ def scores(row: str, kind: str = "clean", metric: str = "H") -> np.ndarray:
 
 def shown(row: str, kind: str = "clean", metric: str = "H") -> str:
     """Mean and spread of one row over seeds."""
-    return ledger.percent([*scores(row, kind, metric) / 100])
+    return results.percent([*scores(row, kind, metric) / 100])
 
 
 def sure(gains: np.ndarray) -> str:
@@ -354,7 +356,7 @@ kept = replace(small, shuffle=False)
 curves = {}
 for name, data in {**stored, "shuffled in each pass": bench}.items():
     run = genzsl.prepare(data, kept if data in stored.values() else small, 0, here.device)
-    with ledger.one_thread(), seeded(0, "lesson/orders"):
+    with one_thread(), seeded(0, "lesson/orders"):
         curves[name] = np.array(train(run, adam(run.model)))
 
 # %%
@@ -417,10 +419,10 @@ switches = {
 
 # %%
 rows = {name: ("genzsl_released", now) for name, now in switches.items()}
-more = ledger.run_rows(rows, bench, here.seeds, here.device)
+more = experiments.run_rows(rows, bench, here.seeds, here.device)
 mixed = "stored in an order shuffled once"
 if in_blocks:
-    more += ledger.run_rows(
+    more += experiments.run_rows(
         {mixed: rows["as released"]}, stored["shuffled once"], here.seeds, here.device
     )
 here.keep(more)
@@ -442,7 +444,7 @@ def all_looks(data: Benchmark) -> tuple[genzsl.GenZSL, pd.DataFrame]:
             judges[0].train_epoch(x, y)
             curve.append(evaluate_gzsl(judges[0].scores, judges[0].classes, unit, data))
 
-    with ledger.one_thread():
+    with one_thread():
         first_rounds = replace(released, rounds=min(2, released.rounds))
         run = genzsl.fit(data, first_rounds, 0, here.device, on_round=look)
     return run, 100 * pd.DataFrame(curve, index=range(1, len(curve) + 1))
@@ -475,7 +477,7 @@ def follow(rows: torch.Tensor, shuffle: bool, epochs: int) -> pd.DataFrame:
 
 # %%
 epochs = released.classifier.epochs
-with ledger.one_thread():
+with one_thread():
     followed = {
         "all class by class": follow(orders["class by class"].to(here.device), False, epochs),
         "seen shuffled once": follow(once.to(here.device), False, epochs),
@@ -550,7 +552,7 @@ columns = {
 }
 
 # %%
-published = ledger.published_value("genzsl", "CODE-looks")
+published = results.published_value("genzsl", "CODE-looks")
 low, high = (pick(gains.mean() for gains in gap.values()) for pick in (min, max))
 here.table(
     pd.DataFrame(columns, index=[*looks]).rename_axis("row"),
@@ -631,7 +633,7 @@ def one_referent(weight: float, seed: int) -> float:
     """H of a small network whose one referent is multiplied by the weight."""
     run = genzsl.prepare(bench, replace(small, n_referents=1, passes=2), seed, here.device)
     run.weights = weight * run.weights
-    with ledger.one_thread(), seeded(seed, "lesson/one referent"):
+    with one_thread(), seeded(seed, "lesson/one referent"):
         train(run, adam(run.model))
         x, y = run.synthesise(bench.unseen, settings.n_synthetic_choices[0])
         pair = torch.cat([run.features, x]), torch.cat([run.labels, y])
@@ -830,7 +832,7 @@ audit += [
 
 # %%
 over_gan, over_next = (
-    ledger.published_value("genzsl", name) for name in ("F5-AWA2-gain", "C-AWA2-T1-gain")
+    results.published_value("genzsl", name) for name in ("F5-AWA2-gain", "C-AWA2-T1-gain")
 )
 audit += [
     "k referents, k up to 8 in a figure || k above 2: stops unless weights are given; the figure's are unknown || nothing to compare with; ours share 0.2 equally || not measured",

@@ -53,12 +53,13 @@ import pandas as pd
 import torch
 from IPython.display import Markdown
 
-from zslnb import lesson, revcd
+from zslnb import revcd
 from zslnb.datasets import aviary
-from zslnb.ledger import figures
+from zslnb.notebook import desk
 from zslnb.seeds import seeded
+from zslnb.studies import plots
 
-here = lesson.begin(
+here = desk.begin(
     "20_forward_diffusion", benchmark, semantics, profile, seeds, device, prefer=revcd.INPUTS
 )
 bench = here.benchmark
@@ -95,7 +96,7 @@ for boxes in (usual, turned):
     names = [*boxes]
     arrows += [*pairwise(names[:5]), (names[5], names[1])]
 arrows.append((names[6], names[3]))
-fig = figures.schematic({**usual, **turned}, arrows, (9.8, 4.3), ("generator", names[1]))
+fig = plots.schematic({**usual, **turned}, arrows, (9.8, 4.3), ("generator", names[1]))
 caption = (
     "Above: semantics to features, as GenZSL and most generative methods go. Below: RevCD, features to "
     "semantics. Trained parts are filled. (The paper's Figure 1, redrawn from its text.)"
@@ -411,7 +412,7 @@ caption = (
 # %%
 fig, axes = plt.subplots(1, 2, figsize=(9.6, 3.4))
 for way, found in accuracy.items():
-    figures.band(axes[0], (grid + 1).numpy(), 100 * found, way)
+    plots.band(axes[0], (grid + 1).numpy(), 100 * found, way)
 axes[0].axhline(100 * chance, color="k", linestyle=":", label="guessing")
 axes[0].set(xlabel="step", ylabel="nearest is the own class (%)")
 axes[0].legend(fontsize=8)

@@ -52,11 +52,13 @@ import torch.nn.functional as F
 from IPython.display import Markdown
 from torch.distributions import Normal, kl_divergence
 
-from zslnb import ledger, lesson, revcd
-from zslnb.ledger import figures
+from zslnb import revcd
+from zslnb.device import one_thread
+from zslnb.notebook import desk
 from zslnb.seeds import seeded
+from zslnb.studies import plots
 
-here = lesson.begin(
+here = desk.begin(
     "21_diffusion_losses", benchmark, semantics, profile, seeds, device, prefer=revcd.INPUTS
 )
 bench = here.benchmark
@@ -421,7 +423,7 @@ Markdown(
 
 # %%
 start = revcd.prepare(bench, settings, 0, here.device)
-with ledger.one_thread():
+with one_thread():
     run = revcd.fit(bench, settings, 0, here.device)
 history = pd.DataFrame(run.history)
 
@@ -588,7 +590,7 @@ updates = 400
 
 def learn(kind: str, seed: int, n: int = updates) -> revcd.SemanticUNet:
     """Train a small network on one of the losses."""
-    with ledger.one_thread(), seeded(seed, "lesson/toy"):
+    with one_thread(), seeded(seed, "lesson/toy"):
         unet = revcd.SemanticUNet(1, 1, (64, 32), dropout=0.0)
         adam = torch.optim.Adam(unet.parameters(), 3e-3, fused=True)
         rate = torch.optim.lr_scheduler.LinearLR(adam, 1, 0.05, n)
@@ -657,7 +659,7 @@ for t, x in ((t, x) for t in (49, 249) for x in (-1.0, 1.0)):
 axes[0].set(xlabel="$z_t$", ylabel=r"estimate of $z_0$")
 axes[0].legend(fontsize=8)
 for (kind, values), style in zip(distance.items(), ("-", "--", "-.", (0, (5, 1))), strict=True):
-    figures.band(axes[1], np.array(grid) + 1, values, kind, linestyle=style)
+    plots.band(axes[1], np.array(grid) + 1, values, kind, linestyle=style)
 axes[1].plot(np.array(grid) + 1, spread, "k:", label="spread of $z_0$")
 axes[1].set(xscale="log", yscale="log", xlabel="step (log scale)", ylabel="distance from the best")
 fig.legend(*axes[1].get_legend_handles_labels(), loc="outside lower center", ncols=5, fontsize=8)

@@ -53,11 +53,13 @@ import torch.nn.functional as F
 from IPython.display import Markdown
 from matplotlib.patches import Rectangle
 
-from zslnb import ledger, lesson, revcd
-from zslnb.ledger import figures
+from zslnb import experiments, results, revcd
+from zslnb.device import one_thread
+from zslnb.notebook import desk
 from zslnb.seeds import seeded, torch_generator
+from zslnb.studies import plots
 
-here = lesson.begin(
+here = desk.begin(
     "22_conditioning", benchmark, semantics, profile, seeds, device, prefer=revcd.INPUTS
 )
 bench = here.benchmark
@@ -99,7 +101,7 @@ told = {
 (d1, d2, d3, u1, u2), (z, out, z0), (x, cut, reads, v, t, tau) = map(list, (layers, ends, told))
 arrows = [(z, d1), (d1, d2), (d2, d3), (d3, u1), (u1, u2), (u2, out), (out, z0)]
 arrows += [(d1, u2), (d2, u1), (x, cut), (cut, reads), (reads, v), (t, tau)]
-fig = figures.schematic({**layers, **ends, **told}, arrows, (10.6, 5.2), (*layers, out, reads))
+fig = plots.schematic({**layers, **ends, **told}, arrows, (10.6, 5.2), (*layers, out, reads))
 ax = fig.axes[0]
 ax.add_patch(Rectangle((2.2, 1.6), 5.4, 3.4, fill=False, linestyle="--", edgecolor="0.4"))
 for place in (5.7, 7.1):
@@ -227,7 +229,7 @@ torch.testing.assert_close(made.flatten(1), encoder(x))
 
 # %%
 some_seeds = here.seeds[:3]
-with ledger.one_thread():
+with one_thread():
     models = {
         how: [
             revcd.fit(bench, replace(settings, conditioning=how), s, here.device)
@@ -261,8 +263,8 @@ varies = [w.std(0).mean() for w in found]
 caption = (
     f"Attention of the first seed's model, averaged over test images; {even:.3f} would be even. The "
     f"strongest of these averages is {float(average.max()):.2f}. Over seeds, a token of one image listens "
-    f"to {ledger.spread(spread)} tokens (the exponential of the entropy; even: {settings.tokens}), and a "
-    f"weight varies by {ledger.spread(varies)} from image to image."
+    f"to {results.spread(spread)} tokens (the exponential of the entropy; even: {settings.tokens}), and a "
+    f"weight varies by {results.spread(varies)} from image to image."
 )
 
 # %%
@@ -323,7 +325,7 @@ Markdown(said_blind)
 shuffle = torch.randperm(bench.feature_dim, generator=torch_generator(0, "lesson/columns"))
 shuffled = replace(bench, features=bench.features[:, shuffle])
 equal = replace(settings, epoch_choices=(settings.epochs,))  # nothing to choose: as long for all
-compared = ledger.run_rows(
+compared = experiments.run_rows(
     {how: ("revcd", replace(equal, conditioning=how)) for how in revcd.CONDITIONINGS},
     bench,
     some_seeds,
@@ -340,12 +342,12 @@ for label, data, own in [
     ("one token", bench, whole),
 ]:
     rows = {label: ("revcd", own)}
-    cut += ledger.run_rows(rows, data, some_seeds, here.device, table="RevCD tokens")
+    cut += experiments.run_rows(rows, data, some_seeds, here.device, table="RevCD tokens")
 here.keep(r for r in cut if r["row"] != "as stored")
 
 # %%
 here.table(
-    ledger.results_against(cut, "as stored", "clean").rename_axis("feature"),
+    results.results_against(cut, "as stored", "clean").rename_axis("feature"),
     "tokens",
     f"{bench.name}: the feature cut in three ways. Percent, mean ± standard deviation; points gained over "
     "the columns as stored, within a seed.",
@@ -432,8 +434,8 @@ def last_errors(how: str) -> list[float]:
 
 
 # %%
-table = ledger.results_against(compared, "cross", "clean")
-table["training error"] = [ledger.spread(last_errors(how)) for how in table.index]
+table = results.results_against(compared, "cross", "clean")
+table["training error"] = [results.spread(last_errors(how)) for how in table.index]
 here.table(
     table.rename_axis("way to join"),
     "conditionings",
@@ -460,7 +462,7 @@ def sides(metric: str) -> dict[str, list[str]]:
     sorted_in = {"above": [], "below": [], "not told apart": []}
     for how in others:
         own = gains(how, metric)
-        told = ledger.told_apart(own)
+        told = results.told_apart(own)
         side = ("above" if own.mean() > 0 else "below") if told else "not told apart"
         sorted_in[side].append(how)
     return sorted_in
@@ -554,7 +556,7 @@ turned = {how: np.array([swapped(model) for model in models[how]]) for how in mo
 # %%
 swap_table = pd.DataFrame(
     {
-        f"{how}: {what}": [ledger.spread(turned[how][:, i, j]) for i in range(len(swaps))]
+        f"{how}: {what}": [results.spread(turned[how][:, i, j]) for i in range(len(swaps))]
         for how in models
         for j, what in enumerate(["turn", "class changes, %"])
     },
@@ -613,7 +615,7 @@ caption = (
 fig, axes = plt.subplots(1, 2, figsize=(9.6, 3.5), sharey=True)
 for ax, (how, values) in zip(axes, by_step.items(), strict=True):
     for i, (name, style) in enumerate(zip(swaps, ("-", "--", ":"), strict=False)):
-        figures.band(ax, np.array(at) + 1, values[:, :, i], name, linestyle=style)
+        plots.band(ax, np.array(at) + 1, values[:, :, i], name, linestyle=style)
     ax.set(title=how, xlabel="step", ylim=(0, None))
 axes[0].set_ylabel(r"turn of the estimate, $1 - \cos$")
 fig.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=3, fontsize=8)
@@ -641,14 +643,14 @@ held = [
     f"{narrow} columns of the narrowest time embedding hardly change over {T} steps.",
     f"**Attention:** {said_blind}",
     *(
-        ledger.verdict(cut, row, "as stored", metric, "clean")
+        results.verdict(cut, row, "as stored", metric, "clean")
         for row in ("columns shuffled", "one token")
         for metric in ("H", "T1")
     ),
     f'**"Closer alignment":** {said_low}',
     f'**"Improved accuracy"** by cross Hadamard-addition, on {bench.name}: by H {against("H")}; by T1 '
     f"{against('T1')}.",
-    *(ledger.verdict(compared, how, "cross", "T1", "clean") for how in others),
+    *(results.verdict(compared, how, "cross", "T1", "clean") for how in others),
     "**The image is heard:** " + "; ".join(listens(how) for how in models) + ".",
 ]
 Markdown("\n".join(f"- {sentence}" for sentence in held))

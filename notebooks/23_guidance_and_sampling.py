@@ -50,12 +50,14 @@ import torch
 from IPython.display import Markdown
 from matplotlib.patheffects import withStroke
 
-from zslnb import ledger, lesson, protocol, revcd
+from zslnb import experiments, protocol, results, revcd
 from zslnb.benchmark import Benchmark
-from zslnb.ledger import figures
+from zslnb.device import one_thread
+from zslnb.notebook import desk
 from zslnb.seeds import seeded, torch_generator
+from zslnb.studies import plots
 
-here = lesson.begin(
+here = desk.begin(
     "23_guidance_and_sampling", benchmark, semantics, profile, seeds, device, prefer=revcd.INPUTS
 )
 bench = here.benchmark
@@ -172,7 +174,7 @@ def walk(w: float, sampler: str) -> torch.Tensor:
 
 
 # %%
-with ledger.one_thread():
+with one_thread():
     made = {kind: [walk(w, kind) for w in scales] for kind in ("DDIM", "ancestral")}
 
 # %%
@@ -331,7 +333,7 @@ torch.testing.assert_close(next_zt, by_hand, rtol=1e-4, atol=1e-4)
 
 # %%
 some_seeds = here.seeds[:3]
-with ledger.one_thread():
+with one_thread():
     models = [revcd.fit(bench, settings, s, here.device) for s in some_seeds]
 
 
@@ -409,7 +411,7 @@ def walks(model: revcd.RevCD) -> dict[str, torch.Tensor]:
     noise, other = (noise_for(model, len(tests), name) for name in ("walks", "other walks"))
     own = model.prototypes[labels.to(noise.device)]
     with_rest = on.q_sample(own, torch.full((len(own),), T - 1, device=noise.device), noise)
-    with ledger.one_thread(), seeded(model.seed, "lesson/ancestral"):
+    with one_thread(), seeded(model.seed, "lesson/ancestral"):
         found = {
             f"ancestral, {T} steps": revcd.ancestral_sample(denoise, on, noise),
             f"DDIM, {n_steps} steps": revcd.ddim_sample(denoise, on, noise, n_steps),
@@ -456,11 +458,11 @@ table = pd.DataFrame(
     {
         way: {
             "calls an image": calls[way],
-            **{metric: ledger.percent([s[metric] for s in runs]) for metric in "SUH"},
-            "H, over ancestral": "" if way == slow else ledger.points(gained(way, slow, "H")),
+            **{metric: results.percent([s[metric] for s in runs]) for metric in "SUH"},
+            "H, over ancestral": "" if way == slow else results.points(gained(way, slow, "H")),
             f"same class as DDIM, {n_steps} (%)": ""
             if way == quick
-            else ledger.percent(agreeing(way, quick)),
+            else results.percent(agreeing(way, quick)),
         }
         for way, runs in scores.items()
     }
@@ -477,13 +479,13 @@ here.table(
 # %%
 left = float(schedule.alphas_cumprod[-1].sqrt())
 said_walks = (
-    f"DDIM in {n_steps} steps gains {ledger.points(gained(quick, slow, 'H'))} points of H over {T} ancestral "
-    f"steps and agrees with them on {ledger.percent(agreeing(slow, quick))} % of the images; with itself, from "
-    f"other noise, on {ledger.percent(agreeing(lucky, quick))} %."
+    f"DDIM in {n_steps} steps gains {results.points(gained(quick, slow, 'H'))} points of H over {T} ancestral "
+    f"steps and agrees with them on {results.percent(agreeing(slow, quick))} % of the images; with itself, from "
+    f"other noise, on {results.percent(agreeing(lucky, quick))} %."
 )
 said_rest = (
-    f"The {left:.1%} of the signal that is left at the last step would add {ledger.points(gained(rest, quick, 'U'))} "
-    f"points of U and {ledger.points(gained(rest, quick, 'H'))} of H, could DDIM start with it."
+    f"The {left:.1%} of the signal that is left at the last step would add {results.points(gained(rest, quick, 'U'))} "
+    f"points of U and {results.points(gained(rest, quick, 'H'))} of H, could DDIM start with it."
 )
 Markdown(f"{said_walks} {said_rest}")
 
@@ -502,7 +504,7 @@ Markdown(f"{said_walks} {said_rest}")
 # have the profile's own); the scale that a table elsewhere uses is chosen on them, too.
 
 # %%
-main = ledger.run_rows(
+main = experiments.run_rows(
     {"RevCD": ("revcd", settings)}, bench, here.seeds, here.device, table="RevCD guidance"
 )
 here.keep(main)
@@ -522,9 +524,9 @@ def hull(scale: str, images: str) -> np.ndarray:
 
 # %%
 base = f"scale {tried[0]}"
-table = ledger.results_against(by_scale, base, "clean", ("U", "H", "T1"))
+table = results.results_against(by_scale, base, "clean", ("U", "H", "T1"))
 for images in ("seen", "unseen"):
-    table[f"off the hull, {images}"] = [ledger.spread(hull(g, images)) for g in tried]
+    table[f"off the hull, {images}"] = [results.spread(hull(g, images)) for g in tried]
 here.table(
     table.rename_axis("guidance"),
     "guidance",
@@ -546,10 +548,10 @@ def runs(metric: str) -> np.ndarray:
 fig, axes = plt.subplots(1, 2, figsize=(9.6, 3.4))
 x = [float(g) for g in tried]
 for metric, style in zip(("S", "U", "H", "T1"), ("-", "--", "-.", ":"), strict=True):
-    figures.band(axes[0], x, runs(metric), metric, linestyle=style, marker="o")
+    plots.band(axes[0], x, runs(metric), metric, linestyle=style, marker="o")
 for images, style in (("seen", "-"), ("unseen", "--")):
     offs = np.array([hull(g, images) for g in tried]).T
-    figures.band(axes[1], x, offs, f"{images} images", linestyle=style, marker="o")
+    plots.band(axes[1], x, offs, f"{images} images", linestyle=style, marker="o")
 axes[1].axhline(1, color="k", linestyle=":", label="unseen prototypes")
 axes[0].set(ylabel="accuracy, strict (%)", ylim=(0, 100))
 axes[1].set(ylabel="distance to the hull", ylim=(0, None))
@@ -586,7 +588,7 @@ here.figure(fig, "guidance", caption)
 kind = bench.provenance.get("semantics", "semantics")
 others = [k for k in bench.provenance.get("all_semantics", ()) if k != kind][:1]
 data = {kind: bench, **{k: here.with_semantics(k) for k in others}}
-with ledger.one_thread():
+with one_thread():
     trained = {
         k: models if k == kind else [revcd.fit(other, settings, s, here.device) for s in some_seeds]
         for k, other in data.items()
@@ -622,7 +624,7 @@ def trace(model: revcd.RevCD, on: Benchmark) -> dict[str, np.ndarray]:
 
 
 # %%
-with ledger.one_thread():
+with one_thread():
     traces = {k: [trace(model, data[k]) for model in found] for k, found in trained.items()}
 
 
@@ -666,8 +668,8 @@ crossed = {
 summary = pd.DataFrame(
     {
         f"{k}, {data[k].semantic_dim}-d": {
-            "distance, first": ledger.spread([t["walk"][0] for t in traces[k]]),
-            "distance, end": ledger.spread([t["walk"][-1] for t in traces[k]]),
+            "distance, first": results.spread([t["walk"][0] for t in traces[k]]),
+            "distance, end": results.spread([t["walk"][-1] for t in traces[k]]),
             **{
                 f"{name}, {goal} %": f"{np.mean(found):.0f}"
                 for (name, goal), found in crossed[k].items()
@@ -693,10 +695,10 @@ for k, found in traces.items():
     walked_to, ideal = (
         100 * np.array([t[n] / t[n][0] for t in found]) for n in ("walk", "perfect")
     )
-    figures.band(axes[0], step_of[looks], walked_to, label)
+    plots.band(axes[0], step_of[looks], walked_to, label)
     colour = axes[0].lines[-1].get_color()
     axes[0].plot(step_of[looks], ideal.mean(0), ":", color=colour, label=f"{label}, perfect")
-    figures.band(axes[1], step_of, curves[k]["decided"], label)
+    plots.band(axes[1], step_of, curves[k]["decided"], label)
 axes[0].set(ylabel="Fréchet distance (% of the first)", ylim=(0, None))
 axes[1].set(ylabel="estimates with their final class (%)", ylim=(0, 103))
 for ax in axes:
@@ -754,7 +756,7 @@ held = [
     f"**Few steps:** {said_walks}",
     f"**The rest of the signal:** {said_rest}",
     *(
-        ledger.verdict(by_scale, f"scale {g}", base, metric, "clean")
+        results.verdict(by_scale, f"scale {g}", base, metric, "clean")
         for g in tried[1:]
         for metric in ("U", "T1")
     ),

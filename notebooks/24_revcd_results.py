@@ -41,10 +41,11 @@ import numpy as np
 import pandas as pd
 from IPython.display import Markdown, display
 
-from zslnb import ledger, lesson, revcd
-from zslnb.ledger import figures
+from zslnb import results, revcd, studies
+from zslnb.notebook import desk
+from zslnb.studies import plots
 
-here = lesson.begin(
+here = desk.begin(
     "24_revcd_results", benchmark, semantics, profile, seeds, device, prefer=revcd.INPUTS
 )
 bench = here.benchmark
@@ -104,7 +105,7 @@ here.table(
 def compute(table, rows, some):
     """Run these settings over some seeds, or read them back, and note them as used here."""
     experiments = {label: ("revcd", own) for label, own in rows.items()}
-    records = ledger.run_rows(experiments, bench, some, here.device, table=table)
+    records = experiments.run_rows(experiments, bench, some, here.device, table=table)
     here.keep(records)
     return records
 
@@ -113,7 +114,7 @@ main = compute("RevCD T2", models, here.seeds)
 
 # %%
 here.table(
-    ledger.results_counted(main),
+    results.results_counted(main),
     "models",
     f"**{bench.name}, {bench.provenance['semantics']}** (after the paper's Table 2). Percent, mean ± "
     "standard deviation over seeds. T1: unseen images, only unseen classes competing.",
@@ -146,7 +147,7 @@ here.table(
 # All of it quoted, none of it computed here. The last column recomputes H from S and U as printed.
 
 # %%
-quoted = ledger.published("revcd")
+quoted = results.published("revcd")
 
 
 # %%
@@ -220,7 +221,7 @@ def weight_figure(records, name):
     fig, ax = plt.subplots(figsize=(6.4, 3.4))
     for label, protocol, metric, style in LINES:
         percents = runs(records, rows, protocol, metric)
-        figures.band(ax, range(len(rows)), percents, label, linestyle=style, marker="o")
+        plots.band(ax, range(len(rows)), percents, label, linestyle=style, marker="o")
     ax.set(xlabel="classification weight $\\lambda_3$", ylabel="accuracy (%)", ylim=(0, 100))
     ax.set_xticks(range(len(rows)), [row.removeprefix("weight ") for row in rows])
     ax.legend(loc="upper left", bbox_to_anchor=(1, 1))
@@ -252,7 +253,7 @@ parts = {
 }
 losses = compute("RevCD losses", parts, some_seeds)
 here.table(
-    ledger.results_counted(losses),
+    results.results_counted(losses),
     "losses",
     f"**{bench.name}**: RevCD without one of its losses; percent, mean ± standard deviation over "
     f"{len(some_seeds)} seeds.",
@@ -293,7 +294,7 @@ def hull_table(records):
         for scale in own[0]:
             name = f"{label}, guidance {scale}" if len(own[0]) > 1 else label
             rows[name] = {
-                f"{part} images": ledger.spread([hull[scale][part] for hull in own])
+                f"{part} images": results.spread([hull[scale][part] for hull in own])
                 for part in ("seen", "unseen")
             }
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("estimates of")
@@ -323,21 +324,21 @@ here.table(
 KINDS = ("attributes", "sentences")
 cub = [
     record
-    for record in ledger.recorded("cub_resnet_fc1000-sentences-medium")
-    + ledger.recorded("cub_resnet_fc1000-attributes-medium")
+    for record in results.recorded("cub_resnet_fc1000-sentences-medium")
+    + results.recorded("cub_resnet_fc1000-attributes-medium")
     if record["notebook"] == here.notebook
 ]
 
 
 def of_cub(kind, table):
     some = [r for r in cub if r["benchmark"]["semantics"] == kind]
-    return ledger.rows_of(some, table)
+    return results.rows_of(some, table)
 
 
 def cub_table(kind):
     records = of_cub(kind, "RevCD T2")
     none = pd.DataFrame({"method": ["not measured"]})
-    return ledger.results_counted(records) if records else none
+    return results.results_counted(records) if records else none
 
 
 # %% tags=["nbval-check-output"]
@@ -392,7 +393,7 @@ def ways(tried):
 
 def ways_table(tried):
     lines = {
-        name: ledger.results_table(records, protocol).iloc[0][["S", "U", "H"]]
+        name: results.results_table(records, protocol).iloc[0][["S", "U", "H"]]
         for name, (records, protocol) in ways(tried).items()
     }
     return pd.DataFrame(lines).T.rename_axis("RevCD")
@@ -423,9 +424,9 @@ STYLES = {"strict": "-", "lenient": ":"}
 
 
 def draw_curves(ax, records):
-    for place, epochs in enumerate(ledger.epochs_tried(records, "RevCD")):
-        for count in ledger.COUNTS:
-            u, s = ledger.curve(records, "RevCD", epochs, count)
+    for place, epochs in enumerate(studies.epochs_tried(records, "RevCD")):
+        for count in studies.COUNTS:
+            u, s = studies.curve(records, "RevCD", epochs, count)
             label = f"{epochs} epochs, {count}"
             ax.plot(u, s, STYLES[count], color=f"C{place}", label=label)
             ax.plot(u[0], s[0], "o", color=f"C{place}", markersize=4)
@@ -450,7 +451,7 @@ here.figure(fig, "curves", caption)
 # features and, for sentences, different semantics.
 
 # %% tags=["nbval-check-output"]
-printed_cub = {m: ledger.published_value("revcd", f"T1-CUB-RevCD-{m}") for m in "SUH"}
+printed_cub = {m: results.published_value("revcd", f"T1-CUB-RevCD-{m}") for m in "SUH"}
 for kind in KINDS:
     if pool := losses_cub[kind] + other_weights(of_cub(kind, "RevCD F4")):
         text = f"**CUB, {kind}**; printed: S {printed_cub['S']}, U {printed_cub['U']}, H {printed_cub['H']}."
@@ -466,9 +467,9 @@ if known:
         ax.set_title(f"CUB, {kind}")
     axes[0, -1].legend(loc="upper left", bbox_to_anchor=(1, 1))
     near = "; ".join(
-        f"{kind}, {count}: {ledger.nearest_point(records, 'RevCD', count, printed_cub)}"
+        f"{kind}, {count}: {studies.nearest_point(records, 'RevCD', count, printed_cub)}"
         for kind, records in known.items()
-        for count in ledger.COUNTS
+        for count in studies.COUNTS
     )
     here.figure(
         fig, "cub-curves", f"S over U for every constant. Nearest to the printed pair: {near}."
@@ -488,7 +489,7 @@ def counted(records):
     """Say what counting on training images adds to S, and the border's share of a low U."""
     strict, lenient = (runs(records, ["RevCD"], p, "S").mean() for p in ("clean", "lenient"))
     unseen, alone = (runs(records, ["RevCD"], "clean", metric).mean() for metric in ("U", "T1"))
-    gain = ledger.protocol_gap(records, "RevCD", "H", "calibrated")
+    gain = results.protocol_gap(records, "RevCD", "H", "calibrated")
     return [
         f"S is {strict:.1f} on test images and {lenient:.1f} on training images.",
         f"U is {unseen:.1f}, though among unseen classes alone {alone:.1f} % are right: moving the "
@@ -499,12 +500,12 @@ def counted(records):
 def held(models, losses, by_weight):
     """Every sentence for one benchmark."""
     said = [*counted(models)]
-    said += [ledger.verdict(models, "RevCD", other, "H", "clean") for other in ("cVAE", "GAN")]
+    said += [results.verdict(models, "RevCD", other, "H", "clean") for other in ("cVAE", "GAN")]
     said += [
-        ledger.verdict(losses, "RevCD", row, "H", "clean")
+        results.verdict(losses, "RevCD", row, "H", "clean")
         for row in ("no noise loss", "no classification", "no reconstruction")
     ]
-    return [*said, ledger.verdict(by_weight, "weight 10", "weight 0.1", "U", "clean")]
+    return [*said, results.verdict(by_weight, "weight 10", "weight 0.1", "U", "clean")]
 
 
 def listed(where, said):

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 import zslnb
-from zslnb import genzsl, ledger, revcd
+from zslnb import experiments, genzsl, results, revcd
 from zslnb.protocol import mean_and_sd
 
 METRICS = ("S", "U", "H", "T1")
@@ -28,7 +28,7 @@ class Band:
         """Records of the row, once each: several notebooks may show the same one."""
         records = {
             r["id"]: r
-            for r in ledger.recorded("aviary-smoke")
+            for r in results.recorded("aviary-smoke")
             if r.get("row") == self.row and r["method"] == self.method
         }
         return [*records.values()]
@@ -58,7 +58,7 @@ def test_the_reference_has_five_seeds(band):
 @each
 def test_a_seed_on_the_aviary_stays_in_its_band(band):
     aviary = zslnb.load("aviary", semantics=band.semantics)
-    scores = ledger.run(band.method, aviary, band.settings, seed=0)["scores"][band.protocol]
+    scores = experiments.run(band.method, aviary, band.settings, seed=0)["scores"][band.protocol]
     for metric in METRICS:
         known = [100 * r["scores"][band.protocol][metric] for r in band.reference()]
         mean, sd = mean_and_sd(known)

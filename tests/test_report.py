@@ -6,7 +6,7 @@ import shutil
 import pytest
 
 from zslnb import report
-from zslnb.places import repository_root
+from zslnb.files import repository_root
 
 
 def test_the_pages_say_what_the_records_and_sources_say():

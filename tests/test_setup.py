@@ -142,7 +142,7 @@ def test_variables_reach_the_runner(tmp_path):
 
 def test_data_takes_its_features_and_both_can_be_asked_what_they_would_do():
     data = make("--dry-run", "data", "BENCHMARK=cub", "FEATURES=resnet101", "DRY_RUN=1")
-    assert "zslnb.data --benchmark 'cub' --device 'auto'" in data
+    assert "zslnb.encode.published_benchmark --benchmark 'cub' --device 'auto'" in data
     assert "--features 'resnet101' --dry-run" in data
     assert "--features" not in make("--dry-run", "data", "BENCHMARK=all")
     assert "--dry-run" in make("--dry-run", "reproduce", "BENCHMARK=cub", "DRY_RUN=1")

@@ -15,12 +15,10 @@ import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
 
+from zslnb.errors import BenchmarkError
+
 INDEX_FIELDS = ("train_idx", "test_seen_idx", "test_unseen_idx")
 UNIT_NORM_TOLERANCE = 2e-3  # float16 storage of a 1000-d unit vector stays well within this
-
-
-class BenchmarkError(ValueError):
-    """A benchmark breaks one of its own rules; the message says which, where and by what."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)

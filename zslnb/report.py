@@ -13,23 +13,21 @@ from pathlib import Path
 import pandas as pd
 
 from zslnb.datasets.aviary import contact_sheet
-from zslnb.datasets.real import WITH_PICTURES
-from zslnb.datasets.sources import all_sources, size
-from zslnb.ledger import (
-    COUNTS,
-    nearest_point,
+from zslnb.datasets.published import WITH_PICTURES
+from zslnb.download.sources import all_sources, size
+from zslnb.files import repository_root
+from zslnb.notebook.sources import contents, find_sources, notebooks_dir
+from zslnb.results.claims import published, published_value
+from zslnb.results.records import recorded
+from zslnb.results.tables import (
+    markdown_table,
     protocol_gap,
-    published,
-    published_value,
-    recorded,
     results_beside,
     results_counted,
     rows_of,
     verdict,
 )
-from zslnb.lesson import markdown_table
-from zslnb.notebooks import contents, find_sources, notebooks_dir
-from zslnb.places import repository_root
+from zslnb.studies.calibration_curves import COUNTS, nearest_point
 
 AVIARY, CUB = "aviary-smoke", "cub_resnet_fc1000-sentences-medium"
 CUB_ATTRIBUTES = "cub_resnet_fc1000-attributes-medium"

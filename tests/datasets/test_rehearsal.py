@@ -38,11 +38,12 @@ from world import (
 )
 
 import zslnb
-from zslnb import data, reproduce
-from zslnb.datasets import archives, extraction, pace
-from zslnb.datasets.clip import extract_image_features, extract_text_features, load_clip
-from zslnb.datasets.fetching import CHUNK
 from zslnb.datasets.xlsa17 import PUBLISHED, Sizes, Split, read_split, readable
+from zslnb.download import unpack
+from zslnb.download.fetch import CHUNK
+from zslnb.encode import extract, pace, published_benchmark
+from zslnb.encode.clip import extract_image_features, extract_text_features, load_clip
+from zslnb.notebook import reproduce
 
 CPUS = "ignore:This process:DeprecationWarning"  # fork beside threads, from Python 3.12 on
 WHOLE = 10**9
@@ -53,17 +54,17 @@ BATCH = 7
 
 @pytest.fixture
 def world(tmp_path, monkeypatch):
-    monkeypatch.setattr(data, "BATCH", BATCH)
-    monkeypatch.setattr(extraction, "default_workers", lambda device: 0)
+    monkeypatch.setattr(published_benchmark, "BATCH", BATCH)
+    monkeypatch.setattr(extract, "default_workers", lambda device: 0)
     monkeypatch.setattr(pace, "BATCHES", {"cpu": (1, 1)})
     monkeypatch.setattr(pace, "DECODED", 1)
-    data._pace.cache_clear()
+    published_benchmark._pace.cache_clear()
     with serving() as web:
         yield build_world(web, monkeypatch, tmp_path)
 
 
 def bring(*arguments: str) -> int:
-    return data.main(["--benchmark", "cub", *arguments])
+    return published_benchmark.main(["--benchmark", "cub", *arguments])
 
 
 def expected(name: str, root: Path) -> np.ndarray:
@@ -76,7 +77,7 @@ def expected(name: str, root: Path) -> np.ndarray:
 
 
 def test_a_dry_run_says_all_of_it_and_touches_nothing(world, capsys):
-    assert data.main(["--benchmark", "all", "--dry-run"]) == 0
+    assert published_benchmark.main(["--benchmark", "all", "--dry-run"]) == 0
     said = capsys.readouterr().out
     for name in ("xlsa17", "cub-images", "sun-images", "awa2-images", "clip-vit-b-16"):
         assert said.count(f"{name} ") == 1
@@ -89,7 +90,7 @@ def test_a_dry_run_says_all_of_it_and_touches_nothing(world, capsys):
 
 
 def test_from_nothing_to_the_benchmarks(world, capsys):
-    assert data.main(["--benchmark", "all"]) == 0
+    assert published_benchmark.main(["--benchmark", "all"]) == 0
     said = capsys.readouterr().out
     for name in NAMES:
         b = zslnb.load(name)
@@ -103,7 +104,7 @@ def test_from_nothing_to_the_benchmarks(world, capsys):
     assert said.count("plain CLIP, H") == 3
     assert len(world.names()) == len(set(world.names())) == 5
     world.web.requests.clear()
-    assert data.main(["--benchmark", "all"]) == 0
+    assert published_benchmark.main(["--benchmark", "all"]) == 0
     assert capsys.readouterr().out.startswith("Nothing to download.")
     assert not world.web.requests
 
@@ -121,7 +122,7 @@ def test_features_need_neither_archives_nor_pictures(world, capsys):
 
 
 def test_plain_clip_is_set_beside_what_is_published(world, capsys, monkeypatch):
-    monkeypatch.setattr("zslnb.ledger.accepting.PAPERS_MODEL", ("small", "rehearsal"))
+    monkeypatch.setattr("zslnb.studies.input_acceptance.PAPERS_MODEL", ("small", "rehearsal"))
     assert bring() == 0
     said = capsys.readouterr().out
     assert "Published: 0.5726; it DIFFERS." in said
@@ -145,7 +146,7 @@ def test_a_cut_connection_costs_what_was_cut(world, capsys):
 
 @pytest.mark.filterwarnings(CPUS)
 def test_killed_in_the_middle_of_extraction_it_goes_on_there(world, tmp_path, monkeypatch):
-    ready, encode = tmp_path / "ready", extraction.encode_pixels
+    ready, encode = tmp_path / "ready", extract.encode_pixels
     batches = []
 
     def counted(encoder, pixels, *rest):
@@ -163,7 +164,7 @@ def test_killed_in_the_middle_of_extraction_it_goes_on_there(world, tmp_path, mo
             done.append(encode(encoder, pixels, *rest))
             return done[-1]
 
-        extraction.encode_pixels = stuck
+        extract.encode_pixels = stuck
         bring()
 
     process = multiprocessing.get_context("fork").Process(target=run, daemon=False)
@@ -173,7 +174,7 @@ def test_killed_in_the_middle_of_extraction_it_goes_on_there(world, tmp_path, mo
         time.sleep(0.02)
     os.killpg(process.pid, signal.SIGKILL)
     process.join(10)
-    monkeypatch.setattr(extraction, "encode_pixels", counted)
+    monkeypatch.setattr(extract, "encode_pixels", counted)
     world.web.requests.clear()
     assert bring() == 0
     assert batches == [BATCH, BATCH, 30 - 4 * BATCH]
@@ -189,7 +190,7 @@ def test_interrupted_it_says_that_nothing_is_lost(world, monkeypatch, capsys):
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(extraction, "encode_pixels", interrupt)
+        patch.setattr(extract, "encode_pixels", interrupt)
         assert bring() == 130
     assert "goes on there" in capsys.readouterr().out
     assert bring() == 0
@@ -272,7 +273,7 @@ def fills_up(world):
     def write(*_: object) -> int:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    world.patch.setattr(archives, "_write", write)
+    world.patch.setattr(unpack, "_write", write)
 
 
 def web_page(world):
@@ -355,7 +356,7 @@ def write(path: Path, content: bytes) -> Path:
 
 def test_one_that_fails_stops_no_other(world, capsys):
     del world.web.files["SUNAttributeDB_Images.tar.gz"]
-    assert data.main(["--benchmark", "all"]) == 1
+    assert published_benchmark.main(["--benchmark", "all"]) == 1
     assert re.search(r"zslnb: sun: sun-images: cannot be downloaded", capsys.readouterr().err)
     assert zslnb.load("cub").name == "cub"
     assert zslnb.load("awa2").name == "awa2"
@@ -374,7 +375,7 @@ def test_one_that_fails_stops_no_other(world, capsys):
     ],
 )
 def test_a_bad_input_is_told_at_once(world, capsys, arguments, told):
-    assert data.main(arguments) == 2
+    assert published_benchmark.main(arguments) == 2
     said = capsys.readouterr()
     assert told in said.err
     assert said.err.count("\n") == 1
@@ -385,7 +386,7 @@ def test_a_device_that_cannot_be_timed_is_said(world, capsys, monkeypatch):
     def fail(*_: object) -> None:
         raise RuntimeError("out of memory")
 
-    monkeypatch.setattr(data, "measure_pace", fail)
+    monkeypatch.setattr(published_benchmark, "measure_pace", fail)
     assert bring("--dry-run") == 0
     assert "how long is not known, since cpu could not be timed (out of memory)" in (
         capsys.readouterr().out
@@ -393,8 +394,8 @@ def test_a_device_that_cannot_be_timed_is_said(world, capsys, monkeypatch):
 
 
 NOTEBOOK = """
-from zslnb import lesson
-here = lesson.begin("10_topic", benchmark, semantics, profile, seeds, device)
+from zslnb.notebook import desk
+here = desk.begin("10_topic", benchmark, semantics, profile, seeds, device)
 assert here.benchmark.feature_dim == 8
 """
 
@@ -457,11 +458,19 @@ def test_reproduce_brings_the_data_before_it_runs(world, capsys, notebooks, monk
 
 
 def test_the_commands_of_the_page_are_understood(world, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(data, "measure_pace", lambda *_: pace.Pace(1.0, 1.0, torch.device("cpu")))
+    monkeypatch.setattr(
+        published_benchmark, "measure_pace", lambda *_: pace.Pace(1.0, 1.0, torch.device("cpu"))
+    )
     told = [arguments(command, tmp_path / "venv") for command in commands(page("data"))]
-    assert {module for module, _ in told} == {"zslnb.data", "zslnb.reproduce"}
+    assert {module for module, _ in told} == {
+        "zslnb.encode.published_benchmark",
+        "zslnb.notebook.reproduce",
+    }
     for module, given in told:
-        main = {"zslnb.data": data, "zslnb.reproduce": reproduce}[module].main
+        main = {
+            "zslnb.encode.published_benchmark": published_benchmark,
+            "zslnb.notebook.reproduce": reproduce,
+        }[module].main
         assert main([*given, *({"--dry-run"} - {*given})]) == 0, given
         assert "To download: " in capsys.readouterr().out
     assert not world.web.requests
@@ -470,7 +479,7 @@ def test_the_commands_of_the_page_are_understood(world, tmp_path, monkeypatch, c
 def test_the_python_of_the_page_loads(world):
     (block,) = re.findall(r"(?ms)^```python\n(.*?)^```", page("data"))
     *these, (another, tag) = re.findall(r"zslnb\.load\((.+?)\) +# (.+)", block)
-    assert data.main(["--benchmark", "all"]) == 0
+    assert published_benchmark.main(["--benchmark", "all"]) == 0
     loaded = [eval(f"zslnb.load({wishes})") for wishes, _ in these]
     assert [b.provenance["features"] for b in loaded] == ["clip", "clip", "resnet101"]
     assert [b.provenance["semantics"] for b in loaded] == ["clip-text", *["attributes"] * 2]
@@ -521,8 +530,8 @@ def test_the_published_split_goes_all_the_way(world, tmp_path, capsys, name):
     looks = [picture(seed) for seed in range(50)]
     pictures = {path: looks[y % 50] for path, y in zip(paths, labels, strict=True)}
     world.publish(f"{name}-images", archive_of(name, pictures))
-    world.patch.setattr(data, "BATCH", 512)
-    assert data.main(["--benchmark", name]) == 0
+    world.patch.setattr(published_benchmark, "BATCH", 512)
+    assert published_benchmark.main(["--benchmark", name]) == 0
     b = zslnb.load(name)
     assert len(b.features) == len(paths)
     assert b.class_names == tuple(map(readable, names))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from zslnb import load
-from zslnb.benchmark import BenchmarkError
+from zslnb.errors import BenchmarkError
 
 TWICE = np.array(["crane", "bittern", "crane", "dove"])
 

@@ -34,7 +34,7 @@ from zslnb.datasets.xlsa17 import (
     read_split,
     readable,
 )
-from zslnb.ledger.claims import published_sizes
+from zslnb.results.claims import published_sizes
 
 # six classes of five images, in an order that is not that of their numbers; the last two unseen
 NAMES = ["002.Auk", "001.Rock_Wren", "004.Dove", "006.Owl", "003.Crane", "005.Tit+Mouse"]

@@ -20,9 +20,9 @@ from PIL import Image
 from safetensors.torch import save
 from web import Web
 
-from zslnb.datasets import fetching, sources
-from zslnb.datasets.sources import all_sources
 from zslnb.datasets.xlsa17 import PUBLISHED, Sizes
+from zslnb.download import fetch, sources
+from zslnb.download.sources import all_sources
 
 SIZES = Sizes(seen=4, unseen=2, trainval=16, test_seen=4, test_unseen=10)
 EACH = 5  # pictures in a class
@@ -178,8 +178,8 @@ def build_world(web: Web, patch: pytest.MonkeyPatch, folder: Path) -> World:
     patch.setenv("no_proxy", "*")
     patch.delenv("ZSLNB_RUNS", raising=False)
     waits = {"waits": (0.0, 0.0)}
-    fetch = fetching.fetch
-    patch.setattr(fetching, "fetch", lambda *args, **how: fetch(*args, **(waits | how)))
+    fetch_once = fetch.fetch
+    patch.setattr(fetch, "fetch", lambda *args, **how: fetch_once(*args, **(waits | how)))
     world = World(web, patch, folder / "data")
     for name in NAMES:
         patch.setitem(PUBLISHED, name.upper(), SIZES)

@@ -5,15 +5,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from zslnb import ledger, load
-from zslnb.genzsl import (
-    SWAPS,
-    GenZSL,
-    GenZSLSettings,
-    prepare,
-    referent_swap,
-    within_class_cosine,
-)
+from zslnb import experiments, load
+from zslnb.genzsl import SWAPS, GenZSL, GenZSLSettings, prepare, referent_swap, within_class_cosine
 
 SMALL = GenZSLSettings(
     n_referents=1, hidden_dim=8, latent_dim=4, rounds=1, passes=1, n_synthetic=4, batch_size=4
@@ -74,7 +67,7 @@ def test_within_class_cosine_needs_pairs() -> None:
 
 
 def test_the_experiment_records_swaps_and_spread(bundle: Path, build: Path) -> None:
-    scores = ledger.run("referent_swap", load(bundle), SMALL)["scores"]
+    scores = experiments.run("referent_swap", load(bundle), SMALL)["scores"]
     assert [*scores["swaps"]] == [*SWAPS]
     assert -1 <= scores["within"]["synthetic"] <= 1
     assert len(scores["history"]) == SMALL.rounds

@@ -9,16 +9,8 @@ import torch
 import torch.nn.functional as F
 from toys import QUICK_IMAGINATION, corrupted, toy
 
-from zslnb.divergence import DivergedError
-from zslnb.imagination import (
-    KINDS,
-    Imagination,
-    Networks,
-    cvae_losses,
-    fit,
-    prepare,
-    training,
-)
+from zslnb.errors import DivergedError
+from zslnb.imagination import KINDS, Imagination, Networks, cvae_losses, fit, prepare, training
 from zslnb.protocol import ClassifierSettings, train_classifier
 from zslnb.seeds import seeded
 

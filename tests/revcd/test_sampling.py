@@ -3,13 +3,7 @@
 import pytest
 import torch
 
-from zslnb.revcd import (
-    NoiseSchedule,
-    ancestral_sample,
-    ddim_sample,
-    ddim_times,
-    guided_noise,
-)
+from zslnb.revcd import NoiseSchedule, ancestral_sample, ddim_sample, ddim_times, guided_noise
 from zslnb.seeds import seeded, torch_generator
 
 SCHEDULE = NoiseSchedule(500)

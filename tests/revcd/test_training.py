@@ -6,7 +6,7 @@ import pytest
 import torch
 from toys import QUICK_REVCD, corrupted, toy
 
-from zslnb.divergence import DivergedError
+from zslnb.errors import DivergedError
 from zslnb.revcd import CONDITIONINGS, KINDS, RevCD, RevCDSettings, fit, prepare, training
 from zslnb.revcd import prototype_scores as cosines
 from zslnb.seeds import seeded

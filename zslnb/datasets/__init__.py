@@ -1,5 +1,5 @@
 """Where benchmarks come from: drawn here, read from a bundle, or extracted with CLIP."""
 
-from zslnb.datasets.registry import load
+from zslnb.datasets.loading import load
 
 __all__ = ["load"]

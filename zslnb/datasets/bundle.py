@@ -21,7 +21,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from zslnb.benchmark import Benchmark, BenchmarkError
+from zslnb.benchmark import Benchmark
+from zslnb.errors import BenchmarkError
 
 INDEX_KEYS = ("trainval_idx", "test_seen_idx", "test_unseen_idx")
 IMAGE_KEYS = ("features", "labels", *INDEX_KEYS)

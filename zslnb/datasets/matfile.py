@@ -17,7 +17,7 @@ from typing import BinaryIO, NamedTuple
 
 import numpy as np
 
-from zslnb.benchmark import BenchmarkError
+from zslnb.errors import BenchmarkError
 
 HEADER_BYTES, TAG_BYTES, CHUNK = 128, 8, 1 << 16
 LARGEST = 1 << 31  # bytes of one variable; AWA2's features take 0.6e9

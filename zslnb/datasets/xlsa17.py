@@ -27,9 +27,10 @@ import torch.nn.functional as F
 from jaxtyping import Float32, Int64
 from torch import Tensor
 
-from zslnb.benchmark import Benchmark, BenchmarkError
+from zslnb.benchmark import Benchmark
 from zslnb.datasets.bundle import file_sha256
 from zslnb.datasets.matfile import AGAIN, mat_created, mat_label, read_mat
+from zslnb.errors import BenchmarkError
 
 LISTS = ("trainval_loc", "test_seen_loc", "test_unseen_loc")
 OPTIONAL_LISTS = ("train_loc", "val_loc")

@@ -1,6 +1,6 @@
 """GenZSL: features of unseen classes, induced from features of similar seen ones."""
 
-from zslnb.divergence import DivergedError
+from zslnb.errors import DivergedError
 from zslnb.genzsl.boosting import boosting_loss, semantics_to_features
 from zslnb.genzsl.cdp import class_diversity_promotion, mean_cosines
 from zslnb.genzsl.ivae import InductiveVAE, kl_divergence, reconstruction_loss

@@ -9,19 +9,14 @@ from jaxtyping import Float, Int64
 from torch import Tensor
 
 from zslnb.benchmark import Benchmark
-from zslnb.divergence import by_step, refuse_samples
 from zslnb.genzsl.boosting import boosting_loss, semantics_to_features
 from zslnb.genzsl.cdp import class_diversity_promotion
 from zslnb.genzsl.ivae import InductiveVAE, kl_divergence, reconstruction_loss
-from zslnb.genzsl.referents import (
-    ReferentPool,
-    drawn_weights,
-    referent_weights,
-    top_k_referents,
-)
+from zslnb.genzsl.referents import ReferentPool, drawn_weights, referent_weights, top_k_referents
 from zslnb.genzsl.settings import GenZSLSettings
 from zslnb.seeds import seeded, torch_generator
 from zslnb.settings import at_least_one
+from zslnb.training import by_step, refuse_samples
 
 ROWS_AT_ONCE = 16384
 

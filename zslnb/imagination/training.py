@@ -10,12 +10,12 @@ from jaxtyping import Float, Int64
 from torch import Tensor
 
 from zslnb.benchmark import Benchmark
-from zslnb.divergence import by_step, refuse_samples
 from zslnb.imagination.fvaegan import Networks, build_networks
 from zslnb.imagination.settings import ImaginationSettings
 from zslnb.protocol import SoftmaxClassifier, train_classifier
 from zslnb.seeds import seeded
 from zslnb.settings import at_least_one
+from zslnb.training import by_step, refuse_samples
 
 ROWS_AT_ONCE = 16384
 

@@ -1,6 +1,5 @@
 """Scoring, final classifiers, and the two ways of choosing: clean and released."""
 
-from zslnb.protocol.bilinear import eszsl, eszsl_for_penalties
 from zslnb.protocol.classifiers import (
     ClassifierSettings,
     ClassifierTrainer,
@@ -20,8 +19,6 @@ __all__ = [
     "SoftmaxClassifier",
     "best",
     "class_means",
-    "eszsl",
-    "eszsl_for_penalties",
     "evaluate_conventional",
     "evaluate_gzsl",
     "expected_best",

@@ -12,7 +12,8 @@ import torch
 from jaxtyping import Int64
 from torch import Tensor
 
-from zslnb.benchmark import Benchmark, BenchmarkError
+from zslnb.benchmark import Benchmark
+from zslnb.errors import BenchmarkError
 from zslnb.seeds import torch_generator
 
 PROTOCOLS = ("clean", "released")

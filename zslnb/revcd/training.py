@@ -8,12 +8,13 @@ from jaxtyping import Float, Int64
 from torch import Tensor
 
 from zslnb.benchmark import Benchmark
-from zslnb.divergence import DivergedError, by_step
+from zslnb.errors import DivergedError
 from zslnb.revcd.baselines import ConditionalGAN, ConditionalVAE
 from zslnb.revcd.diffusion import Diffusion
 from zslnb.revcd.semantics import Standardiser, prototype_scores
 from zslnb.revcd.settings import RevCDSettings
 from zslnb.seeds import seeded
+from zslnb.training import by_step
 
 ROWS_AT_ONCE = 4096
 LAST_LR = 0.05  # of the first; the rate falls in a line, epoch by epoch

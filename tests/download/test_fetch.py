@@ -1,0 +1,343 @@
+"""`zslnb.download.fetch`, over real HTTP: every way in which a download can go wrong."""
+
+import errno
+import gzip
+import hashlib
+import io
+import json
+import shutil
+import socket
+import zipfile
+from collections import namedtuple
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+import requests
+from web import serving
+
+from zslnb.download import fetch as fetching
+from zslnb.download.fetch import CHUNK, fetch, obtain
+from zslnb.download.sources import Source, SourceError
+
+QUICK = (0.0, 0.0)
+
+
+def zipped(seed: int = 0, size: int = 5 * CHUNK + 123) -> bytes:
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w") as archive:
+        archive.writestr("birds/auk.jpg", np.random.default_rng(seed).bytes(size))
+    return stream.getvalue()
+
+
+CONTENT = zipped()
+
+
+@pytest.fixture
+def web(monkeypatch):
+    monkeypatch.setenv("no_proxy", "*")
+    with serving(files={"birds.zip": CONTENT}) as server:
+        yield server
+
+
+@pytest.fixture
+def birds(web) -> Source:
+    return made(web)
+
+
+def made(web, **changes: object) -> Source:
+    facts = {
+        "name": "birds",
+        "what": "pictures",
+        "page": "https://birds.example",
+        "licence": "none",
+        "by_hand": "Ask the ornithologist.",
+        "file": "birds.zip",
+        "address": web.address("birds.zip"),
+        "holds": ("birds/auk.jpg",),
+    }
+    return Source(**{**facts, **changes})
+
+
+def beside(root: Path) -> list[str]:
+    return sorted(path.name for path in (root / "downloads").iterdir())
+
+
+def test_a_file_is_fetched_once(web, birds, tmp_path, capfd):
+    assert fetch(birds, tmp_path).read_bytes() == CONTENT
+    assert fetch(birds, tmp_path) == tmp_path / "downloads" / "birds.zip"
+    assert len(web.requests) == 1
+    assert beside(tmp_path) == ["birds.zip", "birds.zip.json", "birds.zip.lock"]
+    assert capfd.readouterr() == ("", "")  # no terminal, no bar
+
+
+def test_a_cut_download_goes_on_where_it_stopped(web, birds, tmp_path):
+    web.cuts = [2 * CHUNK, CHUNK + 1]
+    assert fetch(birds, tmp_path, waits=QUICK).read_bytes() == CONTENT
+    assert [r.range for r in web.requests] == [None, f"bytes={2 * CHUNK}-", f"bytes={3 * CHUNK}-"]
+    assert all(r.if_range == '"one"' for r in web.requests[1:])
+    assert web.sent == len(CONTENT) + 1  # the one byte that was no whole piece
+
+
+def test_a_later_run_goes_on_as_well(web, birds, tmp_path):
+    web.cuts, web.statuses = [3 * CHUNK], [200, 404]
+    with pytest.raises(SourceError, match="404"):
+        fetch(birds, tmp_path, waits=QUICK)
+    assert beside(tmp_path) == ["birds.zip.lock", "birds.zip.part", "birds.zip.part.json"]
+    assert fetch(birds, tmp_path).read_bytes() == CONTENT
+    assert web.sent == len(CONTENT)
+
+
+def test_an_interrupted_download_goes_on(web, birds, tmp_path, monkeypatch):
+    class Bar(fetching.tqdm):
+        def update(self, n: int = 1) -> None:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(fetching, "tqdm", Bar)
+        with pytest.raises(KeyboardInterrupt):
+            fetch(birds, tmp_path)
+    assert fetch(birds, tmp_path).read_bytes() == CONTENT
+    assert web.requests[1].range == f"bytes={CHUNK}-"
+
+
+def test_a_connection_that_keeps_breaking_is_borne_while_something_comes(web, birds, tmp_path):
+    web.cuts = [CHUNK] * 4
+    assert fetch(birds, tmp_path, waits=(0.0,)).read_bytes() == CONTENT
+    assert len(web.requests) == 5
+
+
+@pytest.mark.parametrize("changes", [{"ranges": False}, {"etag": None}, {"etag": 'W/"weak"'}])
+def test_a_server_that_cannot_resume_starts_over(web, birds, tmp_path, changes):
+    vars(web).update(changes, cuts=[2 * CHUNK])
+    assert fetch(birds, tmp_path, waits=QUICK).read_bytes() == CONTENT
+    assert web.sent == len(CONTENT) + 2 * CHUNK
+
+
+def test_the_date_serves_where_there_is_no_tag(web, birds, tmp_path):
+    vars(web).update(etag=None, modified="Wed, 01 Jan 2020 00:00:00 GMT", cuts=[2 * CHUNK])
+    assert fetch(birds, tmp_path, waits=QUICK).read_bytes() == CONTENT
+    assert web.sent == len(CONTENT)
+
+
+@pytest.mark.parametrize("heeds", [True, False], ids=["heeds If-Range", "does not"])
+def test_a_changed_file_is_not_glued_to_an_old_half(web, birds, tmp_path, heeds):
+    web.cuts, web.statuses = [2 * CHUNK], [200, 404]
+    with pytest.raises(SourceError):
+        fetch(birds, tmp_path, waits=QUICK)
+    web.changed("birds.zip", zipped(seed=1), '"two"')
+    web.heeds_if_range = heeds
+    assert fetch(birds, tmp_path, waits=QUICK).read_bytes() == zipped(seed=1)
+
+
+def test_a_file_that_shrank_starts_over(web, birds, tmp_path):
+    web.cuts, web.statuses = [4 * CHUNK], [200, 404]
+    with pytest.raises(SourceError):
+        fetch(birds, tmp_path, waits=QUICK)
+    web.changed("birds.zip", zipped(seed=1, size=CHUNK), '"two"')
+    web.heeds_if_range = False  # answers 416: there is no such rest
+    assert fetch(birds, tmp_path, waits=QUICK).read_bytes() == zipped(seed=1, size=CHUNK)
+
+
+def test_a_half_that_is_whole_needs_no_request(web, birds, tmp_path):
+    part = tmp_path / "downloads" / "birds.zip.part"
+    part.parent.mkdir()
+    part.write_bytes(CONTENT)
+    note = {"validator": '"one"', "total": len(CONTENT)}
+    part.with_name("birds.zip.part.json").write_text(json.dumps(note))
+    assert fetch(birds, tmp_path).read_bytes() == CONTENT
+    assert not web.requests
+
+
+def test_an_archive_stays_packed_whatever_the_server_calls_it(web, tmp_path):
+    web.files["birds.tgz"] = gzip.compress(CONTENT)
+    web.headers = {"Content-Encoding": "x-gzip"}
+    source = made(web, file="birds.tgz", address=web.address("birds.tgz"))
+    assert fetch(source, tmp_path).read_bytes() == web.files["birds.tgz"]
+
+
+def test_a_busy_server_is_asked_again(web, birds, tmp_path):
+    web.statuses = [503, 429]
+    assert fetch(birds, tmp_path, waits=QUICK).read_bytes() == CONTENT
+
+
+def nobody(host: str, *_: object, **__: object) -> None:
+    raise socket.gaierror(socket.EAI_NONAME, f"Name or service not known: {host}")
+
+
+@pytest.mark.parametrize("kind", ["404", "refused", "no such name", "no such protocol"])
+def test_a_dead_address_names_page_address_and_the_way_by_hand(web, tmp_path, monkeypatch, kind):
+    with serving() as closed:
+        addresses = {"404": web.address("gone.zip"), "refused": closed.address("birds.zip")}
+    if kind == "no such name":
+        monkeypatch.setattr(socket, "getaddrinfo", nobody)
+    source = made(
+        web, address=addresses.get(kind, f"{'http' if 'name' in kind else 'htp'}://b.invalid")
+    )
+    with pytest.raises(SourceError, match=r"^birds: cannot be downloaded: ") as caught:
+        fetch(source, tmp_path, waits=QUICK)
+    told = str(caught.value)
+    assert "page: https://birds.example" in told
+    assert f"address: {source.address}" in told
+    assert f"Ask the ornithologist. Put the file at {tmp_path}/downloads/birds.zip" in told
+
+
+def test_a_silent_server_is_given_up(web, birds, tmp_path, monkeypatch):
+    web.delay = 0.5
+    monkeypatch.setattr(fetching, "TIMEOUT", 0.05)
+    with pytest.raises(SourceError, match="Read timed out"):
+        fetch(birds, tmp_path, waits=QUICK)
+    assert len(web.requests) == 3
+
+
+def test_without_an_address_only_the_hand_helps(web, tmp_path):
+    source = made(web, address=None, note="its address died")
+    with pytest.raises(SourceError, match=r"its address died\.\n(.*\n)*.*address: none known"):
+        fetch(source, tmp_path)
+    (tmp_path / "downloads" / "birds.zip").write_bytes(CONTENT)
+    assert fetch(source, tmp_path).read_bytes() == CONTENT
+
+
+def test_a_published_hash_is_held_to(web, tmp_path):
+    right = made(web, hash=f"md5:{hashlib.md5(CONTENT).hexdigest()}")
+    assert fetch(right, tmp_path / "right").exists()
+    wrong = made(web, hash=f"md5:{'0' * 32}")
+    with pytest.raises(SourceError, match="does not match"):
+        fetch(wrong, tmp_path / "wrong")
+    assert beside(tmp_path / "wrong") == ["birds.zip.lock"]
+
+
+def test_the_first_file_is_remembered_and_another_refused(web, birds, tmp_path):
+    file = fetch(birds, tmp_path)
+    file.unlink()
+    web.changed("birds.zip", zipped(seed=1), '"two"')
+    with pytest.raises(SourceError, match=r"delete .*json to accept it") as caught:
+        fetch(birds, tmp_path)
+    for content in (CONTENT, zipped(seed=1)):
+        assert hashlib.sha256(content).hexdigest() in str(caught.value)
+    (tmp_path / "downloads" / "birds.zip.json").unlink()
+    assert fetch(birds, tmp_path).read_bytes() == zipped(seed=1)
+    assert len(web.requests) == 2  # accepted without another download
+
+
+def test_a_file_changed_on_disk_is_refused(web, birds, tmp_path):
+    fetch(birds, tmp_path).write_bytes(zipped(seed=1))
+    with pytest.raises(SourceError, match="is another file"):
+        fetch(birds, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [(b"<!DOCTYPE html>", "a web page"), (CONTENT[:-50], "cut short"), (b"", "no zip archive")],
+)
+def test_a_file_put_there_by_hand_is_checked(web, birds, tmp_path, content, told):
+    file = birds.archive(tmp_path)
+    file.parent.mkdir()
+    file.write_bytes(content)
+    with pytest.raises(SourceError, match=told):
+        fetch(birds, tmp_path)
+    assert not web.requests
+    assert file.exists()  # it is not ours to delete
+
+
+def test_a_web_page_is_not_taken_for_the_archive(web, birds, tmp_path):
+    web.files["birds.zip"] = b"\n<html>Moved.</html>" * 10_000
+    with pytest.raises(SourceError, match="gives a web page"):
+        fetch(birds, tmp_path)
+    web.headers = {"Content-Type": "text/html; charset=utf-8"}
+    web.files["birds.zip"] = CONTENT
+    with pytest.raises(SourceError, match="gives a web page"):
+        fetch(birds, tmp_path)
+
+
+def test_a_body_shorter_than_declared_is_not_taken(web, birds, tmp_path):
+    web.declared, web.etag = len(CONTENT) + 1000, None
+    with pytest.raises(SourceError, match="cannot be downloaded"):
+        fetch(birds, tmp_path, waits=QUICK)
+    assert not birds.archive(tmp_path).exists()
+
+
+def test_a_body_that_ends_early_without_complaint_is_met(web, birds, tmp_path, monkeypatch):
+    web.etag = None
+    monkeypatch.setattr(requests.Response, "iter_content", lambda *_: iter([CONTENT[:CHUNK]]))
+    with pytest.raises(SourceError, match=r"cut at 65,536 of 327,9\d\d bytes"):
+        fetch(birds, tmp_path, waits=())
+
+
+def test_the_disk_is_asked_before_anything_comes(web, birds, tmp_path, monkeypatch):
+    usage = namedtuple("usage", "total used free")(10**9, 0, len(CONTENT))
+    monkeypatch.setattr(shutil, "disk_usage", lambda folder: usage)
+    with pytest.raises(SourceError, match=r"unpacked, needs 656 kB in .* 328 kB are free.*_DATA"):
+        fetch(birds, tmp_path)
+    assert not (tmp_path / "downloads" / "birds.zip.part").exists()
+
+
+def full_after(monkeypatch, pieces: int) -> None:
+    """Let the disk be full once some pieces are written."""
+    opens = Path.open
+
+    class Full(io.FileIO):
+        def write(self, data: bytes) -> int:
+            if self.tell() >= pieces * CHUNK:
+                raise OSError(errno.ENOSPC, "No space left on device")
+            return super().write(data)
+
+    def open_(self, mode="r", *args, **kwargs):
+        kind = Full if self.suffix == ".part" and "b" in mode else None
+        return kind(self, mode.replace("b", "")) if kind else opens(self, mode, *args, **kwargs)
+
+    monkeypatch.setattr(Path, "open", open_)
+
+
+def test_a_disk_that_fills_up_keeps_what_came(web, birds, tmp_path, monkeypatch):
+    with monkeypatch.context() as patch:
+        full_after(patch, 2)
+        with pytest.raises(SourceError, match=r"is full .*131 kB came and are kept.*ZSLNB_DATA"):
+            fetch(birds, tmp_path)
+    assert fetch(birds, tmp_path).read_bytes() == CONTENT
+    assert web.requests[1].range == f"bytes={2 * CHUNK}-"
+
+
+def test_a_folder_that_cannot_be_written_is_named(web, birds, tmp_path, monkeypatch):
+    def refuse(*_: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(fetching, "_write", refuse)
+    with pytest.raises(SourceError, match=r"cannot write to .*downloads: .*Permission denied"):
+        fetch(birds, tmp_path)
+
+
+def test_a_bar_and_retries_are_shown_on_a_terminal(web, birds, tmp_path, monkeypatch, capfd):
+    web.cuts = [2 * CHUNK]
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
+    fetch(birds, tmp_path, waits=QUICK)
+    told = capfd.readouterr().err
+    assert "birds: 100%" in told
+    assert "birds: ChunkedEncodingError, again in 0 s, with 131 kB there." in told
+
+
+def test_two_runs_at_once_fetch_once(web, birds, tmp_path, capfd):
+    web.delay = 0.2
+    with ThreadPoolExecutor(2) as runs:
+        files = list(runs.map(lambda _: fetch(birds, tmp_path), range(2)))
+    assert [file.read_bytes() for file in files] == [CONTENT, CONTENT]
+    assert len(web.requests) == 1
+    assert capfd.readouterr().err == "Another run is at birds.zip; waiting for it.\n"
+
+
+def test_obtain_unpacks_and_then_needs_the_archive_no_more(web, birds, tmp_path):
+    folder = obtain(birds, tmp_path)
+    assert (folder / "birds" / "auk.jpg").stat().st_size == 5 * CHUNK + 123
+    birds.archive(tmp_path).unlink()
+    assert obtain(birds, tmp_path) == tmp_path / "birds"
+    assert len(web.requests) == 1
+
+
+def test_obtain_takes_a_folder_made_by_hand(web, birds, tmp_path):
+    (tmp_path / "birds" / "birds").mkdir(parents=True)
+    with pytest.raises(SourceError, match=r"lacks birds/auk\.jpg\. Delete"):
+        obtain(birds, tmp_path)
+    (tmp_path / "birds" / "birds" / "auk.jpg").touch()
+    assert obtain(birds, tmp_path) == tmp_path / "birds"
+    assert not web.requests

@@ -1,0 +1,233 @@
+import warnings
+
+import numpy as np
+import open_clip
+import pytest
+import torch
+from PIL import Image
+from safetensors.torch import save_file
+
+from zslnb.encode import clip
+from zslnb.encode.aviary_clip import build_encoder, caption_vocabulary
+
+
+@pytest.fixture(scope="module")
+def encoder():
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        return build_encoder(caption_vocabulary())
+
+
+@pytest.fixture(scope="module")
+def pictures():
+    pixels = np.random.default_rng(0).integers(0, 256, (5, 48, 48, 3), dtype=np.uint8)
+    return [Image.fromarray(one) for one in pixels]
+
+
+def test_image_features_have_unit_norm_and_keep_the_order(encoder, pictures):
+    rows = clip.extract_image_features(encoder, pictures)
+    assert rows.shape == (5, 128)
+    assert rows.dtype == np.float32
+    np.testing.assert_allclose(np.linalg.norm(rows, axis=1), 1, atol=1e-5)
+    alone = clip.extract_image_features(encoder, [pictures[3]])
+    np.testing.assert_allclose(rows[3], alone[0], atol=1e-5)
+
+
+def test_batches_do_not_change_features_and_generators_are_read_lazily(encoder, pictures):
+    at_once = clip.extract_image_features(encoder, pictures)
+    in_twos = clip.extract_image_features(encoder, (p for p in pictures), batch_size=2)
+    np.testing.assert_allclose(at_once, in_twos, atol=1e-5)
+
+
+def test_features_are_those_of_the_model_itself(encoder, pictures):
+    pixels = torch.stack([encoder.preprocess(p) for p in pictures])
+    with torch.inference_mode():
+        theirs = encoder.model.eval().encode_image(pixels, normalize=True)
+    ours = clip.extract_image_features(encoder, pictures)
+    np.testing.assert_allclose(ours, theirs.numpy(), atol=1e-5)
+
+
+def test_no_pictures_is_an_error(encoder):
+    with pytest.raises(ValueError, match="no pictures"):
+        clip.extract_image_features(encoder, [])
+
+
+def test_class_names_are_set_into_the_prompt(encoder):
+    ours = clip.extract_text_features(encoder, ["scarlet ibis", "mossy kiwi"])
+    tokens = encoder.tokenize(["A photo of a scarlet ibis.", "A photo of a mossy kiwi."])
+    with torch.inference_mode():
+        theirs = encoder.model.eval().encode_text(tokens, normalize=True)
+    np.testing.assert_allclose(ours, theirs.numpy(), atol=1e-5)
+
+
+def test_a_prompt_without_a_place_for_the_name_is_an_error(encoder):
+    with pytest.raises(ValueError, match=r"no \{\} for the class name"):
+        clip.extract_text_features(encoder, ["wren"], prompt="A photo.")
+
+
+def test_unknown_weights_are_named_with_the_known_ones():
+    with pytest.raises(ValueError, match="openai"):
+        clip.load_clip("ViT-B-16", "no-such-weights")
+
+
+def test_weights_are_looked_for_where_open_clip_keeps_them(house, monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    tags = {"direct": {"url": "https://birds.example/own.pt", "hf_hub": ""}}
+    tags["hub"] = {"url": "https://birds.example/own.pt", "hf_hub": "birds/own/"}
+    monkeypatch.setitem(open_clip.pretrained._PRETRAINED, "house", tags)
+    asked = []
+
+    def cached(model_id, name):
+        asked.append((model_id, name))
+        return "there" if name.endswith(".bin") and len(asked) > 2 else None
+
+    monkeypatch.setattr(clip, "try_to_load_from_cache", cached)
+    assert not clip.weights_are_here("house", "hub")
+    assert clip.weights_are_here("house", "hub")
+    safe, plain = "open_clip_model.safetensors", "open_clip_pytorch_model.bin"
+    assert asked == 2 * [("birds/own", safe), ("birds/own", plain)]
+    assert not clip.weights_are_here("house", "direct")
+    (tmp_path / ".cache" / "clip").mkdir(parents=True)
+    (tmp_path / ".cache" / "clip" / "own.pt").touch()
+    assert clip.weights_are_here("house", "direct")
+    with pytest.raises(ValueError, match="no weights 'nobodys'"):
+        clip.weights_are_here("house", "nobodys")
+
+
+@pytest.mark.parametrize(("tag", "quick"), [("openai", True), ("datacomp_xl_s13b_b90k", False)])
+def test_the_activation_follows_the_weights(monkeypatch, tag, quick):
+    asked = {}
+
+    def create(model_name, pretrained, **options):
+        asked.update(options, pretrained=pretrained)
+        return torch.nn.Identity(), str
+
+    monkeypatch.setattr(open_clip, "create_model_from_pretrained", create)
+    encoder = clip.load_clip("ViT-B-16", tag)
+    assert (asked["pretrained"], asked["force_quick_gelu"]) == (tag, quick)
+    assert (asked["image_interpolation"], asked["image_resize_mode"]) == ("bicubic", "shortest")
+    assert encoder.preprocess is str
+    assert encoder.tokenize(["A photo of a wren."]).shape == (1, 77)
+    assert (encoder.model_name, encoder.pretrained) == ("ViT-B-16", tag)
+
+
+def test_what_open_clip_warns_of_is_an_error(monkeypatch):
+    def create(*_, **__):
+        warnings.warn_explicit("a mismatch", UserWarning, "factory.py", 1, "open_clip.factory")
+
+    monkeypatch.setattr(open_clip, "create_model_from_pretrained", create)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # tests have errors of all warnings, users do not
+        with pytest.raises(ValueError, match="a mismatch"):
+            clip.load_clip()
+
+
+@pytest.fixture
+def house(monkeypatch):
+    """A small architecture that open_clip knows, with two tags; a model of random weights."""
+    sizes = {
+        "embed_dim": 8,
+        "vision_cfg": {
+            "layers": 1, "width": 16, "head_width": 8, "patch_size": 8, "image_size": 16,
+        },
+        "text_cfg": {"context_length": 16, "width": 16, "heads": 2, "layers": 1},
+    }  # fmt: skip
+    recipe = {"mean": (0.1,) * 3, "std": (0.2,) * 3, "interpolation": "bilinear"}
+    recipe = {**recipe, "resize_mode": "squash", "url": "", "hf_hub": ""}
+    tags = {"quick": {**recipe, "quick_gelu": True}, "plain": recipe}
+    for name, quick in (("house", {}), ("house-quickgelu", {"quick_gelu": True})):
+        monkeypatch.setitem(open_clip.factory._MODEL_CONFIGS, name, {**sizes, **quick})
+        monkeypatch.setitem(open_clip.pretrained._PRETRAINED, name, tags)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        return open_clip.CLIP(**sizes, quick_gelu=True).eval()
+
+
+@pytest.mark.parametrize("suffix", [".safetensors", ".pt"])
+def test_local_weights_have_the_preprocessing_and_activation_that_were_named(
+    house, tmp_path, suffix, pictures
+):
+    save = save_file if suffix == ".safetensors" else torch.save
+    save(house.state_dict(), tmp_path / f"own{suffix}")
+    loaded = clip.load_clip("house", "quick", weights=tmp_path / f"own{suffix}")
+    facts = loaded.facts()
+    assert facts["weights_sha256"] == clip.weights_sha256(house)
+    assert facts["quick_gelu"] is True
+    assert facts["pretrained"] == f"own{suffix}, prepared as quick"
+    assert "bilinear" in facts["preprocessing"]
+    assert "mean=(0.1, 0.1, 0.1)" in facts["preprocessing"]
+    with torch.inference_mode():
+        pixels = torch.stack([loaded.preprocess(picture) for picture in pictures])
+        theirs = house.encode_image(pixels, normalize=True)
+    ours = clip.extract_image_features(loaded, pictures)
+    np.testing.assert_allclose(ours, theirs.numpy(), atol=1e-6)
+    plain = clip.load_clip("house", "plain", weights=tmp_path / f"own{suffix}")
+    assert plain.facts()["quick_gelu"] is False
+
+
+@pytest.mark.parametrize("names", [(), ("house",), (None, "quick")])
+def test_local_weights_need_both_names(house, tmp_path, names):
+    with pytest.raises(ValueError, match="name the architecture and the tag"):
+        clip.load_clip(*names, weights=tmp_path / "own.pt")
+
+
+def test_a_path_is_no_tag(house, tmp_path):
+    torch.save(house.state_dict(), tmp_path / "own.pt")
+    with pytest.raises(ValueError, match="given as weights="):
+        clip.load_clip("house", str(tmp_path / "own.pt"))
+
+
+def test_an_activation_that_does_not_fit_the_tag_is_refused(house, tmp_path):
+    with pytest.raises(ValueError, match="recorded without"):
+        clip.load_clip("house-quickgelu", "plain", weights=tmp_path / "own.pt")
+
+
+class Harmful:
+    def __reduce__(self):
+        return open, ("harm was done", "x")
+
+
+@pytest.mark.filterwarnings("ignore:.*TorchScript|.*torch.jit")
+@pytest.mark.parametrize("content", [{"a": torch.zeros(1)}, {}, Harmful(), b"no weights", None])
+def test_a_local_file_of_something_else_is_refused(house, tmp_path, monkeypatch, content):
+    monkeypatch.chdir(tmp_path)
+    if isinstance(content, bytes):
+        (tmp_path / "own.pt").write_bytes(content)
+    elif content is None:
+        torch.jit.trace(torch.nn.Linear(1, 1), torch.zeros(1, 1)).save(tmp_path / "own.pt")
+    else:
+        torch.save(content, tmp_path / "own.pt")
+    with pytest.raises(ValueError, match=r"own\.pt does not hold the tensors of a house"):
+        clip.load_clip("house", "quick", weights=tmp_path / "own.pt")
+    assert not (tmp_path / "harm was done").exists()
+
+
+def test_a_local_file_must_be_there_and_of_a_kind_that_runs_no_code(house, tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"own\.pt"):
+        clip.load_clip("house", "quick", weights=tmp_path / "own.pt")
+    (tmp_path / "own.npz").write_bytes(b"")
+    with pytest.raises(ValueError, match=r"read from \.safetensors"):
+        clip.load_clip("house", "quick", weights=tmp_path / "own.npz")
+    (tmp_path / "own.safetensors").write_bytes(b"")
+    with pytest.raises(ValueError, match="does not hold the tensors"):
+        clip.load_clip("house", "quick", weights=tmp_path / "own.safetensors")
+
+
+def test_half_precision_is_near_full_and_comes_back_as_float32(encoder, pictures):
+    pixels = torch.stack([encoder.preprocess(p) for p in pictures])
+    full = clip.encode_pixels(encoder, pixels)
+    half = clip.encode_pixels(encoder, pixels, precision="bfloat16")
+    assert half.dtype == np.float32
+    assert not np.array_equal(full, half)
+    np.testing.assert_allclose(np.linalg.norm(half, axis=1), 1, atol=1e-5)
+    np.testing.assert_allclose(full, half, atol=0.05)
+
+
+def test_facts_tell_models_apart_and_hold_no_addresses(encoder):
+    facts = encoder.facts()
+    assert "0x" not in facts["preprocessing"]
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(1)
+        other = build_encoder(caption_vocabulary())
+    assert other.facts()["weights_sha256"] != facts["weights_sha256"]
+    assert other.facts()["preprocessing"] == facts["preprocessing"]

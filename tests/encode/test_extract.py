@@ -1,0 +1,401 @@
+import json
+import multiprocessing
+import os
+import signal
+import time
+from dataclasses import dataclass, field, replace
+
+import joblib
+import numpy as np
+import open_clip
+import pytest
+import torch
+from PIL import Image
+
+from zslnb.datasets.bundle import write_bundle
+from zslnb.encode import extract
+from zslnb.encode.clip import ClipEncoder, extract_image_features, extract_text_features
+from zslnb.encode.extract import (
+    Extraction,
+    ExtractionError,
+    UnreadableImages,
+    class_text_features,
+    load_extracted,
+)
+
+CPUS = "ignore:This process:DeprecationWarning"  # fork beside threads, from Python 3.12 on
+
+
+@dataclass
+class Counting:
+    """Loads a small CLIP of random weights, and counts batches; may stop before one of them."""
+
+    seed: int = 0
+    size: int = 16
+    stop_before: int | None = None
+    stop: object = KeyboardInterrupt
+    batches: list[int] = field(default_factory=list)
+
+    def __call__(self):
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(self.seed)
+            model = open_clip.CLIP(
+                8,
+                {"layers": 1, "width": 16, "head_width": 8, "patch_size": 8, "image_size": 16},
+                {"context_length": 16, "width": 16, "heads": 2, "layers": 1},
+            )
+        model.visual.register_forward_pre_hook(self.count)
+        preprocess = open_clip.image_transform(16, is_train=False, mean=(self.size / 32,) * 3)
+        return ClipEncoder(model, preprocess, open_clip.SimpleTokenizer(context_length=16))
+
+    def count(self, _, inputs):
+        if len(self.batches) == self.stop_before:
+            if isinstance(self.stop, type):
+                raise self.stop
+            self.stop()
+        self.batches.append(len(inputs[0]))
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("pictures")
+    pixels = np.random.default_rng(0).integers(0, 256, (11, 20, 18, 3), dtype=np.uint8)
+    for i, one in enumerate(pixels):
+        path = folder / f"{i % 3}" / f"{i}.png"
+        path.parent.mkdir(exist_ok=True)
+        Image.fromarray(one).save(path)
+    return folder
+
+
+@pytest.fixture
+def job(pictures, tmp_path):
+    names = [f"{i % 3}/{i}.png" for i in range(11)]
+    small = {"batch_size": 2, "workers": 0, "progress": False}
+    return Extraction(pictures, names, Counting(), tmp_path / "made", **small)
+
+
+@pytest.fixture
+def own_pictures(job, tmp_path):
+    """The job on a copy of its pictures, three of them spoilt."""
+    for name in job.images:
+        path = tmp_path / "own" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes((job.root / name).read_bytes())
+    (tmp_path / "own/0/0.png").write_bytes(b"")
+    (tmp_path / "own/1/1.png").write_text("moved")
+    cut = tmp_path / "own/2/8.png"
+    cut.write_bytes(cut.read_bytes()[:500])
+    return replace(job, root=tmp_path / "own")
+
+
+def chunks(job):
+    return sorted((job.folder / "chunks").glob("*.npz"))
+
+
+def test_features_are_those_of_pictures_encoded_one_by_one(job):
+    made = job.run()
+    opened = [Image.open(job.root / name) for name in job.images]
+    theirs = extract_image_features(Counting()(), opened, batch_size=2)
+    np.testing.assert_array_equal(made.features, theirs)
+    assert made.features.dtype == np.float32
+    assert made.images == tuple(job.images)
+    np.testing.assert_allclose(np.linalg.norm(made.features, axis=1), 1, atol=1e-5)
+
+
+@pytest.mark.filterwarnings(CPUS)
+def test_workers_change_nothing(job, tmp_path):
+    alone, helped = job.run(), replace(job, folder=tmp_path / "helped", workers=2).run()
+    np.testing.assert_array_equal(alone.features, helped.features)
+
+
+def test_the_result_says_what_decided_it_and_is_read_back(job):
+    made = job.run()
+    facts = made.provenance
+    assert facts["model"] == "unnamed"
+    assert facts["prompt"] == "A photo of a {}."
+    assert facts["preprocessing"].startswith("Compose")
+    assert "Resize(size=16, interpolation=bicubic" in facts["preprocessing"]
+    assert facts["precision"] == "float32"
+    assert facts["devices"] == ["cpu"]
+    assert facts["versions"][0]["torch"] == torch.__version__.split("+")[0]
+    assert facts["images"] == 11
+    assert facts["images_per_second"] > 0
+    assert facts["unreadable"] == {}
+    assert str(job.root) not in json.dumps(facts)
+    assert {len(facts[f"{of}_sha256"]) for of in ("weights", "images", "features")} == {64}
+    again = load_extracted(job.folder, job.images)
+    np.testing.assert_array_equal(again.features, made.features)
+    assert (again.images, again.provenance) == (made.images, facts)
+
+
+def test_stopped_before_any_batch_it_goes_on_there(job, tmp_path):
+    whole = replace(job, load=Counting(), folder=tmp_path / "whole").run()
+    for stop_before in range(6):
+        broken = Counting(stop_before=stop_before)
+        stopped = replace(job, load=broken, folder=tmp_path / f"stopped {stop_before}")
+        with pytest.raises(KeyboardInterrupt):
+            stopped.run()
+        resumed = Counting()
+        made = replace(stopped, load=resumed).run()
+        assert broken.batches + resumed.batches == [2, 2, 2, 2, 2, 1]
+        assert made.features.tobytes() == whole.features.tobytes()
+        assert made.provenance["features_sha256"] == whole.provenance["features_sha256"]
+
+
+@pytest.mark.filterwarnings(CPUS)
+@pytest.mark.parametrize(("sent", "workers"), [(signal.SIGKILL, 0), (signal.SIGINT, 1)])
+def test_a_process_that_is_killed_leaves_whole_chunks(job, tmp_path, sent, workers):
+    ready = tmp_path / "ready"
+
+    def wait():
+        ready.touch()
+        time.sleep(30)
+
+    stopped = replace(job, load=Counting(stop_before=3, stop=wait), workers=workers)
+
+    def run():
+        os.setsid()  # a group of its own, which Ctrl-C reaches whole
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored under a shell's "&"
+        stopped.run()
+
+    process = multiprocessing.get_context("fork").Process(target=run, daemon=False)
+    process.start()
+    while not ready.exists():
+        assert process.is_alive()
+        time.sleep(0.01)
+    os.killpg(process.pid, sent)
+    process.join(10)
+    assert process.exitcode not in (None, 0)
+    assert len(chunks(job)) == 3
+    job.run()
+    assert job.load.batches == [2, 2, 1]
+
+
+def test_a_second_run_computes_nothing(job):
+    first = job.run()
+    job.load.batches.clear()
+    np.testing.assert_array_equal(job.run().features, first.features)
+    assert job.load.batches == []
+
+
+def test_a_damaged_chunk_is_made_again(job):
+    first = job.run()
+    job.load.batches.clear()
+    chunks(job)[2].write_bytes(chunks(job)[2].read_bytes()[:-40])
+    np.testing.assert_array_equal(job.run().features, first.features)
+    assert len(job.load.batches) == 1
+
+
+@pytest.mark.parametrize("of", [2, 4, 9])  # of 6 chunks
+def test_shards_equal_one_pass_exactly(job, tmp_path, of):
+    encoder = Counting()()
+    job = replace(job, load=lambda: encoder)
+    whole = job.run()
+    parted = replace(job, folder=tmp_path / "parted")
+    with joblib.parallel_config(backend="threading"):
+        made = parted.run(shards=of)
+    assert made.features.tobytes() == whole.features.tobytes()
+    assert made.images == whole.images
+
+
+def test_machines_that_share_a_disk_do_a_shard_each(job, tmp_path):
+    whole = replace(job, load=Counting(), folder=tmp_path / "whole").run()
+    for index in (2, 0):
+        job.run_shard(index, 3)
+    with pytest.raises(ExtractionError, match="4 of 11 pictures are missing") as caught:
+        job.merge()
+    assert "4 to 5, from 1/4.png to 2/5.png" in str(caught.value)
+    job.run_shard(1, 3)
+    assert job.merge().features.tobytes() == whole.features.tobytes()
+    with pytest.raises(ValueError, match="count from 0 to 2"):
+        job.run_shard(3, 3)
+
+
+@pytest.mark.slow
+def test_shards_run_in_processes_of_their_own(job, tmp_path):
+    whole = job.run()
+
+    def load():  # by value, since the workers cannot import a test
+        return whole_encoder
+
+    whole_encoder = Counting()()
+    whole_encoder.model.visual._forward_pre_hooks.clear()
+    made = replace(job, load=load, folder=tmp_path / "parted").run(shards=2)
+    assert made.features.tobytes() == whole.features.tobytes()
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ({"load": Counting(seed=1)}, "weights_sha256"),
+        ({"load": Counting(size=8)}, "preprocessing"),
+        ({"batch_size": 3}, "batch_size: 2 there, 3 now"),
+    ],
+)
+def test_a_folder_keeps_to_one_model_and_one_preprocessing(job, change, named):
+    job.run_shard(0, 2)
+    with pytest.raises(ExtractionError, match=named):
+        replace(job, **change).run()
+
+
+def test_another_list_takes_no_chunk_that_is_not_the_same(job):
+    job.run()
+    job.load.batches.clear()
+    swapped = [*job.images[:-3], *job.images[:-4:-1]]
+    made = replace(job, images=swapped).run()
+    assert job.load.batches == [2, 1]
+    assert made.images == tuple(swapped)
+    with pytest.raises(ExtractionError, match="another list"):
+        load_extracted(job.folder, job.images)
+
+
+def test_a_picture_of_another_size_or_content_is_another(own_pictures):
+    kept = replace(own_pictures, images=own_pictures.images[3:8], hash_contents=True)
+    first = kept.run()
+    path = kept.root / kept.images[0]
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1  # in the end marker's checksum, which Pillow leaves alone
+    path.write_bytes(content)
+    kept.load.batches.clear()
+    second = kept.run()
+    assert kept.load.batches == [2]
+    assert first.provenance["images_sha256"] != second.provenance["images_sha256"]
+
+
+def test_unreadable_pictures_are_listed_and_nothing_is_lost(own_pictures):
+    with pytest.raises(UnreadableImages, match="3 of the pictures") as caught:
+        own_pictures.run()
+    assert list(caught.value.reasons) == ["0/0.png", "1/1.png", "2/8.png"]
+    assert all(name in str(caught.value) for name in caught.value.reasons)
+    assert len(chunks(own_pictures)) == 6
+    own_pictures.load.batches.clear()
+    made = replace(own_pictures, allow_unreadable=True).run()
+    assert own_pictures.load.batches == []
+    assert made.images == tuple(n for n in own_pictures.images if n not in caught.value.reasons)
+    assert len(made.features) == 8
+    assert made.provenance["unreadable"] == caught.value.reasons
+    load_extracted(own_pictures.folder, own_pictures.images)
+
+
+def test_mended_pictures_cost_their_batches_only(own_pictures, job):
+    with pytest.raises(UnreadableImages):
+        own_pictures.run_shard(0, 1)
+    for name in ("0/0.png", "1/1.png", "2/8.png"):
+        (own_pictures.root / name).write_bytes((job.root / name).read_bytes())
+    own_pictures.load.batches.clear()
+    made = own_pictures.run()
+    assert own_pictures.load.batches == [2, 2]
+    assert made.images == tuple(job.images)
+
+
+def test_pictures_that_are_not_there_are_told_before_the_work(own_pictures):
+    (own_pictures.root / "0/3.png").unlink()
+    with pytest.raises(UnreadableImages, match=r"0/3\.png: not there"):
+        own_pictures.run()
+    assert own_pictures.load.batches == []
+    made = replace(own_pictures, allow_unreadable=True).run()
+    assert "0/3.png" in made.provenance["unreadable"]
+    elsewhere = replace(own_pictures, root=own_pictures.root / "0", allow_unreadable=True)
+    with pytest.raises(ExtractionError, match="None of the pictures is in"):
+        elsewhere.run()
+
+
+def test_a_long_list_of_unreadable_pictures_is_cut_in_the_message_only():
+    error = UnreadableImages({f"{i}.jpg": "cut short" for i in range(130)})
+    assert "and 30 more" in str(error)
+    assert len(error.reasons) == 130
+
+
+def test_when_nothing_can_be_read_there_are_no_features(own_pictures):
+    spoilt = replace(own_pictures, images=["0/0.png", "1/1.png"], allow_unreadable=True)
+    with pytest.raises(UnreadableImages, match="2 of the pictures"):
+        spoilt.run()
+
+
+def test_a_feature_that_is_not_finite_is_refused_and_named(job):
+    def load():
+        encoder = Counting()()
+        encoder.model.visual.proj.data[0, 0] = torch.nan
+        return encoder
+
+    with pytest.raises(ExtractionError, match=r"not finite.*0/0\.png"):
+        replace(job, load=load).run()
+    assert chunks(job) == []
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, 3.0])
+def test_a_merge_refuses_a_feature_that_is_wrong(job, value):
+    job.run()
+    chunk = extract._read_chunk(chunks(job)[0])
+    chunk.features[0, 0] = value
+    extract._save_chunk(chunks(job)[0], chunk.features, chunk.facts)
+    with pytest.raises(ExtractionError, match="not finite or not of unit norm"):
+        job.merge()
+
+
+def test_a_merge_refuses_a_chunk_of_other_pictures(job):
+    job.run()
+    first, second = chunks(job)[:2]
+    first.write_bytes(second.read_bytes())
+    with pytest.raises(ExtractionError, match="holds other pictures"):
+        job.merge()
+
+
+def test_a_damaged_result_is_refused(job):
+    with pytest.raises(FileNotFoundError):
+        load_extracted(job.folder)
+    with pytest.raises(ExtractionError, match="Nothing has been extracted"):
+        job.merge()
+    made = job.run()
+    rows = {"features": -made.features, "images": np.array(made.images)}
+    write_bundle(job.folder / "features.npz", rows | {"provenance": json.dumps(made.provenance)})
+    with pytest.raises(ExtractionError, match="another hash"):
+        load_extracted(job.folder)
+    (job.folder / "features.npz").write_bytes(b"PK")
+    with pytest.raises(ExtractionError, match="damaged"):
+        load_extracted(job.folder)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"precision": "float16"}, "needs CUDA"),
+        ({"precision": "half"}, "one of auto, float32"),
+        ({"batch_size": 0}, "batch_size"),
+        ({"images": []}, "number of pictures"),
+        ({"images": ["a.png", "a.png"]}, "twice"),
+        ({"images": ["../a.png"]}, "leads out"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused_at_once(job, change, message):
+    with pytest.raises(ValueError, match=message):
+        replace(job, **change)
+
+
+def test_auto_is_half_precision_on_cuda_and_nowhere_else(job):
+    encoder = Counting()()
+    assert job._settings(encoder)["precision"] == "float32"
+    on_cuda = replace(job, device="cuda")
+    assert on_cuda._settings(encoder)["precision"] == "float16"
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs CUDA")
+def test_half_precision_is_near_full(job, tmp_path):
+    full, half = job.run(), replace(job, device="cuda", folder=tmp_path / "half").run()
+    assert half.features.dtype == np.float32
+    np.testing.assert_allclose(full.features, half.features, atol=1e-2)
+
+
+def test_without_a_terminal_progress_comes_in_lines(job, capsys):
+    replace(job, progress=True).run()
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[-1].startswith("extracting: 100%")
+    assert "11/11" in lines[-1]
+    assert "images/s" in lines[-1]
+
+
+def test_class_names_are_cleaned_as_released():
+    encoder = Counting()()
+    rows = class_text_features(encoder, ["001.Black_footed_Albatross", "grizzly+bear"])
+    clean = extract_text_features(encoder, ["Black footed Albatross", "grizzly bear"])
+    np.testing.assert_array_equal(rows, clean)

@@ -1,0 +1,426 @@
+"""From a folder of pictures to a benchmark, and the commands of the page on it."""
+
+import json
+import re
+from dataclasses import replace
+
+import joblib
+import numpy as np
+import open_clip
+import pytest
+import torch
+from pages import arguments, commands, page
+from PIL import Image
+from safetensors.torch import save_file
+
+import zslnb
+from zslnb.datasets.picture_folder import FolderError
+from zslnb.encode import picture_benchmark
+from zslnb.encode.clip import ClipEncoder
+from zslnb.notebook import reproduce
+from zslnb.notebook.sources import find_sources, notebooks_dir
+
+CLASSES = ("auk", "dove", "emu", "grey_heron", "kiwi", "little_egret", "owl", "wren")
+PAGE = page("your-own-data")
+TABLES = {  # of the notebooks, with methods that must be in them
+    "14_genzsl_results-clean": ("GenZSL", "cVAE", "f-VAEGAN", "plain CLIP"),
+    "24_revcd_results-models": ("RevCD", "cVAE", "GAN"),
+}
+TINY = {
+    "embed_dim": 8,
+    "vision_cfg": {"layers": 1, "width": 16, "head_width": 8, "patch_size": 8, "image_size": 16},
+    "text_cfg": {"context_length": 16, "width": 16, "heads": 2, "layers": 1},
+}
+
+
+@pytest.fixture(scope="module")
+def drawn(tmp_path_factory):
+    """Eight classes of five pictures, 32 pixels wide."""
+    folder = tmp_path_factory.mktemp("drawn") / "photos"
+    pixels = np.random.default_rng(0).integers(0, 256, (8, 5, 32, 32, 3), dtype=np.uint8)
+    for name, pictures in zip(CLASSES, pixels, strict=True):
+        (folder / name).mkdir(parents=True)
+        for i, one in enumerate(pictures):
+            Image.fromarray(one).save(folder / name / f"{i}.png")
+    return folder
+
+
+@pytest.fixture
+def photos(drawn, tmp_path):
+    """A copy of them, to spoil."""
+    for path in drawn.glob("*/*"):
+        to = tmp_path / "photos" / path.relative_to(drawn)
+        to.parent.mkdir(parents=True, exist_ok=True)
+        to.write_bytes(path.read_bytes())
+    return tmp_path / "photos"
+
+
+@pytest.fixture
+def tiny_clip(monkeypatch):
+    """A tiny CLIP of random weights in the place of any other; counts batches of pictures."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        model = open_clip.CLIP(**TINY).eval()
+    batches = []
+    model.visual.register_forward_pre_hook(lambda _, inputs: batches.append(len(inputs[0])))
+    preprocess = open_clip.image_transform(16, is_train=False)
+    encoder = ClipEncoder(model, preprocess, open_clip.SimpleTokenizer(context_length=16))
+    monkeypatch.setattr(picture_benchmark, "load_clip", lambda *_, **__: encoder)
+    return batches
+
+
+@pytest.fixture
+def request_(photos, build, tiny_clip):
+    return picture_benchmark.Request(photos, photos.parent / "mine.npz", workers=0, batch_size=8)
+
+
+def made(request):
+    return picture_benchmark.make(picture_benchmark.prepare(request))
+
+
+def test_a_folder_becomes_a_benchmark(request_):
+    bench = made(request_)
+    assert (bench.name, len(bench.features), bench.feature_dim) == ("mine", 40, 8)
+    assert bench.class_names[3] == "grey heron"
+    assert (len(bench.unseen), len(bench.seen), len(bench.val_classes)) == (2, 6, 2)
+    assert (len(bench.train_idx), len(bench.test_seen_idx), len(bench.test_unseen_idx)) == (
+        24,
+        6,
+        10,
+    )
+    assert bench.provenance["semantics"] == "clip_text"
+    assert bench.provenance["unit_norm"] == ["features", "semantics"]
+    assert not list(request_.bundle.parent.glob(".*"))
+
+
+def test_each_picture_has_the_label_of_its_folder(request_):
+    made(request_)
+    arrays = np.load(request_.bundle)
+    folders = [CLASSES[label] for label in arrays["labels"]]
+    assert [image.split("/")[0] for image in arrays["images"]] == folders
+
+
+def test_the_bundle_says_what_it_was_made_of(request_):
+    made(request_)
+    facts = json.loads(str(np.load(request_.bundle)["provenance"]))
+    assert facts["recipe"]["seed"] == 0
+    assert facts["recipe"]["test_share"] == 0.2
+    assert facts["recipe"]["class_folders"]["grey_heron"] == "grey heron"
+    assert {len(facts[f"{of}_sha256"]) for of in ("weights", "images", "features")} == {64}
+    assert facts["default_semantics"] == "clip_text"
+    assert str(request_.pictures.parent) not in json.dumps(facts)
+
+
+def test_the_same_request_computes_nothing_and_changes_nothing(request_, tiny_clip):
+    made(request_)
+    before = request_.bundle.stat()
+    tiny_clip.clear()
+    made(request_)
+    assert (tiny_clip, request_.bundle.stat()) == ([], before)
+    made(replace(request_, overwrite=True))
+    assert tiny_clip == []
+    assert request_.bundle.stat().st_ino != before.st_ino
+
+
+def test_a_bundle_of_something_else_is_not_replaced_unless_told(request_):
+    made(request_)
+    other = replace(request_, seed=3, test_share=0.4)
+    with pytest.raises(FolderError, match=r"something else .*test_share, seed"):
+        picture_benchmark.prepare(other)
+    assert len(made(replace(other, overwrite=True)).test_seen_idx) == 12
+    request_.bundle.write_text("a letter")
+    with pytest.raises(FolderError, match="not made here"):
+        picture_benchmark.prepare(request_)
+    assert len(made(replace(request_, overwrite=True)).features) == 40
+
+
+def test_another_picture_of_the_same_name_and_size_is_another(request_, tiny_clip):
+    made(request_)
+    tiny_clip.clear()
+    path = request_.pictures / "auk" / "0.png"
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1  # in the end marker's checksum, which Pillow leaves alone
+    path.write_bytes(content)
+    with pytest.raises(FolderError, match=r"\(pictures_sha256\)"):
+        picture_benchmark.prepare(request_)
+    made(replace(request_, overwrite=True))
+    assert tiny_clip == [8]
+
+
+def test_copies_and_what_was_passed_over_are_told(request_, capsys):
+    (request_.pictures / "auk" / "5.png").write_bytes(
+        (request_.pictures / "auk/0.png").read_bytes()
+    )
+    (request_.pictures / "auk" / "notes.txt").touch()
+    command = [str(request_.pictures), str(request_.bundle), "--dry-run"]
+    assert picture_benchmark.main(command) == 0
+    said = capsys.readouterr().out
+    assert "41 pictures of 8 classes" in said
+    assert "copies of other pictures: 1 ('auk/5.png')" in said
+    assert "not pictures by their endings: 1 ('auk/notes.txt')" in said
+    assert not request_.bundle.exists()
+
+
+def test_the_seed_alone_decides_the_split(request_):
+    first, again = picture_benchmark.prepare(request_), picture_benchmark.prepare(request_)
+    other = picture_benchmark.prepare(replace(request_, seed=1))
+    assert (first.unseen, first.validation) == (again.unseen, again.validation)
+    assert (first.unseen, first.validation) != (other.unseen, other.validation)
+    labels = np.repeat(np.arange(3), 10)
+    before = picture_benchmark.divide_pictures(labels, ["a", "b", "c"], ["c"], 0.2, 0)
+    after = picture_benchmark.divide_pictures(labels, ["a", "b", "d"], [], 0.2, 0)
+    assert len(before["test_seen_idx"]) == 4
+    np.testing.assert_array_equal(before["test_seen_idx"], after["test_seen_idx"][:4])
+
+
+@pytest.mark.parametrize(("share", "test"), [(0.01, 1), (0.5, 2), (0.99, 3)])
+def test_of_five_pictures_one_is_tested_and_two_are_trained_on_at_least(share, test):
+    parts = picture_benchmark.divide_pictures(np.zeros(5, np.int64), ["a"], [], share, 0)
+    assert (len(parts["test_seen_idx"]), len(parts["trainval_idx"])) == (test, 5 - test)
+    assert {*np.concatenate([*parts.values()]).tolist()} == {*range(5)}
+
+
+@pytest.mark.parametrize(
+    ("asked", "n"), [("20%", 2), ("1%", 2), ("50%", 4), ("37.5%", 3), ("3", 3)]
+)
+def test_unseen_classes_are_drawn_by_share_or_count(request_, asked, n):
+    request = replace(request_, unseen=asked, validation="1")
+    assert len(picture_benchmark.prepare(request).unseen) == n
+
+
+def test_classes_may_be_listed_in_files(request_, tmp_path):
+    (tmp_path / "unseen.txt").write_text("wren\n\nauk \n")
+    (tmp_path / "validation.txt").write_text("emu\n")
+    listed = {"unseen": f"{tmp_path}/unseen.txt", "validation": f"{tmp_path}/validation.txt"}
+    plan = picture_benchmark.prepare(replace(request_, **listed))
+    assert (plan.unseen, plan.validation) == (("auk", "wren"), ("emu",))
+    bench = picture_benchmark.make(plan)
+    assert [bench.class_names[i] for i in bench.unseen] == ["auk", "wren"]
+    assert [bench.class_names[i] for i in bench.val_classes] == ["emu"]
+    with pytest.raises(FolderError, match="'wren', 'auk': without pictures, or unseen already"):
+        picture_benchmark.prepare(
+            replace(request_, unseen=listed["unseen"], validation=listed["unseen"])
+        )
+    (tmp_path / "unseen.txt").write_text("wrens\n")
+    with pytest.raises(FolderError, match=r"unseen.txt, line 1: .*Did you mean 'wren'"):
+        picture_benchmark.prepare(replace(request_, **listed))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"unseen": "1"}, "1 for unseen, 2 for validation, 5 for training. At least 6"),
+        ({"unseen": "5"}, "5 for unseen, 1 for validation, 2 for training"),
+        ({"unseen": "9"}, "9 unseen classes cannot be drawn from 8"),
+        ({"validation": "0"}, "0 for validation"),
+        ({"unseen": "unseen.txt"}, "There is no file 'unseen.txt'"),
+    ],
+)
+def test_too_few_classes_are_refused_with_what_is_needed(request_, change, message):
+    with pytest.raises(FolderError, match=message):
+        picture_benchmark.prepare(replace(request_, **change))
+
+
+def test_too_few_pictures_are_refused_before_the_model_is_loaded(request_):
+    seen = next(name for name in CLASSES if name not in picture_benchmark.prepare(request_).unseen)
+    for i in range(3):
+        (request_.pictures / seen / f"{i}.png").unlink()
+    with pytest.raises(FolderError, match=f"{seen} has 2.* needs 3 .2 to train on, 1 to test"):
+        picture_benchmark.prepare(request_)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"bundle": "mine.npy"}, "must end in .npz"),
+        ({"bundle": "CUB.npz"}, "name of a published benchmark"),
+        ({"test_share": 1.0}, "lies in 0..1"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused(request_, tmp_path, change, message):
+    changed = change | ({"bundle": tmp_path / change["bundle"]} if "bundle" in change else {})
+    with pytest.raises(FolderError, match=message):
+        replace(request_, **changed)
+
+
+def test_a_stopped_run_goes_on_where_it_was(request_, tiny_clip):
+    def stop(_, inputs):
+        if len(tiny_clip) == 3:
+            raise KeyboardInterrupt
+
+    plan = picture_benchmark.prepare(request_)
+    hook = picture_benchmark.load_clip().model.visual.register_forward_pre_hook(stop)
+    with pytest.raises(KeyboardInterrupt):
+        picture_benchmark.make(plan)
+    hook.remove()
+    tiny_clip.clear()
+    assert not request_.bundle.exists()
+    assert len(picture_benchmark.make(plan).features) == 40
+    assert tiny_clip == [8, 8, 8]
+
+
+def test_shards_give_the_same_bundle(request_):
+    whole = made(request_)
+    with joblib.parallel_config(backend="threading"):
+        parted = made(
+            replace(request_, shards=2, work=request_.bundle.parent / "w", overwrite=True)
+        )
+    assert parted.sha256 == whole.sha256
+
+
+def test_machines_may_do_a_shard_each(request_, tiny_clip, capsys):
+    shared = ["--work", f"{request_.bundle.parent}/shared", "--batch-size", "8", "--workers", "0"]
+    command = [str(request_.pictures), str(request_.bundle), *shared]
+    for part in ("1/2", "2/2"):
+        assert picture_benchmark.main([*command, "--shard", part]) == 0
+        assert not request_.bundle.exists()
+    tiny_clip.clear()
+    assert picture_benchmark.main(command) == 0
+    assert tiny_clip == []
+    assert "test, unseen classes" in capsys.readouterr().out
+
+
+def test_unreadable_pictures_are_named_and_left_out_only_if_told(request_, capsys):
+    plan = picture_benchmark.prepare(request_)
+    seen = next(name for name in CLASSES if name not in plan.unseen)
+    spoilt = request_.pictures / seen / "1.png"
+    spoilt.write_text("moved")
+    command = [str(request_.pictures), str(request_.bundle), "--workers", "0"]
+    assert picture_benchmark.main(command) == 2
+    error = capsys.readouterr().err
+    assert f"{seen}/1.png" in error
+    assert "--allow-unreadable" in error
+    assert not request_.bundle.exists()
+    assert picture_benchmark.main([*command, "--allow-unreadable"]) == 0
+    assert f"left out, unreadable: 1 ('{seen}/1.png')" in capsys.readouterr().out
+    assert len(zslnb.load(request_.bundle).features) == 39
+    for i in (2, 3):
+        (request_.pictures / seen / f"{i}.png").write_text("moved")
+    assert picture_benchmark.main([*command, "--allow-unreadable", "--overwrite"]) == 2
+    assert f"{seen} has 2" in capsys.readouterr().err
+
+
+def test_attributes_are_kept_beside_the_class_names(request_, tmp_path):
+    lines = ["folder,size,flies", *(f"{name},{i},{i % 2}" for i, name in enumerate(CLASSES))]
+    (tmp_path / "attributes.csv").write_text("\n".join(lines))
+    made(replace(request_, attributes=tmp_path / "attributes.csv"))
+    bench = zslnb.load(request_.bundle, semantics="attributes")
+    assert bench.semantics.tolist() == [[i, i % 2] for i in range(8)]
+    assert bench.provenance["attribute_names"] == ["size", "flies"]
+    assert zslnb.load(request_.bundle).semantic_dim == 8
+
+
+def test_any_open_clip_model_does_and_local_weights(photos, build, monkeypatch, capsys):
+    recipe = {"mean": (0.1,) * 3, "std": (0.2,) * 3, "interpolation": "bilinear"}
+    tag = recipe | {"resize_mode": "squash", "url": "", "hf_hub": ""}
+    monkeypatch.setitem(open_clip.factory._MODEL_CONFIGS, "house", TINY)
+    monkeypatch.setitem(open_clip.pretrained._PRETRAINED, "house", {"plain": tag})
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        save_file(open_clip.CLIP(**TINY).state_dict(), photos.parent / "tiny.safetensors")
+    command = [str(photos), f"{photos.parent}/mine.npz", "--workers", "0", "--model", "house"]
+    assert picture_benchmark.main([*command, "--pretrained", "none"]) == 2
+    assert "known: ['plain']" in capsys.readouterr().err
+    weights = ["--pretrained", "plain", "--weights", f"{photos.parent}/tiny.safetensors"]
+    assert picture_benchmark.main([*command, *weights]) == 0
+    facts = zslnb.load(photos.parent / "mine.npz").provenance
+    assert facts["pretrained"] == "tiny.safetensors, prepared as plain"
+    assert "Resize(size=(16, 16), interpolation=bilinear" in facts["preprocessing"]
+
+
+def csv_blocks():
+    """The two tables that the page shows: names, then attributes."""
+    return re.findall(r"(?ms)^```\n(folder,.*?)^```", PAGE)
+
+
+@pytest.fixture
+def beside(photos, monkeypatch):
+    """The files that the page's commands name, in the current folder."""
+    names, attributes = csv_blocks()
+    monkeypatch.chdir(photos.parent)
+    (photos.parent / "names.csv").write_text(names)
+    others = [name for name in CLASSES if name not in attributes]
+    rows = "".join(f"{name},{i},1,0\n" for i, name in enumerate(others))
+    (photos.parent / "attributes.csv").write_text(attributes + rows)
+    (photos.parent / "unseen.txt").write_text("owl\nwren\n")
+    return photos.parent
+
+
+def test_the_commands_of_the_page_lead_to_the_tables(beside, build, tiny_clip, capsys):
+    assert [words.split()[1] for words in commands(PAGE)[:4]] == [
+        "own",
+        "own",
+        "reproduce",
+        "reproduce",
+    ]
+    there = {source.number for source in find_sources(notebooks_dir())}
+    for command in commands(PAGE):
+        module, given = arguments(command, beside / "venv")
+        if module == "zslnb.encode.picture_benchmark":
+            dry = "--dry-run" in given
+            assert picture_benchmark.main([*given, "--workers", "0"]) == 0
+            assert (beside / given[1]).exists() is not dry
+            continue
+        request, _ = reproduce.parse(given)
+        known = tuple(number for number in request.notebooks if number in there)
+        plan = reproduce.prepare(replace(request, notebooks=known))
+        assert {outcome.status for outcome in plan.outcomes.values()} != {"skipped"}
+        semantics = f"-{request.semantics}" if request.semantics else ""
+        assert plan.run_dir == build / f"{plan.benchmark.name}{semantics}-medium"
+    assert "next: make reproduce BENCHMARK=mine.npz" in capsys.readouterr().out
+    assert "build/mine-medium/" in PAGE
+    chosen, described = zslnb.load("chosen.npz"), zslnb.load("described.npz")
+    assert [chosen.class_names[i] for i in chosen.unseen] == ["owl", "wren"]
+    assert "grey heron standing in water" in described.class_names
+    assert described.provenance["attribute_names"] == ["wingspan_cm", "white", "wades"]
+
+
+@pytest.mark.slow
+def test_pictures_lead_all_the_way_to_the_tables(request_, build, monkeypatch):
+    """The page's commands as they are, but for the profile and the seeds."""
+    made(request_)
+    asked = ["--benchmark", str(request_.bundle), "--seeds", "1"]
+    assert reproduce.main([*asked, "--notebooks", "01"]) == 0
+    assert reproduce.main([*asked, "--notebooks", "14", "24"]) == 0
+    tables = build / "mine-smoke" / "tables"
+    for table, methods in TABLES.items():
+        text = (tables / f"{table}.md").read_text(encoding="utf-8")
+        assert all(f"| {method} " in text for method in methods), text
+
+
+def test_the_page_names_notebooks_that_exist():
+    there = {source.number for source in find_sources(notebooks_dir())}
+    named = {n for text in re.findall(r'NOTEBOOKS="?([\d ]+)', PAGE) for n in text.split()}
+    assert named == {"01", "14", "24"}
+    if "24" not in there:
+        pytest.skip("notebook 24 is not there yet")
+    assert named <= there
+
+
+def test_the_page_says_the_defaults_and_the_least(request_):
+    rows = re.findall(r"(?m)^\| `--([\w-]+)` \| `([\d%]+)` \|", PAGE)
+    stands = {"unseen": "unseen", "validation": "validation", "seed": "seed"}
+    said = dict(rows)
+    for option, name in stands.items():
+        assert said[option] == str(getattr(picture_benchmark.Request, name))
+    assert said["test-share"] == f"{picture_benchmark.Request.test_share:.0%}"
+    assert picture_benchmark.LEAST == {"unseen": 2, "validation": 1, "training": 3}
+    assert "six classes: two unseen, one for validation, three others" in PAGE
+    assert picture_benchmark.LEAST_TRAIN + picture_benchmark.LEAST_TEST == 3
+
+
+def test_the_page_and_the_command_know_the_same_options(capsys):
+    with pytest.raises(SystemExit):
+        picture_benchmark.main(["--help"])
+    options = {*re.findall(r"--[a-z]+(?:-[a-z]+)*", capsys.readouterr().out)}
+    reproduce_s = {"--benchmark", "--profile", "--notebooks"}
+    named = {*re.findall(r"--[a-z]+(?:-[a-z]+)*", re.sub(r"(?m)^\| -.*", "", PAGE))}
+    assert named - reproduce_s == options - {"--device"}
+
+
+@pytest.mark.parametrize("given", [["", "mine.npz"], ["photos", ""]])
+def test_a_path_left_out_is_refused(given, capsys):
+    with pytest.raises(SystemExit) as caught:
+        picture_benchmark.main(given)
+    assert caught.value.code == 2
+    assert "the path is empty" in capsys.readouterr().err

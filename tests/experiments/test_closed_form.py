@@ -1,0 +1,100 @@
+"""`zslnb.experiments.closed_form`: without a generator; `clean` never looks at the test set."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from toys import corrupted, toy
+
+from zslnb import Benchmark
+from zslnb.experiments import METHODS, ClipSettings, ESZSLSettings, LooksSettings, closed_form
+from zslnb.genzsl import class_diversity_promotion, mean_cosines
+from zslnb.protocol import evaluate_gzsl, nearest_semantics, validation_split
+
+HARD = toy(noise=0.5)  # so hard that methods and settings differ
+GRID = ESZSLSettings(powers=(-2, 0, 1, 3))
+
+
+def scores_of(method: str, benchmark: Benchmark = HARD, settings=None, seed: int = 0) -> dict:
+    known = METHODS[method]
+    return known.function(benchmark, settings or known.settings(), seed, "cpu")
+
+
+def test_clean_choices_never_see_the_test_set():
+    honest, garbage = (scores_of("eszsl", b, GRID) for b in (HARD, corrupted(HARD)))
+    assert honest["chosen"]["clean"] == garbage["chosen"]["clean"]
+    assert honest["clean"] != garbage["clean"]
+    assert honest["clean"] != honest["peeked"]
+    assert honest["released"] != garbage["released"]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_choosing_on_test_never_scores_below_choosing_clean(seed):
+    scores = scores_of("eszsl", HARD, GRID, seed)
+    assert scores["peeked"]["H"] >= scores["clean"]["H"]
+
+
+@pytest.mark.parametrize(
+    ("method", "settings"), [("eszsl", GRID), ("looks", LooksSettings(looks=5))]
+)
+def test_a_seed_is_a_result(method, settings):
+    one, same = (scores_of(method, HARD, settings, 0) for _ in range(2))
+    assert one == same
+
+
+def test_eszsl_chooses_from_its_grid_the_pair_best_in_validation():
+    scores = scores_of("eszsl", settings=GRID)
+    assert set(scores["chosen"]["clean"]) <= set(GRID.powers)
+    grid = dict(closed_form._eszsl_grid(validation_split(HARD, 0), GRID))
+    assert grid[tuple(scores["chosen"]["clean"])]["H"] == max(s["H"] for s in grid.values())
+    on_test = dict(closed_form._eszsl_grid(HARD, GRID))
+    assert scores["clean"] == on_test[tuple(scores["chosen"]["clean"])]
+    assert scores["released"]["H"] == max(s["H"] for s in on_test.values())
+
+
+def test_an_empty_grid_is_nothing_to_choose_from():
+    with pytest.raises(ValueError, match="nothing to choose from"):
+        scores_of("eszsl", settings=ESZSLSettings(powers=()))
+
+
+def test_clip_is_the_nearest_text_under_every_protocol():
+    scores = scores_of("clip")
+    expected = evaluate_gzsl(
+        lambda x: nearest_semantics(x, HARD.semantics), torch.arange(8), HARD.features, HARD
+    )
+    assert {k: scores["clean"][k] for k in "SUH"} == expected
+    assert scores["clean"] == scores["released"]
+
+
+def test_classes_of_neither_set_do_not_compete():
+    """A ninth class with the semantics of class 0 would draw half of its images."""
+    b = toy(noise=0.05)
+    ghost = replace(
+        b,
+        semantics=torch.cat([b.semantics, b.features[b.test_seen_idx[:1]]]),
+        class_names=(*b.class_names, "ghost"),
+    )
+    for method, settings in (("clip", ClipSettings()), ("eszsl", GRID)):
+        assert (
+            scores_of(method, ghost, settings)["clean"]["S"]
+            == (scores_of(method, b, settings)["clean"]["S"])
+        )
+
+
+def test_looks_are_equals_that_chance_tells_apart():
+    looks = scores_of("looks", settings=LooksSettings(looks=20))["looks"]
+    assert len(looks) == 20
+    assert len(set(looks)) > 1
+    assert torch.isfinite(torch.tensor(looks)).all()
+
+
+def test_similarity_measures_before_and_after():
+    scores = scores_of("similarity")
+    raw = torch.nn.functional.normalize(HARD.semantics.double(), dim=1)
+    assert scores["before"] == mean_cosines(raw)
+    assert scores["after"] == mean_cosines(class_diversity_promotion(raw))
+
+
+def test_other_widths_work_too():
+    scores = scores_of("eszsl", toy(semantic_dim=5), GRID)
+    assert set(scores["clean"]) == {"S", "U", "H", "T1"}

@@ -1,0 +1,351 @@
+"""`experiments.generative`: one code path for all; clean choices, and the best of all looks."""
+
+from dataclasses import replace
+from types import SimpleNamespace
+
+import pytest
+import torch
+import torch.nn.functional as F
+from toys import QUICK, QUICK_IMAGINATION, corrupted, toy
+
+from zslnb import Benchmark, genzsl, imagination
+from zslnb.errors import DivergedError
+from zslnb.experiments import METHODS, generative, run
+from zslnb.experiments.generative import BestOnTest, generative_scores, released_scores
+from zslnb.genzsl import GenZSL, GenZSLSettings, released_training
+from zslnb.imagination import Imagination
+from zslnb.protocol import (
+    ClassifierTrainer,
+    evaluate_conventional,
+    evaluate_gzsl,
+    train_classifier,
+    validation_split,
+)
+
+HARD = toy(noise=0.5)  # so hard that settings differ
+# many candidates, so that two ways of choosing hardly ever agree by chance
+CHOICES = (1, 3, 5, 8, 13)
+MANY = {
+    "genzsl": replace(QUICK, n_synthetic_choices=CHOICES),
+    **{
+        kind: replace(QUICK_IMAGINATION, kind=kind, n_synthetic_choices=CHOICES)
+        for kind in ("fvaegan", "gan")
+    },
+}
+FEW = {
+    "genzsl": QUICK,
+    "as released": released_training(QUICK),
+    "fvaegan": QUICK_IMAGINATION,
+    "gan, per image": replace(QUICK_IMAGINATION, kind="gan", conventional="per image"),
+    "fresh": replace(QUICK, keep_classifier=False),
+    "kept": replace(QUICK_IMAGINATION, kind="cvae", keep_classifier=True),
+}
+FIT = {"genzsl": genzsl.fit, **dict.fromkeys(imagination.KINDS, imagination.fit)}
+every = pytest.mark.parametrize("name", FEW)
+SCORES = {"S", "U", "H", "T1"}
+
+
+def scores_of(settings, benchmark: Benchmark = HARD, seed: int = 0) -> dict:
+    return generative_scores(benchmark, settings, seed, "cpu")
+
+
+def released_of(settings, benchmark: Benchmark = HARD, seed: int = 0) -> dict:
+    return released_scores(benchmark, settings, seed, "cpu")
+
+
+@pytest.fixture(scope="module")
+def made() -> dict[str, dict]:
+    """Scores of every family with many candidates, made once."""
+    return {name: scores_of(settings) for name, settings in MANY.items()}
+
+
+@pytest.mark.parametrize("name", ["genzsl", "fvaegan", "gan"])
+def test_clean_choices_never_see_the_test_set(name, made):
+    honest, garbage = made[name], scores_of(MANY[name], corrupted(HARD))
+    assert honest["chosen"]["clean"] == garbage["chosen"]["clean"]
+    assert honest["clean"] != garbage["clean"]
+    assert honest["history"] == garbage["history"]
+
+
+@pytest.mark.parametrize("name", MANY)
+def test_the_clean_pair_is_the_best_on_the_validation_split(name, made):
+    """By hand: train without validation classes, score every pair on them, keep the best H."""
+    settings, chosen = MANY[name], made[name]["chosen"]["clean"]
+    inner = validation_split(HARD, 0)
+    x, model = F.normalize(HARD.features, dim=1), FIT[name](inner, settings, 0)
+    tried = {}
+    for n in CHOICES:
+        features, labels = model.synthesise(inner.unseen, n)
+        features, labels = torch.cat([x[inner.train_idx], features]), torch.cat(
+            [HARD.labels[inner.train_idx], labels])  # fmt: skip
+        for epochs in (1, 2, 3):
+            one = train_classifier(features, labels, replace(settings.classifier, epochs=epochs), 0)
+            tried[n, epochs] = evaluate_gzsl(one.scores, one.classes, x, inner)["H"]
+    assert tried[chosen["n_synthetic"], chosen["epochs"]] == max(tried.values())
+    assert max(tried.values()) > min(tried.values())
+
+
+@pytest.mark.parametrize("name", MANY)
+def test_the_clean_number_can_be_had_by_hand(name, made):
+    """Choose, train on all of trainval, train the classifier so long, look at the test once."""
+    settings, scores = MANY[name], made[name]
+    n, epochs = scores["chosen"]["clean"]["n_synthetic"], scores["chosen"]["clean"]["epochs"]
+    model = FIT[name](HARD, settings, 0)
+    features, labels = model.synthesise(HARD.unseen, n)
+    features, labels = torch.cat([model.features, features]), torch.cat([model.labels, labels])
+    last = train_classifier(features, labels, replace(settings.classifier, epochs=epochs), 0)
+    x = F.normalize(HARD.features, dim=1)
+    by_hand = evaluate_gzsl(last.scores, last.classes, x, HARD)
+    by_hand["T1"] = evaluate_conventional(last.scores, last.classes, x, HARD)
+    assert by_hand == scores["clean"]
+    assert model.history == scores["history"]
+
+
+@pytest.mark.parametrize("name", MANY)
+def test_peeked_is_the_best_pair_on_the_test_set(name, made):
+    scores = made[name]
+    model = FIT[name](HARD, MANY[name], 0)
+    on_test = dict(generative.candidates(model, HARD))
+    assert set(on_test) == {(n, epochs) for n in CHOICES for epochs in (1, 2, 3)}
+    lucky = scores["chosen"]["peeked"]
+    assert scores["peeked"] == on_test[lucky["n_synthetic"], lucky["epochs"]]
+    assert scores["peeked"]["H"] == max(s["H"] for s in on_test.values())
+    assert scores["peeked"]["H"] >= scores["clean"]["H"]
+
+
+def test_peeking_and_clean_choosing_do_differ_somewhere(made):
+    assert any(scores["clean"] != scores["peeked"] for scores in made.values())
+
+
+@pytest.mark.parametrize("name", MANY)
+def test_each_number_of_samples_has_a_clean_row_of_its_own(name, made):
+    rows, chosen = made[name]["by n_synthetic"], made[name]["chosen"]["clean"]
+    assert list(rows) == [str(n) for n in CHOICES]
+    assert rows[str(chosen["n_synthetic"])] == made[name]["clean"]
+    for n in CHOICES:
+        alone = scores_of(replace(MANY[name], n_synthetic_choices=(n,))) if n == 5 else None
+        assert alone is None or alone["clean"] == rows["5"]
+
+
+@pytest.mark.parametrize("name", MANY)
+def test_what_is_reported_is_what_the_protocols_are_asked_for(name, made):
+    protocols = {"clean", "peeked"}
+    if name != "genzsl":  # whose released training is another one
+        protocols |= {"released", "last"}
+        assert set(made[name]["conventional"]) == {"per class", "per image", "restricted"}
+    others = {"chosen", "by n_synthetic", "history"} | ({"conventional"} - {name != "genzsl"})
+    assert protocols <= set(made[name]) <= protocols | others
+    for protocol in protocols:
+        assert set(made[name][protocol]) == SCORES
+    assert set(made[name]["chosen"]) == protocols - {"last"}
+
+
+@pytest.mark.parametrize("name", ["fvaegan", "gan"])
+def test_an_imagination_baselines_released_number_is_of_the_same_training(name, made):
+    released = released_of(MANY[name])
+    for part in ("released", "last", "conventional", "history"):
+        assert released[part] == made[name][part]
+    assert released["chosen"]["released"] == made[name]["chosen"]["released"]
+
+
+@pytest.fixture(scope="module")
+def watched() -> dict[str, tuple[dict, list[dict]]]:
+    """For each of FEW its released scores, and what every look of the watcher saw."""
+    look, seen = BestOnTest._look, []
+
+    def noted(watcher: BestOnTest, features, number: int, conventional: str) -> None:
+        look(watcher, features, number, conventional)
+        epochs = tuple(trainer.epoch for trainer in watcher.trainers)
+        seen[-1].append({**watcher.last, "round": number, "epochs": epochs})
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(BestOnTest, "_look", noted)
+        return {
+            name: (released_of(settings), seen[-1])
+            for name, settings in FEW.items()
+            if not seen.append([])
+        }
+
+
+@every
+def test_released_is_the_best_of_all_looks(watched, name):
+    settings, (scores, looks) = FEW[name], watched[name]
+    released, chosen = scores["released"], scores["chosen"]["released"]
+    assert len(looks) == chosen["looks"] == settings.rounds * settings.classifier.epochs
+    best = max(looks, key=lambda look: look["H"])  # the earliest of equals
+    assert {metric: released[metric] for metric in "SUH"} == {m: best[m] for m in "SUH"}
+    assert released["T1"] == max(look["T1"] for look in looks)
+    assert (chosen["round"], chosen["epochs"]) == (best["round"], best["epochs"][0])
+    assert scores["last"] == {metric: looks[-1][metric] for metric in SCORES}
+    for metric in ("H", "T1"):
+        assert released[metric] >= scores["last"][metric]
+
+
+def test_the_best_h_and_the_best_t1_may_come_from_different_looks(monkeypatch):
+    """H is best at the second of three looks, T1 at the first, and nothing found is lost."""
+    script = [(0.1, 0.9, 0.3), (0.5, 0.2, 0.1), (0.5, 0.4, 0.6)]  # H, T1 per class, per image
+    general = iter([{"S": h, "U": h, "H": h, "T1": t1 / 2} for h, t1, _ in script])
+    special = iter([{"per class": t1, "per image": image} for _, t1, image in script])
+    monkeypatch.setattr(generative, "classifier_scores", lambda *_: next(general))
+    monkeypatch.setattr(generative, "_conventional", lambda *_: next(special))
+    watcher = BestOnTest(HARD)
+    for epoch in (1, 2, 3):
+        watcher.trainers = (SimpleNamespace(epoch=epoch), SimpleNamespace(epoch=epoch))
+        watcher._look(HARD.features, 7, "per class")
+    assert watcher.scores() == {
+        "released": {"S": 0.5, "U": 0.5, "H": 0.5, "T1": 0.9},
+        "last": {"S": 0.5, "U": 0.5, "H": 0.5, "T1": 0.4},
+        "conventional": {"per class": 0.9, "per image": 0.6, "restricted": 0.45},
+        "chosen": {"released": {"round": 7, "epochs": 2, "looks": 3}},
+    }
+
+
+def test_some_look_is_worse_than_the_best(watched):
+    gaps = [scores["released"]["H"] - looks[-1]["H"] for scores, looks in watched.values()]
+    assert max(gaps) > 0
+
+
+@every
+def test_classifiers_live_through_all_rounds_or_are_new_in_each(watched, name):
+    settings, looks = FEW[name], watched[name][1]
+    per_round = settings.classifier.epochs
+    epochs = [(i if settings.keep_classifier else i % per_round) + 1 for i in range(len(looks))]
+    assert [look["epochs"] for look in looks] == [(e, e) for e in epochs]
+    assert [look["round"] for look in looks] == [i // per_round + 1 for i in range(len(looks))]
+
+
+@every
+def test_watching_shifts_no_training(watched, name):
+    fit = genzsl.fit if isinstance(FEW[name], GenZSLSettings) else imagination.fit
+    assert watched[name][0]["history"] == fit(HARD, FEW[name], 0).history
+
+
+def test_resetting_the_classifier_changes_what_comes_out(watched):
+    assert not FEW["fresh"].keep_classifier
+    assert watched["genzsl"][0]["last"] != watched["fresh"][0]["last"]
+
+
+@pytest.mark.parametrize("keep", [True, False])
+@pytest.mark.parametrize("name", ["genzsl", "fvaegan"])
+def test_the_last_number_can_be_had_by_hand(name, keep):
+    """Rounds of new synthetic features; one classifier on everything, one on those alone."""
+    settings, trainers, x = FEW[name], [], F.normalize(HARD.features, dim=1)
+    settings = replace(settings, keep_classifier=keep)
+
+    def on_round(model: GenZSL | Imagination) -> None:
+        stream = f"synthesis/{len(model.history)}"
+        unseen = model.synthesise(HARD.unseen, settings.n_synthetic, stream)
+        both = torch.cat([model.features, unseen[0]]), torch.cat([model.labels, unseen[1]])
+        if not (trainers and keep):
+            trainers[:] = [
+                ClassifierTrainer(8, labels.unique(), settings.classifier, 0)
+                for _, labels in (both, unseen)
+            ]
+        for _ in range(settings.classifier.epochs):
+            trainers[0].train_epoch(*both)
+            trainers[1].train_epoch(*unseen)
+
+    FIT[name](HARD, settings, 0, on_round=on_round)
+    expected = evaluate_gzsl(trainers[0].scores, trainers[0].classes, x, HARD)
+    expected["T1"] = evaluate_conventional(trainers[1].scores, trainers[1].classes, x, HARD)
+    assert released_of(settings)["last"] == expected
+
+
+def uneven() -> Benchmark:
+    """Unseen test images of ten and of three, so that averages over classes and images differ."""
+    return replace(HARD, test_unseen_idx=HARD.test_unseen_idx[:13])
+
+
+def test_conventional_accuracy_is_told_in_three_ways(monkeypatch):
+    """Of synthetic features alone per class and per image, and of the generalised classifier."""
+    best: dict[str, float] = {}
+    look, b = BestOnTest._look, uneven()
+    x, labels = F.normalize(b.features, dim=1)[b.test_unseen_idx], b.labels[b.test_unseen_idx]
+
+    def noted(watcher: BestOnTest, *args: object) -> None:
+        general, special = watcher.trainers
+        right = special.classes[special.scores(x).argmax(1)] == labels
+        right_restricted = general.scores(x)[:, 6:].argmax(1) + 6 == labels
+        found = {
+            "per class": float((right[:10].double().mean() + right[10:].double().mean()) / 2),
+            "per image": float(right.double().mean()),
+            "restricted": float(
+                (right_restricted[:10].double().mean() + right_restricted[10:].double().mean()) / 2
+            ),
+        }
+        best.update({name: max(value, best.get(name, 0)) for name, value in found.items()})
+        look(watcher, *args)
+
+    monkeypatch.setattr(BestOnTest, "_look", noted)
+    scores = released_of(QUICK, b)
+    assert scores["conventional"] == pytest.approx(best)
+    assert len(set(scores["conventional"].values())) > 1
+    assert scores["released"]["T1"] == pytest.approx(best["per class"])
+
+
+@pytest.mark.parametrize("conventional", ["per class", "per image"])
+def test_settings_say_which_conventional_accuracy_t1_is(conventional):
+    scores = released_of(replace(QUICK, conventional=conventional), uneven())
+    assert scores["released"]["T1"] == scores["conventional"][conventional]
+
+
+@pytest.mark.parametrize("name", ["genzsl", "fvaegan"])
+def test_a_seed_is_a_result(name, made):
+    assert scores_of(MANY[name]) == made[name]
+    assert scores_of(replace(MANY[name], rounds=1), seed=1)["history"] != made[name]["history"]
+
+
+LEARNT = {"genzsl": {"lr": 5e-3}, "fvaegan": {"lr": 2e-2}}
+
+
+@pytest.mark.parametrize(("name", "changes"), LEARNT.items(), ids=LEARNT)
+def test_they_learn_the_toy(name, changes):
+    easy = replace(MANY[name], **changes, passes=20, rounds=1, n_synthetic_choices=(10,))
+    easy = replace(easy, classifier=replace(easy.classifier, lr=0.1, epochs=10))
+    scores = scores_of(easy, toy(noise=0.05))
+    assert scores["clean"]["S"] > 0.75  # chance: an eighth
+    assert scores["clean"]["T1"] > 0.6  # chance: a half
+
+
+@pytest.mark.parametrize("name", ["genzsl", "fvaegan"])
+def test_other_widths_work_too(name):
+    scores = scores_of(FEW[name], toy(semantic_dim=5))
+    assert set(scores["clean"]) == SCORES
+    assert set(released_of(FEW[name], toy(semantic_dim=5))["released"]) == SCORES
+
+
+DIVERGING = {
+    "genzsl": replace(QUICK, lr=1e10),
+    "genzsl_released": released_training(replace(QUICK, lr=1e10)),
+    "imagination": replace(QUICK_IMAGINATION, lr=1e10),
+    "fidelity": replace(QUICK, lr=1e10),
+    "imagination_speed": replace(QUICK_IMAGINATION, kind="gan", lr=1e10),
+}
+
+
+@pytest.mark.parametrize(("method", "settings"), DIVERGING.items(), ids=DIVERGING)
+def test_a_training_that_diverges_leaves_no_record(build, method, settings):
+    with pytest.raises(DivergedError, match=r"diverged at step \d+: .*(inf|nan)"):
+        run(method, toy(), settings)
+    assert not (build / "records").exists()
+
+
+@pytest.mark.parametrize("method", ["genzsl", "imagination"])
+def test_one_seen_class_is_too_few_and_leaves_no_record(build, method):
+    settings = QUICK if method == "genzsl" else QUICK_IMAGINATION
+    with pytest.raises(ValueError, match="at least two"):
+        run(method, toy(seen=1), replace(settings))
+    assert not (build / "records").exists()
+
+
+def test_settings_of_the_other_family_are_refused(build):
+    with pytest.raises(ValueError, match="imagination takes ImaginationSettings, not GenZSL"):
+        run("imagination", toy(), QUICK)
+    with pytest.raises(ValueError, match="genzsl_released takes GenZSLSettings, not Imagination"):
+        run("genzsl_released", toy(), QUICK_IMAGINATION)
+
+
+def test_every_generative_method_is_one_of_these_functions():
+    functions = {name: METHODS[name].function for name in ("genzsl", "imagination")}
+    assert set(functions.values()) == {generative_scores}
+    assert METHODS["genzsl_released"].function is released_scores

@@ -1,0 +1,202 @@
+"""`zslnb.notebook.desk`: what a notebook shows, stores, and refuses."""
+
+import json
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import pandas as pd
+import pytest
+import torch
+from IPython.display import Image
+
+from zslnb.notebook import desk
+
+
+@pytest.fixture
+def shown(monkeypatch: pytest.MonkeyPatch) -> list:
+    """Whatever the lesson displays, in order."""
+    objects: list = []
+    monkeypatch.setattr(desk, "display", lambda *them: objects.extend(them))
+    return objects
+
+
+@pytest.fixture
+def here(build: Path, bundle: Path, shown: list) -> desk.Lesson:
+    return desk.begin("10_topic", str(bundle), "", "smoke", 2, "cpu")
+
+
+def test_begin_gives_what_a_notebook_works_on(here, build, shown):
+    assert here.benchmark.name == "tiny"
+    assert (here.profile, here.seeds, here.device) == ("smoke", range(2), torch.device("cpu"))
+    assert here.run_dir == build / "tiny-smoke"
+    assert "2 seen, 2 unseen" in shown[0].data
+    assert "2 seeds" in shown[0].data
+
+
+def test_the_run_is_named_after_semantics_too(build, bundle, shown):
+    assert desk.begin("10_topic", str(bundle), "words").run_dir.name == "tiny-words-smoke"
+
+
+@pytest.mark.parametrize(
+    ("asked", "prefer", "given"),
+    [
+        ("", "attributes", "attributes"),
+        ("clip_text", "attributes", "clip_text"),
+        ("", "sentences", "clip_text"),  # which the aviary does not have
+    ],
+)
+def test_a_notebook_may_prefer_the_semantics_its_method_is_meant_for(
+    build, shown, asked, prefer, given
+):
+    """What was asked for goes first; the run's name says what was asked for, and no more."""
+    here = desk.begin("10_topic", "aviary", asked, prefer=("", prefer))
+    assert here.benchmark.provenance["semantics"] == given
+    assert here.run_dir.name == f"aviary-{asked}-smoke".replace("--", "-")
+
+
+def test_a_notebook_may_prefer_features_too(build, shown, monkeypatch):
+    """Where a benchmark has them; it need not have been given any other."""
+    asked = []
+
+    def load(name, **wishes):
+        asked.append((name, wishes))
+        return real_load("aviary")
+
+    real_load = desk.load
+    monkeypatch.setattr(desk, "load", load)
+    desk.begin("20_topic", "cub", prefer=("resnet101", ""))
+    desk.begin("20_topic", "cub", "clip-text", prefer=("resnet101", "attributes"))
+    desk.begin("20_topic", "aviary", prefer=("resnet101", "")).with_semantics("attributes")
+    desk.begin("10_topic", "cub")
+    assert asked == [
+        ("cub", {"features": "resnet101", "semantics": None}),
+        ("cub", {"features": "resnet101", "semantics": "clip-text"}),
+        ("aviary", {"features": None, "semantics": None}),
+        ("aviary", {"features": None, "semantics": "attributes"}),
+        ("cub", {"features": None, "semantics": None}),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "says"),
+    [
+        ({"profile": "smok"}, "'smoke'"),
+        ({"seeds": 0}, "1 or more"),
+        ({"seeds": True}, "1 or more"),
+        ({"device": "gpu"}, "Known: auto, cpu, cuda"),
+        ({"device": "cuda:99"}, "is not there"),
+        ({"device": "cpu:x"}, "Known: auto"),
+        ({"benchmark": "avairy"}, "'aviary'"),
+        ({"semantics": "word"}, "words"),
+        ({"notebook": "10 topic"}, "letters, digits"),
+    ],
+)
+def test_a_wrong_parameter_is_one_sentence_that_helps(build, bundle, shown, wrong, says):
+    parameters = {"notebook": "10_topic", "benchmark": str(bundle)} | wrong
+    with pytest.raises(ValueError, match=says):
+        desk.begin(**parameters)
+
+
+def test_a_missing_bundle_is_named(build, tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"nowhere\.npz"):
+        desk.begin("10_topic", str(tmp_path / "nowhere.npz"))
+
+
+def test_auto_follows_the_environment(monkeypatch):
+    monkeypatch.setenv("ZSLNB_DEVICE", "cpu")
+    assert desk.choose_device("auto") == torch.device("cpu")
+
+
+@pytest.mark.parametrize(("format", "magic"), [("png", b"\x89PNG"), ("jpeg", b"\xff\xd8\xff")])
+def test_a_figure_is_stored_shown_and_closed(here, shown, format, magic):
+    fig, ax = plt.subplots()
+    ax.plot([0, 1])
+    here.figure(fig, "line", "It rises.", format=format)
+    stored = (here.run_dir / "figures" / f"10_topic-line.{format}").read_bytes()
+    image, caption = shown[1:]
+    assert stored.startswith(magic)
+    assert isinstance(image, Image)
+    assert image.data.startswith(magic)
+    assert len(image.data) < len(stored)
+    assert caption.data == "**Figure 1.** It rises."
+    assert not plt.get_fignums()
+
+
+def test_figures_refuse_names_and_formats_that_are_none(here):
+    fig = plt.figure()
+    with pytest.raises(ValueError, match="png"):
+        here.figure(fig, "line", "", format="gif")
+    with pytest.raises(ValueError, match="named with"):
+        here.figure(fig, "../line", "")
+    plt.close(fig)
+
+
+def test_a_table_is_stored_as_csv_and_markdown(here):
+    frame = pd.DataFrame({"method": ["a|b", "c"], "H": [0.123456789, float("nan")]})
+    text = here.table(frame, "results", "It wins.", headline=True).data
+    assert text == (
+        "**Table 1.** It wins.\n\n"
+        "| method |      H |\n"
+        "| ------ | -----: |\n"
+        "| a\\|b   | 0.1235 |\n"
+        "| c      |        |\n"
+    )
+    csv = (here.run_dir / "tables" / "10_topic-results.csv").read_text()
+    assert csv == "method,H\na|b,0.123457\nc,\n"
+    made = json.loads((here.run_dir / "made" / "10_topic.json").read_text())
+    assert made["tables"]["results"]["headline"]
+
+
+def test_a_named_index_is_a_column_of_the_table(here):
+    frame = pd.DataFrame({"H": [1, 2]}, index=pd.Index(["x", "y"], name="method"))
+    assert "| method |   H |" in here.table(frame, "results", "").data
+    assert "method,H" in (here.run_dir / "tables" / "10_topic-results.csv").read_text()
+
+
+def test_tables_keep_their_number_when_a_cell_runs_again(here):
+    frame = pd.DataFrame({"H": [1]})
+    captions = [here.table(frame, name, "").data[:12] for name in ("one", "two", "one")]
+    assert captions == ["**Table 1.**", "**Table 2.**", "**Table 1.**"]
+
+
+def test_records_are_one_line_an_id_in_order(here):
+    here.keep([{"id": "b", "H": 2}, {"id": "a", "H": 1}])
+    here.keep([{"id": "a", "H": 1}])
+    lines = (here.run_dir / "records.jsonl").read_text().splitlines()
+    assert lines == [
+        '{"H": 1, "id": "a", "notebook": "10_topic"}',
+        '{"H": 2, "id": "b", "notebook": "10_topic"}',
+    ]
+
+
+def test_one_experiment_may_be_a_row_of_several_tables(here, bundle):
+    other = desk.begin("11_other", str(bundle))
+    for one, row in ((here, "ours"), (here, "reference"), (other, "ours")):
+        one.keep([{"id": "a", "row": row}])
+    kept = desk.read_records(here.run_dir / "records.jsonl").values()
+    assert [(r["notebook"][:2], r["row"]) for r in kept] == [
+        ("10", "ours"), ("11", "ours"), ("10", "reference"),
+    ]  # fmt: skip
+
+
+def test_one_row_may_stand_in_several_tables_of_a_notebook(here):
+    for table in ("main", "ablations", "main"):
+        here.keep([{"id": "a", "row": "ours", "table": table}])
+    kept = desk.read_records(here.run_dir / "records.jsonl").values()
+    assert sorted(r["table"] for r in kept) == ["ablations", "main"]
+
+
+def test_records_need_an_id(here):
+    with pytest.raises(ValueError, match="id"):
+        here.keep([{"H": 1}])
+
+
+def test_a_second_run_replaces_what_the_first_left_and_nothing_else(here, bundle):
+    other = desk.begin("11_other", str(bundle))
+    for one, key in ((here, "a"), (other, "b")):
+        one.keep([{"id": key}])
+        one.table(pd.DataFrame({"H": [1]}), "results", "")
+    desk.begin("10_topic", str(bundle))
+    tables = {path.name for path in (here.run_dir / "tables").iterdir()}
+    assert tables == {"11_other-results.csv", "11_other-results.md"}
+    assert (here.run_dir / "records.jsonl").read_text() == ('{"id": "b", "notebook": "11_other"}\n')

@@ -1,0 +1,117 @@
+"""The executed notebooks: run in order, on the source they carry, fit to be committed."""
+
+import io
+
+import nbformat
+import pytest
+from nbformat.v4 import new_output
+from test_pairs import SOURCES, each_notebook
+
+from zslnb.notebook.pairing import MAX_BYTES, execute, is_stale, main, make_twins, twin_faults
+from zslnb.notebook.sources import read_source, to_notebook
+
+
+@each_notebook
+def test_the_twin_is_executed_clean_and_small(name):
+    source = SOURCES[name]
+    assert source.twin.stat().st_size <= MAX_BYTES
+    assert not [*twin_faults(source, nbformat.read(source.twin, as_version=4))]
+
+
+@pytest.fixture
+def source(write_notebook):
+    return read_source(write_notebook("10_topic", "print(1)", "2"))
+
+
+@pytest.fixture
+def twin(source):
+    """A twin as if executed."""
+    notebook = to_notebook(source)
+    for number, cell in enumerate((c for c in notebook.cells if c.cell_type == "code"), 1):
+        cell.execution_count = number
+    return notebook
+
+
+def test_a_clean_twin_has_no_fault(source, twin):
+    assert not [*twin_faults(source, twin)]
+
+
+@pytest.mark.parametrize(
+    ("output", "says"),
+    [
+        (new_output("error", ename="KeyError", evalue="x"), "failed with KeyError: x"),
+        (new_output("stream", name="stderr", text="warning"), "stderr: warning"),
+        (new_output("stream", text="saved in /home/someone/x.png"), "path '/home/someone/x.png'"),
+        (new_output("stream", text=r"C:\Users\x"), r"path 'C:\\Users\\x'"),
+        (new_output("stream", text="<object at 0x7f00deadbeef>"), "address '0x7f00deadbeef'"),
+        (
+            new_output("display_data", {"application/vnd.jupyter.widget-view+json": {}}),
+            "a widget",
+        ),
+    ],
+)
+def test_an_output_that_cannot_be_committed_is_found(source, twin, output, says):
+    twin.cells[2].outputs = [output]
+    (fault,) = twin_faults(source, twin)
+    assert fault.startswith("cell 3: ")
+    assert says in fault
+
+
+def test_an_address_on_the_web_and_a_fraction_are_no_path(source, twin):
+    text = "see https://example.org/home/x, and/or 1/2, a/home/b"
+    twin.cells[2].outputs = [new_output("stream", text=text)]
+    assert not [*twin_faults(source, twin)]
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (lambda nb: nb.cells[2].update(execution_count=None), "not run in order"),
+        (lambda nb: nb.cells[2].update(execution_count=7), "not run in order"),
+        (lambda nb: nb.metadata.update(widgets={}), "widgets"),
+        (lambda nb: nb.cells[2].metadata.update(execution={}), "metadata"),
+        (
+            lambda nb: nb.cells[2].outputs.append(new_output("stream", text="x" * MAX_BYTES)),
+            "over 1.5 MB",
+        ),
+    ],
+)
+def test_a_twin_that_is_not_as_it_was_made_is_found(source, twin, change, says):
+    change(twin)
+    (fault,) = twin_faults(source, twin)
+    assert says in fault
+
+
+def test_twins_are_made_once_and_again_when_the_source_changes(write_notebook, build):
+    cell = "import os\nprint(os.environ['ZSLNB_DEVICE'])"
+    source = read_source(write_notebook("10_topic", cell))
+    assert is_stale(source)
+    assert not make_twins([source], stream=io.StringIO())
+    first = source.twin.read_bytes()
+    assert not is_stale(source)
+    assert nbformat.read(source.twin, as_version=4).cells[2].outputs[0].text == "cpu\n"
+    make_twins([source], force=True, stream=io.StringIO())
+    assert source.twin.read_bytes() == first
+    assert is_stale(read_source(write_notebook("10_topic", cell, "2")))
+
+
+def test_a_notebook_that_fails_leaves_its_twin_as_it_was(write_notebook, build):
+    source = read_source(write_notebook("10_topic", "1 / 0"))
+    source.twin.write_text("the last good one")
+    said = io.StringIO()
+    assert make_twins([source], force=True, stream=said) == [source]
+    assert "10_topic" in said.getvalue()
+    assert "ZeroDivisionError" in said.getvalue()
+    assert source.twin.read_text() == "the last good one"
+
+
+def test_stderr_cannot_be_committed(write_notebook, build):
+    source = read_source(write_notebook("10_topic", "import sys\nprint('x', file=sys.stderr)"))
+    with pytest.raises(ValueError, match="cell 3: it wrote to stderr"):
+        execute(source)
+
+
+def test_an_unknown_notebook_is_status_2(write_notebook, capsys):
+    folder = write_notebook("10_topic").parent
+    assert main(["11", "--folder", str(folder)]) == 2
+    assert "no notebook '11'" in capsys.readouterr().err

@@ -1,0 +1,392 @@
+"""`notebook.reproduce`: notebooks that run, fail, quit, die and hang; and inputs that cannot be."""
+
+import io
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import psutil
+import pytest
+from conftest import HEADER, ROOT, tiny_arrays
+
+from zslnb.notebook import reproduce
+from zslnb.notebook.manifest import RecordError, record, without_paths
+from zslnb.notebook.progress import Progress, clock
+from zslnb.notebook.reproduce import Request, assignment, expected_seconds, main, prepare
+from zslnb.notebook.sources import NotebookError, find_sources, notebooks_dir
+
+GOOD = """
+from zslnb.notebook import desk
+here = desk.begin("10_good", benchmark, semantics, profile, seeds, device)
+
+# %%
+import pandas as pd
+here.keep([{"id": str(seed), "H": 0.5} for seed in here.seeds])
+here.table(pd.DataFrame({"H": [0.5]}), "results", "Half.", headline=True)
+here.table(pd.DataFrame({"U": [0.25]}), "detail", "A quarter.")
+"""
+CELLS = {
+    "10_good": GOOD,
+    "20_fails": "1 / 0",
+    "30_quits": "import sys\nsys.exit(0)",
+    "40_dies": "import os, signal\nos.kill(os.getpid(), signal.SIGKILL)",
+    "50_images": "raise SystemError('not applicable')",
+}
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """One run of five notebooks on a bundle without images: the plan, its report, the folder."""
+    folder = tmp_path_factory.mktemp("run")
+    for name, cell in CELLS.items():
+        needs = "images" if name == "50_images" else "semantics"
+        text = HEADER.format(needs=needs) + f"\n# %%\n{cell.strip()}\n\n# %%\nprint('after')\n"
+        (folder / f"{name}.py").write_text(text)
+    arrays = tiny_arrays()
+    np.savez(folder / "names.npz", class_names=arrays["class_names"], words=arrays["words"])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ZSLNB_BUILD", str(folder / "build"))
+        patch.chdir(folder)
+        plan = prepare(Request("names.npz", seeds=2, device="cpu", folder=folder))
+        said = io.StringIO()
+        reproduce.run(plan, said)
+        reproduce.report(plan, said)
+    return plan, said.getvalue(), folder
+
+
+def manifest_of(plan) -> dict:
+    return json.loads((plan.run_dir / "manifest.json").read_text())
+
+
+def test_a_bad_notebook_stops_no_other(finished):
+    plan, _, _ = finished
+    statuses = {name: outcome.status for name, outcome in plan.outcomes.items()}
+    assert statuses == {
+        "10_good": "ran",
+        "20_fails": "failed",
+        "30_quits": "failed",
+        "40_dies": "failed",
+        "50_images": "skipped",
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("20_fails", "ZeroDivisionError: division by zero"),
+        ("30_quits", "SystemExit: 0"),
+        ("40_dies", "DeadKernelError: Kernel died"),
+    ],
+)
+def test_a_failure_names_its_cell_and_message(finished, name, reason):
+    plan, said, _ = finished
+    outcome = plan.outcomes[name]
+    assert (outcome.cell, outcome.reason, outcome.cells) == (3, reason, 1)
+    assert f"{name} FAILED in cell 3" in said
+    assert reason in said
+
+
+def test_what_does_not_apply_is_named_with_its_reason(finished):
+    assert "Skipped 50_images: it needs images, and names has class semantics only." in finished[1]
+
+
+def test_every_code_cell_of_a_notebook_that_ran_is_counted(finished):
+    outcome = finished[0].outcomes["10_good"]
+    assert outcome.cells == 4
+    assert outcome.seconds > 0
+    assert outcome.peak_memory > 1e8
+
+
+def test_the_report_ends_with_the_headline_and_the_places(finished):
+    plan, said, _ = finished
+    assert "|   H |" in said
+    assert "|   U |" not in said
+    for what in ("tables", "notebooks", "manifest.json"):
+        assert str(plan.run_dir / what) in said
+
+
+def test_the_manifest_says_what_the_results_come_from(finished):
+    plan, _, folder = finished
+    manifest = manifest_of(plan)
+    assert manifest["run"] == "names-smoke"
+    assert manifest["seeds"] == [0, 1]
+    assert manifest["device"]["used"] == "cpu"
+    assert re.fullmatch(r"[0-9a-f]{64}", manifest["benchmark"]["sha256"])
+    assert re.fullmatch(r"[0-9a-f]{64}", manifest["benchmark"]["file_sha256"])
+    assert {"python", "torch", "papermill"} <= set(manifest["versions"])
+    assert [one["notebook"] for one in manifest["notebooks"]] == [*CELLS]
+    text = json.dumps(manifest)
+    assert str(folder) not in text
+    assert str(Path.home()) not in text
+
+
+def test_records_reach_the_run_folder(finished):
+    lines = (finished[0].run_dir / "records.jsonl").read_text().splitlines()
+    assert [json.loads(line)["id"] for line in lines] == ["0", "1"]
+
+
+def test_the_next_run_expects_what_this_one_took(finished):
+    plan, _, _ = finished
+    expected = reproduce.past_seconds(plan.run_dir)
+    assert expected == {"10_good": plan.outcomes["10_good"].seconds}
+
+
+def test_a_run_with_failures_is_not_recorded(finished, tmp_path):
+    with pytest.raises(RecordError, match="20_fails failed"):
+        record(finished[0].run_dir, tmp_path)
+
+
+def test_a_hanging_notebook_is_stopped_with_its_kernel(build, bundle, write_notebook):
+    source = write_notebook("10_hangs", "import time\ntime.sleep(3600)")
+    request = Request(str(bundle), device="cpu", folder=source.parent, timeout=5)
+    plan = prepare(request)
+    (outcome,) = reproduce.run(plan, io.StringIO())
+    assert outcome.status == "timed out"
+    assert outcome.reason == "stopped after 5 s"
+    assert outcome.seconds < 30
+    assert not psutil.Process().children(recursive=True)
+
+
+def test_ctrl_c_leaves_a_manifest_and_no_process(build, bundle, write_notebook):
+    write_notebook("10_hangs", "import time\ntime.sleep(3600)")
+    folder = write_notebook("20_next", "print(1)").parent
+    command = [sys.executable, "-m", "zslnb.notebook.reproduce", "--benchmark", bundle]
+    child = subprocess.Popen([*command, "--folder", folder], cwd=ROOT, env=os.environ)
+    notebook = build / "tiny-smoke" / "notebooks" / "10_hangs.ipynb"
+    wait_for(notebook.is_file)
+    below = psutil.Process(child.pid).children(recursive=True)
+    child.send_signal(signal.SIGINT)
+    assert child.wait(30) == 130
+    _, alive = psutil.wait_procs(below, timeout=10)
+    assert below
+    assert not alive
+    manifest = json.loads((build / "tiny-smoke" / "manifest.json").read_text())
+    statuses = [one["status"] for one in manifest["notebooks"]]
+    assert statuses == ["interrupted", "not run"]
+
+
+def wait_for(happened, seconds: float = 60.0) -> None:
+    end = time.monotonic() + seconds
+    while not happened():
+        assert time.monotonic() < end, "waited too long"
+        time.sleep(0.1)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["-p", "semantic=words"], "Did you mean 'semantics'?"),
+        (["-p", "fast=false"], "'fast' is of type bool, as in fast = True; it cannot be 'false'"),
+        (["-p", "fast=1"], "it cannot be 1"),
+        (["-p", "rate=slow"], "'rate' is of type float"),
+        (["-p", "fast"], "NAME=VALUE"),
+        (["--benchmark", "avairy"], "Did you mean 'aviary'"),
+        (["--benchmark", "nowhere.npz"], "nowhere.npz"),
+        (["--semantics", "wrods"], "words"),
+        (["--profile", "smok"], "Did you mean 'smoke'?"),
+        (["--seeds", "0"], "1 or more"),
+        (["--device", "gpu"], "no device 'gpu'"),
+        (["--notebooks", "11"], "no notebook '11'"),
+        (["--notebooks", "10_tpoic"], "Did you mean '10_topic'?"),
+    ],
+)
+def test_a_bad_input_is_one_sentence_and_status_2(
+    build, bundle, write_notebook, capsys, arguments, says
+):
+    source = write_notebook("10_topic", parameters="fast = True\nrate = 0.5\n")
+    common = ["--benchmark", str(bundle), "--folder", str(source.parent)]
+    assert main([*common, *arguments]) == 2
+    said = capsys.readouterr()
+    assert says in said.err
+    assert said.err.count("\n") == 1
+    assert not said.out
+    assert not [*build.rglob("notebooks")]
+
+
+def test_values_of_the_right_type_are_taken(build, bundle, write_notebook):
+    source = write_notebook("10_topic", parameters="fast = True\nrate = 0.5\nwidth = None\n")
+    extra = dict(map(assignment, ["fast=False", "rate=1", "width=3"]))
+    prepare(Request(str(bundle), extra=extra, folder=source.parent))
+
+
+def test_a_bundle_is_found_from_any_folder(build, bundle, write_notebook, monkeypatch):
+    folder = write_notebook("10_topic").parent
+    monkeypatch.chdir(bundle.parent)
+    request = Request("tiny.npz", folder=folder)
+    assert request.parameters["benchmark"] == str(bundle)
+    assert prepare(request).benchmark.name == "tiny"
+
+
+def test_notebooks_are_chosen_by_number_or_name(build, bundle, write_notebook):
+    for name in ("10_a", "11_b", "12_c"):
+        folder = write_notebook(name).parent
+    plan = prepare(Request(str(bundle), notebooks=("12_c", "10"), folder=folder))
+    assert [source.name for source in plan.sources] == ["10_a", "12_c"]
+    assert not plan.complete
+
+
+def test_only_the_built_in_aviary_is_the_aviary(build, bundle, write_notebook):
+    folder = write_notebook("10_drawn", needs="aviary").parent
+    renamed = bundle.rename(bundle.with_name("aviary.npz"))
+    plan = prepare(Request(str(renamed), folder=folder))
+    assert plan.outcomes["10_drawn"].reason == "needs the built-in aviary"
+
+
+def test_a_folder_without_notebooks_and_a_header_without_needs(build, bundle, tmp_path):
+    with pytest.raises(NotebookError, match="no notebook"):
+        prepare(Request(str(bundle), folder=tmp_path))
+    (tmp_path / "10_bare.py").write_text("# %%\nprint(1)\n")
+    with pytest.raises(NotebookError, match=r"10_bare\.py: its header must say `zslnb: needs:`"):
+        prepare(Request(str(bundle), folder=tmp_path))
+
+
+def fake_run(folder: Path, **changes) -> Path:
+    manifest = {
+        "notebooks": [
+            {"notebook": "10_a", "status": "ran"},
+            {"notebook": "20_b", "status": "skipped"},
+        ],
+        "complete": True,
+        "git": {"revision": "0" * 40, "clean": True},
+    }
+    for path, text in {
+        "manifest.json": json.dumps(manifest | changes),
+        "records/10_a.jsonl": '{"id": "x"}\n',
+        "records/99_gone.jsonl": '{"id": "y"}\n',
+        "made/10_a.json": json.dumps(
+            {
+                "tables": {
+                    "results": {"number": 1, "caption": "", "headline": True},
+                    "detail": {"number": 2, "caption": "", "headline": False},
+                }
+            }
+        ),
+        "tables/10_a-results.csv": "H\n1\n",
+        "tables/10_a-detail.csv": "class\nauk\n",
+        "tables/10_a-results.md": "| H |\n",
+        "tables/99_gone-results.csv": "H\n2\n",
+    }.items():
+        (folder / "aviary-full" / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / "aviary-full" / path).write_text(text)
+    return folder / "aviary-full"
+
+
+def test_record_takes_records_and_headlines_and_replaces_the_last(tmp_path):
+    results = tmp_path / "results"
+    (results / "aviary-full").mkdir(parents=True)
+    (results / "aviary-full" / "old.csv").touch()
+    target = record(fake_run(tmp_path), results)
+    assert {path.name for path in target.iterdir()} == {
+        "manifest.json", "records.jsonl", "10_a-results.csv",
+    }  # fmt: skip
+    assert (target / "records.jsonl").read_text() == '{"id": "x"}\n'
+
+
+def test_a_notebook_that_is_recorded_stays_recorded(tmp_path):
+    results = tmp_path / "results"
+    before = {"notebooks": [{"notebook": "14_genzsl_results", "status": "ran"}]}
+    (results / "aviary-full").mkdir(parents=True)
+    (results / "aviary-full" / "manifest.json").write_text(json.dumps(before))
+    with pytest.raises(RecordError, match="14_genzsl_results would be lost, so run it too"):
+        record(fake_run(tmp_path), results)
+    assert (results / "aviary-full" / "manifest.json").is_file()
+
+
+def test_a_run_of_some_notebooks_can_be_recorded(tmp_path):
+    run = fake_run(tmp_path)
+    manifest = json.loads((run / "manifest.json").read_text())
+    (run / "manifest.json").write_text(json.dumps({**manifest, "complete": False}))
+    assert (record(run, tmp_path / "results") / "records.jsonl").is_file()
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"git": {"revision": None, "clean": None}}, "not committed"),
+        ({"git": {"revision": "0" * 40, "clean": False}}, "not committed"),
+        ({"notebooks": [{"notebook": "10_a", "status": "timed out"}]}, "10_a timed out"),
+    ],
+)
+def test_record_refuses_a_run_that_nobody_could_repeat(tmp_path, changes, says):
+    with pytest.raises(RecordError, match=says):
+        record(fake_run(tmp_path, **changes), tmp_path / "results")
+    assert not (tmp_path / "results").exists()
+
+
+def test_record_needs_a_run(tmp_path):
+    with pytest.raises(RecordError, match="no run"):
+        record(tmp_path / "aviary-full", tmp_path / "results")
+
+
+@pytest.mark.parametrize(
+    ("text", "without"),
+    [
+        ("No file '/data/of/someone/x.npz'.", "No file 'x.npz'."),
+        (r"C:\data\x.npz is bad", "x.npz is bad"),
+        ("see https://example.org/a/b and/or read it", None),
+    ],
+)
+def test_messages_lose_their_paths(text, without):
+    assert without_paths(text) == (without or text)
+
+
+@pytest.mark.parametrize(("seconds", "text"), [(7.4, "0:07"), (750, "12:30"), (3723, "1:02:03")])
+def test_clock(seconds, text):
+    assert clock(seconds) == text
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_terminal_gets_one_live_line_with_elapsed_and_expected_time():
+    terminal = Terminal()
+    progress = Progress("tiny-smoke", {"10_a": 60.0, "11_b": 30.0}, terminal)
+    progress.start("10_a")
+    progress.tick()
+    first, *live = terminal.getvalue().split("\r")
+    assert first == "tiny-smoke: 2 notebooks, about 1:30.\n"
+    assert len(live) == 2
+    assert live[-1].startswith("[1/2] 10_a 0:00 of about 1:00, all 0:00 of about 1:30"[:79])
+
+
+def test_a_time_that_nobody_knows_is_not_made_up():
+    file = io.StringIO()
+    progress = Progress("cub-full", {"10_a": 60.0, "11_b": None}, file)
+    progress.start("10_a")
+    assert file.getvalue().splitlines() == [
+        "cub-full: 2 notebooks, time not known before a first run here.",
+        "[1/2] 10_a 0:00 of about 1:00, all 0:00",
+    ]
+
+
+def test_a_declared_time_holds_for_the_built_in_benchmark_alone(tmp_path):
+    sources = find_sources(notebooks_dir())[:2]
+    known = expected_seconds(sources, tmp_path / "aviary-smoke")
+    assert known == {s.name: s.seconds for s in sources}
+    assert {*expected_seconds(sources, tmp_path / "cub-full").values()} == {None}
+
+
+def test_a_dry_run_checks_and_runs_nothing(tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("ZSLNB_BUILD", str(tmp_path / "build"))
+    assert main(["--dry-run"]) == 0
+    assert re.fullmatch(r"aviary-smoke: \d+ notebooks, about [\d:]+\.\n", capsys.readouterr().out)
+    assert main(["--benchmark", "nothing.npz", "--dry-run"]) == 2
+    assert "There is no bundle 'nothing.npz'" in capsys.readouterr().err
+    assert not (tmp_path / "build").exists()
+
+
+def test_a_file_gets_few_lines():
+    file = io.StringIO()
+    progress = Progress("tiny-smoke", {"10_a": 60.0}, file)
+    progress.start("10_a")
+    for _ in range(100):
+        progress.tick()
+    assert file.getvalue().count("\n") == 2

@@ -1,0 +1,129 @@
+"""`zslnb.results.tables`: percent, mean and spread over seeds, in the rows' own order."""
+
+import pytest
+import torch
+
+from zslnb.results.tables import (
+    SHOWN,
+    percent,
+    points,
+    results_beside,
+    results_counted,
+    results_table,
+    rows_of,
+    scores_frame,
+    spread,
+    told_apart,
+)
+from zslnb.seeds import torch_generator
+
+
+def record(row: str, seed: int, **protocols: float) -> dict:
+    scores = {
+        name: dict.fromkeys(("S", "U", "H", "T1"), value) for name, value in protocols.items()
+    }
+    return {"row": row, "seed": seed, "scores": scores}
+
+
+RECORDS = [
+    *(record("z", seed, clean=0.5 + 0.01 * seed, released=0.6) for seed in range(3)),
+    record("alone", 0, clean=0.123),
+]
+
+
+@pytest.mark.parametrize(
+    ("values", "text"),
+    [
+        ([0.5, 0.51, 0.52], "51.0 ± 1.0"),
+        ([0.4, 0.4], "40.0 ± 0.0"),
+        ([0.12345], "12.3"),
+        ([0.0, 1.0], "50.0 ± 70.7"),
+    ],
+)
+def test_percent_is_mean_and_sample_deviation(values, text):
+    assert percent(values) == text
+
+
+@pytest.mark.parametrize(
+    ("gains", "text", "apart"),
+    [
+        ([1.0, 2.0, 3.0], "+2.0 ± 1.0", True),
+        ([-1.0, 0.0, 1.0], "+0.0 ± 1.0", False),
+        ([-0.01, -0.02, -0.03], "+0.0 ± 0.0", False),
+        ([-2.0, -2.0], "-2.0 ± 0.0", None),
+        ([0.25], "+0.2", None),
+    ],
+)
+def test_points_have_a_sign_and_three_seeds_tell(gains, text, apart):
+    assert points(gains) == text
+    assert told_apart(gains) is apart
+
+
+def test_how_often_the_rule_tells_nothing_apart():
+    draws = torch.randn(4000, 5, generator=torch_generator(0, "test/rule")).tolist()
+    assert sum(map(told_apart, draws)) / len(draws) == pytest.approx(1 / 9, abs=0.02)
+
+
+def test_a_table_has_a_row_a_method_and_says_how_many_seeds():
+    table = results_table(RECORDS, "clean")
+    assert list(table.index) == ["z", "alone"]
+    assert list(table.columns) == ["S", "U", "H", "T1", "seeds"]
+    assert table.loc["z"].tolist() == ["51.0 ± 1.0"] * 4 + [3]
+    assert table.loc["alone"].tolist() == ["12.3"] * 4 + [1]
+
+
+def test_a_protocol_that_does_not_apply_reads_so():
+    table = results_table(RECORDS, "released")
+    assert table.loc["z", "H"] == "60.0 ± 0.0"
+    assert table.loc["alone"].tolist() == ["n/a"] * 4 + [0]
+
+
+def test_what_makes_no_table_is_refused():
+    with pytest.raises(ValueError, match=f"one of {', '.join(SHOWN)}, not 'best'"):
+        results_table(RECORDS, "best")
+    with pytest.raises(ValueError, match="No records"):
+        results_table([], "clean")
+
+
+def test_scores_laid_out_long():
+    frame = scores_frame(RECORDS)
+    assert len(frame) == 3 * 4 * 2 + 4
+    line = frame.query("row == 'z' and seed == 2 and protocol == 'clean' and metric == 'U'")
+    assert line["percent"].tolist() == pytest.approx([52.0])
+
+
+def test_clean_scores_stand_beside_the_h_of_the_other_protocols():
+    table = results_beside(RECORDS)
+    heads = ["S, clean", "U, clean", "H, clean", "T1, clean", "H, peeked", "H, released"]
+    assert list(table.columns) == heads
+    assert list(table["H, clean"]) == ["51.0 ± 1.0", "12.3"]
+    assert list(table["H, peeked"]) == ["n/a", "n/a"]
+    assert list(table["H, released"]) == ["60.0 ± 0.0", "n/a"]
+
+
+def test_strict_scores_stand_beside_lenient_and_calibrated_ones():
+    strict, lenient = (dict.fromkeys(("S", "U", "H", "T1"), x) for x in (0.1, 0.2))
+    moved = dict.fromkeys(("S", "U", "H", "T1"), 0.3)
+    scores = {"clean": strict, "lenient": lenient, "calibrated": moved}
+    table = results_counted([{"row": "a", "seed": 0, "scores": scores}])
+    assert table.loc["a"].to_dict() == {
+        **dict.fromkeys(("S, strict", "U", "H, strict", "T1"), "10.0"),
+        **dict.fromkeys(("S, lenient", "H, lenient"), "20.0"),
+        **{f"{metric}, calibrated": "30.0" for metric in "SUH"},
+    }
+
+
+def test_the_rows_of_a_table_are_those_with_its_name_and_ending():
+    records = [
+        {"row": row, "table": table}
+        for table in ("T2", "T4")
+        for row in ("ESZSL · text", "ESZSL · attributes")
+    ]
+    assert rows_of(records, "T4", " · text") == [{"row": "ESZSL", "table": "T4"}]
+    assert len(rows_of([*records, {"row": "old"}], "T2")) == 2
+    assert rows_of(records, "T3") == []
+
+
+def test_plain_numbers_have_two_digits_and_a_spread():
+    assert spread([0.5, 1.0, 1.5]) == "1.00 ± 0.50"
+    assert spread([0.126]) == "0.13"

@@ -1,0 +1,40 @@
+"""`calibration_curves`: curves averaged over seeds, and the point nearest to a printed pair."""
+
+import pytest
+
+from zslnb.studies.calibration_curves import curve, epochs_tried, nearest_point
+
+
+def record(seed: float, row: str = "RevCD") -> dict:
+    curves = {
+        "4": {"U": [0.1 + seed, 0.5 + seed], "S": [0.6, 0.2], "S, lenient": [0.7, 0.3]},
+        "10": {"U": [0.0, 0.3], "S": [0.7, 0.4], "S, lenient": [0.9, 0.8]},
+    }
+    return {"row": row, "seed": seed, "scores": {"curves": curves}}
+
+
+RECORDS = [record(0.0), record(0.1), record(0.4, "other")]
+
+
+def test_a_curve_is_the_mean_over_the_seeds_of_a_row():
+    u, s = curve(RECORDS, "RevCD", 4, "strict")
+    assert u.tolist() == pytest.approx([15, 55])
+    assert s.tolist() == pytest.approx([60, 20])
+    assert curve(RECORDS, "RevCD", 10, "lenient")[1].tolist() == pytest.approx([90, 80])
+    assert epochs_tried(RECORDS, "RevCD") == [10, 4]
+
+
+def test_the_nearest_point_of_all_curves_of_a_count():
+    printed = {"S": 83.0, "U": 34.0}
+    lenient = nearest_point(RECORDS, "RevCD", "lenient", printed)
+    assert (lenient.S, lenient.U, lenient.epochs) == (80, 30, 10)
+    assert lenient.away == pytest.approx(5)
+    assert str(lenient) == "S 80.0, U 30.0 after 10 epochs, 5.0 away"
+    assert nearest_point(RECORDS, "RevCD", "strict", {"S": 60.0, "U": 15.0}).away == pytest.approx(
+        0
+    )
+
+
+def test_a_row_without_records_is_named():
+    with pytest.raises(ValueError, match="'GAN'"):
+        curve(RECORDS, "GAN", 4, "strict")

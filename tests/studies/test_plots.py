@@ -1,0 +1,65 @@
+"""`zslnb.plots`: what is drawn is what was given."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+from PIL import Image
+
+from zslnb import load
+from zslnb.studies import plots
+
+
+@pytest.fixture(autouse=True)
+def closed() -> Iterator[None]:
+    yield
+    plt.close("all")
+
+
+def test_classes_of_one_family_share_a_tick() -> None:
+    _, ax = plt.subplots()
+    names = ["red robin", "014.Blue_robin", "owl"]
+    image = plots.cosine_heatmap(ax, np.eye(3), names)
+    assert [tick.get_text() for tick in ax.get_xticklabels()] == ["robin", "owl"]
+    assert ax.get_xticks().tolist() == [0.5, 2]
+    assert image.get_clim() == (-1, 1)
+
+
+def test_a_band_spans_its_runs() -> None:
+    _, ax = plt.subplots()
+    plots.band(ax, [0, 1], np.array([[0.0, 2.0], [2.0, 4.0]]), "runs", color="C1")
+    assert ax.lines[0].get_ydata().tolist() == [1, 3]
+    heights = ax.collections[0].get_paths()[0].vertices[:, 1]
+    assert (heights.min(), heights.max()) == (0, 4)
+    assert ax.get_legend_handles_labels()[1] == ["runs"]
+
+
+def test_a_bundle_of_ones_own_has_no_pictures(bundle: Path) -> None:
+    assert plots.class_picture(load(bundle), 0) is None
+
+
+def test_a_bundle_called_aviary_has_no_pictures_either(bundle: Path) -> None:
+    assert plots.class_picture(load(bundle.rename(bundle.parent / "aviary.npz")), 0) is None
+
+
+def test_pictures_have_captions_and_frames() -> None:
+    bird = Image.new("RGB", (8, 8))
+    fig = plots.picture_grid([[bird, bird]], [["a_name", "another\n0.50"]], framed=[0])
+    first, second = fig.axes
+    assert (first.get_xlabel(), second.get_xlabel()) == ("a name", "another\n0.50")
+    assert first.spines["left"].get_visible()
+    assert not second.spines["left"].get_visible()
+
+
+def test_without_pictures_the_names_are_shown() -> None:
+    fig = plots.picture_grid([[None]], [["auk"]])
+    assert [text.get_text() for text in fig.axes[0].texts] == ["auk"]
+
+
+def test_a_schematic_has_its_boxes_and_arrows() -> None:
+    fig = plots.schematic({"in": (1, 1), "out": (3, 1)}, [("in", "out")], (4, 2), ["out"])
+    texts = fig.axes[0].texts
+    assert [text.get_text() for text in texts] == ["in", "out", ""]
+    assert texts[2].arrow_patch is not None

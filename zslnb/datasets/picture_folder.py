@@ -1,0 +1,243 @@
+"""A folder of pictures with one sub-folder a class, and the files that may go with it.
+
+Sub-folders go by their own names everywhere. Those in other files are compared after Unicode
+normalisation (NFC), because disks store an accent in two ways.
+"""
+
+import csv
+import unicodedata
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float32
+
+from zslnb.datasets.bundle import file_sha256
+from zslnb.datasets.xlsa17 import readable
+from zslnb.errors import did_you_mean
+
+PICTURES = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp")
+LARGEST = float(np.finfo(np.float32).max)
+
+
+class FolderError(ValueError):
+    """A folder of pictures, or a file that goes with it, cannot be used; the message says why."""
+
+
+@dataclass(frozen=True)
+class PictureFolder:
+    """The pictures of a folder by class, and what was passed over.
+
+    Attributes:
+        root: the folder.
+        classes: by sub-folder, sorted, its pictures: paths in `root` with "/", sorted.
+        empty: sub-folders without a picture, which are no classes.
+        skipped: by reason, the paths of what is not taken for a picture of a class.
+    """
+
+    root: Path
+    classes: Mapping[str, Sequence[str]]
+    empty: Sequence[str] = ()
+    skipped: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+    @cached_property
+    def images(self) -> tuple[str, ...]:
+        """All pictures, class after class."""
+        return tuple(image for images in self.classes.values() for image in images)
+
+    @cached_property
+    def known(self) -> dict[str, str]:
+        """Sub-folders by their normalised names, the empty ones included."""
+        return {_normal(name): name for name in (*self.classes, *self.empty)}
+
+    def find(self, name: str, where: str) -> str:
+        """Look a sub-folder up; FolderError, saying where it was named, if it is not there."""
+        if _normal(name) not in self.known:
+            hint = did_you_mean(name, self.known)
+            raise FolderError(f"{where}: there is no folder {name!r} in {self.root.name!r}.{hint}")
+        return self.known[_normal(name)]
+
+
+def read_picture_folder(root: Path) -> PictureFolder:
+    """List the pictures below each sub-folder, however deep; they are found by their endings.
+
+    Hidden files and folders, links to folders inside a class, names that are not UTF-8, other
+    files, and what lies beside the sub-folders are passed over and listed.
+
+    Raises:
+        FolderError: no such folder, or no sub-folder with a picture.
+    """
+    if not root.is_dir():
+        raise FolderError(f"There is no folder {str(root)!r}.")
+    classes: dict[str, list[str]] = {}
+    skipped: dict[str, list[str]] = {}
+    for path in sorted(root.iterdir()):
+        if reason := _unfit(path) or ("" if path.is_dir() else "in no class's folder"):
+            skipped.setdefault(reason, []).append(printable(path.name))
+        else:
+            _collect(path, root, classes.setdefault(path.name, []), skipped)
+    empty = [name for name, images in classes.items() if not images]
+    found = {name: sorted(classes[name]) for name in sorted(classes) if classes[name]}
+    if not found:
+        raise FolderError(
+            f"{root} has no sub-folder with a picture. Each class needs a sub-folder of its own; "
+            f"pictures end in {', '.join(PICTURES)}."
+        )
+    return PictureFolder(root, found, empty, skipped)
+
+
+def _collect(folder: Path, root: Path, images: list[str], skipped: dict[str, list[str]]) -> None:
+    """Add the pictures below a class's folder to `images`, and the rest to `skipped`."""
+    for path in folder.iterdir():
+        name = path.relative_to(root).as_posix()
+        reason = _unfit(path)
+        if not reason and path.is_dir():
+            if not path.is_symlink():  # it could lead back here, or to another class
+                _collect(path, root, images, skipped)
+                continue
+            reason = "links to folders"
+        elif not reason and path.suffix.lower() not in PICTURES:
+            reason = "not pictures by their endings"
+        if reason:
+            skipped.setdefault(reason, []).append(printable(name))
+        else:
+            images.append(name)
+
+
+def _unfit(path: Path) -> str:
+    if path.name.startswith("."):
+        return "hidden"
+    return "" if printable(path.name) == path.name else "not named in UTF-8"
+
+
+def printable(name: str) -> str:
+    """Return a name with the bytes that are not UTF-8 escaped."""
+    return name.encode("utf-8", "backslashreplace").decode()
+
+
+def _normal(name: str) -> str:
+    return unicodedata.normalize("NFC", name.strip())
+
+
+def content_hashes(folder: PictureFolder) -> dict[str, str]:
+    """SHA-256 of each picture's bytes; empty for a link that leads nowhere."""
+    paths = {name: folder.root / name for name in folder.images}
+    return {name: file_sha256(path) if path.is_file() else "" for name, path in paths.items()}
+
+
+def copies(hashes: Mapping[str, str]) -> tuple[str, ...]:
+    """List the pictures that have the very content of an earlier one."""
+    first = {digest: name for name, digest in reversed(hashes.items())}
+    return tuple(name for name, digest in hashes.items() if digest and first[digest] != name)
+
+
+def read_class_names(path: Path | None, folder: PictureFolder) -> dict[str, str]:
+    """Give each class its name in words: its folder's, unless a CSV file has another.
+
+    Args:
+        path: CSV with the columns `folder` and `name`; it may leave classes out.
+        folder: whose classes. Of a folder's name the number in front ("001.") is dropped, and
+            "_" and "+" become spaces, as in released code.
+
+    Raises:
+        FolderError: the file cannot be read, names what is not there, or two classes have one name.
+    """
+    names = {key: _normal(readable(key)) for key in folder.classes}
+    if path:
+        columns, rows = _read_table(path, folder)
+        if columns != ["folder", "name"]:
+            raise FolderError(f"{path.name}: its columns must be folder,name, not {columns}.")
+        names |= {key: _normal(cells[0]) for key, cells in rows.items() if key in names}
+    for key, name in names.items():
+        if not name:
+            raise FolderError(f"The folder {key!r} has no name: give it one in a file of names.")
+        if len(same := [other for other in names if names[other] == name]) > 1:
+            raise FolderError(
+                f"The folders {', '.join(map(repr, same))} would all be called {name!r}: rename "
+                "them, or give each a name in a file of names."
+            )
+    return names
+
+
+def read_attributes(
+    path: Path, folder: PictureFolder
+) -> tuple[tuple[str, ...], Float32[np.ndarray, "C A"]]:
+    """Read class attributes: CSV, the folder's name first, then a number in every column.
+
+    Returns:
+        The A names of the columns, and the numbers in the order of the folder's classes.
+
+    Raises:
+        FolderError: the file cannot be read; a class is missing, there twice or not a folder; a
+            cell is not a finite number.
+    """
+    columns, rows = _read_table(path, folder)
+    if len(columns) < 2:
+        raise FolderError(f"{path.name} has no column of numbers after the folder's name.")
+    if missing := [name for name in folder.classes if name not in rows]:
+        raise FolderError(f"{path.name} has no row for {some(missing)}.")
+    values = [
+        [
+            _number(*pair, f"{path.name}, {name}")
+            for pair in zip(columns[1:], rows[name], strict=True)
+        ]
+        for name in folder.classes
+    ]
+    return tuple(columns[1:]), np.array(values, np.float32)
+
+
+def _number(column: str, text: str, where: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = float("nan")
+    if not abs(value) <= LARGEST:  # NaN is not
+        raise FolderError(f"{where}, {column}: {text!r} is not a number; write it as 0.5 or 12.")
+    return value
+
+
+def _read_table(path: Path, folder: PictureFolder) -> tuple[list[str], dict[str, list[str]]]:
+    """Read a CSV file: the names of its columns, and the other cells of each sub-folder's row."""
+    (_, columns), *lines = _lines(path) or [(1, [])]
+    if len(columns) < 2:
+        raise FolderError(
+            f"{path.name} needs a first line that names its columns, with commas between them."
+        )
+    rows: dict[str, list[str]] = {}
+    for number, cells in lines:
+        where = f"{path.name}, line {number}"
+        if len(cells) != len(columns):
+            raise FolderError(f"{where}: {len(cells)} cells under {len(columns)} columns.")
+        name = folder.find(cells[0], where)
+        if name in rows:
+            raise FolderError(f"{where}: {name!r} is there twice.")
+        rows[name] = cells[1:]
+    return columns, rows
+
+
+def _lines(path: Path) -> list[tuple[int, list[str]]]:
+    """Read the lines of a CSV file that are not empty, each with its number."""
+    lines = csv.reader(read_lines(path), strict=True)
+    try:
+        cells = [(lines.line_num, [cell.strip() for cell in line]) for line in lines]
+    except csv.Error as error:
+        raise FolderError(f"{path.name}, line {lines.line_num}: {error}.") from error
+    return [(number, line) for number, line in cells if any(line)]
+
+
+def read_lines(path: Path) -> list[str]:
+    """Read the lines of a text file; FolderError if there is none, or it is not UTF-8."""
+    if not path.is_file():
+        raise FolderError(f"There is no file {str(path)!r}.")
+    try:
+        return path.read_text(encoding="utf-8-sig").splitlines()  # Excel puts a mark in front
+    except UnicodeDecodeError as error:
+        raise FolderError(f"{path.name} is not UTF-8 text; save it as such.") from error
+
+
+def some(names: Sequence[str], shown: int = 10) -> str:
+    """List names for a message, the first few of many."""
+    more = f" and {len(names) - shown} more" if len(names) > shown else ""
+    return ", ".join(map(repr, names[:shown])) + more

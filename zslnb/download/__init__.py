@@ -1,0 +1,1 @@
+"""What is fetched: sources described once, downloads that resume, archives unpacked safely."""

@@ -1,0 +1,277 @@
+"""Download what a source describes: once, whole, and the same file as before.
+
+A file `F` in the downloads folder has beside it `F.part` while it is incomplete (and
+`F.part.json`: which file that is the first half of), `F.json` once it has been checked, and
+`F.lock` while a run is at it.
+"""
+
+import json
+import os
+import re
+import sys
+import time
+import zipfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pooch
+import requests
+from tqdm import tqdm
+
+from zslnb.download.sources import Source, SourceError, free, require_space, size
+from zslnb.download.unpack import FULL, locked, unpack
+
+WAITS = (1.0, 5.0, 15.0)  # seconds before each further try that follows a fruitless one
+TIMEOUT = (15, 60)  # seconds to connect, and between two pieces
+CHUNK = 1 << 16  # what a cut connection loses at most
+# the largest source, AwA2, is 13 GB and has 37,322 pictures, each with its licence
+LIMIT_BYTES, LIMIT_FILES = 50_000_000_000, 300_000
+
+
+def obtain(source: Source, root: Path | None = None, *, progress: bool = True) -> Path:
+    """Fetch and unpack a source, or find it unpacked; return its folder.
+
+    Once it is unpacked the archive is not needed any more, and may be deleted.
+
+    Raises:
+        SourceError: as `fetch` and `unpack` do.
+    """
+    folder, archive = source.folder(root), source.archive(root)
+    if not folder.exists():
+        fetch(source, root, progress=progress)
+    return unpack(
+        archive,
+        folder,
+        limit_bytes=LIMIT_BYTES,
+        limit_files=LIMIT_FILES,
+        expected=source.holds,
+    )
+
+
+def fetch(
+    source: Source,
+    root: Path | None = None,
+    *,
+    progress: bool = True,
+    waits: Sequence[float] = WAITS,
+) -> Path:
+    """Download a source's file, or find it there; return its path once it has been checked.
+
+    A download that was cut, interrupted or out of disk goes on where it stopped. A file that
+    somebody put there by hand is checked alike.
+
+    Args:
+        source: what to fetch.
+        root: folder for all data; `data_dir()` unless given.
+        progress: show a bar, if there is a terminal.
+        waits: seconds to wait before each further try when nothing comes.
+
+    Raises:
+        SourceError: no address, a dead one, no room, or not the file that it should be; with
+            the page, the address and how to do it by hand.
+    """
+    file = source.archive(root)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with locked(_beside(file, ".lock")):
+        if not file.exists():
+            _download(source, root, progress, waits)
+        _check(source, root)
+    return file
+
+
+def _download(source: Source, root: Path | None, progress: bool, waits: Sequence[float]) -> None:
+    if source.address is None:
+        raise source.trouble(f"cannot be downloaded: {source.note}.", root)
+    file = source.archive(root)
+    pooch.get_logger().setLevel("WARNING")  # it would advise to write its hash into the code
+    try:
+        pooch.retrieve(
+            source.address,
+            known_hash=source.hash,
+            fname=file.name,
+            path=file.parent,
+            downloader=Resuming(source, root, progress, waits),
+        )
+    except ValueError as error:  # another hash
+        raise source.trouble(str(error), root) from error
+
+
+class Resuming:
+    """A downloader for pooch that keeps what came and asks for the rest only.
+
+    `If-Range` makes the server send all of a file that has changed since its first half came;
+    a server that says nothing to tell files apart by is asked for all of it each time.
+
+    Args:
+        source, root, progress, waits: as for `fetch`.
+    """
+
+    def __init__(
+        self, source: Source, root: Path | None, progress: bool, waits: Sequence[float]
+    ) -> None:
+        self.source, self.root, self.progress, self.waits = source, root, progress, waits
+        self.part = _beside(source.archive(root), ".part")
+        self.stamp = _beside(self.part, ".json")
+
+    def __call__(self, url: str, output_file: str, pooch: Any) -> None:
+        """Download to pooch's own temporary file; raise SourceError when there is no point."""
+        fruitless = 0
+        while True:
+            had = _bytes(self.part)
+            try:
+                self._get(url)
+                break
+            except requests.RequestException as error:
+                fruitless = 0 if _bytes(self.part) > had else fruitless + 1
+                self._wait(fruitless, error)
+            except OSError as error:
+                raise self._stopped(error) from error
+        os.replace(self.part, output_file)
+        self.stamp.unlink(missing_ok=True)
+
+    def _wait(self, fruitless: int, error: requests.RequestException) -> None:
+        """Wait before another try; raise SourceError if that would not help."""
+        status = getattr(error.response, "status_code", 0)
+        final = 400 <= status < 500 and status not in (408, 416, 429)
+        if final or fruitless > len(self.waits):
+            raise self.source.trouble(f"cannot be downloaded: {error}", self.root) from error
+        seconds = self.waits[max(fruitless - 1, 0)] if self.waits else 0.0
+        if self.progress:
+            said = f"{self.source.name}: {type(error).__name__}, again in {seconds:.0f} s"
+            print(f"{said}, with {size(_bytes(self.part))} there.", file=sys.stderr)
+        time.sleep(seconds)
+
+    def _get(self, url: str) -> None:
+        """Ask once for what is missing, and append what comes."""
+        old = _read(self.stamp)
+        have = _bytes(self.part) if old.get("validator") and old.get("total") else 0
+        if have and have == old["total"]:
+            return
+        asked = {"Range": f"bytes={have}-", "If-Range": old["validator"]} if have else {}
+        headers = {"Accept-Encoding": "identity", **asked}
+        with requests.get(url, headers=headers, stream=True, timeout=TIMEOUT) as answer:
+            if answer.status_code in (206, 416) and not _is_rest(answer, have, old):
+                self.part.unlink(missing_ok=True)
+                raise requests.ConnectionError("the file has changed since its first half came")
+            answer.raise_for_status()
+            have = have if answer.status_code == 206 else 0
+            total = have + int(answer.headers.get("Content-Length", 0)) or None
+            self._receive(answer, have, total)
+        if total not in (None, _bytes(self.part)):
+            raise requests.ConnectionError(f"cut at {_bytes(self.part):,} of {total:,} bytes")
+
+    def _receive(self, answer: requests.Response, have: int, total: int | None) -> None:
+        """Write an answer's body, after a look at its kind and at the disk."""
+        self._refuse("<" if "text/html" in answer.headers.get("Content-Type", "") else "")
+        room = (total or 0) - have + (self.source.unpacked or total or 0)
+        require_space(room, self.part.parent, f"{self.source.name}, downloaded and unpacked,")
+        # some servers call a .tar.gz a packed .tar; it stays packed here
+        answer.raw.headers.pop("Content-Encoding", None)
+        bar = tqdm(
+            desc=self.source.name,
+            initial=have,
+            total=total,
+            unit="B",
+            unit_scale=True,
+            disable=None if self.progress else True,  # None: silent without a terminal
+        )
+        with self.part.open("ab" if have else "wb") as out, bar:
+            if not have:
+                _write(self.stamp, {"validator": _validator(answer), "total": total})
+            for chunk in answer.iter_content(CHUNK):
+                if not out.tell():
+                    self._refuse(chunk[:64].decode("latin-1"))
+                out.write(chunk)
+                bar.update(len(chunk))
+
+    def _refuse(self, head: str) -> None:
+        if head.lstrip().startswith("<"):
+            raise self.source.trouble("the address gives a web page, not the file.", self.root)
+
+    def _stopped(self, error: OSError) -> SourceError:
+        """Explain why the file could not be written."""
+        folder, have = self.part.parent, size(_bytes(self.part))
+        if error.errno in FULL:
+            return SourceError(
+                f"{self.source.name}: the disk of {folder} is full ({size(free(folder))} free). "
+                f"{have} came and are kept: free some and run again, or move the folder to a "
+                "larger disk and set ZSLNB_DATA to it."
+            )
+        return SourceError(f"{self.source.name}: cannot write to {folder}: {error}.")
+
+
+def _is_rest(answer: requests.Response, have: int, old: dict) -> bool:
+    """Whether an answer is the missing rest of the file that we have the first half of."""
+    part = re.fullmatch(r"bytes (\d+)-\d+/(\d+)", answer.headers.get("Content-Range", ""))
+    said = _validator(answer)  # a server may leave it out here
+    fits = part and (int(part[1]), int(part[2])) == (have, old.get("total"))
+    return bool(fits) and said in ("", old["validator"])
+
+
+def _validator(answer: requests.Response) -> str:
+    """What tells this file from a later one at its address; empty if the server says nothing."""
+    tag = answer.headers.get("ETag", "")
+    return tag if tag.startswith('"') else answer.headers.get("Last-Modified", "")
+
+
+def _check(source: Source, root: Path | None) -> None:
+    """Check a file that is there, unless it was checked and has not been touched since.
+
+    Where no hash is published the first file's is recorded, and a later one compared with it.
+    """
+    file = source.archive(root)
+    record, state = _beside(file, ".json"), file.stat()
+    known = _read(record)
+    seen = {"bytes": state.st_size, "mtime_ns": state.st_mtime_ns}
+    if seen.items() <= known.items():
+        return
+    if problem := _wrong_kind(file):
+        raise source.trouble(f"{file.name} is {problem}. Delete {file}* and run again.", root)
+    algorithm, _, stated = (source.hash or known.get("hash") or "sha256:").partition(":")
+    found = pooch.file_hash(str(file), algorithm)
+    if stated and found != stated:
+        published = "published" if source.hash else f"that of {known.get('checked')}"
+        keep = "" if source.hash else f" If you know why it changed, delete {record} to accept it."
+        raise source.trouble(
+            f"{file.name} is another file: its {algorithm} is {found}, the one expected, "
+            f"{published}, is {stated}. To fetch it again delete {file} and run again.{keep}",
+            root,
+        )
+    checked = {"hash": f"{algorithm}:{found}", "checked": time.strftime("%Y-%m-%d")}
+    _write(record, {**seen, **checked, "address": source.address})
+
+
+def _wrong_kind(file: Path) -> str:
+    """Say what a file is, if it is not what its name says; else nothing."""
+    with file.open("rb") as stream:
+        head = stream.read(64)
+    if head.lstrip().startswith(b"<"):
+        return "a web page"
+    if file.suffix == ".zip" and not zipfile.is_zipfile(file):
+        return "no zip archive, or cut short"
+    if file.suffix in (".gz", ".tgz") and not head.startswith(b"\x1f\x8b"):
+        return "no gzip archive"
+    return ""
+
+
+def _beside(file: Path, ending: str) -> Path:
+    return file.with_name(file.name + ending)
+
+
+def _bytes(file: Path) -> int:
+    return file.stat().st_size if file.exists() else 0
+
+
+def _read(file: Path) -> dict:
+    """Read a note; one that is missing, or was cut off by a crash, says nothing."""
+    try:
+        return json.loads(file.read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValueError):
+        return {}
+
+
+def _write(file: Path, note: dict) -> None:
+    part = _beside(file, ".new")
+    part.write_text(json.dumps(note, indent=1) + "\n", encoding="utf-8")
+    os.replace(part, file)

@@ -1,0 +1,172 @@
+"""What the real benchmarks are made of: where it is published, how large it is, what it unpacks to.
+
+The facts are in `sources.yml`, each with where it is from. Nothing is downloaded here.
+"""
+
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import pandas as pd
+import yaml
+
+from zslnb.files import data_dir
+
+
+class SourceError(RuntimeError):
+    """Something could not be had, or is not what it should be; the message says what to do."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """One file that somebody publishes; the head of `sources.yml` explains each field."""
+
+    name: str
+    what: str
+    page: str
+    licence: str
+    by_hand: str
+    file: str | None = None
+    tag: str | None = None
+    address: str | None = None
+    hash: str | None = None
+    download: int | None = None
+    unpacked: int | None = None
+    holds: tuple[str, ...] = ()
+    benchmarks: tuple[str, ...] = ()
+    features: tuple[str, ...] = ()
+    note: str = ""
+
+    def archive(self, root: Path | None = None) -> Path:
+        """Where the downloaded file is kept; `root` is `data_dir()` unless given.
+
+        Raises SourceError for weights, which open_clip downloads and keeps itself.
+        """
+        if self.file is None:
+            raise SourceError(f"{self.name} has no file here: {self.by_hand}")
+        return (root or data_dir()) / "downloads" / self.file
+
+    def folder(self, root: Path | None = None) -> Path:
+        """Where it is unpacked to; `root` is `data_dir()` unless given."""
+        return (root or data_dir()) / self.name
+
+    def trouble(self, problem: str, root: Path | None = None) -> SourceError:
+        """Make an error that says the problem, the page, the address, and how to do it by hand."""
+        return SourceError(
+            f"{self.name}: {problem}\n"
+            f"  page: {self.page}\n"
+            f"  address: {self.address or 'none known'}\n"
+            f"  by hand: {self.by_hand} Put the file at {self.archive(root)}; the next run finds "
+            "and checks it."
+        )
+
+
+@cache
+def all_sources() -> dict[str, Source]:
+    """Every source by its name, as `sources.yml` lists them."""
+    entries = yaml.safe_load(Path(__file__).with_name("sources.yml").read_text(encoding="utf-8"))
+    lists = ("holds", "benchmarks", "features")
+    return {e["name"]: Source(**{**e, **{key: tuple(e[key]) for key in lists}}) for e in entries}
+
+
+def source(name: str) -> Source:
+    """Look a source up by its name; SourceError suggests the nearest for one that is unknown."""
+    from zslnb.errors import unknown_name  # here, because the registry builds on this
+
+    if name not in all_sources():
+        raise SourceError(unknown_name("source", name, all_sources()))
+    return all_sources()[name]
+
+
+def needed(benchmark: str, features: str = "clip") -> list[Source]:
+    """List what a benchmark needs.
+
+    Args:
+        benchmark: "cub", "sun" or "awa2".
+        features: "clip", made here from the pictures, or "resnet101", as published.
+
+    Raises:
+        SourceError: no source serves the two.
+    """
+    found = [
+        s for s in all_sources().values() if benchmark in s.benchmarks and features in s.features
+    ]
+    if not found:
+        raise SourceError(f"Nothing is known about {features!r} features of {benchmark!r}.")
+    return found
+
+
+def plan(sources: Sequence[Source], root: Path | None = None) -> pd.DataFrame:
+    """List what would be downloaded, one row each; nothing is touched.
+
+    Columns: `state` in words; `download`, bytes still to fetch; `disk`, bytes that will be
+    written below `root`, where weights are not. NaN is a size that nobody publishes.
+    """
+    rows = {s.name: _outlook(s, root) for s in sources}
+    frame = pd.DataFrame.from_dict(rows, orient="index", columns=["state", "download", "disk"])
+    return frame.astype({"download": float, "disk": float})
+
+
+def _outlook(s: Source, root: Path | None) -> tuple[str, float | None, float | None]:
+    if s.file is None:
+        return "to download by open_clip, to its own cache", s.download, 0
+    if s.folder(root).exists():
+        return "there", 0, 0
+    if s.archive(root).exists():
+        return "downloaded, to be unpacked", 0, s.unpacked or s.archive(root).stat().st_size
+    part = s.archive(root).with_name(f"{s.file}.part")
+    have = part.stat().st_size if part.exists() else 0
+    state = f"to download, {size(have)} are there" if have else "to download"
+    if s.download is None:
+        return state, None, None
+    left = max(s.download - have, 0)
+    return state, left, left + (s.unpacked or s.download)
+
+
+def describe(planned: pd.DataFrame, root: Path | None = None) -> str:
+    """Say a plan in words: each file with its licence and page, the sums, the disk they go to."""
+    width = max(map(len, planned.index))
+    lines = []
+    for name, row in planned.iterrows():
+        lines.append(f"{name:<{width}}  {size(row.download):>12}  {row.state}")
+        if row.download != 0:  # NaN, an unknown size, is not 0
+            said = source(name)
+            lines += [f"    {said.what}", f"    licence: {said.licence}", f"    {said.page}"]
+    folder = root or data_dir()
+    unknown = planned["download"].isna().sum()
+    more = f" and {unknown} of unknown size" if unknown else ""
+    return "\n".join(
+        [
+            *lines,
+            f"To download: {size(planned['download'].sum())}{more}.",
+            f"Disk: {size(planned['disk'].sum())}{more} in {folder}, where {size(free(folder))} "
+            "are free; ZSLNB_DATA moves it.",
+        ]
+    )
+
+
+def size(count: float | None) -> str:
+    """Write a number of bytes as 1.15 GB, 351 MB or 12 kB, in powers of 1000."""
+    if count is None or count != count:  # NaN
+        return "unknown size"
+    for unit, many in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if count >= many:
+            return f"{count / many:.3g} {unit}"
+    return f"{count:.0f} bytes"
+
+
+def free(folder: Path) -> int:
+    """Bytes free on the disk that a folder is on, or will be on once it is made."""
+    there = next(place for place in (folder, *folder.absolute().parents) if place.exists())
+    return shutil.disk_usage(there).free
+
+
+def require_space(needed: float, folder: Path, why: str) -> None:
+    """Raise SourceError unless so many bytes are free where the folder is."""
+    if needed > free(folder):
+        raise SourceError(
+            f"{why} needs {size(needed)} in {folder}, where {size(free(folder))} are free. "
+            "Free some, or set ZSLNB_DATA to a folder on a larger disk."
+        )

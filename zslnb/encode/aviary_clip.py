@@ -1,0 +1,270 @@
+"""The aviary's own CLIP: random birds, captions that tell part of them, and the training.
+
+The model is open_clip's, small. It never sees a bird or a prompt of an unseen or outlier species.
+"""
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import open_clip
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float32, Int64, UInt8
+from safetensors import safe_open
+from safetensors.torch import save
+from tqdm import tqdm
+
+from zslnb.datasets.aviary.drawing import draw
+from zslnb.datasets.aviary.species import (
+    COLOUR_WORDS,
+    NOUNS,
+    OUTLIER_SPECIES,
+    SEED,
+    SPECIES,
+    VALUES,
+    Bird,
+    split,
+)
+from zslnb.encode.clip import PROMPT, ClipEncoder
+from zslnb.seeds import numpy_generator, seed_for
+
+PICTURE_SIZE = 48
+MEAN, STD = (0.5,) * 3, (0.3,) * 3
+ARCHITECTURE = {
+    "embed_dim": 128,
+    "vision_cfg": {
+        "layers": 3, "width": 96, "head_width": 32, "patch_size": 8, "image_size": PICTURE_SIZE,
+    },
+    "text_cfg": {"context_length": 32, "width": 96, "heads": 3, "layers": 1},
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class TrainingSettings:
+    """How the small CLIP is trained; the defaults are those of the shipped weights."""
+
+    pictures: int = 24_000
+    epochs: int = 12
+    batch_size: int = 128
+    learning_rate: float = 2e-3
+    weight_decay: float = 0.1
+    warm_up: float = 0.1  # share of the steps in which the learning rate rises
+    threads: int = 1  # sums depend on it, so it is part of the recipe
+
+
+SHIPPED = TrainingSettings()
+
+
+@cache
+def held_out_birds() -> frozenset[Bird]:
+    """Return the birds that no training picture may show: unseen and outlier species."""
+    unseen, _ = split()
+    return frozenset([SPECIES[i].bird for i in unseen] + [s.bird for s in OUTLIER_SPECIES])
+
+
+@cache
+def held_out_prompts() -> frozenset[str]:
+    """Return the prompts that no training caption may equal: unseen and outlier species'."""
+    unseen, _ = split()
+    held_out = [SPECIES[i] for i in unseen] + list(OUTLIER_SPECIES)
+    return frozenset(PROMPT.format(species.name) for species in held_out)
+
+
+def random_bird(rng: np.random.Generator) -> Bird:
+    """Draw each attribute uniformly, again if the bird is one of the held-out species."""
+    bird = Bird(*(str(rng.choice(values)) for values in VALUES.values()))
+    return random_bird(rng) if bird in held_out_birds() else bird
+
+
+def random_birds(seed: int, count: int) -> list[Bird]:
+    """Return the birds of the training pictures."""
+    rng = numpy_generator(seed, "aviary/birds")
+    return [random_bird(rng) for _ in range(count)]
+
+
+def _nouns(bird: Bird) -> list[str]:
+    return [
+        noun
+        for noun, told in NOUNS.items()
+        if all(getattr(bird, field) == value for field, value in told.items())
+    ]
+
+
+def _maybe(rng: np.random.Generator, probability: float, words: str) -> str:
+    return words if rng.random() < probability else ""
+
+
+def _colour(rng: np.random.Generator, word: str) -> str:
+    return COLOUR_WORDS[word] if rng.random() < 0.5 else word
+
+
+def _before_noun(bird: Bird, rng: np.random.Generator) -> list[str]:
+    part, ending = (("head", "-headed"), ("wing", "-winged"))[rng.integers(2)]
+    return [
+        _maybe(rng, 0.3, bird.size),
+        _maybe(rng, 0.3, bird.build),
+        _maybe(rng, 0.6, _colour(rng, getattr(bird, part)) + ending),
+        _maybe(rng, 0.6, bird.crest if bird.crest != "smooth" else ""),
+        _maybe(rng, 0.7, bird.pattern if bird.pattern != "plain" else ""),
+        _maybe(rng, 0.8, _colour(rng, bird.body)),
+        _maybe(rng, 0.8, str(rng.choice(_nouns(bird) or ["bird"]))) or "bird",
+    ]
+
+
+def _after_noun(bird: Bird, rng: np.random.Generator) -> list[str]:
+    return [
+        _maybe(rng, 0.3, f"{_colour(rng, bird.wing)} wings"),
+        _maybe(rng, 0.3, f"a {_colour(rng, bird.head)} head"),
+        _maybe(rng, 0.3, f"a {bird.beak} beak"),
+        _maybe(rng, 0.3, f"a {bird.tail} tail"),
+    ]
+
+
+def caption(bird: Bird, rng: np.random.Generator) -> str:
+    """Describe a bird by some of its attributes, never in the words of a held-out prompt."""
+    words = " ".join(filter(None, _before_noun(bird, rng)))
+    after = " and ".join(filter(None, _after_noun(bird, rng)))
+    text = PROMPT.format(f"{words} with {after}" if after else words)
+    return caption(bird, rng) if text in held_out_prompts() else text
+
+
+def training_pictures(birds: Sequence[Bird], seed: int) -> UInt8[torch.Tensor, "N 3 H W"]:
+    """Draw one picture a bird, each from a stream of its own."""
+    pictures = (
+        np.asarray(draw(bird, numpy_generator(seed, f"aviary/training/{i}"), PICTURE_SIZE))
+        for i, bird in enumerate(tqdm(birds, desc="drawing random birds"))
+    )
+    return torch.from_numpy(np.stack(list(pictures))).permute(0, 3, 1, 2).contiguous()
+
+
+def as_pixels(pictures: UInt8[torch.Tensor, "B 3 H W"]) -> Float32[torch.Tensor, "B 3 H W"]:
+    """Scale pictures as the encoder's own preprocessing does, a batch at a time."""
+    return (pictures.float() / 255 - MEAN[0]) / STD[0]
+
+
+class SmallTokenizer:
+    """CLIP's own byte-pair tokenizer, its ids renumbered to the few that captions use."""
+
+    def __init__(self, vocabulary: Int64[torch.Tensor, " V"]):
+        self.vocabulary = vocabulary  # sorted, so the end of text keeps the largest id
+        length = ARCHITECTURE["text_cfg"]["context_length"]
+        self.pairs = open_clip.SimpleTokenizer(context_length=length)
+
+    def __call__(self, texts: Sequence[str]) -> Int64[torch.Tensor, "B T"]:
+        """Tokenize texts; raises ValueError on a word the small CLIP was never taught."""
+        tokens = self.pairs(list(texts))
+        ids = torch.searchsorted(self.vocabulary, tokens).clamp(max=len(self.vocabulary) - 1)
+        known = self.vocabulary[ids] == tokens
+        if not known.all():
+            strange = [text for text, row in zip(texts, known, strict=True) if not row.all()]
+            raise ValueError(f"the small CLIP does not know every word of {strange[0]!r}")
+        return ids
+
+
+def caption_vocabulary() -> Int64[torch.Tensor, " V"]:
+    """Return the sorted byte-pair ids of every word a caption can use."""
+    values = [value for values in VALUES.values() for value in values]
+    words = [*values, *COLOUR_WORDS.values(), *NOUNS, "-headed -winged", "wings head beak tail"]
+    frame = [PROMPT.format("bird with and"), ""]
+    return torch.unique(open_clip.SimpleTokenizer(context_length=16)(words + frame))
+
+
+def build_encoder(vocabulary: Int64[torch.Tensor, " V"]) -> ClipEncoder:
+    """Return the small CLIP, untrained, with its preprocessing and tokenizer."""
+    text = {**ARCHITECTURE["text_cfg"], "vocab_size": len(vocabulary)}
+    model = open_clip.CLIP(ARCHITECTURE["embed_dim"], ARCHITECTURE["vision_cfg"], text)
+    preprocess = open_clip.image_transform(PICTURE_SIZE, is_train=False, mean=MEAN, std=STD)
+    return ClipEncoder(model, preprocess, SmallTokenizer(vocabulary))
+
+
+def contrastive_loss(
+    images: Float32[torch.Tensor, "B D"],
+    texts: Float32[torch.Tensor, "B D"],
+    scale: Float32[torch.Tensor, ""],
+) -> Float32[torch.Tensor, ""]:
+    """Return CLIP's symmetric cross-entropy between pictures and their captions."""
+    logits = scale * images @ texts.T
+    target = torch.arange(len(logits))
+    return (F.cross_entropy(logits, target) + F.cross_entropy(logits.T, target)) / 2
+
+
+@contextmanager
+def _repeatable(seed: int, threads: int) -> Iterator[None]:
+    before = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
+    torch.set_num_threads(threads)
+    torch.use_deterministic_algorithms(True)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed_for(seed, "aviary/initialisation"))
+        yield
+    torch.set_num_threads(before[0])
+    torch.use_deterministic_algorithms(before[1])
+
+
+def _optimiser(
+    model: torch.nn.Module, settings: TrainingSettings, steps: int
+) -> tuple[torch.optim.Optimizer, torch.optim.lr_scheduler.LRScheduler]:
+    rate, decay = settings.learning_rate, settings.weight_decay
+    optimiser = torch.optim.AdamW(model.parameters(), lr=rate, weight_decay=decay)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimiser, rate, total_steps=steps, pct_start=settings.warm_up
+    )
+    return optimiser, schedule
+
+
+def shuffled_batches(
+    birds: Sequence[Bird], settings: TrainingSettings, seed: int
+) -> Iterator[tuple[list[int], list[str]]]:
+    """Yield row numbers and fresh captions, every bird once an epoch."""
+    rng = numpy_generator(seed, "aviary/batches")
+    for _ in range(settings.epochs):
+        order = rng.permutation(len(birds))
+        for start in range(0, len(birds) - settings.batch_size + 1, settings.batch_size):
+            rows = order[start : start + settings.batch_size].tolist()
+            yield rows, [caption(birds[row], rng) for row in rows]
+
+
+def train(settings: TrainingSettings = SHIPPED, seed: int = SEED) -> ClipEncoder:
+    """Train the small CLIP on random birds from a seed; the same machine gives the same weights.
+
+    About 10 minutes on one core with the default settings.
+    """
+    birds = random_birds(seed, settings.pictures)
+    pictures = training_pictures(birds, seed)
+    steps = settings.epochs * (len(birds) // settings.batch_size)
+    with _repeatable(seed, settings.threads):
+        encoder = build_encoder(caption_vocabulary())
+        optimiser, schedule = _optimiser(encoder.model, settings, steps)
+        batches = shuffled_batches(birds, settings, seed)
+        for rows, captions in (bar := tqdm(batches, total=steps, desc="training the small CLIP")):
+            pixels = as_pixels(pictures[rows])
+            loss = contrastive_loss(*encoder.model(pixels, encoder.tokenize(captions)))
+            optimiser.zero_grad()
+            loss.backward()
+            optimiser.step()
+            schedule.step()
+            bar.set_postfix(loss=f"{loss.item():.2f}", refresh=False)
+    return encoder
+
+
+def save_encoder(encoder: ClipEncoder, path: Path) -> None:
+    """Write weights (half precision), vocabulary and architecture to one safetensors file."""
+    tensors = {name: tensor.half() for name, tensor in encoder.model.state_dict().items()}
+    tensors["vocabulary"] = encoder.tokenize.vocabulary
+    path.write_bytes(save(tensors, {"architecture": json.dumps(ARCHITECTURE)}))
+
+
+def load_encoder(path: Path) -> ClipEncoder:
+    """Read what `save_encoder` wrote; raises ValueError for another architecture."""
+    with safe_open(path, "pt") as file:
+        if json.loads(file.metadata()["architecture"]) != ARCHITECTURE:
+            raise ValueError(f"{path} holds a model of another architecture")
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    encoder = build_encoder(tensors.pop("vocabulary"))
+    encoder.model.load_state_dict({name: tensor.float() for name, tensor in tensors.items()})
+    encoder.model.eval()
+    return encoder

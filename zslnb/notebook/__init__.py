@@ -1,0 +1,1 @@
+"""The reader's desk, and the notebooks as files."""

@@ -1,0 +1,43 @@
+"""What was published, what was measured, and the tables made from both."""
+
+from zslnb.results.claims import published, published_sizes, published_value
+from zslnb.results.records import recorded
+from zslnb.results.tables import (
+    markdown_table,
+    paired_difference,
+    percent,
+    points,
+    protocol_gap,
+    results_against,
+    results_beside,
+    results_counted,
+    results_table,
+    rows_of,
+    scores_frame,
+    spread,
+    spread_caption,
+    told_apart,
+    verdict,
+)
+
+__all__ = [
+    "markdown_table",
+    "paired_difference",
+    "percent",
+    "points",
+    "protocol_gap",
+    "published",
+    "published_sizes",
+    "published_value",
+    "recorded",
+    "results_against",
+    "results_beside",
+    "results_counted",
+    "results_table",
+    "rows_of",
+    "scores_frame",
+    "spread",
+    "spread_caption",
+    "told_apart",
+    "verdict",
+]

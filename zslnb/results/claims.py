@@ -1,0 +1,84 @@
+"""What the papers print, read from `papers/*.yml`; quoted, never computed here."""
+
+import math
+from pathlib import Path
+
+import pandas as pd
+import yaml
+
+from zslnb.errors import did_you_mean, unknown_name
+from zslnb.files import repository_root
+
+GRADES = ("code", "paper", "reviews", "quoted", "memory", "inference")
+FIELDS = (
+    *("id", "place", "benchmark", "method", "metric", "value"),
+    *("source", "protocol", "grade"),
+)
+
+
+def published(paper: str, folder: Path | None = None) -> pd.DataFrame:
+    """Read every published number of a paper: one row each, with its place and our source.
+
+    The head of the file says what `protocol` and `grade` mean. A number that nobody has is NaN,
+    and its `note`, mostly empty elsewhere, says why.
+
+    Args:
+        paper: "genzsl" or "revcd".
+        folder: where the files are; `papers/` of the repository unless given.
+
+    Raises:
+        ValueError: unknown paper, or an entry that lacks a field, has an unknown grade, has
+            neither a value nor a note, or repeats an id.
+        FileNotFoundError: the package was installed without the repository's `papers/`.
+    """
+    folder = folder or (repository_root() or Path.cwd()) / "papers"
+    if not folder.is_dir():
+        raise FileNotFoundError("The published numbers are in the repository's papers/ folder.")
+    path = folder / f"{paper}.yml"
+    if not path.is_file():
+        raise ValueError(unknown_name("paper", paper, [p.stem for p in folder.glob("*.yml")]))
+    entries = yaml.safe_load(path.read_text(encoding="utf-8"))
+    for entry in entries:
+        if wrong := _wrong(entry):
+            raise ValueError(f"{path.name}: entry {entry.get('id', entry)} {wrong}.")
+        entry.setdefault("note", "")
+    frame = pd.DataFrame(entries).astype({"value": float})
+    if frame["id"].duplicated().any():
+        raise ValueError(f"{path.name}: id {frame['id'][frame['id'].duplicated()].iloc[0]} twice.")
+    return frame.set_index("id")
+
+
+def _wrong(entry: dict) -> str:
+    """Say what is wrong with an entry; nothing if it is fine."""
+    missing = [name for name in FIELDS if name not in entry]
+    if missing:
+        return f"lacks {missing[0]!r}"
+    if entry["grade"] not in GRADES:
+        return f"has grade {entry['grade']!r}; allowed are {', '.join(GRADES)}"
+    if entry["value"] is None and not entry.get("note"):
+        return "has no value, and no note that says why"
+    return ""
+
+
+def published_value(paper: str, claim: str) -> float:
+    """Return one published number by its id.
+
+    Raises:
+        ValueError: unknown id (the nearest are suggested), or a number that nobody has.
+    """
+    frame = published(paper)
+    if claim not in frame.index:
+        hint = did_you_mean(claim, frame.index)
+        raise ValueError(
+            f"There is no number {claim!r} in {paper}.yml.{hint} published({paper!r}) lists all."
+        )
+    value = float(frame.loc[claim, "value"])
+    if math.isnan(value):
+        raise ValueError(f"{claim} in {paper}.yml has no value: {frame.loc[claim, 'note']}.")
+    return value
+
+
+def published_sizes(folder: Path | None = None) -> list[dict]:
+    """Read the published benchmarks' class and image counts, one dict a benchmark."""
+    path = (folder or (repository_root() or Path.cwd()) / "papers") / "benchmarks.yml"
+    return yaml.safe_load(path.read_text(encoding="utf-8"))

@@ -1,0 +1,230 @@
+"""Tables from records: percent, mean and standard deviation over seeds."""
+
+import math
+from collections.abc import Sequence
+
+import pandas as pd
+
+from zslnb.protocol import PROTOCOLS, mean_and_sd
+
+SHOWN = (*PROTOCOLS, "peeked", "lenient", "calibrated", "lenient, calibrated")
+COLUMNS = {"S": "S", "U": "U", "H": "H", "T1": "T1"}
+
+
+def results_table(records: list[dict], protocol: str) -> pd.DataFrame:
+    """Summarise records of `run_rows`: one row a method, percent as "mean ± sd".
+
+    Args:
+        records: each with `row`, `seed` and `scores`.
+        protocol: one of SHOWN; records without it read "n/a".
+
+    Raises:
+        ValueError: unknown protocol, or no records.
+    """
+    if protocol not in SHOWN:
+        raise ValueError(f"protocol must be one of {', '.join(SHOWN)}, not {protocol!r}.")
+    if not records:
+        raise ValueError("No records to make a table of.")
+    labels = dict.fromkeys(record["row"] for record in records)
+    cells = {label: _row([r for r in records if r["row"] == label], protocol) for label in labels}
+    return pd.DataFrame.from_dict(cells, orient="index")
+
+
+def results_against(
+    records: list[dict], base: str, protocol: str, metrics: Sequence[str] = ("H", "T1")
+) -> pd.DataFrame:
+    """Summarise records and set every row against one: points gained over it within a seed."""
+    table = results_table(records, protocol)
+    for metric in metrics:
+        table[f"{metric}, over {base}"] = [
+            "" if row == base else paired_difference(records, row, base, metric, protocol)
+            for row in table.index
+        ]
+    return table
+
+
+def results_beside(records: list[dict]) -> pd.DataFrame:
+    """Summarise clean scores beside the H that choosing on the test set prints."""
+    table = results_table(records, "clean").rename(columns={c: f"{c}, clean" for c in COLUMNS})
+    others = [results_table(records, p)["H"].rename(f"H, {p}") for p in ("peeked", "released")]
+    return table.join(others).rename_axis("method").drop(columns="seeds")
+
+
+def results_counted(records: list[dict]) -> pd.DataFrame:
+    """Summarise strict scores beside S and H counted leniently, and beside calibrated ones."""
+    table = results_table(records, "clean").drop(columns="seeds")
+    table = table.rename(columns={"S": "S, strict", "H": "H, strict"})
+    for protocol, metrics in (("lenient", "SH"), ("calibrated", "SUH")):
+        own = results_table(records, protocol)[list(metrics)]
+        table = table.join(own.add_suffix(f", {protocol}"))
+    return table.rename_axis("method")
+
+
+def rows_of(records: list[dict], table: str, ending: str = "") -> list[dict]:
+    """Pick the records of one table whose row labels end in `ending`, which is then left out."""
+    return [
+        {**r, "row": r["row"].removesuffix(ending)}
+        for r in records
+        if r.get("table") == table and r["row"].endswith(ending)
+    ]
+
+
+def scores_frame(records: list[dict]) -> pd.DataFrame:
+    """Lay records out long: one line for each row, seed, protocol and metric, in percent."""
+    lines = [
+        {
+            "row": r["row"],
+            "seed": r["seed"],
+            "protocol": protocol,
+            "metric": name,
+            "percent": 100 * x,
+        }
+        for r in records
+        for protocol in PROTOCOLS
+        for name, x in r["scores"].get(protocol, {}).items()
+    ]
+    return pd.DataFrame(lines)
+
+
+def percent(values: list[float]) -> str:
+    """Write fractions as "mean ± sd" in percent; a single value stands alone."""
+    mean, sd = mean_and_sd([100 * value for value in values])
+    return f"{mean:.1f}" if math.isnan(sd) else f"{mean:.1f} ± {sd:.1f}"
+
+
+def spread(values: Sequence[float]) -> str:
+    """Write numbers as "mean ± sd" with two digits; a single value stands alone."""
+    mean, sd = mean_and_sd([float(value) for value in values])
+    return f"{mean:.2f}" if math.isnan(sd) else f"{mean:.2f} ± {sd:.2f}"
+
+
+def points(gains: Sequence[float]) -> str:
+    """Write differences in points as "mean ± sd", always with a sign; one alone has no spread."""
+    mean, sd = mean_and_sd([float(gain) for gain in gains])
+    shown = f"{round(mean, 1) + 0.0:+.1f}"  # + 0.0: never "-0.0"
+    return shown if math.isnan(sd) else f"{shown} ± {sd:.1f}"
+
+
+def told_apart(gains: Sequence[float]) -> bool | None:
+    """Say whether differences within seeds differ from 0 by the rule of `verdict`; None: too few.
+
+    The rule: at least three seeds, and a mean above 0.05 points and twice its standard error in
+    size. At five seeds it lets about one in nine differences through that are nothing.
+    """
+    mean, sd = mean_and_sd([float(gain) for gain in gains])
+    if len(gains) < 3:
+        return None
+    return abs(mean) > 2 * sd / math.sqrt(len(gains)) and abs(mean) >= 0.05
+
+
+def _row(records: list[dict], protocol: str) -> dict[str, str | int]:
+    scores = [r["scores"][protocol] for r in records if protocol in r["scores"]]
+    cells = {
+        head: percent([s[key] for s in scores]) if scores else "n/a"
+        for key, head in COLUMNS.items()
+    }
+    return {**cells, "seeds": len(scores)}
+
+
+def paired_difference(
+    records: list[dict], first: str, second: str, metric: str, protocol: str
+) -> str:
+    """Write how much row `first` gains over row `second`: points, "mean ± sd" over shared seeds."""
+    return points(_paired(records, first, second, metric, protocol))
+
+
+def protocol_gap(
+    records: list[dict], row: str, metric: str, protocol: str, over: str = "clean"
+) -> str:
+    """Write how much `protocol` prints above `over` for a row: points, "mean ± sd" over seeds.
+
+    Only records that have both count; without any it is "n/a".
+
+    Raises:
+        ValueError: no such row.
+    """
+    own = [r["scores"] for r in records if r["row"] == row]
+    if not own:
+        raise ValueError(f"No record of row {row!r}.")
+    both = [scores for scores in own if {protocol, over} <= scores.keys()]
+    return points([100 * (s[protocol][metric] - s[over][metric]) for s in both]) if both else "n/a"
+
+
+def verdict(records: list[dict], first: str, second: str, metric: str, protocol: str) -> str:
+    """Say in a sentence whether row `first` beats row `second`, by the rule of `told_apart`."""
+    gains = _paired(records, first, second, metric, protocol)
+    mean, sd = mean_and_sd(gains)
+    seeds = "one seed" if len(gains) == 1 else f"{len(gains)} seeds"
+    numbers = f"{mean:+.1f} points of {metric} over {seeds}"
+    apart = told_apart(gains)
+    if apart is None:
+        return f"**{first}** against **{second}**: {numbers}, too few to tell."
+    if not apart:
+        return f"**{first}** and **{second}** are not told apart: {numbers}, spread {sd:.1f}."
+    verb = "is above" if mean > 0 else "is below"
+    return f"**{first}** {verb} **{second}**: {numbers}, spread {sd:.1f}."
+
+
+def spread_caption(records: list[dict], metric: str, protocol: str) -> str:
+    """State which rows lead and trail on a metric, for the caption of a figure of all rows."""
+    labels = dict.fromkeys(record["row"] for record in records)
+    means = {
+        label: mean_and_sd([*_by_seed(records, label, metric, protocol).values()])[0]
+        for label in labels
+    }
+    low, high = min(means, key=means.get), max(means, key=means.get)
+    return (
+        f"{metric} of each method and seed. Under *{protocol}* selection, *{high}* leads with "
+        f"{means[high]:.1f} % and *{low}* trails with {means[low]:.1f} %, on average over seeds."
+    )
+
+
+def _by_seed(records: list[dict], row: str, metric: str, protocol: str) -> dict[int, float]:
+    scores = {
+        r["seed"]: 100 * r["scores"][protocol][metric]
+        for r in records
+        if r["row"] == row and protocol in r["scores"]
+    }
+    if not scores:
+        raise ValueError(f"No record of row {row!r} with protocol {protocol!r}.")
+    return scores
+
+
+def _paired(
+    records: list[dict], first: str, second: str, metric: str, protocol: str
+) -> list[float]:
+    one, other = (_by_seed(records, row, metric, protocol) for row in (first, second))
+    return [one[seed] - other[seed] for seed in one if seed in other]
+
+
+def markdown_table(frame: pd.DataFrame) -> str:
+    """Write a table as Markdown that also reads well as plain text.
+
+    Numbers are right-aligned, floats have four significant digits, missing values are blank. The
+    index is a column, unless it only counts the rows.
+    """
+    frame = frame if only_counts(frame.index) else frame.reset_index()
+    right = [pd.api.types.is_numeric_dtype(dtype) for dtype in frame.dtypes]
+    rows = [[_cell(name) for name in frame.columns]]
+    rows += [[_cell(value) for value in row] for row in frame.itertuples(index=False)]
+    widths = [max(3, *(len(row[i]) for row in rows)) for i in range(len(right))]
+    ruler = ["-" * (w - 1) + ":" if r else "-" * w for w, r in zip(widths, right, strict=True)]
+    rows.insert(1, ruler)
+    return "\n".join(_line(row, widths, right) for row in rows) + "\n"
+
+
+def only_counts(index: pd.Index) -> bool:
+    """Tell whether an index only counts the rows."""
+    return index.name is None and isinstance(index, pd.RangeIndex)
+
+
+def _line(cells: list[str], widths: list[int], right: list[bool]) -> str:
+    padded = [c.rjust(w) if r else c.ljust(w) for c, w, r in zip(cells, widths, right, strict=True)]
+    return f"| {' | '.join(padded)} |"
+
+
+def _cell(value: object) -> str:
+    if value is None or value is pd.NA or (isinstance(value, float) and value != value):
+        return ""
+    text = f"{value:.4g}" if isinstance(value, float) else str(value)
+    return text.replace("|", "\\|").replace("\n", " ")
