@@ -6,6 +6,8 @@ share the experiments without touching anyone's results. `ZSLNB_DATA` moves what
 
 import os
 import re
+import socket
+import threading
 from pathlib import Path
 
 
@@ -40,3 +42,19 @@ def run_dir(benchmark: str, semantics: str, profile: str) -> Path:
     runs = os.environ.get("ZSLNB_RUNS")
     parent = Path(runs).resolve() if runs else build_dir()
     return parent / run_name(benchmark, semantics, profile)
+
+
+def write_atomically(path: Path, content: str | bytes) -> None:
+    """Write a file so that a reader never meets half of one, and make its folder.
+
+    The temporary name holds host, process and thread, so that two machines on a shared disk do not
+    meet; whatever fails, no temporary file stays.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    writer = f"{socket.gethostname()}-{os.getpid()}-{threading.get_ident()}"
+    part = path.with_name(f".{path.name}.{writer}.part")
+    try:
+        part.write_bytes(content.encode() if isinstance(content, str) else content)
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)

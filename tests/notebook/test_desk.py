@@ -10,6 +10,8 @@ import torch
 from IPython.display import Image
 
 from zslnb.notebook import desk
+from zslnb.results.records import read_records
+from zslnb.studies import Study
 
 
 @pytest.fixture
@@ -173,7 +175,7 @@ def test_one_experiment_may_be_a_row_of_several_tables(here, bundle):
     other = desk.begin("11_other", str(bundle))
     for one, row in ((here, "ours"), (here, "reference"), (other, "ours")):
         one.keep([{"id": "a", "row": row}])
-    kept = desk.read_records(here.run_dir / "records.jsonl").values()
+    kept = read_records(here.run_dir / "records.jsonl").values()
     assert [(r["notebook"][:2], r["row"]) for r in kept] == [
         ("10", "ours"), ("11", "ours"), ("10", "reference"),
     ]  # fmt: skip
@@ -182,7 +184,7 @@ def test_one_experiment_may_be_a_row_of_several_tables(here, bundle):
 def test_one_row_may_stand_in_several_tables_of_a_notebook(here):
     for table in ("main", "ablations", "main"):
         here.keep([{"id": "a", "row": "ours", "table": table}])
-    kept = desk.read_records(here.run_dir / "records.jsonl").values()
+    kept = read_records(here.run_dir / "records.jsonl").values()
     assert sorted(r["table"] for r in kept) == ["ablations", "main"]
 
 
@@ -200,3 +202,43 @@ def test_a_second_run_replaces_what_the_first_left_and_nothing_else(here, bundle
     tables = {path.name for path in (here.run_dir / "tables").iterdir()}
     assert tables == {"11_other-results.csv", "11_other-results.md"}
     assert (here.run_dir / "records.jsonl").read_text() == ('{"id": "b", "notebook": "11_other"}\n')
+
+
+class Doubled(Study):
+    """A study of one record."""
+
+    name, headline = "doubled", True
+
+    def __init__(self):
+        self.records = [{"id": "a", "value": 2}]
+
+    def table(self):
+        return pd.DataFrame({"value": [2 * r["value"] for r in self.records]})
+
+    def caption(self):
+        return "Twice the value."
+
+    def figure(self):
+        fig, ax = plt.subplots(figsize=(1, 1))
+        ax.plot([2 * r["value"] for r in self.records])
+        return fig
+
+    def finding(self):
+        return "It is four."
+
+
+def test_a_study_brings_its_name_its_words_and_its_records(here, shown):
+    table = here.table(Doubled())
+    here.figure(Doubled())
+    assert "**Table 1.** Twice the value." in table.data
+    assert (here.run_dir / "tables" / f"{here.notebook}-doubled.csv").read_text() == "value\n4\n"
+    assert (here.run_dir / "figures" / f"{here.notebook}-doubled.png").is_file()
+    made = json.loads((here.run_dir / "made" / f"{here.notebook}.json").read_text())
+    assert made["tables"]["doubled"]["headline"]
+    assert made["figures"]["doubled"]["caption"] == "It is four."
+    assert '"id": "a"' in (here.run_dir / "records.jsonl").read_text()
+
+
+def test_what_a_study_does_not_have_is_said(here):
+    with pytest.raises(NotImplementedError, match="Study has no table"):
+        here.table(Study())

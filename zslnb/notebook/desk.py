@@ -28,6 +28,7 @@ from zslnb.errors import unknown_name
 from zslnb.files import run_dir
 from zslnb.results.records import merge_records, record_key, write_records
 from zslnb.results.tables import markdown_table, only_counts
+from zslnb.studies.study import Study
 
 PROFILES = ("smoke", "medium", "full")
 SHOWN_DPI, SAVED_DPI = 100, 200  # a committed notebook must stay small; a file need not
@@ -76,11 +77,14 @@ class Lesson:
     _made: dict[str, dict] = field(default_factory=dict, repr=False)
     _records: dict[str, dict] = field(default_factory=dict, repr=False)
 
-    def figure(self, fig: Figure, name: str, caption: str, *, format: str = "png") -> None:
+    def figure(
+        self, drawn: Figure | Study, name: str = "", caption: str = "", *, format: str = "png"
+    ) -> None:
         """Store a figure as `figures/<notebook>-<name>`, show it with its caption, and close it.
 
         Args:
-            fig: a matplotlib figure.
+            drawn: a matplotlib figure; or a study, whose records are kept, and which brings its
+                name and, as its finding, the caption.
             name: what to call the file.
             caption: Markdown that states the finding.
             format: "png", or "jpeg" for a sheet of photographs or drawings.
@@ -88,6 +92,10 @@ class Lesson:
         Raises:
             ValueError: another format, or a name that is unfit for a file.
         """
+        fig = drawn
+        if isinstance(drawn, Study):
+            self.keep(drawn.records)
+            fig, name, caption = drawn.figure(), name or drawn.name, caption or drawn.finding()
         if format not in FORMATS:
             raise ValueError(unknown_name("figure format", format, FORMATS))
         number = self._number("figure", name, caption)
@@ -99,12 +107,18 @@ class Lesson:
         display(Image(shown.getvalue(), alt=caption), Markdown(f"**Figure {number}.** {caption}"))
 
     def table(
-        self, frame: pd.DataFrame, name: str, caption: str, *, headline: bool = False
+        self,
+        laid_out: pd.DataFrame | Study,
+        name: str = "",
+        caption: str = "",
+        *,
+        headline: bool = False,
     ) -> Markdown:
         """Store a table as `tables/<notebook>-<name>.csv` and `.md`; return it to be shown.
 
         Args:
-            frame: the table; its columns' names are the head.
+            laid_out: the table, whose columns' names are the head; or a study, whose records are
+                kept, and which brings its name, caption and whether it is a headline.
             name: what to call the files.
             caption: Markdown that states the finding.
             headline: print it at the end of `make reproduce`, too.
@@ -112,6 +126,11 @@ class Lesson:
         Raises:
             ValueError: a name that is unfit for a file.
         """
+        frame = laid_out
+        if isinstance(laid_out, Study):
+            self.keep(laid_out.records)
+            frame, name = laid_out.table(), name or laid_out.name
+            caption, headline = caption or laid_out.caption(), headline or laid_out.headline
         number = self._number("table", name, caption, headline=headline)
         counts = only_counts(frame.index)
         frame.to_csv(self._path("tables", name, ".csv"), index=not counts, float_format="%.6g")

@@ -3,11 +3,13 @@
 from zslnb.studies.calibration_curves import COUNTS, curve, epochs_tried, nearest_point
 from zslnb.studies.input_acceptance import UNDECIDED, acceptance, acceptance_words, text_acceptance
 from zslnb.studies.speed import SpeedUp, needed, speed_up, speed_up_words, speed_ups, steady
+from zslnb.studies.study import Study
 
 __all__ = [
     "COUNTS",
     "UNDECIDED",
     "SpeedUp",
+    "Study",
     "acceptance",
     "acceptance_words",
     "curve",
