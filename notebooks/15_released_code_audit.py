@@ -131,7 +131,7 @@ with one_thread():
     for run, adams in ((one, [adam(one.model)]), (two, [adam(*e), adam(d)])):
         with seeded(0, "genzsl/round0"):  # the stream of the package's first round
             train(run, *adams)
-    package = genzsl.fit(bench, replace(tiny, separate_adams=True), 0, here.device)
+    package = genzsl.fit(bench, tiny, 0, here.device)
 trained = [[*run.model.parameters()] for run in (one, two, package)]
 
 # %%

@@ -1,13 +1,15 @@
-"""`zslnb.training`: the first step that is not finite, its losses, and the rounds before it."""
+"""`zslnb.training`: the loop of all methods, and where it stops."""
 
 import math
 import pickle
+from collections.abc import Iterator
 
 import pytest
 import torch
 
 from zslnb.errors import DivergedError
-from zslnb.training import by_step, refuse_divergence, refuse_samples
+from zslnb.seeds import seeded
+from zslnb.training import batches, refuse_divergence, refuse_samples, train
 
 HISTORY = [{"round": 1, "steps": 10, "kl": 0.5}]
 
@@ -43,13 +45,59 @@ def test_the_history_is_kept_through_pickling_too():
     assert there.history == caught.value.history
 
 
-def test_a_rounds_losses_are_laid_out_by_name_and_looked_at():
-    steps = [{"kl": torch.tensor(1.0), "x": torch.tensor(2.0)}, {"kl": torch.tensor(3.0)}]
-    steps[1]["x"] = torch.tensor(4.0)
-    assert {k: v.tolist() for k, v in by_step(steps, 0, []).items()} == {"kl": [1, 3], "x": [2, 4]}
-    steps[1]["x"] = torch.tensor(math.nan)
-    with pytest.raises(DivergedError, match=r"at step 12: kl 3, x nan\.$"):
-        by_step(steps, 10, HISTORY)
+class Counter:
+    """A model whose terms are the numbers of its steps, and whose streams are looked at."""
+
+    def __init__(self, n: int = 3, bad: int | None = None) -> None:
+        self.seed, self.history, self.draws, self.n, self.bad = 0, [], [], n, bad
+        self.step = 0
+
+    def steps(self, number: int) -> Iterator[dict[str, torch.Tensor]]:
+        for _ in range(self.n):
+            self.step += 1
+            self.draws.append(float(torch.rand(1)))
+            bad = self.step == self.bad
+            yield {
+                "loss": torch.tensor(math.nan if bad else float(self.step)),
+                "kl": torch.ones(()),
+            }
+
+
+def test_a_round_has_its_stream_its_counts_and_its_means():
+    seen, model = [], Counter()
+    train(model, "toy/epoch", 2, model.steps, lambda m: seen.append(len(m.history)))
+    assert model.history == [
+        {"epoch": 1, "steps": 3, "loss": 2.0, "kl": 1.0},
+        {"epoch": 2, "steps": 6, "loss": 5.0, "kl": 1.0},
+    ]
+    assert seen == [1, 2]
+    for number in range(2):
+        with seeded(0, f"toy/epoch{number}"):
+            drawn = [float(torch.rand(1)) for _ in range(3)]
+        assert model.draws[3 * number : 3 * number + 3] == drawn
+
+
+def test_means_may_be_of_the_last_steps_and_samples_are_counted():
+    model = Counter()
+    train(model, "toy/round", 2, model.steps, samples=40, averaged=2)
+    assert [(h["samples"], h["loss"]) for h in model.history] == [(40, 2.5), (80, 5.5)]
+
+
+def test_training_stops_at_a_loss_that_is_not_finite():
+    model = Counter(bad=5)
+    with pytest.raises(DivergedError, match=r"at step 5: loss nan, kl 1\.$") as caught:
+        train(model, "toy/round", 9, model.steps)
+    assert caught.value.history == model.history
+    assert [line["steps"] for line in model.history] == [3]
+
+
+def test_batches_hold_every_row_once():
+    device = torch.device("cpu")
+    assert [b.tolist() for b in batches(5, 2, device, shuffle=False)] == [[0, 1], [2, 3], [4]]
+    with seeded(0, "test/batches"):
+        one, other = (torch.cat(batches(50, 8, device)).tolist() for _ in range(2))
+    assert sorted(one) == sorted(other) == list(range(50))
+    assert one != other
 
 
 def test_samples_that_are_not_finite_keep_the_history():

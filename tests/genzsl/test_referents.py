@@ -174,12 +174,6 @@ def test_samples_of_another_precision_keep_it(dtype):
     assert pool.draw(torch.tensor([[2, 3]]), referent_weights(2)).dtype == dtype
 
 
-def test_a_class_without_samples_is_named():
-    POOL.require(torch.tensor([0, 2, 3]))
-    with pytest.raises(ValueError, match="Referent class 1 has no training sample"):
-        POOL.require(torch.tensor([0, 1, 4]))
-
-
 ROWS_OF = {0: [1, 2, 5, 7], 2: [3], 3: [0, 4, 6]}  # of LABELS, in the stored order
 
 

@@ -44,7 +44,7 @@ def test_settings_without_meaning_are_refused_by_name(name, value):
 
 
 def test_one_choice_below_one_is_refused():
-    with pytest.raises(ValueError, match="n_synthetic must be at least 1, not 0"):
+    with pytest.raises(ValueError, match="n_synthetic_choices must be at least 1, not 0"):
         ImaginationSettings(n_synthetic_choices=(100, 0))
 
 

@@ -1,4 +1,4 @@
-"""`zslnb.revcd.diffusion`: algorithms 1 and 2 by hand, and a Gaussian whose denoiser is known."""
+"""`zslnb.revcd.diffusion`: algorithms 1 and 2 by hand, and a Gaussian whose modelr is known."""
 
 import copy
 from collections.abc import Callable
@@ -29,7 +29,7 @@ SETTINGS = replace(QUICK_REVCD, steps=50, beta_start=1e-3, masked=0.5, weight_ca
 def net(**changes: object) -> Diffusion:
     """Return a network at rest, of fixed weights; the condition without an image is no zero."""
     with seeded(0, "test/diffusion"):
-        made = Diffusion(replace(SETTINGS, **changes), D, S, torch.randn(3, S), "cpu").eval()
+        made = Diffusion(replace(SETTINGS, **changes), D, S, torch.randn(3, S)).eval()
         torch.nn.init.normal_(made.null)
     return made
 
@@ -116,9 +116,9 @@ def test_a_step_goes_down_the_weighted_sum_with_a_clipped_gradient():
     """Eq. 16; the first two terms count by dimension."""
     made = net(reconstruction_weight=3.0, noise_weight=0.5, classification_weight=7.0)
     hand = copy.deepcopy(made)
-    made.optimiser = torch.optim.SGD(made.parameters(), lr=0.1)
+    descent = torch.optim.SGD(made.parameters(), lr=0.1)
     with seeded(2, "test/losses"):
-        told = made.step(images(), made.prototypes[OWN], OWN)
+        told = made.step(images(), made.prototypes[OWN], OWN, descent)
     terms = losses(hand)
     errors = 3 * terms["reconstruction"] + terms["noise"] / 2
     (errors / S + 7 * terms["classification"]).backward()
@@ -133,15 +133,15 @@ def test_a_step_goes_down_the_weighted_sum_with_a_clipped_gradient():
 
 def test_weights_start_from_a_condition_of_nothing():
     with seeded(0, "test/null"):
-        made = Diffusion(SETTINGS, D, S, torch.randn(3, S), "cpu")
+        made = Diffusion(SETTINGS, D, S, torch.randn(3, S))
     assert made.null.shape == (made.visual.width,)
     assert not made.null.any()
-    assert any(p is made.null for p in made.optimiser.param_groups[0]["params"])
+    assert any(p is made.null for p in made.optimisers()[0].param_groups[0]["params"])
 
 
 SAMPLERS = {
-    "ddim": lambda denoise, z: ddim_sample(denoise, schedule_of(SETTINGS), z, 5),
-    "ancestral": lambda denoise, z: ancestral_sample(denoise, schedule_of(SETTINGS), z),
+    "ddim": lambda model, z: ddim_sample(model, schedule_of(SETTINGS), z, 5),
+    "ancestral": lambda model, z: ancestral_sample(model, schedule_of(SETTINGS), z),
 }
 
 
@@ -153,12 +153,12 @@ def test_an_estimate_by_hand(sampler, guidance):
     made = net(sampler=sampler)
     condition = made.visual(images())
 
-    def denoise(zt, t):
+    def model(zt, t):
         shown, hidden = (made.unet(zt, t, c) for c in (condition, made.null.expand(B, -1)))
         return guidance * shown + (1 - guidance) * hidden
 
     with seeded(3, "test/draw"):
-        expected = SAMPLERS[sampler](denoise, torch.randn(B, S))
+        expected = SAMPLERS[sampler](model, torch.randn(B, S))
     with seeded(3, "test/draw"):
         torch.testing.assert_close(made.draw(images(), guidance), expected, rtol=1e-3, atol=1e-3)
 
@@ -200,29 +200,47 @@ BLANK = torch.zeros(1000, 1)  # the condition, which says nothing
 
 def trained_on_a_gaussian(schedule: NoiseSchedule, steps: int = 500) -> SemanticUNet:
     """Return a network that learnt from N(MEAN, SD^2) by the error of the clean sample alone."""
-    denoiser = SemanticUNet(2, 1, (64,), dropout=0.0)
-    adam = torch.optim.Adam(denoiser.parameters(), lr=0.03, fused=True)
+    modelr = SemanticUNet(2, 1, (64,), dropout=0.0)
+    adam = torch.optim.Adam(modelr.parameters(), lr=0.03, fused=True)
     falling = torch.optim.lr_scheduler.LinearLR(adam, 1, 0.01, steps)
     for _ in range(steps):
         z0, t = MEAN + SD * torch.randn(512, 2), torch.randint(len(schedule), (512,))
         zt = schedule.q_sample(z0, t, torch.randn(512, 2))
         adam.zero_grad()
-        reconstruction_loss(denoiser(zt, t, BLANK[:512]), z0).backward()
+        reconstruction_loss(modelr(zt, t, BLANK[:512]), z0).backward()
         adam.step()
         falling.step()
-    return denoiser.eval()
+    return modelr.eval()
 
 
-def test_a_trained_denoiser_knows_the_mean_given_what_is_left():
+def test_a_trained_modelr_knows_the_mean_given_what_is_left():
     """E[z_0 | z_t] of a Gaussian, in closed form; off by a tenth of the data's width or less."""
     schedule = NoiseSchedule(100, 1e-3, 0.06)
     with seeded(0, "test/gaussian"):
-        denoiser = trained_on_a_gaussian(schedule)
+        modelr = trained_on_a_gaussian(schedule)
         z0, noise = MEAN + SD * torch.randn(1000, 2), torch.randn(1000, 2)
     for step, left in ((step, schedule.alphas_cumprod[step]) for step in (10, 30, 60)):
         t = torch.full((1000,), step)
         zt = schedule.q_sample(z0, t, noise)
         gain = SD**2 * left.sqrt() / (left * SD**2 + 1 - left)
         best = MEAN + gain * (zt - left.sqrt() * MEAN)
-        off = (denoiser(zt, t, BLANK).detach() - best).square().mean(0).sqrt()
+        off = (modelr(zt, t, BLANK).detach() - best).square().mean(0).sqrt()
         assert (off < 0.1 * SD).all()
+
+
+def test_everything_moves_with_the_module():
+    """Also the seen prototypes and the schedule; and no Adam that it would leave behind."""
+    made = net().to("meta")
+    tensors = [*made.parameters(), *made.buffers(), made.prototypes, made.schedule.alphas_cumprod]
+    assert {tensor.device.type for tensor in tensors} == {"meta"}
+    assert not any(isinstance(value, torch.optim.Optimizer) for value in vars(made).values())
+
+
+def test_images_are_hidden_in_training_alone_and_the_first_never():
+    made = net(masked=0.999)
+    condition, shown = made.condition(images())
+    assert shown.all()
+    torch.testing.assert_close(condition, made.visual(images()))
+    condition, shown = made.condition(images(), train=True)
+    assert shown.tolist() == [True] + [False] * (B - 1)
+    assert torch.equal(condition[1:], made.null.expand(B - 1, -1))

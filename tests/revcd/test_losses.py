@@ -31,6 +31,14 @@ def test_weights_count_samples(loss):
     assert loss(ESTIMATE, TRUTH, torch.ones(2)) == loss(ESTIMATE, TRUTH)
 
 
+def test_samples_not_shown_do_not_count():
+    shown = torch.tensor([True, False])
+    assert reconstruction_loss(ESTIMATE, TRUTH, torch.tensor([2.0, 0.5]), shown) == 2 * 5
+    labels = torch.tensor([0, 2, 2])
+    some = classification_loss(CORNERS, CORNERS, labels, shown=torch.tensor([True, True, False]))
+    torch.testing.assert_close(some, classification_loss(CORNERS[:2], CORNERS, labels[:2]))
+
+
 @squared
 def test_half_precision_does_not_overflow(loss):
     far = torch.full((2, 4), 300.0, dtype=torch.float16)

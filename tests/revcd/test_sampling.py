@@ -130,13 +130,13 @@ def test_ddim_takes_steps_that_there_are(n):
 
 
 WATCHED = {
-    "ancestral": (500, lambda z, watch: ancestral_sample(best, SCHEDULE, z, watch)),
-    "ddim": (50, lambda z, watch: ddim_sample(best, SCHEDULE, z, 50, watch)),
+    "ancestral": (500, lambda z, callback: ancestral_sample(best, SCHEDULE, z, callback)),
+    "ddim": (50, lambda z, callback: ddim_sample(best, SCHEDULE, z, 50, callback)),
 }
 
 
 @pytest.mark.parametrize(("n", "sample"), WATCHED.values(), ids=WATCHED)
-def test_a_watcher_sees_every_step(n, sample):
+def test_a_callback_sees_every_step(n, sample):
     seen = []
     with seeded(0, "test/watch"):
         sample(start(2), lambda *step: seen.append(step))

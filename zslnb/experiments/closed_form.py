@@ -6,6 +6,7 @@ A method returns `clean` and `released` scores (S, U, H and conventional T1, fra
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Annotated
 
 import torch
 import torch.nn.functional as F
@@ -23,27 +24,28 @@ from zslnb.protocol import (
     validation_split,
 )
 from zslnb.seeds import seeded
+from zslnb.settings import NOT_EMPTY, Count, Positive, Settings, Whole
 
 Scores = dict[str, dict | list]  # by protocol, and what else a method tells
 
 
 @dataclass(frozen=True)
-class ClipSettings:
+class ClipSettings(Settings):
     """Plain CLIP has nothing to set."""
 
 
 @dataclass(frozen=True)
-class ESZSLSettings:
+class ESZSLSettings(Settings):
     """Powers of ten that ESZSL's two penalties are chosen from (its paper's range)."""
 
-    powers: tuple[int, ...] = (-3, -2, -1, 0, 1, 2, 3)
+    powers: Annotated[tuple[int, ...], NOT_EMPTY] = (-3, -2, -1, 0, 1, 2, 3)
 
 
 @dataclass(frozen=True)
-class SimilaritySettings:
+class SimilaritySettings(Settings):
     """How many singular directions class diversity promotion removes."""
 
-    n_removed: int = 1
+    n_removed: Whole = 1
 
 
 def similarity_scores(
@@ -114,12 +116,12 @@ def _eszsl_grid(
 
 
 @dataclass(frozen=True)
-class LooksSettings:
+class LooksSettings(Settings):
     """How often one looks at the test set, and the ESZSL that never gets better meanwhile."""
 
-    looks: int = 100
-    gamma: float = 1.0
-    lam: float = 1.0
+    looks: Count = 100
+    gamma: Positive = 1.0
+    lam: Positive = 1.0
 
 
 def looks_scores(

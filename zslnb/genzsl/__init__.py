@@ -12,7 +12,6 @@ from zslnb.genzsl.settings import (
     published_settings,
     reductions,
     released_training,
-    settings_from_record,
 )
 from zslnb.genzsl.training import GenZSL, fit, prepare
 
@@ -38,7 +37,6 @@ __all__ = [
     "referent_weights",
     "released_training",
     "semantics_to_features",
-    "settings_from_record",
     "top_k_referents",
     "within_class_cosine",
 ]

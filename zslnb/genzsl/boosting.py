@@ -1,11 +1,15 @@
 """Target class-guided information boosting: keep what is generated near its class's text."""
 
+from typing import Literal, get_args
+
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float, Int64
 from torch import Tensor
 
-MODES = ("batch", "classes")
+from zslnb.settings import one_of
+
+Mode = Literal["batch", "classes"]
 
 
 def boosting_loss(
@@ -36,8 +40,7 @@ def boosting_loss(
         ValueError: unknown mode, a temperature that is not positive, widths that differ, or
             missing arguments of the mode "classes".
     """
-    if mode not in MODES:
-        raise ValueError(f"mode must be one of {', '.join(MODES)}, not {mode!r}.")
+    one_of("mode", mode, get_args(Mode))
     if temperature <= 0:
         raise ValueError(f"temperature must be positive, not {temperature}.")
     if x_hat.shape[1] != semantics.shape[1]:
@@ -51,8 +54,8 @@ def boosting_loss(
             raise ValueError('mode="classes" needs class_semantics and labels.')
         return F.cross_entropy(x_hat @ class_semantics.float().T / temperature, labels)
     logits = x_hat @ semantics.float().T / temperature
-    own = torch.arange(len(x_hat), device=x_hat.device)
-    return (F.cross_entropy(logits, own) + F.cross_entropy(logits.T, own)) / 2
+    pairs = torch.arange(len(x_hat), device=x_hat.device)
+    return (F.cross_entropy(logits, pairs) + F.cross_entropy(logits.T, pairs)) / 2
 
 
 def semantics_to_features(

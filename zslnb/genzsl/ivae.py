@@ -5,6 +5,8 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from zslnb.networks import draw_latent, draw_small_weights, perceptron
+
 
 class InductiveVAE(nn.Module):
     """Encoder IE(x_refer, z~) -> (mu, log var), decoder ID(o, z~) -> x^ of unit norm.
@@ -45,16 +47,12 @@ class InductiveVAE(nn.Module):
         self.encoder = nn.Sequential(nn.Linear(feature_dim + semantic_dim, hidden_dim), nn.ReLU())
         self.mean = nn.Linear(hidden_dim, latent_dim)
         self.log_var = nn.Linear(hidden_dim, latent_dim)
-        self.decoder = nn.Sequential(
-            nn.Linear(latent_dim + semantic_dim, hidden_dim),
-            nn.ReLU(),
-            nn.Linear(hidden_dim, feature_dim),
-        )
-        self.apply(_small_weights)
+        self.decoder = perceptron([latent_dim + semantic_dim, hidden_dim, feature_dim])
+        draw_small_weights(self)
         # drawn last, so that a seed gives the other weights the same values with it and without
         self.prior = nn.Linear(semantic_dim, 2 * latent_dim) if conditional_prior else None
         if self.prior is not None:
-            _small_weights(self.prior)
+            draw_small_weights(self.prior)
 
     def encode(
         self, referents: Float[Tensor, "B D"], semantics: Float[Tensor, "B S"]
@@ -85,7 +83,7 @@ class InductiveVAE(nn.Module):
             Reconstruction (B, D) of unit norm, mean (B, L), log-variance (B, L).
         """
         mean, log_var = self.encode(referents, semantics)
-        latent = mean + torch.exp(log_var / 2) * torch.randn_like(mean)
+        latent = draw_latent(mean, log_var)
         if self.add_referent:
             latent = latent + referents.to(latent.dtype)
         return self.decode(latent, semantics), mean, log_var
@@ -98,12 +96,6 @@ class InductiveVAE(nn.Module):
             return None
         mean, log_var = self.prior(self._joined(semantics)).chunk(2, dim=1)
         return mean, log_var
-
-
-def _small_weights(layer: nn.Module) -> None:
-    if isinstance(layer, nn.Linear):
-        nn.init.normal_(layer.weight, std=0.02)
-        nn.init.zeros_(layer.bias)
 
 
 def reconstruction_loss(x_hat: Float[Tensor, "B D"], x: Float[Tensor, "B D"]) -> Float[Tensor, ""]:

@@ -134,12 +134,6 @@ class ReferentPool:
         whole = torch.arange(size, device=device).repeat(n // size)
         return start + torch.cat([whole, torch.randint(size, (n % size,), device=device)])
 
-    def require(self, classes: Int64[Tensor, " K"]) -> None:
-        """Raise ValueError, naming it, if one of these classes has no sample to draw."""
-        empty = classes[self.counts[classes] == 0]
-        if len(empty):
-            raise ValueError(f"Referent class {int(empty[0])} has no training sample to draw from.")
-
 
 def drawn_weights(weights: Float[Tensor, " k"], n: int) -> Float[Tensor, "n k"]:
     """Draw mixup's random shares: n rows of a Dirichlet distribution whose means are the weights.

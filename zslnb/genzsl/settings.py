@@ -1,74 +1,72 @@
 """Every hyper-parameter of GenZSL in one place, with its source, and what a profile reduces."""
 
 from dataclasses import dataclass, field, replace
+from typing import Literal
 
-from zslnb.genzsl.boosting import MODES
+from zslnb.genzsl.boosting import Mode
 from zslnb.genzsl.referents import referent_weights
 from zslnb.protocol import ClassifierSettings
-from zslnb.settings import CONVENTIONAL, at_least_one, differences, not_negative, one_of, positive
-
-CHOICES = {
-    "select_on": ("refined", "raw"),
-    "referent": ("induced", "random", "noise"),
-    "mixing": ("fixed", "drawn"),
-    "prior": ("standard", "conditional"),
-    "decoded": ("latent", "referent + latent"),
-    "boosting_mode": MODES,
-    "synthesis": ("drawn", "tiled"),
-    "conventional": CONVENTIONAL,
-}
+from zslnb.settings import (
+    Conventional,
+    Count,
+    Counts,
+    NotNegative,
+    Positive,
+    Settings,
+    Whole,
+    differences,
+    one_of,
+)
 
 
 @dataclass(frozen=True)
-class GenZSLSettings:
+class GenZSLSettings(Settings):
     """Settings of a GenZSL run. Defaults are the released ones for CUB unless noted.
 
     Raises:
         ValueError: a setting that means nothing, by name.
     """
 
-    n_removed: int = 1  # directions that class diversity promotion takes away; 0 switches it off
-    select_on: str = "refined"  # semantics that choose referents: "refined" or "raw"
-    n_referents: int = 2  # k
+    # directions that class diversity promotion takes away; 0 switches it off
+    n_removed: Whole = 1
+    select_on: Literal["refined", "raw"] = "refined"  # semantics that choose referents
+    n_referents: Count = 2  # k
     weights: tuple[float, ...] | None = None  # of the k referents; None: 0.8, the rest share 0.2
     # "random": from random seen classes; "noise": N(0, I). Both are controls
-    referent: str = "induced"
-    mixing: str = "fixed"  # or "drawn": mixup's random shares, with the weights as their means
+    referent: Literal["induced", "random", "noise"] = "induced"
+    mixing: Literal["fixed", "drawn"] = "fixed"  # drawn: random shares, the weights as their means
     renormalise: bool = False  # refined semantics and mixed referents scaled to unit norm again
-    prior: str = "standard"  # N(0, I) as released; "conditional": p(o | z~) as the paper writes
-    decoded: str = "latent"  # as released; "referent + latent": x_refer + o, as the paper writes
-    hidden_dim: int = 2048
-    latent_dim: int = 512
-    reconstruction_weight: float = 1.0
-    kl_weight: float = 1.0
-    boosting_weight: float = 0.1  # lambda
-    boosting_mode: str = "batch"
-    temperature: float = 0.07
-    lr: float = 1e-3
-    batch_size: int = 64
-    passes: int = 3  # passes over the training data between two evaluations
-    rounds: int = 150  # evaluations, so `passes * rounds` passes in all
+    # N(0, I) as released; "conditional": p(o | z~) as the paper writes
+    prior: Literal["standard", "conditional"] = "standard"
+    # as released; "referent + latent": x_refer + o, as the paper writes
+    decoded: Literal["latent", "referent + latent"] = "latent"
+    hidden_dim: Count = 2048
+    latent_dim: Count = 512
+    reconstruction_weight: NotNegative = 1.0
+    kl_weight: NotNegative = 1.0
+    boosting_weight: NotNegative = 0.1  # lambda
+    boosting_mode: Mode = "batch"
+    temperature: Positive = 0.07
+    # the released code has one Adam for the encoder and one for the decoder, which is the same:
+    # Adam moves every weight by its own gradients alone
+    lr: Positive = 1e-3
+    batch_size: Count = 64
+    passes: Count = 3  # passes over the training data between two evaluations
+    rounds: Count = 150  # evaluations, so `passes * rounds` passes in all
     shuffle: bool = True  # released: False, training images always in the stored order
-    separate_adams: bool = False  # released: True, one for the encoder and one for the decoder
-    synthesis: str = "drawn"  # released: "tiled", each referent class's whole training set in turn
-    n_synthetic: int = 1600  # features a class, for `released`
-    n_synthetic_choices: tuple[int, ...] = (100, 400, 1600)  # ours: what `clean` chooses from
+    # released: "tiled", each referent class's whole training set in turn
+    synthesis: Literal["drawn", "tiled"] = "drawn"
+    n_synthetic: Count = 1600  # features a class, for `released`
+    # ours: what `clean` chooses from
+    n_synthetic_choices: Counts = (100, 400, 1600)
     classifier: ClassifierSettings = field(default_factory=ClassifierSettings)
     keep_classifier: bool = True  # `released` never resets it; False: a fresh one in each round
-    conventional: str = "per class"  # how `released` scores T1; the released code: "per image"
+    conventional: Conventional = "per class"  # how `released` scores T1; released: "per image"
 
     def __post_init__(self) -> None:
-        """Refuse settings that mean nothing, naming the one at fault."""
-        for name, allowed in CHOICES.items():
-            one_of(name, getattr(self, name), allowed)
-        for name in ("n_referents", "hidden_dim", "latent_dim", "batch_size", "passes", "rounds"):
-            at_least_one(name, getattr(self, name))
-        at_least_one("the number of n_synthetic_choices", len(self.n_synthetic_choices))
-        for n in (self.n_synthetic, *self.n_synthetic_choices):
-            at_least_one("n_synthetic", n)
-        positive(self, "lr", "temperature")
-        not_negative(self, "n_removed", "reconstruction_weight", "kl_weight", "boosting_weight")
-        referent_weights(self.n_referents, self.weights)  # refuses weights that do not fit
+        """Refuse weights of the referents that do not fit, too."""
+        super().__post_init__()
+        referent_weights(self.n_referents, self.weights)
 
 
 RELEASED_CLASSIFIER = ClassifierSettings(hidden=(256, 256), scale=1.0, batch_size=64)
@@ -112,7 +110,7 @@ def published_settings(benchmark: str) -> GenZSLSettings:
 def released_training(settings: GenZSLSettings) -> GenZSLSettings:
     """Switch everything to how the released scripts train and score, at the same widths and rounds.
 
-    Two Adams, three passes, training images in a fixed order, referent classes tiled, an MLP
+    Three passes, training images in a fixed order, referent classes tiled, an MLP
     classifier fed class by class and never reset, conventional accuracy an image.
     """
     classifier = replace(RELEASED_CLASSIFIER, shuffle=False, epochs=settings.classifier.epochs)
@@ -120,21 +118,11 @@ def released_training(settings: GenZSLSettings) -> GenZSLSettings:
         settings,
         passes=3,
         shuffle=False,
-        separate_adams=True,
         synthesis="tiled",
         classifier=classifier,
         keep_classifier=True,
         conventional="per image",
     )
-
-
-def settings_from_record(values: dict) -> GenZSLSettings:
-    """Rebuild settings from a record's `settings`, where JSON has turned tuples into lists."""
-    outer, inner = (
-        {name: tuple(value) if isinstance(value, list) else value for name, value in d.items()}
-        for d in (values, values["classifier"])
-    )
-    return GenZSLSettings(**{**outer, "classifier": ClassifierSettings(**inner)})
 
 
 def profile_settings(benchmark: str, profile: str) -> GenZSLSettings:

@@ -1,6 +1,7 @@
 """Fit an inductive VAE on seen classes, then induce features for unseen ones."""
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 import torch
@@ -14,9 +15,10 @@ from zslnb.genzsl.cdp import class_diversity_promotion
 from zslnb.genzsl.ivae import InductiveVAE, kl_divergence, reconstruction_loss
 from zslnb.genzsl.referents import ReferentPool, drawn_weights, referent_weights, top_k_referents
 from zslnb.genzsl.settings import GenZSLSettings
+from zslnb.networks import Adam
 from zslnb.seeds import seeded, torch_generator
 from zslnb.settings import at_least_one
-from zslnb.training import by_step, refuse_samples
+from zslnb.training import Terms, batches, refuse_samples, train
 
 ROWS_AT_ONCE = 16384
 
@@ -207,60 +209,27 @@ def fit(
         ValueError: see `prepare`.
         DivergedError: with the step, its losses, and the `history` of the rounds before.
     """
-    run = prepare(benchmark, settings, seed, device)
-    optimisers = _optimisers(run)
-    for number in range(settings.rounds):
-        run.model.train()
-        with seeded(seed, f"genzsl/round{number}"):
-            passes = [_pass(run, optimisers) for _ in range(settings.passes)]
-        run.history.append(_round(run, passes))
-        if on_round:
-            on_round(run)
-    return run
-
-
-def _optimisers(run: GenZSL) -> list[torch.optim.Optimizer]:
-    """Make one Adam, or one each for encoder and decoder as released.
-
-    Adam moves every weight by its own gradients alone, so both make the same steps.
-    """
-    decoder = list(run.model.decoder.parameters())
-    ids = {id(parameter) for parameter in decoder}
-    others = [p for p in run.model.parameters() if id(p) not in ids]
-    parts = [others, decoder] if run.settings.separate_adams else [others + decoder]
-    s = run.settings
-    return [torch.optim.Adam(part, lr=s.lr, betas=(0.5, 0.999), fused=True) for part in parts]
-
-
-def _pass(run: GenZSL, optimisers: list[torch.optim.Optimizer]) -> list[dict[str, Tensor]]:
-    """Pass once over the training data; return each step's terms."""
-    s, n, device = run.settings, len(run.labels), run.labels.device
+    run, s = prepare(benchmark, settings, seed, device), settings
+    optimiser, n = Adam(run.model.parameters(), s.lr), len(run.labels)
     weights = {
         "reconstruction": s.reconstruction_weight,
         "kl": s.kl_weight,
         "boosting": s.boosting_weight,
     }
-    order = torch.randperm(n, device=device) if s.shuffle else torch.arange(n, device=device)
-    steps = []
-    for batch in order.split(s.batch_size):
-        terms = run.losses(batch)
-        loss = sum(weights[name] * term for name, term in terms.items())
-        run.model.zero_grad()
-        loss.backward()
-        for optimiser in optimisers:
-            optimiser.step()
-        steps.append({name: term.detach() for name, term in terms.items()})
-    return steps
 
+    def steps(number: int) -> Iterator[Terms]:
+        run.model.train()
+        for _ in range(s.passes):
+            for batch in batches(n, s.batch_size, run.labels.device, shuffle=s.shuffle):
+                terms = run.losses(batch)
+                loss = sum(weights[name] * term for name, term in terms.items())
+                optimiser.zero_grad()
+                loss.backward()
+                optimiser.step()
+                yield terms
 
-def _round(run: GenZSL, passes: list[list[dict[str, Tensor]]]) -> dict[str, float]:
-    """Sum up a round: each term's mean over its last pass; raise DivergedError if not finite."""
-    before = run.history[-1]["steps"] if run.history else 0
-    steps = [terms for one in passes for terms in one]
-    losses = by_step(steps, before, run.history)
-    means = {name: float(values[-len(passes[-1]) :].mean()) for name, values in losses.items()}
-    count = {
-        "steps": before + len(steps),
-        "samples": (len(run.history) + 1) * len(passes) * len(run.labels),
-    }
-    return {"round": len(run.history) + 1, **count, **means}
+    last_pass = math.ceil(n / s.batch_size)
+    samples = s.passes * n
+    return train(
+        run, "genzsl/round", s.rounds, steps, on_round, samples=samples, averaged=last_pass
+    )

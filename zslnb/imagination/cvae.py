@@ -1,11 +1,11 @@
 """The conditional VAE of f-VAEGAN: rebuild a feature from a latent and its class semantics."""
 
-import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from zslnb.genzsl.ivae import kl_divergence
 from zslnb.imagination.networks import Encoder, Generator
+from zslnb.networks import draw_latent
 
 EDGE = 1e-6  # keeps the logarithms of the cross-entropy finite
 
@@ -19,8 +19,7 @@ def reconstruct(
         The reconstruction (B, D), and mean and log-variance of the latent, each (B, L).
     """
     mean, log_var = encoder(x, a)
-    z = mean + torch.exp(log_var / 2) * torch.randn_like(mean)
-    return generator(z, a), mean, log_var
+    return generator(draw_latent(mean, log_var), a), mean, log_var
 
 
 def cvae_losses(

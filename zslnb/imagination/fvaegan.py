@@ -11,6 +11,7 @@ from zslnb.imagination.cvae import cvae_losses, reconstruct
 from zslnb.imagination.gan import adapted_penalty_weight, critic_losses
 from zslnb.imagination.networks import Critic, Encoder, Generator
 from zslnb.imagination.settings import ImaginationSettings
+from zslnb.networks import Adam
 from zslnb.protocol import SoftmaxClassifier
 
 
@@ -33,7 +34,7 @@ class Networks:
         """Make one optimiser a network, as released: the encoder's has Adam's default betas."""
         rate = self.settings.lr
         self.optimisers = {
-            name: torch.optim.Adam(network.parameters(), lr=rate, betas=betas, fused=True)
+            name: Adam(network.parameters(), rate, betas)
             for name, network, betas in (
                 ("encoder", self.encoder, (0.9, 0.999)),
                 ("generator", self.generator, (0.5, 0.999)),

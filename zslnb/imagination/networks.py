@@ -5,6 +5,8 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from zslnb.networks import draw_small_weights
+
 SLOPE = 0.2  # of LeakyReLU, everywhere
 
 
@@ -27,7 +29,7 @@ class Encoder(nn.Module):
         )
         self.mean = nn.Linear(2 * latent_dim, latent_dim)
         self.log_var = nn.Linear(2 * latent_dim, latent_dim)
-        self.apply(_small_weights)
+        draw_small_weights(self)
 
     def forward(
         self, x: Float[Tensor, "B D"], a: Float[Tensor, "B S"]
@@ -55,7 +57,7 @@ class Generator(nn.Module):
             nn.Linear(hidden_dim, feature_dim),
             nn.Sigmoid(),
         )
-        self.apply(_small_weights)
+        draw_small_weights(self)
 
     def forward(self, z: Float[Tensor, "B L"], a: Float[Tensor, "B S"]) -> Float[Tensor, "B D"]:
         """Return generated features."""
@@ -81,7 +83,7 @@ class Critic(nn.Module):
         self.features = nn.Linear(feature_dim, hidden_dim)
         self.semantics = nn.Linear(semantic_dim, hidden_dim, bias=False)
         self.out = nn.Linear(hidden_dim, 1)
-        self.apply(_small_weights)
+        draw_small_weights(self)
 
     def forward(self, x: Float[Tensor, "B D"], a: Float[Tensor, "B S"]) -> Float[Tensor, " B"]:
         """Return the scores."""
@@ -102,10 +104,3 @@ class Critic(nn.Module):
         with torch.no_grad():
             slopes = torch.where(self.features(x) + context > 0, 1.0, SLOPE)
         return (slopes * self.out.weight) @ self.features.weight
-
-
-def _small_weights(layer: nn.Module) -> None:
-    if isinstance(layer, nn.Linear):
-        nn.init.normal_(layer.weight, std=0.02)
-        if layer.bias is not None:
-            nn.init.zeros_(layer.bias)

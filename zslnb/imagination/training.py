@@ -1,7 +1,7 @@
 """Fit a generator that imagines features from class semantics alone, then let it."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 import torch
@@ -15,7 +15,7 @@ from zslnb.imagination.settings import ImaginationSettings
 from zslnb.protocol import SoftmaxClassifier, train_classifier
 from zslnb.seeds import seeded
 from zslnb.settings import at_least_one
-from zslnb.training import by_step, refuse_samples
+from zslnb.training import Terms, refuse_samples, train
 
 ROWS_AT_ONCE = 16384
 
@@ -62,11 +62,11 @@ class Imagination:
         at_least_one("The number of synthetic samples a class", n)
         labels = classes.to(self.labels.device).repeat_interleave(n)
         with seeded(self.seed, f"imagination/{stream}"):
-            made = [
+            scaled = [
                 self.networks.generator.from_noise(self.semantics[part])
                 for part in labels.split(ROWS_AT_ONCE)
             ]
-        features = F.normalize(torch.cat(made) * self.span + self.low, dim=1)
+        features = F.normalize(torch.cat(scaled) * self.span + self.low, dim=1)
         refuse_samples(features, self.history)
         return features, labels
 
@@ -141,18 +141,23 @@ def fit(
         ValueError: see `prepare`.
         DivergedError: with the step, its losses, and the `history` of the rounds before.
     """
-    run = prepare(benchmark, settings, seed, device)
-    steps = settings.passes * math.ceil(len(run.labels) / settings.batch_size)
-    for number in range(settings.rounds):
-        with seeded(seed, f"imagination/round{number}"):
-            losses = [_step(run) for _ in range(steps)]
-        run.history.append(_checked(run, losses, number * steps))
+    run, s = prepare(benchmark, settings, seed, device), settings
+    per_round = s.passes * math.ceil(len(run.labels) / s.batch_size)
+    per_step = (s.critic_steps if run.networks.critic else 1) * min(s.batch_size, len(run.labels))
+
+    def steps(number: int) -> Iterator[Terms]:
+        return (_step(run) for _ in range(per_round))
+
+    def end_round(run: Imagination) -> None:
+        run.history[-1]["penalty weight"] = run.networks.penalty_weight
         if on_round:
             on_round(run)
-    return run
+
+    samples = per_round * per_step
+    return train(run, "imagination/round", s.rounds, steps, end_round, samples=samples)
 
 
-def _step(run: Imagination) -> dict[str, Tensor]:
+def _step(run: Imagination) -> Terms:
     """Train the critic, where there is one, and the generator once; return their terms."""
     s, device = run.settings, run.labels.device
     penalties, terms = [], {}
@@ -162,23 +167,8 @@ def _step(run: Imagination) -> dict[str, Tensor]:
         if run.networks.critic:
             terms = run.networks.critic_step(x, a)
             penalties.append(terms["penalty"].detach())
-    own = torch.searchsorted(run.seen, run.labels[rows])
-    terms = {**terms, **run.networks.generator_step(x, a, own)}
+    targets = torch.searchsorted(run.seen, run.labels[rows])
+    terms = {**terms, **run.networks.generator_step(x, a, targets)}
     if penalties:
         run.networks.adapt(torch.stack(penalties))
-    return {name: term.detach() for name, term in terms.items()}
-
-
-def _checked(run: Imagination, losses: list[dict[str, Tensor]], before: int) -> dict[str, float]:
-    """Average a round's terms; raise DivergedError with the first step that is not finite."""
-    stacked = by_step(losses, before, run.history)
-    means = {name: float(values.mean()) for name, values in stacked.items()}
-    s, steps = run.settings, before + len(losses)
-    batches = steps * (s.critic_steps if run.networks.critic else 1)
-    return {
-        "round": len(run.history) + 1,
-        "steps": steps,
-        "samples": batches * min(s.batch_size, len(run.labels)),
-        **means,
-        "penalty weight": run.networks.penalty_weight,
-    }
+    return terms

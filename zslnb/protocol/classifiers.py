@@ -2,18 +2,20 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import pairwise
+from functools import partial
 
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
+from zslnb.networks import Adam, perceptron
 from zslnb.seeds import seeded
+from zslnb.settings import Count, Positive, Settings, Share
 
 
 @dataclass(frozen=True)
-class ClassifierSettings:
+class ClassifierSettings(Settings):
     """The final softmax classifier of GenZSL.
 
     The released code trains 512 -> 256 -> 256 -> C with LeakyReLU(0.01) and dropout 0.5 in
@@ -24,25 +26,15 @@ class ClassifierSettings:
         ValueError: a setting that means nothing, by name.
     """
 
-    hidden: tuple[int, ...] = ()
-    dropout: float = 0.5
-    scale: float = 10.0  # unit-norm features are small numbers; this is their softmax temperature
-    lr: float = 1e-3
-    batch_size: int = 256
-    epochs: int = 20
+    hidden: tuple[Count, ...] = ()
+    dropout: Share = 0.5
+    scale: Positive = (
+        10.0  # unit-norm features are small numbers; this is their softmax temperature
+    )
+    lr: Positive = 1e-3
+    batch_size: Count = 256
+    epochs: Count = 20
     shuffle: bool = True
-
-    def __post_init__(self) -> None:
-        """Refuse settings that mean nothing, naming the one at fault."""
-        counts = {"batch_size": self.batch_size, "epochs": self.epochs}
-        for name, count in (*counts.items(), *(("hidden", width) for width in self.hidden)):
-            if count < 1:
-                raise ValueError(f"{name} must be at least 1, not {count}.")
-        for name in ("lr", "scale"):
-            if not getattr(self, name) > 0:
-                raise ValueError(f"{name} must be positive, not {getattr(self, name)}.")
-        if not 0 <= self.dropout < 1:
-            raise ValueError(f"dropout must lie in 0..1, 1 excluded, not {self.dropout}.")
 
 
 class SoftmaxClassifier(nn.Module):
@@ -51,12 +43,7 @@ class SoftmaxClassifier(nn.Module):
     def __init__(self, feature_dim: int, n_classes: int, settings: ClassifierSettings) -> None:
         super().__init__()
         widths = [feature_dim, *settings.hidden, n_classes]
-        layers: list[nn.Module] = []
-        for i, (narrow, wide) in enumerate(pairwise(widths)):
-            if i:
-                layers += [nn.LeakyReLU(0.01), nn.Dropout(settings.dropout)]
-            layers.append(nn.Linear(narrow, wide))
-        self.layers = nn.Sequential(*layers)
+        self.layers = perceptron(widths, partial(nn.LeakyReLU, 0.01), settings.dropout)
         self.scale = settings.scale
 
     def forward(self, features: Float[Tensor, "B D"]) -> Float[Tensor, "B C"]:
@@ -86,9 +73,7 @@ class ClassifierTrainer:
         self.classes, self.settings, self.seed = classes.to(device), settings, seed
         with seeded(seed, "classifier/weights"):
             self.model = SoftmaxClassifier(feature_dim, len(classes), settings).to(device)
-        self.optimiser = torch.optim.Adam(
-            self.model.parameters(), lr=settings.lr, betas=(0.5, 0.999), fused=True
-        )
+        self.optimiser = Adam(self.model.parameters(), settings.lr)
         self.epoch = 0
 
     def train_epoch(self, features: Float[Tensor, "N D"], labels: Int64[Tensor, " N"]) -> None:

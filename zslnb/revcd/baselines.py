@@ -1,41 +1,31 @@
 """What Table 2 compares RevCD with: a conditional VAE and a GAN from image to semantics."""
 
-from itertools import pairwise
-
 import torch
 from jaxtyping import Float, Int64
 from torch import Tensor, nn
+from torch.optim import Optimizer
 
 from zslnb.genzsl import kl_divergence
 from zslnb.imagination import Critic, critic_losses
+from zslnb.networks import Adam, draw_latent, perceptron
 from zslnb.revcd.losses import reconstruction_loss
 from zslnb.revcd.settings import RevCDSettings
-
-BETAS = (0.5, 0.999)  # of the GAN's optimisers
-
-
-def perceptron(widths: list[int], dropout: float) -> nn.Sequential:
-    """Stack linear layers with ReLU and dropout between them."""
-    layers: list[nn.Module] = []
-    for i, (narrow, wide) in enumerate(pairwise(widths)):
-        if i:
-            layers += [nn.ReLU(), nn.Dropout(dropout)]
-        layers.append(nn.Linear(narrow, wide))
-    return nn.Sequential(*layers)
 
 
 class FromLatent(nn.Module):
     """A generator of semantics from a latent and the image, which both alternatives train.
 
     Args:
-        settings: see `RevCDSettings`. feature_dim: D. semantic_dim: S.
+        settings: see `RevCDSettings`.
+        feature_dim: D.
+        semantic_dim: S.
     """
 
     def __init__(self, settings: RevCDSettings, feature_dim: int, semantic_dim: int) -> None:
         super().__init__()
         self.settings, self.hidden = settings, list(settings.widths[:2])
         widths = [settings.latent_dim + feature_dim, *self.hidden[::-1], semantic_dim]
-        self.generator = perceptron(widths, settings.dropout)
+        self.generator = perceptron(widths, dropout=settings.dropout)
 
     def draw(self, x: Float[Tensor, "B D"], guidance: float) -> Float[Tensor, "B S"]:
         """Estimate semantics from the image and a latent from N(0, I); guidance has no part."""
@@ -44,74 +34,64 @@ class FromLatent(nn.Module):
 
 
 class ConditionalVAE(FromLatent):
-    """q(o | z_0, x) and p(z_0 | o, x): the latent says what the image leaves open.
+    """q(o | z_0, x) and p(z_0 | o, x): the latent says what the image leaves open."""
 
-    Args:
-        settings: see `RevCDSettings`. feature_dim: D. semantic_dim: S. device: where it lives.
-    """
-
-    def __init__(
-        self,
-        settings: RevCDSettings,
-        feature_dim: int,
-        semantic_dim: int,
-        device: torch.device | str,
-    ) -> None:
+    def __init__(self, settings: RevCDSettings, feature_dim: int, semantic_dim: int) -> None:
         super().__init__(settings, feature_dim, semantic_dim)
         widths = [semantic_dim + feature_dim, *self.hidden, 2 * settings.latent_dim]
-        self.encoder = perceptron(widths, settings.dropout)
-        self.to(device)
-        self.optimiser = torch.optim.Adam(self.parameters(), lr=settings.lr, fused=True)
+        self.encoder = perceptron(widths, dropout=settings.dropout)
+
+    def optimisers(self) -> list[Adam]:
+        """Make what `step` trains with."""
+        return [Adam(self.parameters(), self.settings.lr, betas=(0.9, 0.999))]
 
     def step(
-        self, x: Float[Tensor, "B D"], z0: Float[Tensor, "B S"], own: Int64[Tensor, " B"]
+        self,
+        x: Float[Tensor, "B D"],
+        z0: Float[Tensor, "B S"],
+        targets: Int64[Tensor, " B"],
+        optimiser: Optimizer,
     ) -> dict[str, Float[Tensor, ""]]:
         """Train on one batch; return squared error and KL, each summed over dimensions."""
         mean, log_var = self.encoder(torch.cat([z0, x], dim=1)).chunk(2, dim=1)
-        latent = mean + torch.exp(log_var / 2) * torch.randn_like(mean)
-        rebuilt = self.generator(torch.cat([latent, x], dim=1))
+        rebuilt = self.generator(torch.cat([draw_latent(mean, log_var), x], dim=1))
         terms = {
             "reconstruction": reconstruction_loss(rebuilt, z0),
             "kl": kl_divergence(mean, log_var),
         }
-        self.optimiser.zero_grad()
+        optimiser.zero_grad()
         (terms["reconstruction"] + self.settings.kl_weight * terms["kl"]).backward()
-        self.optimiser.step()
+        optimiser.step()
         return terms
 
 
 class ConditionalGAN(FromLatent):
-    """A generator of semantics from noise and image, and a Wasserstein critic of the pair.
+    """A generator of semantics from noise and image, and a Wasserstein critic of the pair."""
 
-    Args:
-        settings: see `RevCDSettings`. feature_dim: D. semantic_dim: S. device: where it lives.
-    """
-
-    def __init__(
-        self,
-        settings: RevCDSettings,
-        feature_dim: int,
-        semantic_dim: int,
-        device: torch.device | str,
-    ) -> None:
+    def __init__(self, settings: RevCDSettings, feature_dim: int, semantic_dim: int) -> None:
         super().__init__(settings, feature_dim, semantic_dim)
         self.critic = Critic(semantic_dim, feature_dim, settings.widths[0])
-        self.to(device)
-        adam = {"lr": settings.lr, "betas": BETAS, "fused": True}
-        self.optimiser = torch.optim.Adam(self.generator.parameters(), **adam)
-        self.critic_optimiser = torch.optim.Adam(self.critic.parameters(), **adam)
+
+    def optimisers(self) -> list[Adam]:
+        """Make what `step` trains with: one for the generator, one for the critic."""
+        return [Adam(part.parameters(), self.settings.lr) for part in (self.generator, self.critic)]
 
     def step(
-        self, x: Float[Tensor, "B D"], z0: Float[Tensor, "B S"], own: Int64[Tensor, " B"]
+        self,
+        x: Float[Tensor, "B D"],
+        z0: Float[Tensor, "B S"],
+        targets: Int64[Tensor, " B"],
+        optimiser: Optimizer,
+        critic_optimiser: Optimizer,
     ) -> dict[str, Float[Tensor, ""]]:
         """Train the critic some times and the generator once on one batch; return the terms."""
         for _ in range(self.settings.critic_steps):
             terms = critic_losses(self.critic, z0, self.draw(x, 1.0).detach(), x)
-            self.critic_optimiser.zero_grad()
+            critic_optimiser.zero_grad()
             (terms["critic"] + self.settings.penalty_weight * terms["penalty"]).backward()
-            self.critic_optimiser.step()
+            critic_optimiser.step()
         loss = -self.critic(self.draw(x, 1.0), x).mean()
-        self.optimiser.zero_grad()
+        optimiser.zero_grad()
         loss.backward()
-        self.optimiser.step()
+        optimiser.step()
         return {**terms, "generator": loss}

@@ -1,13 +1,15 @@
 """How time and image enter the network: embeddings, and ways to join them with a layer."""
 
 import math
+from typing import Literal, get_args
 
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
-CONDITIONINGS = ("cross", "swapped", "addition", "concatenation", "film")
+Conditioning = Literal["cross", "swapped", "addition", "concatenation", "film"]
+CONDITIONINGS: tuple[str, ...] = get_args(Conditioning)
 LONGEST = 1e4  # the base of the frequencies, 10000^(-2i/d)
 
 

@@ -1,9 +1,11 @@
 """RevCD itself: one network, its training step (alg. 1) and its estimates (alg. 2)."""
 
 import torch
-from jaxtyping import Float, Int64
+from jaxtyping import Bool, Float, Int64
 from torch import Tensor, nn
+from torch.optim import Optimizer
 
+from zslnb.networks import Adam
 from zslnb.revcd.conditioning import VisualEncoder
 from zslnb.revcd.losses import (
     classification_loss,
@@ -29,9 +31,9 @@ class Diffusion(nn.Module):
 
     Args:
         settings: see `RevCDSettings`.
-        feature_dim: D. semantic_dim: S.
+        feature_dim: D.
+        semantic_dim: S.
         prototypes: (K, S) standardised semantics of the seen classes.
-        device: where it lives.
     """
 
     def __init__(
@@ -40,7 +42,6 @@ class Diffusion(nn.Module):
         feature_dim: int,
         semantic_dim: int,
         prototypes: Float[Tensor, "K S"],
-        device: torch.device | str,
     ) -> None:
         super().__init__()
         s = self.settings = settings
@@ -49,9 +50,22 @@ class Diffusion(nn.Module):
         self.unet = SemanticUNet(
             semantic_dim, self.visual.width, s.widths, s.dropout, s.conditioning
         )
-        self.to(device)
-        self.prototypes, self.schedule = prototypes.to(device), schedule_of(s).to(device)
-        self.optimiser = torch.optim.Adam(self.parameters(), lr=s.lr, fused=True)
+        self.schedule = schedule_of(s)
+        self.register_buffer("prototypes", prototypes, persistent=False)
+
+    def condition(
+        self, x: Float[Tensor, "B D"], *, train: bool = False
+    ) -> tuple[Float[Tensor, "B V"], Bool[Tensor, " B"]]:
+        """Encode images, and for training put the null condition in the place of some.
+
+        The first of a batch is always shown, so none of the losses is ever of nothing.
+
+        Returns:
+            (B, V) conditions, and which images are shown.
+        """
+        shown = ~conditional_dropout(len(x), self.settings.masked if train else 0.0, x.device)
+        shown[0] = True
+        return torch.where(shown[:, None], self.visual(x), self.null), shown
 
     def both(
         self,
@@ -60,45 +74,40 @@ class Diffusion(nn.Module):
         condition: Float[Tensor, "B V"],
     ) -> tuple[Float[Tensor, "B S"], Float[Tensor, "B S"]]:
         """Estimate the clean sample and the noise: one by the network, the other by eq. 11."""
-        return self._both(zt, t, self.unet(zt, t, condition))
-
-    def _both(self, zt: Tensor, t: Tensor, made: Tensor) -> tuple[Tensor, Tensor]:
+        output = self.unet(zt, t, condition)
         if self.settings.predicts == "clean":
-            return made, self.schedule.noise_from_z0(zt, made, t)
-        return self.schedule.z0_from_noise(zt, made, t), made
+            return output, self.schedule.noise_from_z0(zt, output, t)
+        return self.schedule.z0_from_noise(zt, output, t), output
 
     def losses(
         self,
         x: Float[Tensor, "B D"],
         z0: Float[Tensor, "B S"],
-        own: Int64[Tensor, " B"],
+        targets: Int64[Tensor, " B"],
     ) -> dict[str, Float[Tensor, ""]]:
         """Compute the three terms, unweighted by lambda, at a random step for each sample.
 
         The visual condition is masked for the noise loss alone: reconstruction and
-        classification leave the masked samples out. The first of a batch is never masked, so
-        none of the losses is ever of nothing.
+        classification are averages over the images shown.
 
         Args:
-            x: (B, D) standardised features. z0: (B, S) standardised semantics of their classes.
-            own: (B,) their rows of the seen prototypes.
+            x: (B, D) standardised features.
+            z0: (B, S) standardised semantics of their classes.
+            targets: (B,) their rows of the seen prototypes.
         """
-        s, device = self.settings, x.device
-        first = int(s.weighting == "variational")
-        t = torch.randint(first, s.steps, (len(x),), device=device)
+        s = self.settings
+        first = int(s.weighting == "variational")  # whose weights are infinite at t = 0
+        t = torch.randint(first, s.steps, (len(x),), device=x.device)
         noise = torch.randn_like(z0)
         zt = self.schedule.q_sample(z0, t, noise)
-        masked = conditional_dropout(len(x), s.masked, device)
-        masked[0] = False
-        condition = torch.where(masked[:, None], self.null, self.visual(x))
+        condition, shown = self.condition(x, train=True)
         z0_hat, noise_hat = self.both(zt, t, condition)
         of_clean, of_noise = self._weights(t)
-        shown = ~masked
         return {
-            "reconstruction": reconstruction_loss(z0_hat[shown], z0[shown], of_clean[shown]),
+            "reconstruction": reconstruction_loss(z0_hat, z0, of_clean, shown),
             "noise": noise_loss(noise_hat, noise, of_noise),
             "classification": classification_loss(
-                z0_hat[shown], self.prototypes, own[shown], s.temperature
+                z0_hat, self.prototypes, targets, s.temperature, shown
             ),
         }
 
@@ -108,32 +117,37 @@ class Diffusion(nn.Module):
         By eq. 11 an error of z_0 is the signal-to-noise ratio times as large in the noise, at
         first ten thousand times and more; a simple loss of it would be of the first steps alone.
         """
-        s, ratio = self.settings, self.schedule.signal_to_noise(t)
-        if s.weighting == "variational":
-            return self.schedule.reconstruction_weights(t), self.schedule.noise_weights(t)
+        s, on, ratio = self.settings, self.schedule, self.schedule.signal_to_noise(t)
+        if s.weighting == "variational":  # t >= 1 here, so no look at each, which would wait
+            return on.weight_of_clean[t].float(), on.weight_of_noise[t].float()
         once = torch.ones_like(ratio)
         if s.predicts == "clean":
             return once, (s.weight_cap / ratio).clamp(max=1)
         return (s.weight_cap * ratio).clamp(max=1), once
 
+    def optimisers(self) -> list[Adam]:
+        """Make what `step` trains with."""
+        return [Adam(self.parameters(), self.settings.lr, betas=(0.9, 0.999))]
+
     def step(
         self,
         x: Float[Tensor, "B D"],
         z0: Float[Tensor, "B S"],
-        own: Int64[Tensor, " B"],
+        targets: Int64[Tensor, " B"],
+        optimiser: Optimizer,
     ) -> dict[str, Float[Tensor, ""]]:
         """Train on one batch by the weighted sum (eq. 16); return the terms.
 
         The first two are divided by S there, so that one classification weight means the same
         for semantics of any width.
         """
-        s, terms = self.settings, self.losses(x, z0, own)
+        s, terms = self.settings, self.losses(x, z0, targets)
         errors = s.reconstruction_weight * terms["reconstruction"] + s.noise_weight * terms["noise"]
         loss = errors / z0.shape[1] + s.classification_weight * terms["classification"]
-        self.optimiser.zero_grad()
+        optimiser.zero_grad()
         loss.backward()
         nn.utils.clip_grad_norm_(self.parameters(), 5.0)
-        self.optimiser.step()
+        optimiser.step()
         return terms
 
     def draw(self, x: Float[Tensor, "B D"], guidance: float) -> Float[Tensor, "B S"]:
@@ -148,12 +162,14 @@ class Diffusion(nn.Module):
         needed = {0.0: [null], 1.0: [condition]}.get(guidance, [condition, null])
         images = self.unet.mapped(torch.cat(needed))
 
-        def denoise(zt: Tensor, t: Tensor) -> Tensor:
-            times, rows = t.repeat(len(needed)), zt.repeat(len(needed), 1)
-            made = self.unet.estimate(rows, times[:1], images)  # a step is the same for all
-            estimates = self._both(rows, times, made)[0].chunk(len(needed))
+        def estimate(zt: Tensor, t: Tensor) -> Tensor:
+            rows = zt.repeat(len(needed), 1)
+            z0 = self.unet.estimate(rows, t[:1], images)  # a step is the same for all
+            if s.predicts == "noise":
+                z0 = self.schedule.z0_from_noise(rows, z0, t.repeat(len(needed)))
+            estimates = z0.chunk(len(needed))
             return guided_noise(*estimates, guidance) if len(needed) == 2 else estimates[0]
 
         if s.sampler == "ancestral":
-            return ancestral_sample(denoise, self.schedule, start)
-        return ddim_sample(denoise, self.schedule, start, s.sampling_steps)
+            return ancestral_sample(estimate, self.schedule, start)
+        return ddim_sample(estimate, self.schedule, start, s.sampling_steps)

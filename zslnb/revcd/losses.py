@@ -5,11 +5,14 @@ import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int64
 from torch import Tensor
 
+from zslnb.settings import Positive, check
+
 
 def reconstruction_loss(
     z0_hat: Float[Tensor, "B S"],
     z0: Float[Tensor, "B S"],
     weights: Float[Tensor, " B"] | None = None,
+    shown: Bool[Tensor, " B"] | None = None,
 ) -> Float[Tensor, ""]:
     """Squared error of the clean sample, summed over dimensions, averaged over B (eq. 10).
 
@@ -17,8 +20,9 @@ def reconstruction_loss(
         z0_hat, z0: (B, S) estimated and true clean semantics.
         weights: (B,), `NoiseSchedule.reconstruction_weights` for the weighted form; None for the
             simple one, where each sample counts once.
+        shown: (B,), the samples to average over; None for all.
     """
-    return _squared_error(z0_hat, z0, weights)
+    return _average(_squared_errors(z0_hat, z0, weights), shown)
 
 
 def noise_loss(
@@ -32,12 +36,17 @@ def noise_loss(
         noise_hat, noise: (B, S) estimated and true noise.
         weights: (B,), `NoiseSchedule.noise_weights` for the weighted form; None for the simple.
     """
-    return _squared_error(noise_hat, noise, weights)
+    return _squared_errors(noise_hat, noise, weights).mean()
 
 
-def _squared_error(estimate: Tensor, truth: Tensor, weights: Tensor | None) -> Tensor:
+def _squared_errors(estimate: Tensor, truth: Tensor, weights: Tensor | None) -> Tensor:
     errors = (estimate.float() - truth.float()).square().sum(1)
-    return errors.mean() if weights is None else (weights * errors).mean()
+    return errors if weights is None else weights * errors
+
+
+def _average(values: Float[Tensor, " B"], shown: Bool[Tensor, " B"] | None) -> Float[Tensor, ""]:
+    """Average by a product with the mask: picking rows by it, a GPU would have to wait."""
+    return values.mean() if shown is None else (values * shown).sum() / shown.sum()
 
 
 def classification_loss(
@@ -45,6 +54,7 @@ def classification_loss(
     prototypes: Float[Tensor, "K S"],
     labels: Int64[Tensor, " B"],
     temperature: float = 0.05,
+    shown: Bool[Tensor, " B"] | None = None,
 ) -> Float[Tensor, ""]:
     """Cross-entropy of the estimated semantics among the seen prototypes (eq. 15).
 
@@ -52,16 +62,18 @@ def classification_loss(
     over the cosines that inference decides by (eq. 24).
 
     Args:
-        z0_hat: (B, S). prototypes: (K, S), of the seen classes. labels: (B,) rows of them.
+        z0_hat: (B, S).
+        prototypes: (K, S), of the seen classes.
+        labels: (B,) rows of them.
         temperature: that the cosines are divided by.
+        shown: (B,), the samples to average over; None for all.
 
     Raises:
         ValueError: a temperature that is not positive.
     """
-    if not temperature > 0:
-        raise ValueError(f"temperature must be positive, not {temperature}.")
+    check("temperature", Positive, temperature)
     cosines = F.normalize(z0_hat.float(), dim=1) @ F.normalize(prototypes.float(), dim=1).T
-    return F.cross_entropy(cosines / temperature, labels)
+    return _average(F.cross_entropy(cosines / temperature, labels, reduction="none"), shown)
 
 
 def conditional_dropout(

@@ -9,9 +9,9 @@ from torch import Tensor
 from zslnb.revcd.schedule import NoiseSchedule
 
 # z_t and t in, the estimate of z_0 out
-Denoiser = Callable[[Float[Tensor, "B S"], Int64[Tensor, " B"]], Float[Tensor, "B S"]]
+Model = Callable[[Float[Tensor, "B S"], Int64[Tensor, " B"]], Float[Tensor, "B S"]]
 # t, z_t before the step, and the estimate of z_0 there
-Watcher = Callable[[int, Float[Tensor, "B S"], Float[Tensor, "B S"]], None]
+Callback = Callable[[int, Float[Tensor, "B S"], Float[Tensor, "B S"]], None]
 
 
 def guided_noise(
@@ -28,27 +28,27 @@ def guided_noise(
 
 
 def ancestral_sample(
-    denoise: Denoiser,
+    model: Model,
     schedule: NoiseSchedule,
     start: Float[Tensor, "B S"],
-    watch: Watcher | None = None,
+    callback: Callback | None = None,
 ) -> Float[Tensor, "B S"]:
     """Walk every step back, adding fresh noise in each but the last (alg. 2, eq. 18).
 
     The mean of eq. 18 is that of eq. 8 with the estimate for z_0; the variance is eq. 7's.
 
     Args:
-        denoise: estimates z_0 from z_t.
+        model: estimates z_0 from z_t.
         schedule: whose steps are walked.
         start: (B, S) from N(0, I).
-        watch: called before each step.
+        callback: called before each step.
     """
     zt = start
     for step in range(len(schedule) - 1, -1, -1):
         t = torch.full((len(zt),), step, device=zt.device)
-        z0 = denoise(zt, t)
-        if watch:
-            watch(step, zt, z0)
+        z0 = model(zt, t)
+        if callback:
+            callback(step, zt, z0)
         zt = schedule.posterior_mean(z0, zt, t)
         if step:
             zt = zt + schedule.posterior_variance(t).sqrt()[:, None] * torch.randn_like(zt)
@@ -67,11 +67,11 @@ def ddim_times(steps: int, n: int) -> list[int]:
 
 
 def ddim_sample(
-    denoise: Denoiser,
+    model: Model,
     schedule: NoiseSchedule,
     start: Float[Tensor, "B S"],
     n_steps: int,
-    watch: Watcher | None = None,
+    callback: Callback | None = None,
 ) -> Float[Tensor, "B S"]:
     """Jump back in a few steps without fresh noise (Song et al. 2021, eq. 12 with sigma 0).
 
@@ -83,9 +83,9 @@ def ddim_sample(
     zt, times = start, ddim_times(len(schedule), n_steps)
     for step, after in zip(times, [*times[1:], None], strict=True):
         t = torch.full((len(zt),), step, device=zt.device)
-        z0 = denoise(zt, t)
-        if watch:
-            watch(step, zt, z0)
+        z0 = model(zt, t)
+        if callback:
+            callback(step, zt, z0)
         if after is None:
             return z0
         zt = schedule.q_sample(z0, torch.full_like(t, after), schedule.noise_from_z0(zt, z0, t))

@@ -1,6 +1,6 @@
 """Fit a model that estimates class semantics from an image feature, then let it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 import torch
@@ -14,7 +14,7 @@ from zslnb.revcd.diffusion import Diffusion
 from zslnb.revcd.semantics import Standardiser, prototype_scores
 from zslnb.revcd.settings import RevCDSettings
 from zslnb.seeds import seeded
-from zslnb.training import by_step
+from zslnb.training import Terms, batches, train
 
 ROWS_AT_ONCE = 4096
 LAST_LR = 0.05  # of the first; the rate falls in a line, epoch by epoch
@@ -66,10 +66,10 @@ class RevCD:
         x = self.images(features.to(self.features))
         self.networks.eval()
         with seeded(self.seed, f"revcd/{stream}"):
-            made = torch.cat([self._averaged(part, scale) for part in x.split(ROWS_AT_ONCE)])
-        if not made.isfinite().all():
+            estimates = torch.cat([self._averaged(part, scale) for part in x.split(ROWS_AT_ONCE)])
+        if not estimates.isfinite().all():
             raise DivergedError(self._why_not_finite(scale), self.history)
-        return made
+        return estimates
 
     def _why_not_finite(self, scale: float) -> str:
         if all(weights.isfinite().all() for weights in self.networks.parameters()):
@@ -114,13 +114,12 @@ def prepare(
     sizes = settings, benchmark.feature_dim, benchmark.semantic_dim
     with seeded(seed, "revcd/weights"):
         if settings.kind == "revcd":
-            networks = Diffusion(*sizes, prototypes[seen], device)
+            networks = Diffusion(*sizes, prototypes[seen])
         else:
-            kind = {"cvae": ConditionalVAE, "gan": ConditionalGAN}[settings.kind]
-            networks = kind(*sizes, device)
+            networks = {"cvae": ConditionalVAE, "gan": ConditionalGAN}[settings.kind](*sizes)
     return RevCD(
         settings=settings,
-        networks=networks,
+        networks=networks.to(device),
         features=images(benchmark.features[rows]).to(device),
         labels=benchmark.labels[rows].to(device),
         prototypes=prototypes.to(device),
@@ -151,33 +150,18 @@ def fit(
         ValueError: see `prepare`.
         DivergedError: with the step, its losses, and the `history` of the epochs before.
     """
-    run = prepare(benchmark, settings, seed, device)
-    for epoch in range(settings.epochs):
-        _set_rate(run, epoch)
+    run, s = prepare(benchmark, settings, seed, device), settings
+    optimisers = run.networks.optimisers()
+
+    def steps(epoch: int) -> Iterator[Terms]:
         run.networks.train()
-        with seeded(seed, f"revcd/epoch{epoch}"):
-            order = torch.randperm(len(run.labels), device=run.labels.device)
-            # batch normalisation needs two images
-            batches = [b for b in order.split(settings.batch_size) if len(b) > 1]
-            terms = [_step(run, batch) for batch in batches]
-        losses = by_step(terms, epoch * len(batches), run.history)
-        means = {name: float(values.mean()) for name, values in losses.items()}
-        run.history.append({"epoch": epoch + 1, "steps": (epoch + 1) * len(batches), **means})
-        if on_epoch:
-            on_epoch(run)
-    return run
+        for group in (group for optimiser in optimisers for group in optimiser.param_groups):
+            group["lr"] = s.lr * (1 - (1 - LAST_LR) * epoch / max(1, s.epochs - 1))
+        for batch in batches(len(run.labels), s.batch_size, run.labels.device):
+            if len(batch) > 1:  # batch normalisation needs two images
+                labels = run.labels[batch]
+                targets = torch.searchsorted(run.seen, labels)
+                x, z0 = run.features[batch], run.prototypes[labels]
+                yield run.networks.step(x, z0, targets, *optimisers)
 
-
-def _set_rate(run: RevCD, epoch: int) -> None:
-    share = 1 - (1 - LAST_LR) * epoch / max(1, run.settings.epochs - 1)
-    net = run.networks
-    for optimiser in (net.optimiser, getattr(net, "critic_optimiser", net.optimiser)):
-        for group in optimiser.param_groups:
-            group["lr"] = share * run.settings.lr
-
-
-def _step(run: RevCD, batch: Int64[Tensor, " B"]) -> dict[str, Tensor]:
-    labels = run.labels[batch]
-    own = torch.searchsorted(run.seen, labels)
-    terms = run.networks.step(run.features[batch], run.prototypes[labels], own)
-    return {name: term.detach() for name, term in terms.items()}
+    return train(run, "revcd/epoch", s.epochs, steps, on_epoch)

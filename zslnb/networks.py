@@ -1,0 +1,55 @@
+"""What the networks of all methods share: stacks of layers, small weights, latents, and Adam."""
+
+import inspect
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+
+def perceptron(
+    widths: Sequence[int], activation: Callable[[], nn.Module] = nn.ReLU, dropout: float = 0.0
+) -> nn.Sequential:
+    """Stack linear layers from width to width, with activation and dropout between them."""
+    layers: list[nn.Module] = []
+    for i, (narrow, wide) in enumerate(pairwise(widths)):
+        if i:
+            layers += [activation(), nn.Dropout(dropout)] if dropout else [activation()]
+        layers.append(nn.Linear(narrow, wide))
+    return nn.Sequential(*layers)
+
+
+def draw_small_weights(module: nn.Module) -> None:
+    """Draw the weights of every linear layer from N(0, 0.02), with zero biases, as released."""
+    for layer in module.modules():
+        if isinstance(layer, nn.Linear):
+            nn.init.normal_(layer.weight, std=0.02)
+            if layer.bias is not None:
+                nn.init.zeros_(layer.bias)
+
+
+def draw_latent(mean: Float[Tensor, "B L"], log_var: Float[Tensor, "B L"]) -> Float[Tensor, "B L"]:
+    """Draw from N(mean, exp(log_var)) so that gradients reach both (reparametrisation)."""
+    return mean + torch.exp(log_var / 2) * torch.randn_like(mean)
+
+
+class Adam(torch.optim.Adam):
+    """torch's fused Adam without its detours by torch.compile.
+
+    Those import `torch._dynamo` at the first optimiser of a process, which takes seconds, and
+    nothing here is compiled. What is left are torch's own methods, so the steps are the same.
+
+    Args:
+        parameters: to be trained. lr: rate. betas: of the two running means; GAN's by default.
+    """
+
+    def __init__(
+        self, parameters: object, lr: float, betas: tuple[float, float] = (0.5, 0.999)
+    ) -> None:
+        super().__init__(parameters, lr=lr, betas=betas, fused=True)
+
+    step = torch.no_grad()(inspect.unwrap(torch.optim.Adam.step))
+    zero_grad = inspect.unwrap(torch.optim.Optimizer.zero_grad)
+    add_param_group = inspect.unwrap(torch.optim.Optimizer.add_param_group)
