@@ -195,7 +195,7 @@ with seeded(0, "lesson/encoder"):
     encoder = revcd.VisualEncoder(10, tokens=4, token_dim=width, heads=1, dropout=0.0).eval()
     x = torch.randn(5, 10)
 parts = F.pad(x, (0, 2)).view(5, 4, 3)
-h = encoder.enter(parts) + encoder.places
+h = encoder.enter(parts) + encoder.positions
 
 # %% [markdown]
 # Attention lets each token ask all others. From each come a query, a key and a value, three linear
@@ -247,7 +247,7 @@ def attended(model: revcd.RevCD) -> torch.Tensor:
     net = model.networks.eval().visual
     rows = model.images(bench.features[tests].to(model.features))
     filled = F.pad(rows, (0, net.tokens * net.part - rows.shape[1]))
-    tokens = net.enter(filled.view(len(rows), net.tokens, net.part)) + net.places
+    tokens = net.enter(filled.view(len(rows), net.tokens, net.part)) + net.positions
     asks = net.layers.layers[0].self_attn
     return asks(tokens, tokens, tokens, average_attn_weights=False)[1].cpu()
 

@@ -45,17 +45,17 @@ def referent_swap(
         raise ValueError("A swap of semantics needs at least two classes.")
     run.model.eval()
     labels = classes.to(run.labels.device).repeat_interleave(n)
-    own, text = _draw(run, labels, stream), run.semantics[labels]
-    made = _outputs(run, own, text, stream)
+    referents, text = _draw(run, labels, stream), run.semantics[labels]
+    unchanged = _outputs(run, referents, text, stream)
     swapped = (
         _outputs(run, _draw(run, labels, f"{stream}/another"), text, stream),
         _outputs(run, _random_classes(run, len(labels), stream), text, stream),
-        _outputs(run, _gaussian(run, own, stream), text, stream),
+        _outputs(run, _gaussian(run, referents, stream), text, stream),
         _from_prior(run, text, stream),
-        _outputs(run, own, text, f"{stream}/other noise"),
-        _outputs(run, own, text.roll(n, 0), stream),
+        _outputs(run, referents, text, f"{stream}/other noise"),
+        _outputs(run, referents, text.roll(n, 0), stream),
     )
-    return {name: _distance(made, other) for name, other in zip(SWAPS, swapped, strict=True)}
+    return {name: _distance(unchanged, other) for name, other in zip(SWAPS, swapped, strict=True)}
 
 
 def within_class_cosine(features: Float[Tensor, "N D"], labels: Int64[Tensor, " N"]) -> float:
@@ -70,11 +70,11 @@ def within_class_cosine(features: Float[Tensor, "N D"], labels: Int64[Tensor, " 
     """
     rows, means = F.normalize(features.double(), dim=1), []
     for label in labels.unique():
-        own = rows[labels == label]
-        if len(own) < 2:
+        samples = rows[labels == label]
+        if len(samples) < 2:
             raise ValueError(f"Class {int(label)} has a single sample: no pair to compare.")
-        total = own.sum(0).square().sum() - len(own)
-        means.append(total / (len(own) * (len(own) - 1)))
+        n = len(samples)
+        means.append((samples.sum(0).square().sum() - n) / (n * (n - 1)))
     return float(torch.stack(means).mean())
 
 

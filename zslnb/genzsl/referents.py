@@ -124,12 +124,13 @@ class ReferentPool:
         Returns:
             (K*n, D), target by target.
         """
-        rows = torch.stack([self._tiled_rows(c, n) for c in referents.flatten().tolist()])
+        classes = referents.flatten()
+        starts, sizes = self.starts[classes].tolist(), self.counts[classes].tolist()
+        rows = torch.stack([self._tiled_rows(*run, n) for run in zip(starts, sizes, strict=True)])
         by_target = rows.view(*referents.shape, n).transpose(1, 2).flatten(0, 1)
         return _mixed(self.features[by_target], weights)
 
-    def _tiled_rows(self, class_id: int, n: int) -> Int64[Tensor, " n"]:
-        start, size = int(self.starts[class_id]), int(self.counts[class_id])
+    def _tiled_rows(self, start: int, size: int, n: int) -> Int64[Tensor, " n"]:
         device = self.starts.device
         whole = torch.arange(size, device=device).repeat(n // size)
         return start + torch.cat([whole, torch.randint(size, (n % size,), device=device)])
@@ -143,9 +144,9 @@ def drawn_weights(weights: Float[Tensor, " k"], n: int) -> Float[Tensor, "n k"]:
     """
     shares = weights.new_zeros(n, len(weights))
     present = weights > 0  # a weight of 0 has no part in any draw
-    shares[:, present] = torch.distributions.Dirichlet(CONCENTRATION * weights[present]).sample(
-        (n,)
-    )
+    # unchecked, since a check would wait for the device at every step
+    drawn = torch.distributions.Dirichlet(CONCENTRATION * weights[present], validate_args=False)
+    shares[:, present] = drawn.sample((n,))
     return shares
 
 

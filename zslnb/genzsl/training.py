@@ -94,13 +94,15 @@ class GenZSL:
         self.model.eval()
         per_part = max(1, ROWS_AT_ONCE // n)  # classes made at once
         with seeded(self.seed, f"genzsl/{stream}"):
-            made = [
-                self.model(
-                    self._synthesis_referents(part, n), self.semantics[part.repeat_interleave(n)]
-                )[0]
-                for part in classes.split(per_part)
-            ]
-        features = torch.cat(made)
+            features = torch.cat(
+                [
+                    self.model(
+                        self._synthesis_referents(part, n),
+                        self.semantics[part.repeat_interleave(n)],
+                    )[0]
+                    for part in classes.split(per_part)
+                ]
+            )
         refuse_samples(features, self.history)
         return features, labels
 

@@ -53,7 +53,7 @@ def nearest_neighbour_test(a: Float[Tensor, "N D"], b: Float[Tensor, "M D"]) -> 
     a, b = _checked(a, b)
     middle = torch.cat([a, b]).mean(0)  # distances from products lose digits far from the origin
     a, b = a - middle, b - middle
-    return (_own_is_nearer(a, b) + _own_is_nearer(b, a)) / 2
+    return (_same_is_nearer(a, b) + _same_is_nearer(b, a)) / 2
 
 
 def _checked(
@@ -77,21 +77,21 @@ def _root(covariance: Float64[Tensor, "D D"]) -> Float64[Tensor, "D D"]:
     return vectors * values.sqrt() @ vectors.T
 
 
-def _own_is_nearer(own: Float64[Tensor, "N D"], other: Float64[Tensor, "N D"]) -> float:
-    """Share of rows of `own` nearer to another row of it than to any of `other`; ties are 1/2."""
-    sides = (own, other)
+def _same_is_nearer(same: Float64[Tensor, "N D"], other: Float64[Tensor, "N D"]) -> float:
+    """Share of rows of `same` nearer to another row of it than to any of `other`; ties are 1/2."""
+    sides = (same, other)
     squares = [side.square().sum(1) for side in sides]
     rounding = 1e-12 * float(torch.cat(squares).max())
     total = 0.0
-    for rows in torch.arange(len(own), device=own.device).split(BLOCK):
+    for rows in torch.arange(len(same), device=same.device).split(BLOCK):
         within, across = (
-            squares[0][rows, None] + square - 2 * own[rows] @ side.T
+            squares[0][rows, None] + square - 2 * same[rows] @ side.T
             for side, square in zip(sides, squares, strict=True)
         )
         within[torch.arange(len(rows)), rows] = torch.inf  # itself
         lead = across.amin(1) - within.amin(1)
         total += float((lead > rounding).sum() + 0.5 * (lead.abs() <= rounding).sum())
-    return total / len(own)
+    return total / len(same)
 
 
 def class_means(

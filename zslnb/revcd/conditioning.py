@@ -34,11 +34,14 @@ class VisualEncoder(nn.Module):
     """A Transformer over the parts of an image's feature (sec. 3.3.3), trained with the rest.
 
     A feature is one vector, not a sequence; it is cut into equal parts, the last one filled up
-    with zeros, and each part is a token with a learnt place. How the paper cuts it is unknown.
+    with zeros, and each part is a token with a learnt position. How the paper cuts it is unknown.
 
     Args:
-        feature_dim: D. tokens: parts. token_dim: width of a token inside the Transformer.
-        heads: of attention; they divide `token_dim`. dropout: inside the Transformer.
+        feature_dim: D.
+        tokens: parts.
+        token_dim: width of a token inside the Transformer.
+        heads: of attention; they divide `token_dim`.
+        dropout: inside the Transformer.
 
     Raises:
         ValueError: heads that do not divide the width of a token.
@@ -53,7 +56,7 @@ class VisualEncoder(nn.Module):
         self.tokens, self.part = tokens, -(-feature_dim // tokens)
         self.width = tokens * token_dim
         self.enter = nn.Linear(self.part, token_dim)
-        self.places = nn.Parameter(0.02 * torch.randn(tokens, token_dim))
+        self.positions = nn.Parameter(0.02 * torch.randn(tokens, token_dim))
         layer = nn.TransformerEncoderLayer(
             token_dim, heads, 2 * token_dim, dropout, batch_first=True
         )
@@ -63,7 +66,7 @@ class VisualEncoder(nn.Module):
         """Return the visual condition, all tokens in one row."""
         filled = F.pad(x, (0, self.tokens * self.part - x.shape[1]))
         parts = filled.view(len(x), self.tokens, self.part)
-        return self.layers(self.enter(parts) + self.places).flatten(1)
+        return self.layers(self.enter(parts) + self.positions).flatten(1)
 
 
 class Join(nn.Module):
@@ -75,7 +78,8 @@ class Join(nn.Module):
     compared with.
 
     Args:
-        width: of the layer. visual_dim: of the visual condition.
+        width: of the layer.
+        visual_dim: of the visual condition.
         how: one of CONDITIONINGS.
         decoder: whether the layer is the decoder's.
     """

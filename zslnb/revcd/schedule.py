@@ -49,8 +49,8 @@ class NoiseSchedule(nn.Module):
         if not ((betas > 0) & (betas < 1)).all():
             raise ValueError("Every beta must lie in 0..1, ends excluded.")
         alpha = 1 - betas
-        abar, one = alpha.cumprod(0), torch.ones(1, dtype=torch.float64)
-        before = torch.cat([one, abar[:-1]])
+        abar = alpha.cumprod(0)
+        before = torch.cat([abar.new_ones(1), abar[:-1]])
         variance = betas * (1 - before) / (1 - abar)
         twice = 2 * variance
         tables = {
