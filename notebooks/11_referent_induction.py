@@ -49,7 +49,7 @@ from zslnb import experiments, genzsl
 from zslnb.datasets import aviary
 from zslnb.device import one_thread
 from zslnb.notebook import desk
-from zslnb.protocol import mean_and_sd
+from zslnb.results import mean_and_sd
 from zslnb.seeds import seeded
 from zslnb.studies import plots
 

@@ -412,7 +412,7 @@ def measured(row: str, measure: str, part: str = "unseen") -> np.ndarray:
 
 def plus_minus(values: np.ndarray, form: str = ".3f") -> str:
     """Write mean ± standard deviation over seeds; a single seed stands alone."""
-    mean, sd = protocol.mean_and_sd(values.tolist())
+    mean, sd = results.mean_and_sd(values.tolist())
     return f"{mean:{form}}" + ("" if np.isnan(sd) else f" ± {sd:{form}}")
 
 

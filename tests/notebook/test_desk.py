@@ -1,6 +1,7 @@
 """`zslnb.notebook.desk`: what a notebook shows, stores, and refuses."""
 
 import json
+import warnings
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -136,6 +137,18 @@ def test_a_figure_is_stored_shown_and_closed(here, shown, format, magic):
     assert len(image.data) < len(stored)
     assert caption.data == "**Figure 1.** It rises."
     assert not plt.get_fignums()
+
+
+def test_letters_that_no_font_has_are_said_once(here, shown):
+    """A letter of a private area is in no font; other warnings still come through."""
+    for text, said in (("\ue123\ue124", True), ("auk", False)):
+        fig, ax = plt.subplots()
+        ax.set_title(text)
+        here.figure(fig, "name", "A name.")
+        assert (desk.NO_FONT in shown[-1].data) == said
+    with pytest.warns(UserWarning, match="other"), desk._glyphs_missing() as missing:
+        warnings.warn("other", stacklevel=1)
+    assert not missing
 
 
 def test_figures_refuse_names_and_formats_that_are_none(here):

@@ -9,7 +9,9 @@ a result, store it below the run's folder, and replace what an earlier run left 
 import io
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,6 +20,7 @@ import pandas as pd
 import seaborn as sns
 import torch
 from IPython.display import Image, Markdown, display
+from matplotlib import font_manager
 from matplotlib.figure import Figure
 
 from zslnb.benchmark import Benchmark
@@ -34,6 +37,12 @@ from zslnb.studies.study import Study
 
 PROFILES = ("smoke", "medium", "full")
 SHOWN_DPI, SAVED_DPI = 100, 200  # a committed notebook must stay small; a file need not
+FONTS = (  # for letters that the first font lacks: the system fonts of Linux, macOS and Windows
+    *("Noto Sans CJK SC", "Noto Sans CJK JP", "PingFang SC", "Hiragino Sans", "Microsoft YaHei"),
+    *("Noto Sans Thai", "Thonburi", "Leelawadee UI", "Noto Sans Devanagari", "Nirmala UI"),
+    *("Noto Sans Arabic", "Noto Sans Hebrew", "Noto Sans KR", "Malgun Gothic", "Arial Unicode MS"),
+)
+NO_FONT = "Boxes stand for letters that no font here has; Noto Sans for their script would help."
 FORMATS = {"png": {}, "jpeg": {"pil_kwargs": {"quality": 85, "optimize": True}}}
 
 
@@ -50,9 +59,14 @@ def check_settings(profile: str, seeds: int) -> None:
 
 
 def set_style() -> None:
-    """Set the one plot style of all notebooks; its colours survive colour blindness."""
+    """Set the one plot style of all notebooks; its colours survive colour blindness.
+
+    Class names may be in any script: fonts of this system fill in where the first has no letter.
+    """
     sns.set_theme(context="notebook", style="whitegrid", palette="colorblind", font_scale=0.9)
     plt.rcParams.update({"figure.constrained_layout.use": True, "figure.dpi": SHOWN_DPI})
+    installed = {font.name for font in font_manager.fontManager.ttflist}
+    plt.rcParams["font.family"] = ["sans-serif", *(name for name in FONTS if name in installed)]
 
 
 @dataclass
@@ -110,10 +124,12 @@ class Desk:
         if format not in FORMATS:
             raise ValueError(unknown_name("figure format", format, FORMATS))
         number = self._number("figure", name, caption)
-        saved, shown = (_drawn(fig, format, dpi) for dpi in (SAVED_DPI, SHOWN_DPI))
+        with _glyphs_missing() as missing:
+            saved, shown = (_drawn(fig, format, dpi) for dpi in (SAVED_DPI, SHOWN_DPI))
         plt.close(fig)  # or the notebook would show it a second time, without its caption
         write_atomically(self._path("figures", name, f".{format}"), saved)
-        display(Image(shown, alt=caption), Markdown(f"**Figure {number}.** {caption}"))
+        note = f" *{NO_FONT}*" if missing else ""
+        display(Image(shown, alt=caption), Markdown(f"**Figure {number}.** {caption}{note}"))
 
     def table(
         self,
@@ -194,6 +210,22 @@ def _drawn(fig: Figure, format: str, dpi: int) -> bytes:
     stream = io.BytesIO()
     fig.savefig(stream, dpi=dpi, format=format, **FORMATS[format])
     return stream.getvalue()
+
+
+@contextmanager
+def _glyphs_missing() -> Iterator[list[str]]:
+    """Collect matplotlib's many warnings of missing letters, and let all others through."""
+    missing: list[str] = []
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.filterwarnings("always", "Glyph .* missing from")
+        yield missing
+    for warning in caught:
+        if str(warning.message).startswith("Glyph"):
+            missing.append(str(warning.message))
+        else:
+            warnings.warn_explicit(
+                warning.message, warning.category, warning.filename, warning.lineno
+            )
 
 
 def run_folder(benchmark: Benchmark, semantics: str, profile: str) -> Path:
