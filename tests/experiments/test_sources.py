@@ -1,5 +1,8 @@
 """`zslnb.experiments.sources`: what a method's numbers depend on, no less, and little more."""
 
+import os
+import shutil
+import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import replace
@@ -114,6 +117,28 @@ def test_code_that_changed_on_disk_is_named(house, monkeypatch):
         CodeChangedError, match=r"house\.water changed on disk .* Restart the kernel"
     ):
         check_unchanged(("house.room",))
+
+
+KERNEL = """
+from zslnb.experiments import METHODS, run, sources
+from toys import toy
+scoring = sources.PACKAGE / "experiments" / "scoring.py"
+run("clip", toy(), seed=0)
+scoring.write_text(scoring.read_text() + "\\nEDITED = True\\n")
+assert run("clip", toy(), seed=0)
+run("clip", toy(), seed=1)
+"""
+
+
+@pytest.mark.slow  # imports everything in a process of its own
+def test_a_kernel_that_is_open_during_an_edit_keeps_no_number(tmp_path, build):
+    """It ran the old code, and would have filed it where the new code looks."""
+    shutil.copytree(PACKAGE, tmp_path / "zslnb")
+    environment = os.environ | {"PYTHONPATH": f"{tmp_path}:{Path(__file__).parent.parent}"}
+    command = [sys.executable, "-c", KERNEL]
+    kernel = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True)
+    assert "CodeChangedError: zslnb.experiments.scoring changed on disk" in kernel.stderr
+    assert len([*(build / "records").iterdir()]) == 1
 
 
 def needed(method: str) -> set[str]:

@@ -29,9 +29,8 @@ def estimator_scores(
 ) -> Scores:
     """Train a model from image to semantics; choose epochs and guidance scale clean, or on test.
 
-    clean: the number of epochs and the scale with the best H on the validation split, then
-    training on all of trainval and one look at the test set; strict, that is seen accuracy on
-    test images.
+    clean: the number of epochs and the scale with the best H on the validation split, then training
+    on all of trainval and one look at the test set; strict: seen accuracy is of test images.
     peeked: the same candidates, the test set picks.
     lenient: clean's choice, but seen accuracy on the training images (all classes compete).
     calibrated: a constant is taken off the cosines of seen classes (Chao et al. 2016), chosen
@@ -51,18 +50,18 @@ def estimator_scores(
     )
     tested = _candidates(benchmark, settings, seed, device)
     strict = {pick: judged.strict() for pick, judged in tested.items()}
-    lucky = best(strict.items())[0]
+    peeked = best(strict.items())[0]
     epochs, model = chosen[0], tested[chosen].model
     return {
         "clean": strict[chosen],
-        "peeked": strict[lucky],
+        "peeked": strict[peeked],
         "lenient": tested[chosen].lenient(),
         "calibrated": tested[shifted].strict(bias),
         "lenient, calibrated": tested[shifted].lenient(bias),
         "validation": {"clean": plain, "calibrated": calibrated},
         "chosen": {
             "clean": _named(chosen),
-            "peeked": _named(lucky),
+            "peeked": _named(peeked),
             "calibrated": {**_named(shifted), "calibration": bias},
         },
         "by guidance": {f"{scale:g}": strict[epochs, scale] for scale in _scales(settings)},

@@ -48,12 +48,12 @@ def generative_scores(
     watcher = BestOnTest(benchmark) if isinstance(settings, ImaginationSettings) else None
     model = fit(benchmark, settings, seed, device, on_round=watcher)
     on_test = dict(candidates(model, benchmark))
-    chosen, lucky = best(tried.items())[0], best(on_test.items())[0]
+    chosen, peeked = best(tried.items())[0], best(on_test.items())[0]
     released = watcher.scores() if watcher else {"chosen": {}}
-    picks = {"clean": _named(chosen), "peeked": _named(lucky), **released.pop("chosen")}
+    picks = {"clean": _named(chosen), "peeked": _named(peeked), **released.pop("chosen")}
     return {
         "clean": on_test[chosen],
-        "peeked": on_test[lucky],
+        "peeked": on_test[peeked],
         **released,
         "chosen": picks,
         "by n_synthetic": {

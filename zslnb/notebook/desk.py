@@ -266,22 +266,29 @@ def begin(
         raise ValueError(f"A notebook is named with letters, digits and _; {notebook!r} is not.")
     check_settings(profile, seeds)
     chosen = choose_device(device)
-    preferred, preferred_semantics = prefer
-    features = preferred if preferred in features_of(benchmark) else None
-
-    def load_with(kind: str | None) -> Benchmark:
-        return load(benchmark, features=features, semantics=kind)
-
-    data = load_with(semantics or None)
-    others = {*data.provenance.get("all_semantics", ())} - {data.provenance.get("semantics")}
-    if not semantics and preferred_semantics in others:
-        data = load_with(preferred_semantics)
+    data, load_with = _load(benchmark, semantics, *prefer)
     folder = run_folder(data, semantics, profile)
     _forget(folder, notebook)
     set_style()
     here = Desk(notebook, data, profile, range(seeds), chosen, folder, load_with)
     display(Markdown(_setting(here)))
     return here
+
+
+def _load(
+    name: str, semantics: str, features: str, preferred_semantics: str
+) -> tuple[Benchmark, Callable[[str | None], Benchmark]]:
+    """Load a benchmark as `begin` describes it, and give what loads it with other semantics."""
+    wanted = features if features in features_of(name) else None
+
+    def load_with(kind: str | None) -> Benchmark:
+        return load(name, features=wanted, semantics=kind)
+
+    data = load_with(semantics or None)
+    others = {*data.provenance.get("all_semantics", ())} - {data.provenance.get("semantics")}
+    if not semantics and preferred_semantics in others:
+        data = load_with(preferred_semantics)
+    return data, load_with
 
 
 def _setting(here: Desk) -> str:

@@ -4,6 +4,7 @@ import json
 import os
 import warnings
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from zslnb.files import repository_root, write_atomically
@@ -79,8 +80,11 @@ def merge_records(folder: Path, notebooks: Iterable[str] | None = None) -> dict[
         if wanted is None or path.stem in wanted:
             try:
                 records |= read_records(path)
+            except FileNotFoundError:  # its notebook is starting anew, or another set it aside
+                continue
             except ValueError as error:
-                os.replace(path, damaged_copy(path))
+                with suppress(FileNotFoundError):
+                    os.replace(path, damaged_copy(path))
                 warnings.warn(
                     f"{error} The file was set aside; run {path.stem} again to make it anew.",
                     stacklevel=2,
