@@ -49,7 +49,7 @@ from zslnb import experiments, genzsl
 from zslnb.datasets import aviary
 from zslnb.device import one_thread
 from zslnb.notebook import desk
-from zslnb.protocol import mean_and_sd
+from zslnb.results import mean_and_sd
 from zslnb.seeds import seeded
 from zslnb.studies import plots
 
@@ -348,10 +348,7 @@ assert all(np.isclose(moved[s], first["swaps"][s], rtol=0.05, atol=1e-6) for s i
 
 # %%
 swaps = pd.DataFrame(
-    {
-        row: {s: plus_minus(runs(row, "swaps", s), ".1e") for s in genzsl.SWAPS}
-        for row in rows
-    }
+    {row: {s: plus_minus(runs(row, "swaps", s), ".1e") for s in genzsl.SWAPS} for row in rows}
 )
 here.table(
     swaps.rename_axis("swapped for"),

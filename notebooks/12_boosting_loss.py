@@ -51,7 +51,7 @@ from IPython.display import Markdown
 from zslnb import experiments, genzsl, results
 from zslnb.device import one_thread
 from zslnb.notebook import desk
-from zslnb.protocol import mean_and_sd
+from zslnb.results import mean_and_sd
 from zslnb.seeds import seeded
 from zslnb.studies import plots
 

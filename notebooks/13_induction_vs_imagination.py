@@ -412,7 +412,7 @@ def measured(row: str, measure: str, part: str = "unseen") -> np.ndarray:
 
 def plus_minus(values: np.ndarray, form: str = ".3f") -> str:
     """Write mean ± standard deviation over seeds; a single seed stands alone."""
-    mean, sd = protocol.mean_and_sd(values.tolist())
+    mean, sd = results.mean_and_sd(values.tolist())
     return f"{mean:{form}}" + ("" if np.isnan(sd) else f" ± {sd:{form}}")
 
 
@@ -714,7 +714,9 @@ gains = {
 }
 
 # %%
-table = pd.Series({key: results.points(values) for key, values in gains.items()}).unstack(sort=False)
+table = pd.Series({key: results.points(values) for key, values in gains.items()}).unstack(
+    sort=False
+)
 here.table(
     table.rename_axis("minus f-VAEGAN"),
     "gain",

@@ -539,7 +539,9 @@ def of(table, ending=""):
 
 
 def recorded_table(records):
-    return results.results_beside(records) if records else pd.DataFrame({"method": ["not measured"]})
+    return (
+        results.results_beside(records) if records else pd.DataFrame({"method": ["not measured"]})
+    )
 
 
 parts_of_cub = {

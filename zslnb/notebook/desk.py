@@ -9,7 +9,9 @@ a result, store it below the run's folder, and replace what an earlier run left 
 import io
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,20 +20,29 @@ import pandas as pd
 import seaborn as sns
 import torch
 from IPython.display import Image, Markdown, display
+from matplotlib import font_manager
 from matplotlib.figure import Figure
 
 from zslnb.benchmark import Benchmark
 from zslnb.datasets import load
+from zslnb.datasets.loading import RESERVED_NAMES
 from zslnb.datasets.published import features_of
 from zslnb.device import choose_device
 from zslnb.errors import unknown_name
-from zslnb.files import run_dir
-from zslnb.results.records import merge_records, record_key, write_records
+from zslnb.experiments import benchmark_facts
+from zslnb.files import run_dir, write_atomically
+from zslnb.results.records import damaged_copy, merge_records, record_key, write_records
 from zslnb.results.tables import markdown_table, only_counts
 from zslnb.studies.study import Study
 
 PROFILES = ("smoke", "medium", "full")
 SHOWN_DPI, SAVED_DPI = 100, 200  # a committed notebook must stay small; a file need not
+FONTS = (  # for letters that the first font lacks: the system fonts of Linux, macOS and Windows
+    *("Noto Sans CJK SC", "Noto Sans CJK JP", "PingFang SC", "Hiragino Sans", "Microsoft YaHei"),
+    *("Noto Sans Thai", "Thonburi", "Leelawadee UI", "Noto Sans Devanagari", "Nirmala UI"),
+    *("Noto Sans Arabic", "Noto Sans Hebrew", "Noto Sans KR", "Malgun Gothic", "Arial Unicode MS"),
+)
+NO_FONT = "Boxes stand for letters that no font here has; Noto Sans for their script would help."
 FORMATS = {"png": {}, "jpeg": {"pil_kwargs": {"quality": 85, "optimize": True}}}
 
 
@@ -48,13 +59,18 @@ def check_settings(profile: str, seeds: int) -> None:
 
 
 def set_style() -> None:
-    """Set the one plot style of all notebooks; its colours survive colour blindness."""
+    """Set the one plot style of all notebooks; its colours survive colour blindness.
+
+    Class names may be in any script: fonts of this system fill in where the first has no letter.
+    """
     sns.set_theme(context="notebook", style="whitegrid", palette="colorblind", font_scale=0.9)
     plt.rcParams.update({"figure.constrained_layout.use": True, "figure.dpi": SHOWN_DPI})
+    installed = {font.name for font in font_manager.fontManager.ttflist}
+    plt.rcParams["font.family"] = ["sans-serif", *(name for name in FONTS if name in installed)]
 
 
 @dataclass
-class Lesson:
+class Desk:
     """One notebook's run: what it works on, and where its results go.
 
     Attributes:
@@ -64,7 +80,6 @@ class Lesson:
         seeds: 0, 1, ... as many as asked.
         device: where tensors go.
         run_dir: folder of this run.
-        with_semantics: loads the same features beside the semantics that it is given.
     """
 
     notebook: str
@@ -73,9 +88,19 @@ class Lesson:
     seeds: range
     device: torch.device
     run_dir: Path = field(repr=False)
-    with_semantics: Callable[[str | None], Benchmark] = field(repr=False)
-    _made: dict[str, dict] = field(default_factory=dict, repr=False)
+    _load: Callable[[str | None], Benchmark] = field(repr=False)
+    _contents: dict[str, dict] = field(default_factory=dict, repr=False)  # what is in its folder
     _records: dict[str, dict] = field(default_factory=dict, repr=False)
+
+    def __post_init__(self) -> None:
+        """Note the benchmark, for the manifest."""
+        self._note(benchmark_facts(self.benchmark))
+
+    def with_semantics(self, kind: str | None) -> Benchmark:
+        """Load the same features beside other semantics, or the benchmark's default ones."""
+        benchmark = self._load(kind)
+        self._note(benchmark_facts(benchmark))
+        return benchmark
 
     def figure(
         self, drawn: Figure | Study, name: str = "", caption: str = "", *, format: str = "png"
@@ -99,12 +124,12 @@ class Lesson:
         if format not in FORMATS:
             raise ValueError(unknown_name("figure format", format, FORMATS))
         number = self._number("figure", name, caption)
-        path = self._path("figures", name, f".{format}")
-        fig.savefig(path, dpi=SAVED_DPI, format=format, **FORMATS[format])
-        shown = io.BytesIO()
-        fig.savefig(shown, dpi=SHOWN_DPI, format=format, **FORMATS[format])
+        with _glyphs_missing() as missing:
+            saved, shown = (_drawn(fig, format, dpi) for dpi in (SAVED_DPI, SHOWN_DPI))
         plt.close(fig)  # or the notebook would show it a second time, without its caption
-        display(Image(shown.getvalue(), alt=caption), Markdown(f"**Figure {number}.** {caption}"))
+        write_atomically(self._path("figures", name, f".{format}"), saved)
+        note = f" *{NO_FONT}*" if missing else ""
+        display(Image(shown, alt=caption), Markdown(f"**Figure {number}.** {caption}{note}"))
 
     def table(
         self,
@@ -133,9 +158,10 @@ class Lesson:
             caption, headline = caption or laid_out.caption(), headline or laid_out.headline
         number = self._number("table", name, caption, headline=headline)
         counts = only_counts(frame.index)
-        frame.to_csv(self._path("tables", name, ".csv"), index=not counts, float_format="%.6g")
+        csv = frame.to_csv(index=not counts, float_format="%.6g", lineterminator="\n")
+        write_atomically(self._path("tables", name, ".csv"), csv)
         text = markdown_table(frame)
-        self._path("tables", name, ".md").write_text(f"{text}\n{caption}\n", encoding="utf-8")
+        write_atomically(self._path("tables", name, ".md"), f"{text}\n{caption}\n")
         return Markdown(f"**Table {number}.** {caption}\n\n{text}")
 
     def keep(self, records: Iterable[Mapping]) -> None:
@@ -151,22 +177,62 @@ class Lesson:
             if not isinstance(record.get("id"), str):
                 raise ValueError(f"A record needs an 'id' of type str; this one has {[*record]}.")
             self._records[record_key(record)] = {**record, "notebook": self.notebook}
+            if "benchmark" in record:
+                self._note(record["benchmark"])
         write_records(self.run_dir / "records" / f"{self.notebook}.jsonl", self._records)
         merge_records(self.run_dir)
 
     def _number(self, kind: str, name: str, caption: str, headline: bool = False) -> int:
         if not re.fullmatch(r"[a-z0-9_-]+", name):
             raise ValueError(f"A {kind} is named with a-z, 0-9, _ and -; {name!r} is not.")
-        known = self._made.setdefault(f"{kind}s", {})
+        known = self._contents.setdefault(f"{kind}s", {})
         number = known.get(name, {}).get("number", len(known) + 1)
         known[name] = {"number": number, "caption": caption, "headline": headline}
-        _write_json(self.run_dir / "made" / f"{self.notebook}.json", self._made)
+        self._list_contents()
         return number
 
+    def _note(self, benchmark: Mapping) -> None:
+        """List a benchmark, by its hash, among those that this notebook loaded."""
+        known = self._contents.setdefault("benchmarks", {})
+        if benchmark["sha256"] not in known:
+            known[benchmark["sha256"]] = dict(benchmark)
+            self._list_contents()
+
+    def _list_contents(self) -> None:
+        text = json.dumps(self._contents, indent=1, sort_keys=True) + "\n"
+        write_atomically(self.run_dir / "made" / f"{self.notebook}.json", text)
+
     def _path(self, folder: str, name: str, suffix: str) -> Path:
-        path = self.run_dir / folder / f"{self.notebook}-{name}{suffix}"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        return path
+        return self.run_dir / folder / f"{self.notebook}-{name}{suffix}"
+
+
+def _drawn(fig: Figure, format: str, dpi: int) -> bytes:
+    stream = io.BytesIO()
+    fig.savefig(stream, dpi=dpi, format=format, **FORMATS[format])
+    return stream.getvalue()
+
+
+@contextmanager
+def _glyphs_missing() -> Iterator[list[str]]:
+    """Collect matplotlib's many warnings of missing letters, and let all others through."""
+    missing: list[str] = []
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.filterwarnings("always", "Glyph .* missing from")
+        yield missing
+    for warning in caught:
+        if str(warning.message).startswith("Glyph"):
+            missing.append(str(warning.message))
+        else:
+            warnings.warn_explicit(
+                warning.message, warning.category, warning.filename, warning.lineno
+            )
+
+
+def run_folder(benchmark: Benchmark, semantics: str, profile: str) -> Path:
+    """Folder of a run; a bundle's has part of its hash, since two may have one name."""
+    file_sha256 = benchmark.provenance.get("file_sha256") or ""
+    unique = benchmark.name in RESERVED_NAMES
+    return run_dir(benchmark.name, semantics, profile, "" if unique else file_sha256)
 
 
 def begin(
@@ -178,7 +244,7 @@ def begin(
     device: str = "auto",
     *,
     prefer: tuple[str, str] = ("", ""),
-) -> Lesson:
+) -> Desk:
     """Check a notebook's parameters, load its benchmark, set the style, and make room for results.
 
     Args:
@@ -200,25 +266,32 @@ def begin(
         raise ValueError(f"A notebook is named with letters, digits and _; {notebook!r} is not.")
     check_settings(profile, seeds)
     chosen = choose_device(device)
-    preferred, preferred_semantics = prefer
-    features = preferred if preferred in features_of(benchmark) else None
-
-    def with_semantics(kind: str | None) -> Benchmark:
-        return load(benchmark, features=features, semantics=kind)
-
-    data = with_semantics(semantics or None)
-    others = {*data.provenance.get("all_semantics", ())} - {data.provenance.get("semantics")}
-    if not semantics and preferred_semantics in others:
-        data = with_semantics(preferred_semantics)
-    folder = run_dir(data.name, semantics, profile)
+    data, load_with = _load(benchmark, semantics, *prefer)
+    folder = run_folder(data, semantics, profile)
     _forget(folder, notebook)
     set_style()
-    here = Lesson(notebook, data, profile, range(seeds), chosen, folder, with_semantics)
+    here = Desk(notebook, data, profile, range(seeds), chosen, folder, load_with)
     display(Markdown(_setting(here)))
     return here
 
 
-def _setting(here: Lesson) -> str:
+def _load(
+    name: str, semantics: str, features: str, preferred_semantics: str
+) -> tuple[Benchmark, Callable[[str | None], Benchmark]]:
+    """Load a benchmark as `begin` describes it, and give what loads it with other semantics."""
+    wanted = features if features in features_of(name) else None
+
+    def load_with(kind: str | None) -> Benchmark:
+        return load(name, features=wanted, semantics=kind)
+
+    data = load_with(semantics or None)
+    others = {*data.provenance.get("all_semantics", ())} - {data.provenance.get("semantics")}
+    if not semantics and preferred_semantics in others:
+        data = load_with(preferred_semantics)
+    return data, load_with
+
+
+def _setting(here: Desk) -> str:
     b, plural = here.benchmark, "s" if len(here.seeds) > 1 else ""
     return (
         f"**{b.name}**: {b.n_classes} classes ({len(b.seen)} seen, {len(b.unseen)} unseen), "
@@ -229,13 +302,10 @@ def _setting(here: Lesson) -> str:
 
 
 def _forget(folder: Path, notebook: str) -> None:
-    made = [folder / "made" / f"{notebook}.json", folder / "records" / f"{notebook}.jsonl"]
-    made += [*folder.glob(f"figures/{notebook}-*"), *folder.glob(f"tables/{notebook}-*")]
-    for path in made:
+    """Delete what an earlier run of the notebook left."""
+    records = folder / "records" / f"{notebook}.jsonl"
+    left = [folder / "made" / f"{notebook}.json", records, damaged_copy(records)]
+    left += [*folder.glob(f"figures/{notebook}-*"), *folder.glob(f"tables/{notebook}-*")]
+    for path in left:
         path.unlink(missing_ok=True)
     merge_records(folder)
-
-
-def _write_json(path: Path, value: Mapping) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(value, indent=1, sort_keys=True) + "\n", encoding="utf-8")

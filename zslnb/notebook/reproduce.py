@@ -35,7 +35,7 @@ from zslnb.device import choose_device
 from zslnb.encode import published_benchmark
 from zslnb.errors import unknown_name
 from zslnb.files import build_dir, repository_root, run_dir
-from zslnb.notebook.desk import PROFILES, check_settings
+from zslnb.notebook.desk import PROFILES, check_settings, run_folder
 from zslnb.notebook.manifest import (
     FAILED,
     INTERRUPTED,
@@ -124,7 +124,7 @@ def prepare(request: Request) -> Plan:
     everything = find_sources(request.folder or notebooks_dir())
     chosen = choose_sources(everything, request.notebooks)
     benchmark = load(str(request.parameters["benchmark"]), semantics=request.semantics or None)
-    folder = run_dir(benchmark.name, request.semantics, request.profile)
+    folder = run_folder(benchmark, request.semantics, request.profile)
     outcomes = {s.name: Outcome(s.name, source_sha256=s.sha256) for s in chosen}
     for source in chosen:
         if reason := source.unmet(benchmark):
