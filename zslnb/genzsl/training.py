@@ -141,11 +141,8 @@ def prepare(
     features, labels = F.normalize(benchmark.features[rows], dim=1), benchmark.labels[rows]
     raw = F.normalize(benchmark.semantics, dim=1)
     refined = class_diversity_promotion(raw, settings.n_removed)
-    chosen_on = refined if settings.select_on == "refined" else raw
-    if settings.referent == "random":  # random vectors choose random classes
-        generator = torch_generator(seed, "genzsl/random referents")
-        chosen_on = torch.randn(raw.shape, generator=generator)
-    referents = _referents(benchmark, chosen_on, settings.n_referents)
+    compared = refined if settings.select_on == "refined" else raw
+    referents = _referents(benchmark, compared, settings, seed)
     if settings.renormalise:
         refined = F.normalize(refined, dim=1)
     same_width = features.shape[1] == raw.shape[1]
@@ -177,10 +174,13 @@ def prepare(
 
 
 def _referents(
-    benchmark: Benchmark, semantics: Float[Tensor, "C S"], k: int
+    benchmark: Benchmark, semantics: Float[Tensor, "C S"], settings: GenZSLSettings, seed: int
 ) -> Int64[Tensor, "C k"]:
-    seen, unseen = benchmark.seen, benchmark.unseen
+    seen, unseen, k = benchmark.seen, benchmark.unseen, settings.n_referents
     benchmark.require_seen(2, "GenZSL needs at least two, each the referent of another")
+    if settings.referent == "random":  # random vectors choose random classes
+        generator = torch_generator(seed, "genzsl/random referents")
+        semantics = torch.randn(semantics.shape, generator=generator)
     candidates = semantics[seen]
     table = torch.full((benchmark.n_classes, k), -1, dtype=torch.int64)
     table[seen] = seen[top_k_referents(candidates, candidates, k, exclude_self=True)]
