@@ -8,7 +8,7 @@ from itertools import groupby, pairwise
 import matplotlib.pyplot as plt
 import numpy as np
 import seaborn as sns
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
@@ -49,7 +49,11 @@ def cosine_heatmap(ax: Axes, cosines: Float[np.ndarray, "C C"], names: Sequence[
 
 
 def band(
-    ax: Axes, x: Sequence[float], runs: Float[np.ndarray, "R n"], label: str, **style: object
+    ax: Axes,
+    x: Sequence[float] | Float[np.ndarray, " n"] | Int[np.ndarray, " n"],
+    runs: Float[np.ndarray, "R n"],
+    label: str,
+    **style: object,
 ) -> None:
     """Draw the mean of several runs as a line, and their range as a band around it.
 
@@ -70,7 +74,6 @@ def density(
     """Draw histograms over each other, each of area one, named by their label."""
     for label, values in samples.items():
         ax.hist(values, bins, density=True, alpha=0.65, label=label)
-    ax.legend()
 
 
 def shared_legend(fig: Figure, ax: Axes, columns: int) -> None:
@@ -84,6 +87,11 @@ def sheet(picture: Image, width: float = 8.2) -> Figure:
     ax.imshow(picture)
     ax.axis("off")
     return fig
+
+
+def spoken_names(benchmark: Benchmark) -> list[str]:
+    """Write class names as one would say them: the first of several, with spaces."""
+    return [name.split(",")[0].replace("_", " ") for name in benchmark.class_names]
 
 
 def class_picture(benchmark: Benchmark, class_id: int, size: int = 96) -> Image | None:
