@@ -59,9 +59,9 @@ def test_the_spread_is_that_of_all_pairs(both) -> None:
     )
     assert f"random directions have {8**-0.5:.2f}" in spread.finding()
     assert spread.figure().axes[0].get_legend_handles_labels()[1] == [
-        "random directions in 8 dimensions",
         "before CDP",
         "after CDP",
+        "random directions in 8 dimensions",
     ]
 
 
