@@ -35,14 +35,11 @@ seeds = 5
 device = "auto"
 
 # %%
-import matplotlib.pyplot as plt
-import numpy as np
-import pandas as pd
 import torch
 import torch.nn.functional as F
 from IPython.display import Markdown
 
-from zslnb import genzsl, protocol
+from zslnb import genzsl, protocol, studies
 from zslnb.datasets import aviary
 from zslnb.notebook import desk
 from zslnb.notebook.sources import contents
@@ -59,13 +56,8 @@ bench = here.benchmark
 # the other forty-eight are **seen**.
 
 # %%
-sheet = aviary.contact_sheet(size=112)
-fig, ax = plt.subplots(figsize=(8.2, 8.2 * sheet.height / sheet.width))
-ax.imshow(sheet)
-ax.axis("off")
-here.figure(
-    fig, "contact-sheet", "The sixty species of the aviary; unseen ones are framed.", format="jpeg"
-)
+sixty = "The sixty species of the aviary; unseen ones are framed."
+here.figure(plots.sheet(aviary.contact_sheet(size=112)), "contact-sheet", sixty, format="jpeg")
 
 # %% [markdown]
 # The birds are toy data, and honest about it: they show how the methods work, and prove nothing
@@ -96,12 +88,10 @@ Markdown(
 # %%
 relative = int(bench.seen[(bench.seen - bird).abs().argmin()])
 shown = [[aviary.picture(c, i, size=160) for i in range(5)] for c in (bird, relative)]
-captions = [["", "", aviary.SPECIES[c].name, "", ""] for c in (bird, relative)]
-here.figure(
-    plots.picture_grid(shown, captions),
-    "pictures",
-    f"Above, an unseen class: {species.name}. Below, a seen relative: {aviary.SPECIES[relative].name}.",
-)
+names = [aviary.SPECIES[c].name for c in (bird, relative)]
+fig = plots.picture_grid(shown, [["", "", name, "", ""] for name in names])
+caption = f"Above, an unseen class: {names[0]}. Below, a seen relative: {names[1]}."
+here.figure(fig, "pictures", caption)
 
 # %% [markdown]
 # ## Two questions one may ask
@@ -136,18 +126,16 @@ same = genzsl.semantics_to_features(z, train, bench.labels[bench.train_idx], pen
 assert torch.allclose(same, expected, atol=1e-4)
 
 # %%
-images = bench.test_unseen_idx
+images, truth = bench.test_unseen_idx, bench.labels[bench.test_unseen_idx]
 among_unseen = bench.unseen[scores[images][:, bench.unseen].argmax(1)]
 among_all = scores[images].argmax(1)
-answers = {"12 unseen classes compete": among_unseen, "all 60 classes compete": among_all}
-accuracy = {
-    name: protocol.per_class_accuracy(bench.labels[images], answer, bench.unseen)
-    for name, answer in answers.items()
-}
+conventional, generalised = (
+    100 * protocol.per_class_accuracy(truth, answers, bench.unseen)
+    for answers in (among_unseen, among_all)
+)
 Markdown(
-    "\n".join(
-        f"- {name}: {100 * value:.0f} % of unseen images right" for name, value in accuracy.items()
-    )
+    f"- 12 unseen classes compete: {conventional:.0f} % of unseen images right\n"
+    f"- all 60 classes compete: {generalised:.0f} % of unseen images right"
 )
 
 # %% [markdown]
@@ -160,18 +148,7 @@ Markdown(
 # %%
 best_seen = scores[images][:, bench.seen].max(1).values
 best_unseen = scores[images][:, bench.unseen].max(1).values
-margin = best_unseen - best_seen
-taken = float((margin < 0).float().mean())
-
-# %%
-fig, ax = plt.subplots(figsize=(6, 3))
-width = float(margin.abs().max())
-bins = np.linspace(-width, width, 61)
-ax.hist(margin[margin >= 0], bins, color="C0", label="an unseen class wins (perhaps the right one)")
-ax.hist(margin[margin < 0], bins, color="C1", hatch="//", label="a seen class wins (always wrong)")
-ax.set(xlabel="best unseen class minus best seen class (cosine)", ylabel="images of unseen birds")
-ax.legend(loc="upper center", bbox_to_anchor=(0.5, 1.3))
-here.figure(fig, "bias", f"{100 * taken:.0f} % of the unseen birds' images go to a seen class.")
+here.figure(studies.SeenBias(best_unseen - best_seen))
 
 # %% [markdown]
 # The map was fitted to the seen classes: it hits *their* typical features almost exactly, and can
@@ -180,29 +157,8 @@ here.figure(fig, "bias", f"{100 * taken:.0f} % of the unseen birds' images go to
 # classes means. Whom does the method mistake the unseen birds for?
 
 # %%
-mistaken = torch.isin(among_all, bench.seen)
-pairs = torch.stack([bench.labels[images][mistaken], among_all[mistaken]])
-(truth, taken_for), often = pairs.unique(dim=1, return_counts=True)
-worst = often.argsort(descending=True)[:5]
-rows = [[aviary.picture(int(c), 0, 160) for c in ids[worst]] for ids in (truth, taken_for)]
-names = [[aviary.SPECIES[int(c)].name for c in ids[worst]] for ids in (truth, taken_for)]
-
-# %%
-kin = [
-    aviary.SPECIES[int(a)].family == aviary.SPECIES[int(b)].family
-    for a, b in zip(truth, taken_for, strict=True)
-]
-share = float(often[torch.tensor(kin)].sum() / often.sum())
-chance = sum(aviary.SPECIES[c].family == species.family for c in bench.seen.tolist()) / len(
-    bench.seen
-)
-here.figure(
-    plots.picture_grid(rows, names),
-    "mistaken",
-    "Above, unseen birds; below, the seen species they are most often taken for. "
-    f"{100 * share:.0f} % of all such mistakes stay within the family, where answers at random "
-    f"would give {100 * chance:.0f} %.",
-)
+mistaken = studies.Mistaken(truth, among_all, bench.seen)
+here.figure(mistaken)
 
 # %% [markdown]
 # ## Why the harmonic mean
@@ -223,30 +179,9 @@ def trade(handicap: float) -> dict[str, float]:
     )
 
 
-span = float(scores.max() - scores.min())
-curve = pd.DataFrame([trade(h) for h in np.linspace(-0.2 * span, 0.8 * span, 80)])
-
 # %%
-fig, ax = plt.subplots(figsize=(4.8, 4.2))
-s, u = np.meshgrid(np.linspace(0.5, 100, 200), np.linspace(0.5, 100, 200))
-lines = ax.contour(
-    s, u, 2 * s * u / (s + u), levels=range(10, 100, 10), colors="0.7", linewidths=0.8
-)
-ax.clabel(lines, fmt="H %d", fontsize=7)
-ax.plot(100 * curve.S, 100 * curve.U, linewidth=2, label="a handicap for seen classes")
-plain, best = trade(0.0), curve.loc[curve.H.idxmax()]
-ax.plot(100 * plain["S"], 100 * plain["U"], "o", label=f"no handicap: H {100 * plain['H']:.0f}")
-ax.plot(100 * best.S, 100 * best.U, "s", label=f"best handicap: H {100 * best.H:.0f}")
-ax.set(xlabel="S, accuracy on seen birds (%)", ylabel="U, accuracy on unseen birds (%)")
-ax.legend(loc="upper center", bbox_to_anchor=(0.5, 1.25))
-average = 50 * (plain["S"] + plain["U"])
-here.figure(
-    fig,
-    "harmonic",
-    "Along the grey lines H = 2SU/(S+U) is the same. Without a handicap the average of S and U is "
-    f"{average:.1f} % and H {100 * plain['H']:.1f} %. A method with S = 100 % and U = 0 would average "
-    "50 % and have H = 0: nobody can hide behind the seen classes.",
-)
+handicap = studies.Handicap(trade, span=float(scores.max() - scores.min()))
+here.figure(handicap)
 
 # %% [markdown]
 # (The best handicap was read off the test images, to draw a curve. Nobody may report it as a result;
@@ -295,13 +230,13 @@ here.table(contents(), "contents", order)
 
 # %%
 Markdown(
-    f"- Conventional {100 * accuracy['12 unseen classes compete']:.0f} %, generalised "
-    f"{100 * accuracy['all 60 classes compete']:.0f} % on the same images of unseen birds: seen bias is "
-    "real and large.\n"
-    f"- {100 * share:.0f} % of the mistakes stay in the family ({100 * chance:.0f} % by chance): the bias "
-    "leans towards relatives, the kind of class that GenZSL calls *referents*.\n"
-    f"- A single number, the handicap, moves H from {100 * plain['H']:.0f} to {100 * best.H:.0f}: how a "
-    "method balances seen and unseen matters as much as what it generates."
+    f"- Conventional {conventional:.0f} %, generalised {generalised:.0f} % on the same images of "
+    "unseen birds: seen bias is real and large.\n"
+    f"- {100 * mistaken.share:.0f} % of the mistakes stay in the family "
+    f"({100 * mistaken.chance:.0f} % by chance): the bias leans towards relatives, the kind of class "
+    "that GenZSL calls *referents*.\n"
+    f"- A single number, the handicap, moves H from {handicap.plain.H:.0f} to {handicap.best.H:.0f}: "
+    "how a method balances seen and unseen matters as much as what it generates."
 )
 
 # %% [markdown]

@@ -36,16 +36,16 @@ seeds = 5
 device = "auto"
 
 # %%
-import matplotlib.pyplot as plt
+from dataclasses import replace
+from itertools import combinations
+
 import numpy as np
-import pandas as pd
 import torch
 import torch.nn.functional as F
 from IPython.display import Markdown, display
 
-from zslnb import closed_form, experiments, protocol, results, studies
+from zslnb import BenchmarkError, closed_form, protocol, studies
 from zslnb.notebook import desk
-from zslnb.studies import plots
 
 here = desk.begin("01_benchmarks_and_protocol", benchmark, semantics, profile, seeds, device)
 bench = here.benchmark
@@ -58,11 +58,7 @@ bench = here.benchmark
 # common pre-trained network had already seen in ImageNet out of the unseen ones.
 
 # %%
-here.table(
-    pd.DataFrame(results.published_sizes()),
-    "sizes",
-    "The published benchmarks, by the sizes of their Proposed Split: classes, then images.",
-)
+here.table(studies.PublishedSizes())
 
 # %% [markdown]
 # This page runs on the benchmark below. The built-in one is drawn: sixty kinds of birds, encoded by
@@ -80,38 +76,13 @@ bench
 # semantics alone: attributes, or the text of the class's name.
 
 # %%
-parts = {
-    "trainval": bench.train_idx,
-    "test, seen classes": bench.test_seen_idx,
-    "test, unseen classes": bench.test_unseen_idx,
-}
-counts = {
-    part: torch.bincount(bench.labels[idx], minlength=bench.n_classes)
-    for part, idx in parts.items()
-}
-order = torch.cat([bench.seen, bench.unseen]).tolist()
-
-# %%
-fig, ax = plt.subplots(figsize=(7, 2.6))
-base = np.zeros(len(order))
-for (part, per_class), hatch in zip(counts.items(), ["", "//", ".."], strict=True):
-    height = per_class[order].numpy()
-    ax.bar(range(len(order)), height, bottom=base, width=1.0, label=part, hatch=hatch, linewidth=0)
-    base += height
-ax.axvline(len(bench.seen) - 0.5, color="black", linewidth=1)
-ax.set(xlabel="class (seen, then unseen)", ylabel="images", xlim=(-0.5, len(order) - 0.5))
-ax.legend(loc="upper center", bbox_to_anchor=(0.5, 1.2), ncols=3, frameon=False)
-here.figure(fig, "split", "Every class is on one side of the line; only seen classes train.")
+here.figure(studies.Split(bench))
 
 # %% [markdown]
 # A benchmark that breaks these rules does not come into being. Put one test image into the training
 # set, and the package says so:
 
 # %% tags=["nbval-check-output"]
-from dataclasses import replace
-
-from zslnb import BenchmarkError
-
 try:
     replace(bench, train_idx=torch.cat([bench.train_idx, bench.test_seen_idx[:1]]))
 except BenchmarkError as error:
@@ -143,9 +114,8 @@ print(f"right images {by_image:.0%}, but right by class {by_class:.0%}")
 shared_space = bench.feature_dim == bench.semantic_dim
 if shared_space:
     cosines = F.normalize(bench.features, dim=1) @ F.normalize(bench.semantics, dim=1).T
-    assert torch.allclose(
-        cosines, protocol.nearest_semantics(bench.features, bench.semantics), atol=1e-6
-    )
+    same = protocol.nearest_semantics(bench.features, bench.semantics)
+    assert torch.allclose(cosines, same, atol=1e-6)
 "one space" if shared_space else "features and semantics share no space here: no plain CLIP"
 
 # %% [markdown]
@@ -159,10 +129,8 @@ if shared_space:
 
 # %%
 rows, gamma, lam = bench.train_idx[::10], 1.0, 1.0
-X, S = (
-    F.normalize(bench.features[rows], dim=1).double(),
-    F.normalize(bench.semantics, dim=1).double(),
-)
+X = F.normalize(bench.features[rows], dim=1).double()
+S = F.normalize(bench.semantics, dim=1).double()
 classes, target = bench.labels[rows].unique(return_inverse=True)
 Y = 2.0 * F.one_hot(target).double() - 1
 
@@ -179,20 +147,13 @@ assert torch.allclose(V, closed_form.eszsl(X, bench.labels[rows], S, gamma, lam)
 
 # %%
 inner = protocol.validation_split(bench, seed=0)
-assert not torch.isin(
-    torch.cat([inner.test_seen_idx, inner.test_unseen_idx]), bench.test_seen_idx
-).any()
+inner_tests = torch.cat([inner.test_seen_idx, inner.test_unseen_idx])
+assert not torch.isin(inner_tests, bench.test_seen_idx).any()
 inner
 
 # %%
-baselines = {"plain CLIP": ("clip", None), "ESZSL": ("eszsl", None)}
-if not shared_space:
-    baselines.pop("plain CLIP")
-records = experiments.run_rows(baselines, bench, here.seeds)
-here.keep(records)
-both = {kind: results.results_table(records, kind) for kind in protocol.PROTOCOLS}
-table = pd.concat(both, names=["protocol", "method"]).reset_index()
-here.table(table, "baselines", f"**{bench.name}**: the baselines, percent, mean ± sd over seeds.")
+baselines = studies.baselines(bench, here.seeds)
+here.table(baselines)
 
 # %% [markdown]
 # One of these numbers is a check of everything before it. On CUB, with CLIP's features, the papers
@@ -200,12 +161,9 @@ here.table(table, "baselines", f"**{bench.name}**: the baselines, percent, mean 
 # the prompt, the model, the pictures or the split differ, and no training on them proves anything.
 
 # %%
-inputs = studies.acceptance(bench, here.device)
-if len(inputs):
-    words = studies.acceptance_words(inputs)
-    display(
-        here.table(inputs, "inputs", f"**{bench.name}**: are these the papers' inputs? {words}")
-    )
+inputs = studies.inputs(bench, here.device)
+if inputs:
+    display(here.table(inputs))
 
 # %% [markdown]
 # ## How far the best of many looks flatters
@@ -218,40 +176,14 @@ if len(inputs):
 # $$\mathbb{E}[\max\text{ of } k] = \sum_{i=1}^{n} h_{(i)} \binom{i-1}{k-1} \Big/ \binom{n}{k}.$$
 
 # %% tags=["nbval-check-output"]
-from itertools import combinations
-
 scores = [50.0, 51.0, 53.0, 56.0]
 by_hand = np.mean([max(pair) for pair in combinations(scores, 2)])
-print(
-    f"best of two, all pairs listed: {by_hand:.3f}; by the formula: {protocol.expected_best(scores, 2):.3f}"
-)
+formula = protocol.expected_best(scores, 2)
+print(f"best of two, all pairs listed: {by_hand:.3f}; by the formula: {formula:.3f}")
 
 # %%
-looks = experiments.run_rows({"equal fits": ("looks", None)}, bench, here.seeds)
-here.keep(looks)
-drawn = [[100 * h for h in record["scores"]["looks"]] for record in looks]
-n = len(drawn[0])
-ks = sorted({k for k in (1, 2, 3, 5, 10, 20, 30, 50, n) if k <= n})
-gain = np.array([[protocol.expected_best(hs, k) - np.mean(hs) for k in ks] for hs in drawn])
-
-# %%
-fig, ax = plt.subplots(figsize=(6, 3.4))
-middle = gain.mean(0)
-plots.band(ax, ks, gain, "mean over seeds, and their range", marker="o")
-ax.set(
-    xscale="log",
-    xlabel="looks at the test set, k",
-    ylabel="H gained by reporting\nthe best of k (points)",
-)
-ax.set_xticks([1, 3, 10, 30, 100], ["1", "3", "10", "30", "100"])
-ax.legend(loc="upper left")
-here.figure(
-    fig,
-    "looks",
-    f"Nothing improves but the number of looks: the best of {n} equal fits is "
-    f"{middle[-1]:.1f} points of H above their average, on {len(bench.test_unseen_idx):,} unseen and "
-    f"{len(bench.test_seen_idx):,} seen test images.",
-)
+looks = studies.looks(bench, here.seeds)
+here.figure(looks)
 
 # %% [markdown]
 # The published GenZSL numbers are each the best of up to 3,000 looks (150 rounds of 20 classifier
@@ -262,15 +194,7 @@ here.figure(
 # ## What held, what did not
 
 # %%
-lines = [
-    f"- {row}: H {results.results_table(records, 'clean').loc[row, 'H']} clean, "
-    f"{results.results_table(records, 'released').loc[row, 'H']} with the test set choosing."
-    for row in baselines
-]
-lines.append(
-    f"- The best of {n} equal looks adds {middle[-1]:.1f} points of H; of 10, {middle[ks.index(10)]:.1f}."
-)
-Markdown("\n".join(lines))
+Markdown(f"{baselines.finding()}\n{looks.summary()}")
 
 # %% [markdown]
 # **Rows filled:** plain CLIP, ESZSL and the equal fits, in `records.jsonl` of the run.

@@ -36,16 +36,13 @@ seeds = 5
 device = "auto"
 
 # %%
-import matplotlib.pyplot as plt
 import numpy as np
-import pandas as pd
 import torch
 import torch.nn.functional as F
 from IPython.display import Markdown
 
-from zslnb import experiments, genzsl, results
+from zslnb import genzsl, results, studies
 from zslnb.notebook import desk
-from zslnb.studies import plots
 
 here = desk.begin("10_class_diversity_promotion", benchmark, semantics, profile, seeds, device)
 bench = here.benchmark
@@ -59,18 +56,9 @@ bench = here.benchmark
 
 # %%
 raw = F.normalize(bench.semantics.double(), dim=1)
-cosines = raw @ raw.T
-names = [name.split(",")[0].replace("_", " ") for name in bench.class_names]
-pairs = torch.triu_indices(len(raw), len(raw), offset=1)
-off = cosines[pairs[0], pairs[1]]
-
-# %%
-low, high = (pairs[:, i].tolist() for i in (off.argmin(), off.argmax()))
-Markdown(
-    f"Of {len(off):,} pairs of classes the most alike are *{names[high[0]]}* and *{names[high[1]]}* "
-    f"(cosine {off.max():.2f}), the least *{names[low[0]]}* and *{names[low[1]]}* "
-    f"({off.min():.2f}). The average pair has {off.mean():.2f}; unrelated directions would have 0."
-)
+weak = studies.ClassCosines(bench, raw)
+torch.testing.assert_close(weak.matrix, raw @ raw.T)
+Markdown(weak.finding())
 
 # %% [markdown]
 # ## Three classes, by hand
@@ -124,18 +112,7 @@ torch.testing.assert_close(P @ E, deflated)
 torch.testing.assert_close(genzsl.class_diversity_promotion(E), deflated)
 
 # %%
-fig = plt.figure(figsize=(7.6, 3.5))
-for place, rows, title in [(1, E, "before: a narrow bunch"), (2, deflated, "after: only the tilt")]:
-    ax = fig.add_subplot(1, 2, place, projection="3d", title=title)
-    for c, row in enumerate(rows):
-        ax.quiver(0, 0, 0, *row, color=f"C{c}", label=f"class {c + 1}", arrow_length_ratio=0.12)
-    ax.plot([0, 0], [0, 0], [0, 1], ":", color="0.3", label="$v_1$")
-    ax.set(xlim=(-0.6, 0.6), ylim=(-0.6, 0.6), zlim=(0, 1), xticks=[-0.5, 0, 0.5])
-    ax.set(yticks=[-0.5, 0, 0.5], zticks=[0, 0.5, 1], xlabel="axis 1", ylabel="axis 2")
-    ax.view_init(18, 35)
-fig.legend(*ax.get_legend_handles_labels(), loc="outside lower center", ncols=4)
-caption = "Three classes before and after. Without $v_1$ they lie flat, 120° apart."
-here.figure(fig, "three-classes", caption)
+here.figure(studies.SmallCase(E, deflated))
 
 # %% [markdown]
 # ## The same on real class names
@@ -151,37 +128,14 @@ for n in removable:
     P = U[:, n:] @ U[:, n:].T
     assert torch.allclose(P @ raw, genzsl.class_diversity_promotion(raw, n), atol=1e-5)
 refined = genzsl.class_diversity_promotion(raw)
-after = genzsl.mean_cosines(refined)
-
-# %%
 lengths = refined.norm(dim=1)
 Markdown(
     f"Refined vectors of {bench.name} are between {lengths.min():.2f} and {lengths.max():.2f} long."
 )
 
 # %%
-unit = F.normalize(refined, dim=1)
-refined_cosines = unit @ unit.T
-refined_off = refined_cosines[pairs[0], pairs[1]]
-order = torch.arange(len(raw))
-if len(raw) > 80:  # too many to read: an even choice, put in order of the strongest contrast left
-    order = order[:: -(-len(raw) // 40)]
-    order = order[U[order, 1].argsort()]
-shown = "all classes" if len(order) == len(raw) else f"{len(order)} of {len(raw)} classes"
-
-# %%
-fig, axes = plt.subplots(1, 2, figsize=(9.6, 5.3), sharey=True)
-for ax, matrix, title in zip(axes, (cosines, refined_cosines), ("before", "after"), strict=True):
-    chosen = matrix[order][:, order].numpy()
-    image = plots.cosine_heatmap(ax, chosen, [names[i] for i in order])
-    ax.set_title(f"{title} CDP")
-fig.colorbar(image, ax=axes, label="cosine of two classes", shrink=0.7)
-caption = (
-    f"Cosines between classes of {bench.name} ({shown}). Off the diagonal the mean goes from "
-    f"{off.mean():.2f} to {refined_off.mean():.2f}; what remains is not white: single pairs reach "
-    f"from {refined_off.min():.2f} to {refined_off.max():.2f}."
-)
-here.figure(fig, "heat-maps", caption)
+both = weak, studies.ClassCosines(bench, refined)
+here.figure(studies.HeatMaps(*both))
 
 # %% [markdown]
 # ## Three means that tell three stories
@@ -215,8 +169,8 @@ here.figure(fig, "heat-maps", caption)
 # are, and random directions in $S$ dimensions give about $\sqrt{2 / (\pi S)}$.
 
 # %%
-m, C, width = raw.mean(0), *raw.shape
-before = genzsl.mean_cosines(raw)
+m = raw.mean(0)
+before, after = genzsl.mean_cosines(raw), genzsl.mean_cosines(refined)
 assert np.isclose(before["with diagonal"], m.square().sum())
 aligned = float((Vh[0] @ m).abs() / m.norm())
 left = float(m.square().sum() * (1 - aligned**2))
@@ -226,23 +180,8 @@ Markdown(
 )
 
 # %%
-random_size = np.sqrt(2 / (np.pi * width))
-means = pd.DataFrame.from_dict(
-    {
-        "before CDP": before.values(),
-        "after CDP": after.values(),
-        "after CDP, from $v_1$ and $m$ alone": [left, (C * left - 1) / (C - 1), None],
-        "random directions": [1 / C, 0, random_size],
-    },
-    orient="index",
-    columns=[*before],
-).map("{:.2g}".format, na_action="ignore")
-here.table(
-    means.rename_axis("mean cosine"),
-    "means",
-    f"{bench.name}, {C} classes in {width} dimensions. The first two means after CDP hardly look "
-    "at single pairs; only the third does.",
-)
+means = studies.MeanCosines(*both, expected=left)
+here.table(means)
 
 # %% [markdown]
 # How little the first mean says is seen at its worst case. A hundred classes form two tight
@@ -260,21 +199,7 @@ print({name: round(value, 4) + 0.0 for name, value in worst.items()})
 # pairs is seen in their spread:
 
 # %%
-fig, ax = plt.subplots(figsize=(7, 3.4))
-bins = np.linspace(-1, 1, 81)
-for values, label in [(off, "before CDP"), (refined_off, "after CDP")]:
-    ax.hist(values.numpy(), bins, density=True, alpha=0.65, label=label)
-random_sd = width**-0.5
-ax.plot(bins, np.exp(-0.5 * (bins / random_sd) ** 2) / (random_sd * np.sqrt(2 * np.pi)), "k:",
-        label=f"random directions in {width} dimensions")  # fmt: skip
-ax.set(xlabel="cosine of two different classes", ylabel="density of pairs", xlim=(-0.75, 1))
-ax.legend()
-caption = (
-    f"Cosines of all pairs. Their mean goes from {off.mean():.2f} to {refined_off.mean():.2f}, their "
-    f"standard deviation from {off.std():.2f} to {refined_off.std():.2f}, where random directions "
-    f"have {random_sd:.2f}: some classes stay far more alike than others."
-)
-here.figure(fig, "histogram", caption)
+here.figure(studies.CosineSpread(*both))
 
 # %% [markdown]
 # That spread is a good thing. GenZSL next picks, for each class, its most similar seen classes
@@ -287,31 +212,12 @@ here.figure(fig, "histogram", caption)
 # most similar other class.
 
 # %%
-rows = {f"{n} removed": ("similarity", experiments.SimilaritySettings(n)) for n in removable}
-records = experiments.run_rows(rows, bench, seeds=[0], n_jobs=1)  # nothing is drawn at random
-here.keep(records)
-assert np.isclose(records[1]["scores"]["after"]["absolute"], after["absolute"])
-sweep = pd.DataFrame([r["scores"]["after"] | r["scores"]["nearest"] for r in records])
-sweep = sweep.rename(columns={"kept": "keep their nearest class"})
-sweep.index = pd.Index([str(n) for n in removable], name="directions removed")
-here.table(sweep, "directions", f"What more directions do to the class cosines of {bench.name}.")
+sweep = studies.directions(bench, removable, (S.square() / len(raw)).numpy())
+assert np.isclose(sweep.table()["absolute"].iloc[1], after["absolute"])
+here.table(sweep)
 
 # %%
-fig, (left, right) = plt.subplots(1, 2, figsize=(8.6, 3.2))
-share = (S.square() / len(raw)).numpy()[:10]
-left.bar(range(1, len(share) + 1), 100 * share)
-left.set(xlabel="direction $i$", ylabel=r"share $\sigma_i^2 / C$ (%)")
-right.plot(sweep.index, 100 * sweep["keep their nearest class"], "o-", label="keep nearest class")
-right.plot(sweep.index, 100 * sweep["absolute"], "s--", label="mean absolute cosine × 100")
-right.set(xlabel="directions removed", ylabel="% of classes, or cosine × 100", ylim=(0, 105))
-fig.legend(loc="outside lower right", ncols=2)
-kept = sweep["keep their nearest class"].to_numpy()
-caption = (
-    f"The first direction holds {share[0]:.0%} of the squared length, the second {share[1]:.0%}. "
-    f"Removing one leaves {kept[1]:.0%} of the nearest classes as they were, "
-    f"removing {removable[-1]} leaves {kept[-1]:.0%}."
-)
-here.figure(fig, "directions", caption)
+here.figure(sweep)
 
 # %% [markdown]
 # A first direction that towers above the rest is a part that all names share. Where the spectrum
@@ -319,24 +225,7 @@ here.figure(fig, "directions", caption)
 # Classes whose nearest neighbour is another after removing one direction:
 
 # %%
-old, new = (
-    genzsl.top_k_referents(z, z, 1, exclude_self=True)[:, 0] for z in (raw, refined)
-)  # fmt: skip
-changed = (old != new).nonzero()[:, 0]
-listed = pd.DataFrame(
-    {
-        "class": [names[c] for c in changed],
-        "nearest before": [names[old[c]] for c in changed],
-        "cosine before": cosines[changed, old[changed]],
-        "nearest after": [names[new[c]] for c in changed],
-        "cosine after": refined_cosines[changed, new[changed]],
-    }
-).round(2)
-here.table(
-    listed.head(6),
-    "changed",
-    f"{len(changed)} of {len(raw)} classes change their nearest class; the first of them.",
-)
+here.table(studies.ChangedNeighbours(*both))
 
 # %% [markdown]
 # ## Real CLIP text
@@ -344,33 +233,8 @@ here.table(
 # This notebook takes any list of class names as `benchmark`. Run on CLIP ViT-B/32 embeddings of the
 # 1000 ImageNet names and of the 1203 LVIS names, it wrote the records behind the next table.
 
-
 # %%
-def line(run: list[dict]) -> dict:
-    """One row of the table, from the record with one direction removed."""
-    chosen = (r["scores"] for r in run if r["settings"]["n_removed"] == 1)
-    scores = next(chosen, None)
-    if scores is None:
-        return {"classes": "not measured"}
-    return {
-        "classes": f"{scores['size']['classes']}",
-        "cosine of v₁ and m": f"{scores['common']['alignment']:.4f}",
-        "before, with diagonal": f"{scores['before']['with diagonal']:.2g}",
-        **{f"after, {name}": f"{value:.2g}" for name, value in scores["after"].items()},
-    }
-
-
-known = {"imagenet1k_vitb32": "ImageNet names", "lvis1203_vitb32": "LVIS names"}
-runs = {f"{known.get(bench.name, bench.name)} (this run)": records} | {
-    label: results.recorded(f"{name}-smoke") for name, label in known.items() if name != bench.name
-}
-table = pd.DataFrame({name: line(run) for name, run in runs.items()}).T
-here.table(
-    table.rename_axis("class names"),
-    "real-text",
-    "Mean cosines before and after CDP, measured. Real CLIP names share a part that $v_1$ finds.",
-    headline=True,
-)
+here.table(studies.RealNames(bench.name, sweep.records))
 
 # %%
 fall = [results.published_value("genzsl", f"F3-CUB-{when}") for when in ("before", "after")]
@@ -395,9 +259,9 @@ Markdown(
   between them.
 - **Not shown by such a mean:** that classes become "nearly perpendicular". The mean size of a cosine
   between different classes is {after["absolute"]:.2f},
-  {after["absolute"] / random_size:.1f} times that of random directions.
-- **Relations:** {kept[1]:.0%} of the classes keep their nearest class when one direction goes,
-  {kept[-1]:.0%} when {removable[-1]} go."""
+  {after["absolute"] / means.random:.1f} times that of random directions.
+- **Relations:** {sweep.kept[1]:.0%} of the classes keep their nearest class when one direction goes,
+  {sweep.kept[-1]:.0%} when {removable[-1]} go."""
 )
 
 # %% [markdown]

@@ -36,20 +36,14 @@ seeds = 5
 device = "auto"
 
 # %%
-from dataclasses import replace
-
-import matplotlib.pyplot as plt
 import numpy as np
-import pandas as pd
 import torch
 import torch.nn.functional as F
 from IPython.display import Markdown
 
-from zslnb import experiments, genzsl
-from zslnb.datasets import aviary
+from zslnb import genzsl, studies
 from zslnb.device import one_thread
 from zslnb.notebook import desk
-from zslnb.results import mean_and_sd
 from zslnb.seeds import seeded
 from zslnb.studies import plots
 
@@ -78,25 +72,7 @@ assert torch.equal(start.referents[bench.unseen], referents)
 assert (start.referents[bench.seen] != bench.seen[:, None]).all()  # nobody stands in for itself
 
 # %%
-trios = torch.cat([bench.unseen[:, None], referents], dim=1)[:8].tolist()
-scores = [["", *(f"\n{cos:.2f}" for cos in row)] for row in best.values.tolist()]
-rows = [a + b for a, b in zip(trios[::2], trios[1::2], strict=False)]
-texts = [a + b for a, b in zip(scores[:8:2], scores[1:8:2], strict=False)]
-
-# %%
-fig = plots.picture_grid(
-    [[plots.class_picture(bench, c) for c in row] for row in rows],
-    [
-        [bench.class_names[c] + text for c, text in zip(*pair, strict=True)]
-        for pair in zip(rows, texts, strict=True)
-    ],
-    framed=(0, 3),
-)
-caption = (
-    f"{2 * len(rows)} unseen classes of {bench.name} (framed), each with its two referent classes to "
-    "the right and the cosine of their refined semantics. The choice sees semantics, never pictures."
-)
-here.figure(fig, "referents", caption)
+here.figure(studies.Referents(bench, referents, best.values))
 
 # %% [markdown]
 # Does it matter that the semantics are refined first? Chosen on raw semantics, some referents would
@@ -105,23 +81,7 @@ here.figure(fig, "referents", caption)
 # %%
 raw = F.normalize(bench.semantics, dim=1)
 on_raw = bench.seen[genzsl.top_k_referents(raw[bench.unseen], raw[bench.seen], k=2)]
-changed = (on_raw != referents).any(1).nonzero()[:, 0]
-name = np.array([n.replace("_", " ") for n in bench.class_names])
-
-# %%
-listed = pd.DataFrame(
-    {
-        "unseen class": name[bench.unseen[changed]],
-        "referents, raw": [", ".join(name[row]) for row in on_raw[changed]],
-        "referents, refined": [", ".join(name[row]) for row in referents[changed]],
-    }
-)
-here.table(
-    listed.head(6),
-    "changed",
-    f"{len(changed)} of {len(referents)} unseen classes have other referents, or in another order, "
-    "when chosen on raw semantics; the first of them.",
-)
+here.table(studies.ChangedReferents(bench, on_raw, referents))
 
 # %% [markdown]
 # ## One sample, one draw from each referent
@@ -154,19 +114,8 @@ Markdown(f"Their lengths: {x_refer.norm(dim=1).min():.2f} to {x_refer.norm(dim=1
 
 # %%
 if plots.class_picture(bench, 0):
-    photos = bench.train_idx[torch.tensor(drawn[:4])]
-    pictures = [aviary.picture_of_row(int(row), 96, bench.name) for row in photos.flatten()]
-    labels = [
-        f"{w:.1f} × {name[c]}"
-        for pair in referents[:4].tolist()
-        for w, c in zip(start.weights, pair, strict=True)
-    ]
-    fig = plots.picture_grid([pictures], [labels], side=1.2)
-    caption = (
-        "The training pictures behind the first four draws, two to a draw. Beside the birds themselves "
-        "the draws bring in chance: pose, size, background."
-    )
-    here.figure(fig, "draws", caption)
+    images = bench.train_idx[torch.tensor(drawn[:4])]
+    here.figure(studies.Draws(bench, referents[:4], images, start.weights))
 
 # %% [markdown]
 # ## The inductive VAE
@@ -179,22 +128,18 @@ if plots.class_picture(bench, 0):
 # \hat x = \frac{\mathrm{ID}(o, \tilde z)}{\lVert \mathrm{ID}(o, \tilde z) \rVert}$$
 
 # %%
-boxes = {
-    "referent\n$x^{refer}$": (0.8, 1.9),
-    "encoder IE": (2.4, 1.9),
-    "$\\mu,\\ \\log\\sigma^2$": (4.0, 1.9),
-    "latent\n$o = \\mu + \\sigma\\varepsilon$": (5.6, 1.9),
-    "decoder ID": (7.2, 1.9),
-    "feature\n$\\hat x$": (8.7, 1.9),
-    "semantics of the target $\\tilde z$": (4.8, 0.6),
-    "noise $\\varepsilon$": (5.6, 3.0),
-}
-
-# %%
-first, encoder, moments, latent, decoder, last, text, noise = boxes
-arrows = [(first, encoder), (encoder, moments), (moments, latent), (latent, decoder)]
-arrows += [(decoder, last), (text, encoder), (text, decoder), (noise, latent)]
-fig = plots.schematic(boxes, arrows, (9.4, 3.5), filled=(encoder, decoder))
+refer, encoder, moments, latent, decoder, feature = way = [
+    "referent\n$x^{refer}$",
+    "encoder IE",
+    "$\\mu,\\ \\log\\sigma^2$",
+    "latent\n$o = \\mu + \\sigma\\varepsilon$",
+    "decoder ID",
+    "feature\n$\\hat x$",
+]
+text, noise = "semantics of the target $\\tilde z$", "noise $\\varepsilon$"
+rows = [["", "", "", noise], way, ["", "", text]]
+arrows = [way, (text, encoder), (text, decoder), (noise, latent)]
+fig = plots.diagram(rows, arrows, filled=(encoder, decoder))
 caption = (
     "The inductive VAE; trained parts are filled. A referent can reach the feature in one way only, "
     "through the latent; the target's semantics have a way of their own."
@@ -274,61 +219,14 @@ floor = float(2 - 2 * (counts * means.norm(dim=1)).sum() / counts.sum())
 settings = start.settings
 with one_thread():
     model = genzsl.fit(bench, settings, seed=0, device=here.device)
-weak = replace(settings, kl_weight=0.001)
-longer = replace(weak, rounds=2 * settings.rounds)
-rows = {
-    "KL weight 1": ("referent_swap", settings),
-    "KL weight 0.001": ("referent_swap", weak),
-    "0.001, twice as long": ("referent_swap", longer),
-}
-
-# %%
-records = experiments.run_rows(rows, bench, here.seeds, here.device)
-here.keep(records)
-first = records[0]["scores"]
+swaps = studies.swaps(bench, settings, here.seeds, here.device)
+first = swaps.records[0]["scores"]
 live = model.history[-1]["reconstruction"]
 assert abs(live - first["history"][-1]["reconstruction"]) < 1e-3
 
-
 # %%
-def runs(row: str, *keys: str) -> np.ndarray:
-    """Scores of one row, a line for each seed: histories as curves, single numbers as they are."""
-    found = [r["scores"] for r in records if r["row"] == row]
-    if keys[0] == "history":
-        return np.array([[one[keys[1]] for one in s["history"]] for s in found])
-    return np.array([s[keys[0]][keys[1]] for s in found])
-
-
-def plus_minus(values: np.ndarray, form: str) -> str:
-    """Write mean ± standard deviation over seeds; a single seed stands alone."""
-    mean, sd = mean_and_sd(values.tolist())
-    return f"{mean:{form}}" + ("" if np.isnan(sd) else f" ± {sd:{form}}")
-
-
-# %%
-curves = {term: {row: runs(row, "history", term) for row in rows} for term in losses}
-gap = curves["reconstruction"]["KL weight 1"][:, -1].mean() - floor
-ends = {row: curve[:, -1].mean() for row, curve in curves["kl"].items()}
-
-# %%
-fig, axes = plt.subplots(1, 3, figsize=(10, 3.3))
-for ax, (term, by_row) in zip(axes, curves.items(), strict=True):
-    for (row, curve), marker in reversed([*zip(by_row.items(), "osv", strict=True)]):
-        passes = settings.passes * np.arange(1, curve.shape[1] + 1)
-        colour = f"C{[*rows].index(row)}"
-        plots.band(ax, passes, curve, row, marker=marker, markersize=4, color=colour)
-    ax.set(title=term if term != "kl" else "KL", xlabel="passes over the training data")
-axes[0].axhline(floor, color="k", linestyle=":", label="floor without referents")
-axes[0].set_ylabel("loss term, unweighted")
-axes[1].set_yscale("log")
-fig.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=4)
-caption = (
-    f"Loss terms, mean and range over seeds ({len(here.seeds)}). Reconstruction with weight 1 ends "
-    f"{gap:+.3f} from the floor. KL ends at {ends['KL weight 1']:.0e} with weight 1, at "
-    f"{ends['KL weight 0.001']:.1f} with 0.001, and at {ends['0.001, twice as long']:.1f} after twice "
-    "as many passes."
-)
-here.figure(fig, "losses", caption)
+terms = studies.LossTerms(floor, swaps.records)
+here.figure(terms)
 
 # %% [markdown]
 # A KL of nearly 0 says that the encoder answers $\mu = 0$, $\sigma = 1$ whatever it is shown. That
@@ -347,36 +245,10 @@ moved = genzsl.referent_swap(model, bench.unseen, n=100)
 assert all(np.isclose(moved[s], first["swaps"][s], rtol=0.05, atol=1e-6) for s in genzsl.SWAPS)
 
 # %%
-swaps = pd.DataFrame(
-    {row: {s: plus_minus(runs(row, "swaps", s), ".1e") for s in genzsl.SWAPS} for row in rows}
-)
-here.table(
-    swaps.rename_axis("swapped for"),
-    "swaps",
-    f"How far the output turns, $1 - \\cos$, mean ± standard deviation over seeds ({len(here.seeds)}). "
-    "0: the input is not heard. 1: nothing in common.",
-    headline=True,
-)
+here.table(swaps)
 
 # %%
-fig, ax = plt.subplots(figsize=(8, 3.8))
-for row, marker, shift in zip(rows, "osv", (-0.2, 0, 0.2), strict=True):
-    values = np.array([runs(row, "swaps", s) for s in genzsl.SWAPS])
-    place = np.arange(len(values)) + shift
-    ax.plot(values.mean(1), place, marker, label=row)
-    ax.hlines(place, values.min(1), values.max(1), color=ax.lines[-1].get_color())
-ax.axhline(3.5, color="0.4", linewidth=0.8)
-ax.set(xscale="log", yticks=range(len(values)), yticklabels=genzsl.SWAPS, ylim=(5.6, -0.6))
-ax.set_xlabel(r"turn of the output, $1 - \cos$ (log scale)")
-ax.legend(loc="lower left")
-turn = {s: runs("KL weight 1", "swaps", s).mean() for s in genzsl.SWAPS}
-caption = (
-    "What the trained generator hears: mean and range over seeds. Above the line the swaps that a "
-    "referent could answer to, below it the yardsticks. With KL weight 1, samples of random classes "
-    f"for the referent turn the output by {turn[genzsl.SWAPS[1]]:.0e}, other semantics by "
-    f"{turn[genzsl.SWAPS[5]]:.1g}."
-)
-here.figure(fig, "swaps", caption)
+here.figure(swaps)
 
 # %% [markdown]
 # ## Real and synthetic variety
@@ -384,52 +256,15 @@ here.figure(fig, "swaps", caption)
 # If the output depends on semantics and pure noise only, and the noise is best ignored (the floor
 # above belongs to a generator that ignores it), then all samples of a class come out nearly alike.
 
+# %%
+synthetic = studies.pair_cosines(*model.synthesise(bench.unseen, 100, "swap"))
+unseen = bench.test_unseen_idx
+real = studies.pair_cosines(bench.features[unseen], bench.labels[unseen])
+variety = studies.Variety(real, synthetic, swaps.records)
+here.figure(variety)
 
 # %%
-def within(features: torch.Tensor, labels: torch.Tensor) -> np.ndarray:
-    """Cosines of all pairs of different samples of one class, up to 100 samples a class."""
-    found = []
-    for c in labels.unique():
-        own = F.normalize(features[labels == c][:100], dim=1)
-        found.append((own @ own.T)[tuple(torch.triu_indices(len(own), len(own), offset=1))])
-    return torch.cat(found).cpu().numpy()
-
-
-synthetic = within(*model.synthesise(bench.unseen, 100, "swap"))
-real = within(bench.features[bench.test_unseen_idx], bench.labels[bench.test_unseen_idx])
-
-# %%
-fig, ax = plt.subplots(figsize=(7, 3))
-bins = np.linspace(min(0, real.min()), 1, 81)
-ax.hist(real, bins, density=True, alpha=0.65, label="real images")
-ax.hist(synthetic, bins, density=True, alpha=0.65, label="synthetic, KL weight 1")
-ax.set(xlabel="cosine of two samples of one unseen class", ylabel="density of pairs", yscale="log")
-ax.legend(loc="upper left")
-caption = (
-    f"Variety within the unseen classes: the median cosine is {np.median(real):.2f} between real "
-    f"samples and {np.median(synthetic):.3f} between synthetic ones."
-)
-here.figure(fig, "variety", caption)
-
-# %%
-columns = {
-    "within a class, real": ("within", "real"),
-    "within a class, synthetic": ("within", "synthetic"),
-    "to the real mean, referents": ("to mean", "referent"),
-    "to the real mean, synthetic": ("to mean", "synthetic"),
-}
-variety = pd.DataFrame(
-    {
-        title: {row: plus_minus(runs(row, *keys), ".3f") for row in rows}
-        for title, keys in columns.items()
-    }
-)
-here.table(
-    variety.rename_axis("setting"),
-    "variety",
-    "Cosines for the unseen classes: between samples of one class, and of class means with the real "
-    "class mean (measured on test images; nothing was chosen by them).",
-)
+here.table(variety)
 
 # %% [markdown]
 # ## Why nobody listens to the referent
@@ -471,23 +306,12 @@ Markdown(
 # the output less than a ten-thousandth as far as swapping the semantics does, *hardly heard* below
 # a tenth, else *heard*.
 
-
 # %%
-def verdict(row: str) -> str:
-    """Say whether a setting's generator hears its referents, by the rule above."""
-    other, text = (runs(row, "swaps", genzsl.SWAPS[i]).mean() for i in (1, 5))
-    heard = "not" if other < 1e-4 * text else "hardly" if other < 0.1 * text else "indeed"
-    return (
-        f"- **{row}:** the referent is **{heard} heard**. Samples of random classes in its place turn "
-        f"the output by {other:.0e}, other semantics by {text:.1g}."
-    )
-
-
 Markdown(
     "- **Held:** neighbours, draws, network and losses by hand are those of the package.\n"
-    + "\n".join(verdict(row) for row in rows)
-    + f"\n- **The floor** of a generator without referents is {floor:.3f}; training ends {gap:+.3f} "
-    "from it."
+    f"{swaps.verdicts()}\n"
+    f"- **The floor** of a generator without referents is {floor:.3f}; training ends "
+    f"{terms.gap:+.3f} from it."
 )
 
 # %% [markdown]

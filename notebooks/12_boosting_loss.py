@@ -38,22 +38,16 @@ device = "auto"
 
 # %%
 import math
-from collections.abc import Callable
 from dataclasses import replace
 
-import matplotlib.pyplot as plt
 import numpy as np
-import pandas as pd
 import torch
 import torch.nn.functional as F
 from IPython.display import Markdown
 
-from zslnb import experiments, genzsl, results
-from zslnb.device import one_thread
+from zslnb import genzsl, studies
 from zslnb.notebook import desk
-from zslnb.results import mean_and_sd
 from zslnb.seeds import seeded
-from zslnb.studies import plots
 
 here = desk.begin("12_boosting_loss", benchmark, semantics, profile, seeds, device)
 bench = here.benchmark
@@ -160,39 +154,15 @@ with seeded(0, "lesson/floor"):
     batches = torch.randperm(len(X), device=X.device).split(64)[:20]
 assert all(batch_form(X[b], start.anchors[labels[b]], 0.07) >= floor(labels[b]) for b in batches)
 torch.testing.assert_close(floor(y), 2 / 3 * math.log(2))
+assert floor(y) == studies.batch_floor(y)
 
 # %% [markdown]
 # So the *order* of the data matters. The released code does not shuffle: batches follow the stored
 # order, the same in every pass. If the images are stored class by class, a batch of 64 holds few
 # classes, and the term is left with little to teach:
 
-
 # %%
-def mean_floor(labels: torch.Tensor, shuffle: bool, size: int = 64) -> float:
-    """The floor, averaged over the full batches of one pass."""
-    with seeded(0, "lesson/orders"):
-        order = torch.randperm(len(labels)) if shuffle else torch.arange(len(labels))
-    return float(np.mean([floor(b) for b in labels[order].split(size) if len(b) == size]))
-
-
-sizes = {r["benchmark"]: (r["seen"], r["trainval"] / r["seen"]) for r in results.published_sizes()}
-equal = {k: torch.arange(n).repeat_interleave(round(size)) for k, (n, size) in sizes.items()}
-stored = {f"{bench.name}, here": labels.sort().values.cpu(), **equal}
-
-# %%
-floors = pd.DataFrame(
-    {
-        "images a class": {k: f"{len(v) / len(v.unique()):.0f}" for k, v in stored.items()},
-        "floor, class by class": {k: f"{mean_floor(v, False):.2f}" for k, v in stored.items()},
-        "floor, shuffled": {k: f"{mean_floor(v, True):.2f}" for k, v in stored.items()},
-    }
-)
-here.table(
-    floors.rename_axis("training images"),
-    "floors",
-    f"Lowest possible term, batches of 64 (ln 64 = {math.log(64):.2f}). AWA2, CUB and SUN by their "
-    "published sizes, as if all their classes had equally many images.",
-)
+here.table(studies.OrderFloors(bench.name, labels.cpu()))
 
 # %% [markdown]
 # In the published split files the lists of training images of AWA2 and CUB are shuffled once and for
@@ -202,76 +172,8 @@ here.table(
 
 # %%
 small = replace(start.settings, hidden_dim=128, latent_dim=64, batch_size=64, boosting_weight=0.1)
-Terms = Callable[[genzsl.GenZSL, torch.Tensor], dict[str, torch.Tensor]]
-
-
-def train(
-    settings: genzsl.GenZSLSettings,
-    terms: Terms = genzsl.GenZSL.losses,
-    shuffle: bool = True,
-    passes: int = 6,
-    seed: int = 0,
-) -> tuple[genzsl.GenZSL, list[tuple[float, float]]]:
-    """Train as `genzsl.fit` does; return the boosting term of each step and its floor, too."""
-    run = genzsl.prepare(bench, settings, seed, here.device)
-    adam = torch.optim.Adam(run.model.parameters(), settings.lr, betas=(0.5, 0.999), fused=True)
-    weights = {"reconstruction": 1, "kl": settings.kl_weight, "boosting": settings.boosting_weight}
-    stored, curve = run.labels.argsort(stable=True), []
-    with one_thread(), seeded(seed, "lesson/training"):
-        for _ in range(passes):
-            rows = stored[torch.randperm(len(stored), device=stored.device)] if shuffle else stored
-            for batch in rows.split(settings.batch_size):
-                losses = terms(run, batch)
-                adam.zero_grad()
-                sum(weights[name] * loss for name, loss in losses.items()).backward()
-                adam.step()
-                if "boosting" in losses and len(batch) == settings.batch_size:
-                    curve.append((losses["boosting"].item(), floor(run.labels[batch])))
-    return run, curve
-
-
-# %%
-trained = {
-    "class by class": train(small, shuffle=False),
-    "shuffled": train(small),
-    "without the term": train(replace(small, boosting_weight=0.0)),
-}
-curves = {order: np.array(curve) for order, (_, curve) in trained.items() if curve}
-
-
-# %%
-@torch.no_grad()
-def yardstick(run: genzsl.GenZSL) -> float:
-    """The classes form over all training targets: the same question to every network."""
-    with seeded(0, "lesson/yardstick"):
-        x_hat = run.model(run.referent_samples(labels), run.semantics[labels])[0]
-    return float(
-        classes_form(x_hat, run.anchors[run.seen], torch.searchsorted(run.seen, labels), 0.07)
-    )
-
-
-# %%
-learnt = {order: yardstick(run) for order, (run, _) in trained.items()}
-
-# %%
-last = {order: curve[-len(curve) // 6 :].mean(0) for order, curve in curves.items()}
-caption = (
-    "The term over training in either order. In the last pass it is "
-    f"{last['class by class'][0]:.2f} class by class (floor {last['class by class'][1]:.2f}) and "
-    f"{last['shuffled'][0]:.2f} shuffled (floor {last['shuffled'][1]:.2f}). Asked to pick the class "
-    f"among all seen ones, the first network errs by {learnt['class by class']:.2f} nats, the second by "
-    f"{learnt['shuffled']:.2f}, one that never had the term by {learnt['without the term']:.2f}."
-)
-
-# %%
-fig, ax = plt.subplots(figsize=(8.4, 3.6))
-for order, curve in curves.items():
-    (line,) = ax.plot(curve[:, 0], label=order, linewidth=1.2)
-    ax.plot(curve[:, 1], ":", color=line.get_color(), label=f"its floor, {order}", linewidth=1.2)
-ax.axhline(math.log(64), color="k", linewidth=0.8, label="ln 64")
-ax.set(xlabel="step", ylabel="boosting term of the batch (nats)", ylim=(0, 1.5 * math.log(64)))
-fig.legend(loc="outside lower center", ncols=5, fontsize=8)
-here.figure(fig, "orders", caption)
+orders = studies.orders(bench, small, here.device)
+here.figure(orders)
 
 # %% [markdown]
 # ## False negatives
@@ -287,45 +189,10 @@ here.figure(fig, "orders", caption)
 # %%
 counts = labels.bincount().double()
 chance = float((counts * (counts - 1)).sum() / (len(labels) * (len(labels) - 1)))
-widths = [b for b in (8, 16, 32, 64, 128, 256, 512) if b <= len(labels)]
-
-
-def mates(batch: torch.Tensor) -> float:
-    """How many others of its class a sample meets in a batch, on average."""
-    return float((labels[batch][:, None] == labels[batch]).sum() / len(batch) - 1)
-
-
-# %%
-with seeded(0, "lesson/mates"):
-    drawn = {b: [torch.randperm(len(labels))[:b] for _ in range(200)] for b in widths}
-measured = np.array([[mates(batch) for batch in batches] for batches in drawn.values()])
-lowest = [np.mean([floor(labels[batch]) for batch in batches]) for batches in drawn.values()]
-expected = chance * (np.array(widths) - 1)
-assert np.allclose(measured.mean(1), expected, rtol=0.1, atol=0.05)
-
-# %%
-caption = (
-    f"False negatives in shuffled batches of {bench.name}: in a batch of 64 a sample expects "
-    f"{63 * chance:.2f} others of its class, and meets {np.mean([mates(b) for b in drawn[64]]):.2f}. "
-    "With them the floor of the term rises."
-)
-
-# %%
-fig, axes = plt.subplots(1, 2, figsize=(8.4, 3.2))
-low, high = np.quantile(measured, [0.05, 0.95], axis=1)
-axes[0].plot(widths, expected, label="expected")
-axes[0].plot(widths, measured.mean(1), "o", color="C1", label="measured, with 90 % of batches")
-axes[0].vlines(widths, low, high, color="C1")
-axes[0].set(xscale="log", yscale="log", ylim=(expected[0] / 3, None))
-axes[0].set_ylabel("others of its class, a sample")
-axes[1].plot(widths, lowest, "s-", label="floor of the term")
-axes[1].plot(widths, np.log(widths), color="k", linewidth=0.8, label="ln B: all of one class")
-axes[1].set(xscale="log", ylabel="boosting term (nats)")
-for ax in axes:
-    ax.set(xlabel="batch size B", xticks=widths, xticklabels=widths)
-    ax.minorticks_off()
-    ax.legend(loc="upper left", fontsize=8)
-here.figure(fig, "false-negatives", caption)
+false = studies.FalseNegatives(bench.name, labels.cpu())
+expected = chance * (np.array([*false.batches]) - 1)
+assert np.allclose(false.measured.mean(1), expected, rtol=0.1, atol=0.05)
+here.figure(false)
 
 # %% [markdown]
 # What does the gradient do to them? With $P$ the row-wise softmax of $L$ and $Q$ the column-wise,
@@ -336,7 +203,7 @@ here.figure(fig, "false-negatives", caption)
 # The network above, one shuffled batch of it:
 
 # %%
-model, batch = trained["shuffled"][0], drawn[64][0].to(here.device)
+model, batch = orders.runs["shuffled"], false.batches[64][0].to(here.device)
 batch = batch[labels[batch].argsort()]  # by class, for the eye; the term does not mind
 with torch.no_grad(), seeded(0, "lesson/heat-map"):
     x_hat = model.model(model.referent_samples(labels[batch]), model.semantics[labels[batch]])[0]
@@ -363,40 +230,13 @@ torch.testing.assert_close((P + Q - 2 * delta) @ z / (2 * len(L) * tau), automat
 
 # %%
 same = labels[batch][:, None] == labels[batch]
-false = same & (delta == 0)
 copies = same.sum(1)
 
 # %%
 pull = 1 - (P * same).sum(1)
 alone = pull / (P.diag() + pull)
 torch.testing.assert_close(alone / (alone + copies * (1 - alone)), pull)
-
-# %%
-lost = float(1 - pull.sum() / alone.sum())
-caption = (
-    f"One shuffled batch of 64 after training, ordered by class for the eye. {int(false.sum())} of "
-    f"its {false.numel() - len(false):,} pairs are false negatives (framed). Right: they take "
-    f"{lost:.0%} of the pull of features towards their own text. Class by class, in a batch of one class, "
-    "they would take all of it."
-)
-
-# %%
-fig, axes = plt.subplots(1, 2, figsize=(9.4, 4.2), width_ratios=(1.25, 1))
-image = axes[0].imshow(L.cpu(), cmap="cividis", interpolation="nearest")
-fig.colorbar(image, ax=axes[0], label=r"logit $\langle \hat x_i, \tilde z_j \rangle / \tau$")
-row, column = false.cpu().numpy().nonzero()
-axes[0].plot(column, row, "s", markersize=3.5, fillstyle="none", color="r", label="false negative")
-axes[0].set(xlabel="text $j$ of the batch", ylabel="feature $i$ of the batch")
-axes[0].legend(loc="upper right", fontsize=8)
-axes[0].grid(False)
-grid = torch.linspace(0, 1, 101)
-for n in sorted({1, *copies.tolist()}):
-    (line,) = axes[1].plot(grid, grid / (grid + n * (1 - grid)), linewidth=1, label=f"{n}")
-    at = (copies == n).cpu()
-    axes[1].plot(alone.cpu()[at], pull.cpu()[at], "o", markersize=4, color=line.get_color())
-axes[1].set(xlabel="pull with its class once in the row", ylabel="pull in this batch")
-axes[1].legend(title="samples of\nits class", fontsize=8)
-here.figure(fig, "gradient", caption)
+here.figure(studies.Pull(L, labels[batch], pull, alone))
 
 # %% [markdown]
 # ## Copying its referent
@@ -425,96 +265,21 @@ Markdown(
 # any referent without looking. A copier is nearer to its own referent than to another sample drawn
 # from the same classes; the difference of the two cosines is our measure of copying.
 
+# %%
+with seeded(0, "lesson/copier"):
+    asked = studies.copying_losses(start, batch)
+with seeded(0, "lesson/copier"):
+    referents = start.referent_samples(labels[batch])
+    x_hat = start.model(referents, start.semantics[labels[batch]])[0]
+error = (2 - 2 * F.cosine_similarity(x_hat, referents)).mean()
+torch.testing.assert_close(asked["reconstruction"], error)
 
 # %%
-def copier(run: genzsl.GenZSL, batch: torch.Tensor) -> dict[str, torch.Tensor]:
-    """The three terms, with the referent itself for the target of reconstruction."""
-    referents, text = run.referent_samples(labels[batch]), run.semantics[labels[batch]]
-    x_hat, mean, log_var = run.model(referents, text)
-    return {
-        "reconstruction": genzsl.reconstruction_loss(x_hat, F.normalize(referents, dim=1)),
-        "kl": genzsl.kl_divergence(mean, log_var),
-        "boosting": genzsl.boosting_loss(x_hat, run.anchors[labels[batch]]),
-    }
-
+copying = studies.copying(bench, small, here.seeds, here.device)
+here.table(copying)
 
 # %%
-@torch.no_grad()
-def cosines(run: genzsl.GenZSL) -> dict[str, float]:
-    """Mean cosine of outputs for all training targets with what they might be like."""
-    with seeded(0, "lesson/copying"):
-        own, other = run.referent_samples(labels), run.referent_samples(labels)
-        x_hat = run.model(own, run.semantics[labels])[0]
-    places = {"own referent": own, "another referent": other, "target class mean": means[labels]}
-    places["target class text"] = run.anchors[labels]
-    found = {name: float(F.cosine_similarity(x_hat, at).mean()) for name, at in places.items()}
-    return {"copying": found["own referent"] - found["another referent"], **found}
-
-
-# %%
-objectives = {
-    "reconstruct the referent": (copier, 0.0001),
-    "GenZSL, KL weight 0.0001": (genzsl.GenZSL.losses, 0.0001),
-    "GenZSL, KL weight 1": (genzsl.GenZSL.losses, 1.0),
-}
-strengths = [0.0, 0.1, 1.0, 10.0]
-
-# %%
-copying = pd.DataFrame(
-    {"objective": name, "λ": s, "seed": seed, **cosines(train(now, terms, True, 4, seed)[0])}
-    for name, (terms, kl) in objectives.items()
-    for s in strengths
-    for now in [replace(small, kl_weight=kl, boosting_weight=s)]
-    for seed in here.seeds[:2]
-)
-
-
-# %%
-def plus_minus(values: np.ndarray, form: str) -> str:
-    """Write mean ± standard deviation over seeds; a single seed stands alone."""
-    mean, sd = mean_and_sd(list(values))
-    return f"{mean:{form}}" + ("" if np.isnan(sd) else f" ± {sd:{form}}")
-
-
-# %%
-groups = copying.drop(columns="seed").groupby(["objective", "λ"], sort=False)
-full = float(1 - F.cosine_similarity(own, other).mean())
-here.table(
-    groups.agg(lambda values: plus_minus(values, "z.3f")).reset_index(),
-    "copying",
-    f"Small networks, {4 * -(-len(labels) // 64)} steps each: cosines of the output for training "
-    f"targets, mean ± standard deviation over seeds ({len(here.seeds[:2])}). Copying is own minus "
-    f"another referent; a perfect copy has {full:.3f}.",
-)
-
-# %%
-asked = groups.mean().loc["reconstruct the referent"]
-genuine = groups.mean().drop("reconstruct the referent")
-
-# %%
-panels = {
-    "copying": "own minus another referent",
-    "target class mean": "with the target class's mean",
-    "target class text": "with the target class's text",
-}
-caption = (
-    f"A network that is asked to copy does, in part ({asked['copying'][0]:.3f} without the term, of "
-    f"{full:.3f}), and the term wears it down: {asked['copying'][0.1]:.3f} at λ = 0.1, "
-    f"{asked['copying'][10]:.3f} at λ = 10. Under GenZSL's own objective it is never further from 0 than "
-    f"{genuine['copying'].abs().max():.4f}, with or without the term."
-)
-
-# %%
-fig, axes = plt.subplots(1, 3, figsize=(10, 3.6))
-for ax, (measure, title) in zip(axes, panels.items(), strict=True):
-    for name, marker in zip(objectives, "osv", strict=True):
-        runs = copying[copying.objective == name].pivot(index="seed", columns="λ", values=measure)
-        plots.band(ax, strengths, runs.to_numpy(), name, marker=marker, markersize=5)
-    ax.set_xscale("symlog", linthresh=0.1)
-    ax.set(title=title, xlabel="weight λ of the boosting term")
-axes[0].set_ylabel("cosine of the output")
-fig.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
-here.figure(fig, "copying", caption)
+here.figure(copying)
 
 # %% [markdown]
 # ## What the term does to fidelity
@@ -542,83 +307,11 @@ here.figure(fig, "copying", caption)
 # Test images serve to measure here, and nothing is chosen by them.
 
 # %%
-settings = start.settings
-lambdas = [0.0, 0.001, 0.01, 0.1, 1.0, 10.0]
-rows = {
-    f"λ = {value:g}": ("fidelity", replace(settings, boosting_weight=value)) for value in lambdas
-}
-records = experiments.run_rows(rows, bench, here.seeds, here.device)
-here.keep(records)
-
+weight = studies.boosting_weight(bench, start, here.seeds, here.device)
+here.table(weight)
 
 # %%
-def scores(measure: str, part: str = "unseen") -> np.ndarray:
-    """One measure, a line for each seed and a column for each λ."""
-    by_row = [[r["scores"][part][measure] for r in records if r["row"] == row] for row in rows]
-    return np.array(by_row).T
-
-
-# %%
-columns = {
-    "to mean": "to the real mean",
-    "frechet": "Fréchet distance",
-    "nearest neighbour": "1-NN test",
-    "to text": "to the text",
-    "within": "within a class",
-}
-real = {m: np.array([r["scores"]["real"].get(m, np.nan) for r in records]) for m in columns}
-half = {
-    m: "" if np.isnan(v).any() else plus_minus(v[: len(here.seeds)], ".3f") for m, v in real.items()
-}
-
-# %%
-fidelity = pd.DataFrame(
-    {
-        title: {
-            **{row: plus_minus(scores(m)[:, i], ".3f") for i, row in enumerate(rows)},
-            "real, half against half": half[m],
-        }
-        for m, title in columns.items()
-    }
-)
-here.table(
-    fidelity.rename_axis("unseen classes"),
-    "fidelity",
-    "Synthetic features of unseen classes against real ones, by weight of the boosting term; mean ± "
-    f"standard deviation over seeds ({len(here.seeds)}).",
-    headline=True,
-)
-
-# %%
-photos = F.normalize(bench.features[bench.test_unseen_idx], dim=1)
-of_class = bench.labels[bench.test_unseen_idx]
-real_means = torch.stack([photos[of_class == c].mean(0) for c in bench.unseen])
-real["to text"] = F.cosine_similarity(real_means, start.anchors[bench.unseen].cpu()).numpy().mean()
-
-# %%
-best = {m: lambdas[int(scores(m).mean(0).argmax())] for m in ("to mean", "to text")}
-best["frechet"] = lambdas[int(scores("frechet").mean(0).argmin())]
-caption = (
-    "Fidelity and alignment by weight of the term, mean and range over seeds. For unseen classes the "
-    f"cosine with the real mean is best at λ = {best['to mean']:g}, the Fréchet distance at λ = "
-    f"{best['frechet']:g}, the cosine with the text at λ = {best['to text']:g}. Dotted: one half of "
-    "the real unseen images against the other, and real class means against their text."
-)
-
-# %%
-fig, axes = plt.subplots(2, 2, figsize=(8.6, 6), sharex=True)
-shown = ("cosine", "squared distance", "share told right", "cosine")
-for ax, (measure, title), unit in zip(axes.flat, [*columns.items()][:4], shown, strict=True):
-    plots.band(ax, lambdas, scores(measure), "unseen classes", marker="o", markersize=4)
-    plots.band(ax, lambdas, scores(measure, "seen"), "seen classes", marker="s", markersize=4)
-    if not np.isnan(real[measure]).any():
-        ax.axhline(real[measure].mean(), color="k", linestyle=":", label="real unseen")
-    ax.set_xscale("symlog", linthresh=0.001)
-    ax.set(title=title, ylabel=unit)
-for ax in axes[1]:
-    ax.set_xlabel("weight λ of the boosting term")
-axes[0, 1].legend(fontsize=8)
-here.figure(fig, "fidelity", caption)
+here.figure(weight)
 
 # %% [markdown]
 # ## What held, what did not
@@ -626,62 +319,10 @@ here.figure(fig, "fidelity", caption)
 # Written by the numbers of this run. Changes are against λ = 0 within a seed; one counts if, over
 # three seeds or more, its mean is above twice its standard error and above 0.002.
 
-
-# %%
-def change(measure: str, value: float, part: str = "unseen") -> tuple[int, str]:
-    """Compare λ = value with λ = 0 within each seed: sign (0: not told apart), and words."""
-    found = scores(measure, part)
-    gains = found[:, lambdas.index(value)] - found[:, 0]
-    mean, sd = mean_and_sd(gains.tolist())
-    sure = len(gains) > 2 and abs(mean) > max(0.002, 2 * sd / math.sqrt(len(gains)))
-    note = "" if sure or len(gains) < 3 else " (not told apart)"
-    return int(sure and np.sign(mean)), f"{mean:+z.3f}{note}"
-
-
-# %%
-def trade(value: float) -> str:
-    """Say what λ = value gives and takes on unseen classes."""
-    sign, words = zip(*(change(m, value) for m in ("to text", "to mean", "frechet")), strict=True)
-    better, worse = sign[1] > 0 or sign[2] < 0, sign[1] < 0 or sign[2] > 0
-    name = ["no clear effect on fidelity", "fidelity gained", "fidelity lost", "mixed fidelity"]
-    said = name[better + 2 * worse] if len(here.seeds) > 2 else "too few seeds to tell"
-    return (
-        f"- **λ = {value:g}, unseen classes: {said}.** Cosine with the text {words[0]}; "
-        f"with the real mean {words[1]}; Fréchet distance {words[2]}. For seen classes, cosine with the "
-        f"real mean {change('to mean', value, 'seen')[1]}."
-    )
-
-
-# %%
-ends = [
-    np.mean([r["scores"]["history"][-1]["reconstruction"] for r in records if r["row"] == row])
-    for row in rows
-]
-aligned = scores("to text").mean(0)
-same_width = bench.feature_dim == bench.semantic_dim
-rising = all(np.diff(ends) > -0.001)
-told = {part: scores("nearest neighbour", part).mean(0) for part in ("unseen", "seen")}
-none = genuine.xs(0.0, level="λ")
-held = none["copying"].abs().max() < 0.1 * asked["copying"][0]
-
 # %%
 Markdown(
     "- **Held:** both forms, the floor and the gradient by hand are those of the package.\n"
-    f"- **Copying** under GenZSL's own objective, with λ = 0: {'none' if held else 'some'} "
-    f"({none['copying'].abs().max():.4f}, where a network that is asked to copy has "
-    f"{asked['copying'][0]:.3f}). "
-    + ("The paper's reason for the term did not show.\n" if held else "The paper's reason shows.\n")
-    + f"- **The copier** keeps {asked['copying'][0.1] / asked['copying'][0]:.0%} of its copying at λ = "
-    f"0.1 and {asked['copying'][10] / asked['copying'][0]:.0%} at λ = 10.\n"
-    + "\n".join(trade(value) for value in lambdas[1:])
-    + f"\n- **Seen classes:** the reconstruction error goes from {ends[0]:.3f} at λ = 0 to {ends[-1]:.3f} "
-    f"at λ = 10; it {'never falls' if rising else 'falls somewhere'} on the way.\n"
-    f"- **Real or synthetic?** The nearest neighbour tells for {told['unseen'][0]:.1%} of unseen samples at "
-    f"λ = 0 and {told['unseen'][-1]:.1%} at λ = 10; of seen ones for {told['seen'][0]:.1%} and "
-    f"{told['seen'][-1]:.1%}.\n"
-    f"- **The text** has a cosine of {real['to text']:.3f} with the real mean of its unseen class. "
-    f"Synthetic features have {aligned[0]:.3f} at λ = 0 and {aligned[-1]:.3f} at λ = 10."
-    + ("" if same_width else " (Semantics are mapped to feature space by ridge regression here.)")
+    f"{copying.verdicts()}\n{weight.verdicts()}"
 )
 
 # %% [markdown]

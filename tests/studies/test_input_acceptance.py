@@ -72,3 +72,12 @@ def test_what_is_not_clips_is_left_alone(build):
 def test_texts_alone_can_be_compared_before_there_are_pictures():
     row = studies.text_acceptance(torch.eye(4), "cub")
     assert (row["measured"], row["published"], row["verdict"]) == (0.25, 0.5726, "DIFFERS")
+
+
+def test_inputs_are_a_study_where_they_can_be_compared(build):
+    assert studies.inputs(toy()) is None
+    study = studies.inputs(clip("cub"))
+    assert study.caption().startswith(
+        "**cub**: are these the papers' inputs? The pipeline does NOT"
+    )
+    assert len(study.table()) == 4

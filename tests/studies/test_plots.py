@@ -1,4 +1,4 @@
-"""`zslnb.plots`: what is drawn is what was given."""
+"""`zslnb.studies.plots`: what is drawn is what was given."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -63,3 +63,24 @@ def test_a_schematic_has_its_boxes_and_arrows() -> None:
     texts = fig.axes[0].texts
     assert [text.get_text() for text in texts] == ["in", "out", ""]
     assert texts[2].arrow_patch is not None
+
+
+def test_a_diagram_stands_in_rows_and_columns_from_the_top() -> None:
+    fig = plots.diagram([["a", "b"], ["", "c"]], [("a", "b", "c")], cell=(2, 1))
+    texts = fig.axes[0].texts
+    places = {text.get_text(): text.get_position() for text in texts if text.get_text()}
+    assert places == {"a": (1, 1.5), "b": (3, 1.5), "c": (3, 0.5)}
+    assert sum(text.arrow_patch is not None for text in texts[3:]) == 2
+    assert fig.get_size_inches().tolist() == [4, 2]
+
+
+def test_densities_have_area_one() -> None:
+    _, ax = plt.subplots()
+    plots.density(ax, np.linspace(0, 1, 11), {"some": np.array([0.1, 0.2, 0.9])})
+    assert sum(bar.get_height() * bar.get_width() for bar in ax.patches) == pytest.approx(1)
+    assert ax.get_legend_handles_labels()[1] == ["some"]
+
+
+def test_a_sheet_keeps_the_shape_of_its_picture() -> None:
+    fig = plots.sheet(Image.new("RGB", (20, 10)), width=4)
+    assert fig.get_size_inches().tolist() == [4, 2]

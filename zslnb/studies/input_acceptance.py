@@ -4,6 +4,7 @@ Before any training is believed: the mean cosine of CUB's class texts depends on
 model and its weights; plain CLIP's S, U and H on the pictures, the split and the metric as well.
 """
 
+from dataclasses import dataclass
 from functools import cache
 
 import pandas as pd
@@ -15,6 +16,7 @@ from zslnb.benchmark import Benchmark
 from zslnb.experiments.memo import run
 from zslnb.genzsl import mean_cosines
 from zslnb.results.claims import published, published_value
+from zslnb.studies.study import Study
 
 PAPERS_MODEL = ("ViT-B-16", "openai")
 COSINE, TEXTS = "mean cosine of the class texts, with diagonal", "clip-text"
@@ -25,6 +27,33 @@ CLAIMS = {  # benchmark -> metric -> number in papers/genzsl.yml
     "awa2": {m: f"S-AWA2-CLIP-{m}" for m in "SUH"},
 }
 AGREES, DIFFERS, UNDECIDED = "agrees", "DIFFERS", "not decided"
+
+
+@dataclass(frozen=True)
+class Inputs(Study):
+    """Are a benchmark's inputs the papers'? `compared` is what `acceptance` gives."""
+
+    benchmark: str
+    compared: pd.DataFrame
+    name = "inputs"
+
+    def table(self) -> pd.DataFrame:
+        """Set what is measured beside what is published."""
+        return self.compared
+
+    def caption(self) -> str:
+        """Ask the question and answer it."""
+        return f"**{self.benchmark}**: are these the papers' inputs? {self.finding()}"
+
+    def finding(self) -> str:
+        """Say whether they agree."""
+        return acceptance_words(self.compared)
+
+
+def inputs(benchmark: Benchmark, device: torch.device | str = "cpu") -> Inputs | None:
+    """Compare a benchmark's CLIP inputs with the papers'; None if they are not CLIP's."""
+    compared = acceptance(benchmark, device)
+    return None if compared.empty else Inputs(benchmark.name, compared)
 
 
 def acceptance(benchmark: Benchmark, device: torch.device | str = "cpu") -> pd.DataFrame:

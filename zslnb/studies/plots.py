@@ -1,14 +1,14 @@
-"""Pictures that more than one notebook draws; each draws on the axes it is given."""
+"""What more than one study draws: bands, heat-maps, pictures in a grid, boxes with arrows."""
 
 import re
 import textwrap
 from collections.abc import Mapping, Sequence
-from itertools import groupby
+from itertools import groupby, pairwise
 
 import matplotlib.pyplot as plt
 import numpy as np
 import seaborn as sns
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
@@ -49,7 +49,11 @@ def cosine_heatmap(ax: Axes, cosines: Float[np.ndarray, "C C"], names: Sequence[
 
 
 def band(
-    ax: Axes, x: Sequence[float], runs: Float[np.ndarray, "R n"], label: str, **style: object
+    ax: Axes,
+    x: Sequence[float] | Float[np.ndarray, " n"] | Int[np.ndarray, " n"],
+    runs: Float[np.ndarray, "R n"],
+    label: str,
+    **style: object,
 ) -> None:
     """Draw the mean of several runs as a line, and their range as a band around it.
 
@@ -62,6 +66,32 @@ def band(
     """
     (line,) = ax.plot(x, runs.mean(0), label=label, **style)
     ax.fill_between(x, runs.min(0), runs.max(0), color=line.get_color(), alpha=0.2, linewidth=0)
+
+
+def density(
+    ax: Axes, bins: Float[np.ndarray, " n"], samples: Mapping[str, Float[np.ndarray, " N"]]
+) -> None:
+    """Draw histograms over each other, each of area one, named by their label."""
+    for label, values in samples.items():
+        ax.hist(values, bins, density=True, alpha=0.65, label=label)
+
+
+def shared_legend(fig: Figure, ax: Axes, columns: int) -> None:
+    """Put the legend of one panel below all of them."""
+    fig.legend(*ax.get_legend_handles_labels(), loc="outside lower center", ncols=columns)
+
+
+def sheet(picture: Image, width: float = 8.2) -> Figure:
+    """Show one picture as a figure of its own, so many inches wide."""
+    fig, ax = plt.subplots(figsize=(width, width * picture.height / picture.width))
+    ax.imshow(picture)
+    ax.axis("off")
+    return fig
+
+
+def spoken_names(benchmark: Benchmark) -> list[str]:
+    """Write class names as one would say them: the first of several, with spaces."""
+    return [name.split(",")[0].replace("_", " ") for name in benchmark.class_names]
 
 
 def class_picture(benchmark: Benchmark, class_id: int, size: int = 96) -> Image | None:
@@ -105,6 +135,31 @@ def _picture(ax: Axes, picture: Image | None, text: str, framed: bool) -> None:
     else:
         ax.text(0.5, 0.5, text, ha="center", va="center", fontsize=7.5, transform=ax.transAxes)
         ax.set_facecolor("none")
+
+
+def diagram(
+    rows: Sequence[Sequence[str]],
+    chains: Sequence[Sequence[str]],
+    filled: Sequence[str] = (),
+    cell: tuple[float, float] = (1.6, 1.2),
+) -> Figure:
+    """Draw boxes of text that stand in rows and columns, joined by arrows.
+
+    Args:
+        rows: from the top; a row is the texts of its boxes from the left, "" where there is none.
+        chains: texts, each joined to the next by an arrow.
+        filled: as `schematic` takes it.
+        cell: width and height of a column and a row, in inches.
+    """
+    width, height = cell
+    boxes = {
+        text: ((column + 0.5) * width, (len(rows) - row - 0.5) * height)
+        for row, texts in enumerate(rows)
+        for column, text in enumerate(texts)
+        if text
+    }
+    size = (max(map(len, rows)) * width, len(rows) * height)
+    return schematic(boxes, [pair for chain in chains for pair in pairwise(chain)], size, filled)
 
 
 def schematic(

@@ -1,0 +1,102 @@
+"""`zslnb.studies.boosting_fidelity`: what the weight of the boosting term gives and takes."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+import torch.nn.functional as F
+from toys import QUICK, toy
+
+from zslnb import genzsl, studies
+from zslnb.studies.boosting_fidelity import WEIGHTS, BoostingWeight
+
+GAINED, LOST, MIXED, NONE = "λ = 0.001", "λ = 0.01", "λ = 0.1", "λ = 1"
+TO_MEAN = {GAINED: 0.1, LOST: -0.1, MIXED: 0.1}  # against λ = 0
+FRECHET = {MIXED: 0.1}
+
+
+def record(row: str, seed: int) -> dict:
+    noise = (seed - 1) / 1000
+    part = {
+        "to mean": 0.8 + TO_MEAN.get(row, noise / 10),
+        "frechet": 0.2 + FRECHET.get(row, 0),
+        "nearest neighbour": 0.9,
+        "to text": 0.6 + WEIGHTS[row] / 100,
+        "within": 0.95,
+    }
+    scores = {
+        "unseen": part,
+        "seen": part,
+        "real": {"frechet": 0.01, "nearest neighbour": 0.5, "within": 0.9},
+        "history": [{"reconstruction": 1.0}, {"reconstruction": 0.5 + WEIGHTS[row] / 100}],
+    }
+    return {"row": row, "seed": seed, "scores": scores}
+
+
+def study(seeds: int = 3, mapped: bool = False) -> BoostingWeight:
+    records = [record(row, seed) for row in WEIGHTS for seed in range(seeds)]
+    return BoostingWeight(0.7, records, mapped)
+
+
+@pytest.mark.parametrize(
+    ("row", "words"),
+    [
+        (GAINED, "fidelity gained"),
+        (LOST, "fidelity lost"),
+        (MIXED, "mixed fidelity"),
+        (NONE, "no clear effect on fidelity"),
+    ],
+)
+def test_a_weight_is_judged_by_mean_and_distance(row: str, words: str) -> None:
+    assert study().trade(row).startswith(f"- **{row}, unseen classes: {words}.**")
+
+
+def test_a_change_has_a_sign_if_it_is_told_apart() -> None:
+    assert study().change("to mean", GAINED) == (1, "+0.100")
+    assert study().change("to mean", LOST) == (-1, "-0.100")
+    assert study().change("to mean", NONE) == (0, "+0.000 (not told apart)")
+    assert study(seeds=2).change("to mean", GAINED)[0] == 0
+    assert "too few seeds to tell" in study(seeds=2).trade(GAINED)
+
+
+def test_the_table_has_a_yardstick_where_there_is_one() -> None:
+    table = study().table()
+    assert table.loc["λ = 10", "to the text"] == "0.700 ± 0.000"
+    real = table.loc["real, half against half"]
+    assert real.tolist() == ["", "0.010 ± 0.000", "0.500 ± 0.000", "", "0.900 ± 0.000"]
+    assert "over seeds (3)" in study().caption()
+
+
+def test_the_best_weights_are_named() -> None:
+    finding = study().finding()
+    assert "cosine with the real mean is best at λ = 0.001" in finding
+    assert "the Fréchet distance at λ = 0," in finding
+    assert "the cosine with the text at λ = 10" in finding
+
+
+def test_the_figure_has_the_yardsticks() -> None:
+    axes = study().figure().axes
+    dotted = [[line for line in ax.lines if line.get_linestyle() == ":"] for ax in axes]
+    assert [len(lines) for lines in dotted] == [0, 1, 1, 1]
+    assert dotted[3][0].get_ydata()[0] == 0.7
+
+
+def test_verdicts_end_with_the_text() -> None:
+    lines = study().verdicts().split("\n")
+    assert len(lines) == 5 + 3
+    assert "from 0.500 at λ = 0 to 0.600 at λ = 10; it never falls on the way" in lines[5]
+    assert "tells for 90.0% of unseen samples at λ = 0" in lines[6]
+    assert "Synthetic features have 0.600 at λ = 0 and 0.700 at λ = 10." in lines[7]
+    assert study(mapped=True).verdicts().endswith("ridge regression here.)")
+
+
+def test_real_class_means_are_held_against_their_own_text(build) -> None:
+    bench, quick = toy(), replace(QUICK, rounds=1, passes=1)
+    start = genzsl.prepare(bench, quick)
+    found = studies.boosting_weight(bench, start, [0])
+    rows = F.normalize(bench.features, dim=1)
+    means = torch.stack([rows[bench.labels == c].mean(0) for c in bench.unseen])
+    expected = F.cosine_similarity(means, start.anchors[bench.unseen]).mean()
+    assert found.text_cosine == pytest.approx(float(expected))
+    assert [r["settings"]["boosting_weight"] for r in found.records] == [*WEIGHTS.values()]
+    assert not found.mapped

@@ -1,0 +1,89 @@
+"""`zslnb.studies.class_cosines`: how alike classes are, before CDP and after."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from toys import toy
+
+from zslnb import studies
+from zslnb.genzsl import class_diversity_promotion
+
+NAMES = ("a_jay", "corvid", "auk", "owl", "kite", "dodo", "wren", "lark")
+SMALL = replace(toy(), class_names=NAMES)
+
+
+@pytest.fixture
+def both() -> tuple[studies.ClassCosines, studies.ClassCosines]:
+    raw = torch.nn.functional.normalize(SMALL.semantics.double() + 1, dim=1)
+    cosines = studies.ClassCosines(SMALL, raw)
+    return cosines, studies.ClassCosines(SMALL, class_diversity_promotion(raw))
+
+
+def test_the_most_and_the_least_alike_are_named() -> None:
+    rows = torch.tensor([[1, 0.0], [1, 0.1], [0, 1.0]])
+    small = replace(SMALL, class_names=("a_jay", "auk, bird", "owl", *"bcdef"))
+    cosines = studies.ClassCosines(small, rows)
+    assert "Of 3 pairs of classes the most alike are *a jay* and *auk* (cosine 1.00)" in (
+        cosines.finding()
+    )
+    assert "the least *a jay* and *owl* (0.00)" in cosines.finding()
+
+
+def test_heat_maps_show_all_classes_while_one_can_read_them(both) -> None:
+    maps = studies.HeatMaps(*both)
+    assert maps.order == [*range(8)]
+    fig = maps.figure()
+    assert [ax.get_title() for ax in fig.axes[:2]] == ["before CDP", "after CDP"]
+    np.testing.assert_allclose(fig.axes[1].images[0].get_array(), both[1].matrix)
+    before, after = (f"{c.pairs.mean():.2f}" for c in both)
+    assert f"(all classes). Off the diagonal the mean goes from {before} to {after}" in (
+        maps.finding()
+    )
+
+
+def test_of_many_classes_some_are_shown_in_order_of_what_is_left() -> None:
+    rows = torch.randn(100, 4, generator=torch.Generator().manual_seed(0)).double()
+    cosines = studies.ClassCosines(SMALL, rows)
+    order = studies.HeatMaps(cosines, cosines).order
+    contrast = torch.linalg.svd(rows).U[order, 1]
+    assert sorted(order) == [*range(0, 100, 3)]
+    assert (contrast.diff() >= 0).all() or (contrast.diff() <= 0).all()
+
+
+def test_the_spread_is_that_of_all_pairs(both) -> None:
+    spread = studies.CosineSpread(*both)
+    assert f"standard deviation from {both[0].pairs.std():.2f} to {both[1].pairs.std():.2f}" in (
+        spread.finding()
+    )
+    assert f"random directions have {8**-0.5:.2f}" in spread.finding()
+    assert spread.figure().axes[0].get_legend_handles_labels()[1] == [
+        "before CDP",
+        "after CDP",
+        "random directions in 8 dimensions",
+    ]
+
+
+def test_three_means_stand_beside_what_to_expect(both) -> None:
+    table = studies.MeanCosines(*both, expected=0.125).table()
+    assert table["with diagonal"].tolist()[2:] == ["0.12", "0.12"]
+    assert table.loc["after CDP, from $v_1$ and $m$ alone", "without diagonal"] == "0"
+    assert table.index.name == "mean cosine"
+
+
+def test_changed_neighbours_are_those_whose_nearest_differs(both) -> None:
+    assert studies.ChangedNeighbours(both[0], both[0]).listed.empty
+    rows = torch.eye(8, dtype=torch.float64)
+    before, after = rows.clone(), rows.clone()
+    before[0, 1] = after[0, 2] = 1.0  # class 0 leans to class 1, then to class 2
+    cosines = [studies.ClassCosines(SMALL, r) for r in (before, after)]
+    study = studies.ChangedNeighbours(*cosines)
+    row = study.table().set_index("class").loc["a jay"]
+    assert row.tolist() == ["corvid", 0.71, "auk", 0.71]
+    assert study.caption().startswith(f"{len(study.listed)} of 8 classes change")
+
+
+def test_the_small_case_is_drawn_before_and_after() -> None:
+    fig = studies.SmallCase(torch.eye(3), torch.eye(3)).figure()
+    assert [ax.get_title() for ax in fig.axes] == ["before: a narrow bunch", "after: only the tilt"]

@@ -1,0 +1,299 @@
+"""What can the boosting term of a batch teach, given who shares a class with whom in it?"""
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import torch
+from jaxtyping import Float, Int64
+from matplotlib.figure import Figure
+from torch import Tensor
+
+from zslnb import genzsl
+from zslnb.benchmark import Benchmark
+from zslnb.device import one_thread
+from zslnb.genzsl import GenZSL, GenZSLSettings
+from zslnb.results import published_sizes
+from zslnb.seeds import seeded
+from zslnb.studies.study import Study
+
+BATCH = 64  # as released
+WIDTHS = (8, 16, 32, 64, 128, 256, 512)
+DRAWS = 200  # batches of each width
+IN_ORDER, SHUFFLED, WITHOUT = "class by class", "shuffled", "without the term"
+Terms = Callable[[GenZSL, Tensor], Mapping[str, Tensor]]
+
+
+def batch_floor(labels: Int64[Tensor, " B"]) -> float:
+    """The lowest value that the batch form of the term can have for samples of these classes."""
+    counts = labels.unique(return_counts=True)[1].double()
+    return float((counts * counts.log()).sum() / len(labels))
+
+
+def mean_floor(labels: Int64[Tensor, " N"], shuffle: bool) -> float:
+    """The floor, averaged over the full batches of one pass."""
+    with seeded(0, "lesson/orders"):
+        order = torch.randperm(len(labels)) if shuffle else torch.arange(len(labels))
+    full = [batch for batch in labels[order].split(BATCH) if len(batch) == BATCH]
+    return float(np.mean([batch_floor(batch) for batch in full]))
+
+
+def train_small(
+    run: GenZSL, passes: int, terms: Terms = GenZSL.losses, shuffle: bool = True
+) -> Float[np.ndarray, "n 2"]:
+    """Train as `genzsl.fit` does, on batches of classes in order or shuffled.
+
+    Args:
+        run: prepared, nothing trained yet.
+        passes: over the training data.
+        terms: computes the terms of a batch.
+        shuffle: draw the order of each pass; else go class by class.
+
+    Returns:
+        The boosting term of each full batch, and its floor; no line if the term has no weight.
+    """
+    s = run.settings
+    adam = torch.optim.Adam(run.model.parameters(), s.lr, betas=(0.5, 0.999), fused=True)
+    weights = {"reconstruction": 1, "kl": s.kl_weight, "boosting": s.boosting_weight}
+    stored, curve = run.labels.argsort(stable=True), []
+    with one_thread(), seeded(run.seed, "lesson/training"):
+        for _ in range(passes):
+            rows = stored[torch.randperm(len(stored), device=stored.device)] if shuffle else stored
+            for batch in rows.split(s.batch_size):
+                losses = terms(run, batch)
+                adam.zero_grad()
+                sum(weights[name] * loss for name, loss in losses.items()).backward()
+                adam.step()
+                if "boosting" in losses and len(batch) == s.batch_size:
+                    curve.append((losses["boosting"].item(), batch_floor(run.labels[batch])))
+    return np.array(curve).reshape(-1, 2)
+
+
+@dataclass(frozen=True)
+class OrderFloors(Study):
+    """How low can the term get in batches of `labels` (N,), and of the published benchmarks?"""
+
+    benchmark: str
+    labels: Int64[Tensor, " N"]
+    name = "floors"
+
+    def table(self) -> pd.DataFrame:
+        """Set the floor class by class beside that of shuffled batches, a row a benchmark."""
+        stored = {f"{self.benchmark}, here": self.labels.sort().values}
+        for size in published_sizes():  # as if all its classes had equally many images
+            each = round(size["trainval"] / size["seen"])
+            stored[size["benchmark"]] = torch.arange(size["seen"]).repeat_interleave(each)
+        rows = {
+            name: {
+                "images a class": f"{len(labels) / len(labels.unique()):.0f}",
+                "floor, class by class": f"{mean_floor(labels, False):.2f}",
+                "floor, shuffled": f"{mean_floor(labels, True):.2f}",
+            }
+            for name, labels in stored.items()
+        }
+        return pd.DataFrame.from_dict(rows, orient="index").rename_axis("training images")
+
+    def caption(self) -> str:
+        """Say what the batches are."""
+        return (
+            f"Lowest possible term, batches of {BATCH} (ln {BATCH} = {math.log(BATCH):.2f}). AWA2, "
+            "CUB and SUN by their published sizes, as if all their classes had equally many images."
+        )
+
+
+@dataclass(frozen=True)
+class Orders(Study):
+    """What does a small network learn from the term in either order of the images?
+
+    `runs` are the trained networks by order, `curves` the term and its floor at each step.
+    """
+
+    runs: Mapping[str, GenZSL]
+    curves: Mapping[str, Float[np.ndarray, "n 2"]]
+    name = "orders"
+
+    @cached_property
+    def learnt(self) -> dict[str, float]:
+        """The classes form over all training targets: the same question to every network."""
+        return {order: _classes_form(run) for order, run in self.runs.items()}
+
+    def figure(self) -> Figure:
+        """Draw the term and its floor over training, in either order."""
+        fig, ax = plt.subplots(figsize=(8.4, 3.6))
+        for order in (IN_ORDER, SHUFFLED):
+            term, floor = self.curves[order].T
+            (line,) = ax.plot(term, label=order, linewidth=1.2)
+            style = {"color": line.get_color(), "linewidth": 1.2, "linestyle": ":"}
+            ax.plot(floor, label=f"its floor, {order}", **style)
+        log = math.log(BATCH)
+        ax.axhline(log, color="k", linewidth=0.8, label=f"ln {BATCH}")
+        ax.set(xlabel="step", ylabel="boosting term of the batch (nats)", ylim=(0, 1.5 * log))
+        fig.legend(loc="outside lower center", ncols=5, fontsize=8)
+        return fig
+
+    def finding(self) -> str:
+        """Say where the term ends, and how well each network then picks the class."""
+        last = {order: curve[-len(curve) // 6 :].mean(0) for order, curve in self.curves.items()}
+        ends = [
+            f"{last[order][0]:.2f} {order} (floor {last[order][1]:.2f})"
+            for order in (IN_ORDER, SHUFFLED)
+        ]
+        return (
+            f"The term over training in either order. In the last pass it is {' and '.join(ends)}. "
+            "Asked to pick the class among all seen ones, the first network errs by "
+            f"{self.learnt[IN_ORDER]:.2f} nats, the second by {self.learnt[SHUFFLED]:.2f}, one "
+            f"that never had the term by {self.learnt[WITHOUT]:.2f}."
+        )
+
+
+def orders(
+    benchmark: Benchmark, settings: GenZSLSettings, device: torch.device | str = "cpu"
+) -> Orders:
+    """Train small networks live: class by class, shuffled, and shuffled without the term."""
+    runs, curves = {}, {}
+    for order in (IN_ORDER, SHUFFLED, WITHOUT):
+        chosen = replace(settings, boosting_weight=0.0) if order == WITHOUT else settings
+        runs[order] = genzsl.prepare(benchmark, chosen, 0, device)
+        curve = train_small(runs[order], passes=6, shuffle=order != IN_ORDER)
+        if len(curve):
+            curves[order] = curve
+    return Orders(runs, curves)
+
+
+@torch.no_grad()
+def _classes_form(run: GenZSL) -> float:
+    with seeded(0, "lesson/yardstick"):
+        x_hat = run.model(run.referent_samples(run.labels), run.semantics[run.labels])[0]
+    classes = {
+        "class_semantics": run.anchors[run.seen],
+        "labels": torch.searchsorted(run.seen, run.labels),
+    }
+    return float(genzsl.boosting_loss(x_hat, run.anchors[run.labels], mode="classes", **classes))
+
+
+@dataclass(frozen=True)
+class FalseNegatives(Study):
+    """How many others of its class does a sample meet in a shuffled batch of `labels` (N,)?"""
+
+    benchmark: str
+    labels: Int64[Tensor, " N"]
+    name = "false-negatives"
+
+    @property
+    def chance(self) -> float:
+        """Probability that two different training images share a class."""
+        counts, n = self.labels.bincount().double(), len(self.labels)
+        return float((counts * (counts - 1)).sum() / (n * (n - 1)))
+
+    @cached_property
+    def batches(self) -> dict[int, list[Int64[Tensor, " B"]]]:
+        """Rows of random batches, by their width."""
+        n = len(self.labels)
+        with seeded(0, "lesson/mates"):
+            return {b: [torch.randperm(n)[:b] for _ in range(DRAWS)] for b in WIDTHS if b <= n}
+
+    @cached_property
+    def measured(self) -> Float[np.ndarray, "W R"]:
+        """Others of its class, a sample on average: a line for each width, a column for a batch."""
+        return np.array([[self._others(b) for b in batches] for batches in self.batches.values()])
+
+    @property
+    def expected(self) -> Float[np.ndarray, " W"]:
+        """What to expect of that, for each width."""
+        return self.chance * (np.array([*self.batches]) - 1)
+
+    def _others(self, batch: Int64[Tensor, " B"]) -> float:
+        labels = self.labels[batch]
+        return float((labels[:, None] == labels).sum() / len(batch) - 1)
+
+    def figure(self) -> Figure:
+        """Draw how many there are, and the floor of the term, over the width of a batch."""
+        widths, (low, high) = [*self.batches], np.quantile(self.measured, [0.05, 0.95], axis=1)
+        floors = [
+            np.mean([batch_floor(self.labels[batch]) for batch in batches])
+            for batches in self.batches.values()
+        ]
+        fig, axes = plt.subplots(1, 2, figsize=(8.4, 3.2))
+        axes[0].plot(widths, self.expected, label="expected")
+        label = "measured, with 90 % of batches"
+        axes[0].plot(widths, self.measured.mean(1), "o", color="C1", label=label)
+        axes[0].vlines(widths, low, high, color="C1")
+        axes[0].set(yscale="log", ylim=(self.expected[0] / 3, None))
+        axes[0].set_ylabel("others of its class, a sample")
+        axes[1].plot(widths, floors, "s-", label="floor of the term")
+        axes[1].plot(widths, np.log(widths), "k", linewidth=0.8, label="ln B: all of one class")
+        axes[1].set_ylabel("boosting term (nats)")
+        for ax in axes:
+            ax.set(xscale="log", xlabel="batch size B", xticks=widths, xticklabels=widths)
+            ax.minorticks_off()
+            ax.legend(loc="upper left", fontsize=8)
+        return fig
+
+    def finding(self) -> str:
+        """Compare what is met in a batch with what to expect."""
+        met = self.measured[[*self.batches].index(BATCH)].mean()
+        return (
+            f"False negatives in shuffled batches of {self.benchmark}: in a batch of {BATCH} a "
+            f"sample expects {(BATCH - 1) * self.chance:.2f} others of its class, and meets "
+            f"{met:.2f}. With them the floor of the term rises."
+        )
+
+
+@dataclass(frozen=True)
+class Pull(Study):
+    """How much of the pull towards their own text do false negatives take from features?
+
+    `logits` (B, B) are a row a feature and a column a text, `labels` (B,) their classes; `pull`
+    (B,) is each feature's in this batch, `alone` (B,) with its class once in the row.
+    """
+
+    logits: Float[Tensor, "B B"]
+    labels: Int64[Tensor, " B"]
+    pull: Float[Tensor, " B"]
+    alone: Float[Tensor, " B"]
+    name = "gradient"
+
+    @property
+    def same(self) -> Tensor:
+        """Which pairs share a class, each with itself included."""
+        return self.labels[:, None] == self.labels
+
+    def figure(self) -> Figure:
+        """Draw the logits with the false negatives framed, and what they do to the pull."""
+        fig, (left, right) = plt.subplots(1, 2, figsize=(9.4, 4.2), width_ratios=(1.25, 1))
+        image = left.imshow(self.logits.cpu().numpy(), cmap="cividis", interpolation="nearest")
+        label = r"logit $\langle \hat x_i, \tilde z_j \rangle / \tau$"
+        fig.colorbar(image, ax=left, label=label)
+        false = self.same & ~torch.eye(len(self.labels), dtype=bool, device=self.labels.device)
+        row, column = false.cpu().numpy().nonzero()
+        style = {"markersize": 3.5, "fillstyle": "none", "color": "r"}
+        left.plot(column, row, "s", label="false negative", **style)
+        left.set(xlabel="text $j$ of the batch", ylabel="feature $i$ of the batch")
+        left.legend(loc="upper right", fontsize=8)
+        left.grid(False)
+        self._pulls(right)
+        return fig
+
+    def _pulls(self, ax: plt.Axes) -> None:
+        grid, copies = np.linspace(0, 1, 101), self.same.sum(1).cpu()
+        for n in sorted({1, *copies.tolist()}):
+            (line,) = ax.plot(grid, grid / (grid + n * (1 - grid)), linewidth=1, label=f"{n}")
+            chosen = copies == n
+            points = self.alone.cpu()[chosen].numpy(), self.pull.cpu()[chosen].numpy()
+            ax.plot(*points, "o", markersize=4, color=line.get_color())
+        ax.set(xlabel="pull with its class once in the row", ylabel="pull in this batch")
+        ax.legend(title="samples of\nits class", fontsize=8)
+
+    def finding(self) -> str:
+        """Count the false negatives, and say what they take."""
+        n, lost = len(self.labels), float(1 - self.pull.sum() / self.alone.sum())
+        return (
+            f"One shuffled batch of {n} after training, ordered by class for the eye. "
+            f"{int(self.same.sum()) - n} of its {n * n - n:,} pairs are false negatives (framed). "
+            f"Right: they take {lost:.0%} of the pull of features towards their own text. Class by "
+            "class, in a batch of one class, they would take all of it."
+        )

@@ -1,0 +1,214 @@
+"""Does GenZSL's generator hear its referents? Its losses, swaps of its inputs, its variety."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float, Int64
+from matplotlib.figure import Figure
+from torch import Tensor
+
+from zslnb.benchmark import Benchmark
+from zslnb.experiments.memo import run_rows
+from zslnb.genzsl import SWAPS, GenZSLSettings
+from zslnb.studies import plots
+from zslnb.studies.rows import row_names, summary, values
+from zslnb.studies.study import Study
+
+FULL, WEAK, LONGER = ROWS = ("KL weight 1", "KL weight 0.001", "0.001, twice as long")
+OTHER_CLASSES, OTHER_TEXT = SWAPS[1], SWAPS[5]
+TERMS = ("reconstruction", "kl", "boosting")
+MARKS = "osv"
+
+
+@dataclass(frozen=True)
+class Swaps(Study):
+    """How far does the output turn when one input is swapped?"""
+
+    records: Sequence[dict]
+    name = "swaps"
+    headline = True
+
+    def turns(self, row: str) -> Float[np.ndarray, "R n"]:
+        """1 - cos of a row: a line for each seed, a column for each of `SWAPS`."""
+        return np.array([values(self.records, row, "swaps", swap) for swap in SWAPS]).T
+
+    def table(self) -> pd.DataFrame:
+        """Lay out the turns, a row a swap."""
+        swaps = {swap: ("swaps", swap) for swap in SWAPS}
+        frame = summary(self.records, row_names(self.records), swaps, ".1e")
+        return frame.T.rename_axis("swapped for")
+
+    def caption(self) -> str:
+        """Say how to read it."""
+        return (
+            "How far the output turns, $1 - \\cos$, mean ± standard deviation over seeds "
+            f"({len(self.turns(FULL))}). 0: the input is not heard. 1: nothing in common."
+        )
+
+    def figure(self) -> Figure:
+        """Draw the turns on a log scale, with their range over seeds."""
+        fig, ax = plt.subplots(figsize=(8, 3.8))
+        for row, mark, shift in zip(ROWS, MARKS, (-0.2, 0, 0.2), strict=True):
+            turns, heights = self.turns(row), np.arange(len(SWAPS)) + shift
+            (line,) = ax.plot(turns.mean(0), heights, mark, label=row)
+            ax.hlines(heights, turns.min(0), turns.max(0), color=line.get_color())
+        ax.axhline(3.5, color="0.4", linewidth=0.8)
+        ax.set(xscale="log", yticks=range(len(SWAPS)), yticklabels=SWAPS, ylim=(5.6, -0.6))
+        ax.set_xlabel(r"turn of the output, $1 - \cos$ (log scale)")
+        ax.legend(loc="lower left")
+        return fig
+
+    def finding(self) -> str:
+        """Compare a swap of the referent with a swap of the semantics."""
+        other, text = self._referent_and_text(FULL)
+        return (
+            "What the trained generator hears: mean and range over seeds. Above the line the "
+            "swaps that a referent could answer to, below it the yardsticks. With KL weight 1, "
+            f"samples of random classes for the referent turn the output by {other:.0e}, other "
+            f"semantics by {text:.1g}."
+        )
+
+    def verdicts(self) -> str:
+        """Say whether each row's generator hears its referents, a line each.
+
+        Not heard: other classes' samples turn the output less than a ten-thousandth as far as
+        other semantics. Hardly: less than a tenth.
+        """
+        lines = []
+        for row in ROWS:
+            other, text = self._referent_and_text(row)
+            heard = "not" if other < 1e-4 * text else "hardly" if other < 0.1 * text else "indeed"
+            lines.append(
+                f"- **{row}:** the referent is **{heard} heard**. Samples of random classes in its "
+                f"place turn the output by {other:.0e}, other semantics by {text:.1g}."
+            )
+        return "\n".join(lines)
+
+    def _referent_and_text(self, row: str) -> tuple[float, float]:
+        other, text = (values(self.records, row, "swaps", s) for s in (OTHER_CLASSES, OTHER_TEXT))
+        return other.mean(), text.mean()
+
+
+def swaps(
+    benchmark: Benchmark,
+    settings: GenZSLSettings,
+    seeds: Sequence[int],
+    device: torch.device | str = "cpu",
+) -> Swaps:
+    """Swap inputs of GenZSL as it is set, with a weak KL term, and with that for twice as long."""
+    weak = replace(settings, kl_weight=0.001)
+    tried = (settings, weak, replace(weak, rounds=2 * settings.rounds))
+    rows = {row: ("referent_swap", chosen) for row, chosen in zip(ROWS, tried, strict=True)}
+    return Swaps(run_rows(rows, benchmark, seeds, device))
+
+
+@dataclass(frozen=True)
+class LossTerms(Study):
+    """Where do the loss terms end? `floor` is the least a generator without referents can reach."""
+
+    floor: float
+    records: Sequence[dict]
+    name = "losses"
+
+    def curve(self, row: str, term: str) -> Float[np.ndarray, "R n"]:
+        """One term of a row: a line for each seed, a column for each round."""
+        return values(self.records, row, "history", term)
+
+    @property
+    def gap(self) -> float:
+        """How far above the floor reconstruction ends, at KL weight 1."""
+        return float(self.curve(FULL, "reconstruction")[:, -1].mean()) - self.floor
+
+    def figure(self) -> Figure:
+        """Draw a panel for each term."""
+        each = self.records[0]["settings"]["passes"]
+        fig, axes = plt.subplots(1, 3, figsize=(10, 3.3))
+        for ax, term in zip(axes, TERMS, strict=True):
+            for i, row in reversed([*enumerate(ROWS)]):
+                curve = self.curve(row, term)
+                passes = each * np.arange(1, curve.shape[1] + 1)
+                plots.band(ax, passes, curve, row, marker=MARKS[i], markersize=4, color=f"C{i}")
+            title = "KL" if term == "kl" else term
+            ax.set(title=title, xlabel="passes over the training data")
+        axes[0].axhline(self.floor, color="k", linestyle=":", label="floor without referents")
+        axes[0].set_ylabel("loss term, unweighted")
+        axes[1].set_yscale("log")
+        plots.shared_legend(fig, axes[0], 4)
+        return fig
+
+    def finding(self) -> str:
+        """Say where reconstruction and KL end."""
+        ends = {row: self.curve(row, "kl")[:, -1] for row in ROWS}
+        return (
+            f"Loss terms, mean and range over seeds ({len(ends[FULL])}). Reconstruction with "
+            f"weight 1 ends {self.gap:+.3f} from the floor. KL ends at {ends[FULL].mean():.0e} "
+            f"with weight 1, at {ends[WEAK].mean():.1f} with 0.001, and at "
+            f"{ends[LONGER].mean():.1f} after twice as many passes."
+        )
+
+
+@dataclass(frozen=True)
+class Variety(Study):
+    """How various are synthetic samples of an unseen class, beside real ones?
+
+    `real` and `synthetic` are cosines of two samples of one class, of one training.
+    """
+
+    real: Float[np.ndarray, " P"]
+    synthetic: Float[np.ndarray, " Q"]
+    records: Sequence[dict]
+    name = "variety"
+
+    def table(self) -> pd.DataFrame:
+        """Lay out mean cosines within classes and with the real class mean, a row a setting."""
+        columns = {
+            "within a class, real": ("within", "real"),
+            "within a class, synthetic": ("within", "synthetic"),
+            "to the real mean, referents": ("to mean", "referent"),
+            "to the real mean, synthetic": ("to mean", "synthetic"),
+        }
+        frame = summary(self.records, row_names(self.records), columns)
+        return frame.rename_axis("setting")
+
+    def caption(self) -> str:
+        """Say what is compared, and that it chose nothing."""
+        return (
+            "Cosines for the unseen classes: between samples of one class, and of class means with "
+            "the real class mean (measured on test images; nothing was chosen by them)."
+        )
+
+    def figure(self) -> Figure:
+        """Draw both as densities."""
+        fig, ax = plt.subplots(figsize=(7, 3))
+        bins = np.linspace(min(0, self.real.min()), 1, 81)
+        plots.density(
+            ax, bins, {"real images": self.real, "synthetic, KL weight 1": self.synthetic}
+        )
+        ax.set(xlabel="cosine of two samples of one unseen class", ylabel="density of pairs")
+        ax.set_yscale("log")
+        ax.legend(loc="upper left")
+        return fig
+
+    def finding(self) -> str:
+        """Compare the medians."""
+        return (
+            "Variety within the unseen classes: the median cosine is "
+            f"{np.median(self.real):.2f} between real samples and {np.median(self.synthetic):.3f} "
+            "between synthetic ones."
+        )
+
+
+def pair_cosines(
+    features: Float[Tensor, "N D"], labels: Int64[Tensor, " N"], most: int = 100
+) -> Float[np.ndarray, " P"]:
+    """Cosines of all pairs of different samples of one class, up to so many samples a class."""
+    cosines = []
+    for c in labels.unique():
+        rows = F.normalize(features[labels == c][:most], dim=1)
+        cosines.append((rows @ rows.T)[tuple(torch.triu_indices(len(rows), len(rows), offset=1))])
+    return torch.cat(cosines).cpu().numpy()
