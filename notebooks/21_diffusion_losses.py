@@ -340,8 +340,9 @@ Markdown(
 #
 # $$\mathcal L = \lambda_1 \mathcal L_{rec} + \lambda_2 \mathcal L_{noise} + \lambda_3 \mathcal L_{cls} .$$
 #
-# The paper prints none of the three. We take 1 for each, the first two divided by the width of the
-# semantics, so that $\lambda_3$ means the same on any benchmark. One seed, live:
+# The paper prints none of the three. We take $\lambda_1 = \lambda_3 = 1$ and $\lambda_2 = 0.1$, and divide
+# the first two terms by the width of the semantics, so that $\lambda_3$ means the same on any benchmark.
+# One seed, live:
 
 # %%
 start = revcd.prepare(bench, settings, 0, here.device)

@@ -156,8 +156,8 @@ class Training(Study):
             for term, nothing in self.nothing.items()
         )
         return (
-            f"The three terms in training, as they enter the sum; {len(self.epochs)} epochs, one "
-            f"seed. They end at {ends}."
+            "The three terms in training, as they enter the sum but for their weights; "
+            f"{len(self.epochs)} epochs, one seed. They end at {ends}."
         )
 
 

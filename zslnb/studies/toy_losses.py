@@ -81,8 +81,8 @@ class ToyLosses(Study):
             "One attribute, its best estimate known. Left: a network trained on *both, capped* for "
             f"{self.updates} updates (dots) beside the best estimate (lines). Right: distance from "
             f"the best, mean and range over seeds ({len(self.seeds)}). At step {EARLY + 1} and at "
-            f"the last it is {ends}. Dotted: the spread of $z_0$ about the best estimate, which nobody "
-            "can know."
+            f"the last it is {ends}. Dotted: the spread of $z_0$ about the best estimate, which "
+            "nobody can know."
         )
 
     def far(self, kind: str) -> str:
