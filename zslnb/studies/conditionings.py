@@ -64,7 +64,7 @@ class TimeEmbedding(Study):
         fig, axes = plt.subplots(1, 2, figsize=(9.8, 3.5), width_ratios=(3, 2))
         style = {"aspect": "auto", "cmap": "vlag", "vmin": -1, "vmax": 1}
         extent = (0.5, steps + 0.5, self.narrow, 0)
-        image = axes[0].imshow(self._embedded(self.narrow).T, extent=extent, **style)
+        image = axes[0].imshow(self._embedded(self.narrow).T.numpy(), extent=extent, **style)
         axes[0].axhline(self.narrow / 2, color="k", linewidth=0.8)
         axes[0].set(xlabel="step", ylabel="column: sines above, cosines below")
         axes[0].grid(False)

@@ -204,7 +204,7 @@ class Dissolving(Study):
         kept = torch.linspace(0, width - 1, min(COLUMNS_SHOWN, width)).long()
         names = self._attributes()
         fig, ax = plt.subplots(figsize=(10, 4.4 if names else 3.4))
-        image = ax.imshow(self.rows[:, kept], cmap="vlag", vmin=-3, vmax=3, aspect="auto")
+        image = ax.imshow(self.rows[:, kept].numpy(), cmap="vlag", vmin=-3, vmax=3, aspect="auto")
         left = self.schedule.alphas_cumprod[self.t].sqrt().tolist()
         labels = [f"step {t + 1}: {share:.0%} left" for t, share in zip(self.t, left, strict=True)]
         ax.set_yticks(range(len(self.rows)), ["clean", *labels], fontsize=8)

@@ -54,7 +54,8 @@ class ImageSwaps(Study):
         }
         self.turned = {how: np.array([self._turned(m) for m in ms]) for how, ms in models.items()}
         last = len(next(iter(models.values()))[0].networks.schedule) - 1
-        self.steps = [0, 4, 9, 19, 39, *range(69, last + 1, 86), last]
+        steps = (0, 4, 9, 19, 39, *range(69, last, 86))
+        self.steps = [*(t for t in steps if t < last), last]
 
     @cached_property
     def by_step(self) -> dict[str, Float[np.ndarray, "R n 3"]]:

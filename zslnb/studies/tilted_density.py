@@ -88,7 +88,7 @@ class TiltedDensity(Study):
         outlined = [withStroke(linewidth=3, foreground="w")]
         for row, (label, samples, colour) in zip(axes, lines, strict=True):
             for ax, points in zip(row, samples, strict=True):
-                ax.plot(*points[:1500].T, ".", color=colour, ms=2, alpha=0.4)
+                ax.plot(*points[:1500].T.numpy(), ".", color=colour, ms=2, alpha=0.4)
                 for name, centres in self.classes.items():
                     for x, y in centres.tolist():
                         ax.text(x, y, name, ha="center", va="center", path_effects=outlined)

@@ -55,7 +55,7 @@ class Attention(Study):
         heads = len(self.average)
         fig, axes = plt.subplots(1, heads, figsize=(10, 2.9), sharey=True, squeeze=False)
         for i, (ax, head) in enumerate(zip(axes[0], self.average, strict=True)):
-            image = ax.imshow(head, vmin=0, vmax=2 / self.tokens, cmap="vlag")
+            image = ax.imshow(head.numpy(), vmin=0, vmax=2 / self.tokens, cmap="vlag")
             ax.set(title=f"head {i + 1}", xlabel="token asked")
             ax.grid(False)
         axes[0, 0].set_ylabel("token that asks")
