@@ -9,7 +9,7 @@ PLANE = torch.tensor([[1.0, 0.0], [0.6, 0.8], [-0.3, -0.9]])  # own, and a rival
 
 def test_the_best_direction_leans_away_from_the_nearer_rival():
     study = ClassificationLoss(PLANE, torch.eye(4), 0.05, "toy")
-    assert study.lowest[1.0] < study.lowest[0.05] < 0
+    assert study.lowest[0.05] < study.lowest[1.0] < 0
     assert study.sliding[0.05][0] < 0.1 < study.sliding[0.05][-1]
     assert study.quiet() in study.finding()
     assert "stays below 0.1 until" in study.quiet()

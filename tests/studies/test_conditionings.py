@@ -7,7 +7,7 @@ from tests.studies.records import several
 from tests.toys import QUICK_REVCD, toy
 from zslnb import experiments
 from zslnb.revcd import RevCDSettings
-from zslnb.studies.conditionings import Conditionings, TimeEmbedding, WaysToJoin, equally_long
+from zslnb.studies.conditionings import Conditionings, TimeClocks, WaysToJoin, equally_long
 
 SHIFTS = {"cross": 0.0, "swapped": 0.1, "addition": -0.05, "concatenation": 0.0, "film": 0.02}
 
@@ -49,7 +49,7 @@ def test_all_train_for_as_long():
 
 
 def test_slow_clocks_stand_still_and_neighbours_look_alike():
-    study = TimeEmbedding(RevCDSettings(widths=(64, 32, 16)))
+    study = TimeClocks(RevCDSettings(widths=(64, 32, 16)))
     near, far = study.cosines(16)[[1, 250]]
     assert far < near < 1
     assert 0 < study.still < 16

@@ -11,7 +11,13 @@ import torch
 from tests.toys import toy
 from zslnb.revcd import NoiseSchedule
 from zslnb.seeds import seeded
-from zslnb.studies.forward_noise import Dissolving, Posterior, Standardising, TellingApart, Walk
+from zslnb.studies.forward_noise import (
+    DissolvingClass,
+    ForwardWalk,
+    Standardising,
+    StepBack,
+    TellingApart,
+)
 
 SCHEDULE = NoiseSchedule(500)
 
@@ -30,7 +36,7 @@ def with_a_flat_column():
 
 
 def test_a_walks_finding_says_what_is_left():
-    walk = Walk(SCHEDULE, torch.ones(1, 2), torch.zeros(500, 2))
+    walk = ForwardWalk(SCHEDULE, torch.ones(1, 2), torch.zeros(500, 2))
     left = float(SCHEDULE.alphas_cumprod[-1].sqrt())
     assert f"After 500 steps {left:.1%} of each is left" in walk.finding()
     assert len(walk.figure().axes[0].lines) == 4
@@ -58,7 +64,7 @@ def test_standardised_columns_keep_variance_1_and_raw_ones_grow_towards_it():
 
 def test_a_dissolving_class_is_its_own_nearest_at_first():
     b = toy()
-    study = Dissolving(b, SCHEDULE, Standardising(b, SCHEDULE).z)
+    study = DissolvingClass(b, SCHEDULE, Standardising(b, SCHEDULE).z)
     assert study.nearest[0] == b.unseen[0]
     kept = sum(c == b.unseen[0] for c in study.nearest[1:])
     assert f"still the nearest in {kept} of 8 noised rows" in study.finding()
@@ -90,7 +96,7 @@ def test_pairs_of_neighbours_lie_where_eq_8_says():
         one, other = torch.randn(2, 4000)
     earlier = before.sqrt() + (1 - before).sqrt() * one
     later = alpha.sqrt() * earlier + (1 - alpha).sqrt() * other
-    study = Posterior(SCHEDULE, 60, 1.0, earlier, later)
+    study = StepBack(SCHEDULE, 60, 1.0, earlier, later)
     assert study.inside == pytest.approx(0.954, abs=0.02)
     assert f"Left: {study.inside:.1%} of the pairs" in study.finding()
     assert len(study.figure().axes) == 2

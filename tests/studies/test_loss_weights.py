@@ -8,11 +8,11 @@ import torch
 from tests.toys import QUICK_REVCD, toy
 from zslnb import revcd
 from zslnb.revcd import NoiseSchedule
-from zslnb.studies.loss_weights import Bound, LossShares, LossWeights, Training
+from zslnb.studies.loss_weights import DiffusionTraining, LikelihoodBound, LossShares, LossWeights
 
 
 def test_a_bound_is_too_low_by_its_gap():
-    bound = Bound({"reconstruction": 2.0, "prior": -0.5, "diffusion": -4.0}, -1.5)
+    bound = LikelihoodBound({"reconstruction": 2.0, "prior": -0.5, "diffusion": -4.0}, -1.5)
     assert bound.gap == 1.0
     assert bound.table()["nats"].tolist() == [2.0, -0.5, -4.0, -2.5, -1.5]
     assert "The bound is 1.00 nats too low" in bound.caption()
@@ -34,7 +34,7 @@ def test_the_simple_noise_loss_listens_to_the_first_steps():
 def test_training_falls_below_what_nothing_learnt_scores():
     b = toy()
     run = revcd.fit(b, QUICK_REVCD, 0)
-    study = Training(run, torch.full((20,), 2.0))
+    study = DiffusionTraining(run, torch.full((20,), 2.0))
     assert study.nothing["reconstruction"] == pytest.approx(1, abs=1e-4)  # standardised
     assert study.nothing["noise"] == pytest.approx(2, abs=1e-4)
     assert study.nothing["classification"] == pytest.approx(math.log(6))

@@ -8,14 +8,14 @@ from tests.toys import QUICK_REVCD, toy
 from zslnb import experiments, results
 from zslnb.studies import revcd_results as studies
 from zslnb.studies.revcd_results import (
-    Choices,
     ClassificationWeight,
     CubHull,
     CubModels,
     HullDistances,
     LossesRemoved,
-    Models,
-    Settings,
+    RevCDModels,
+    SettingsShown,
+    ValidationChoices,
     WaysToCount,
 )
 
@@ -26,22 +26,22 @@ WEIGHTS = several({"weight 0": 0.0, "weight 0.1": 0.03, "weight 1": 0.0, "weight
 
 
 def test_settings_that_a_profile_reduces_show_both_numbers():
-    table = Settings(QUICK_REVCD, "smoke").table().set_index("setting")
+    table = SettingsShown(QUICK_REVCD, "smoke").table().set_index("setting")
     assert table.loc["steps"].tolist() == ["20", "500"]
     assert table.loc["schedule"].tolist() == ["linear", ""]
-    assert "Profile `smoke`" in Settings(QUICK_REVCD, "smoke").caption()
+    assert "Profile `smoke`" in SettingsShown(QUICK_REVCD, "smoke").caption()
 
 
 def test_models_are_counted_strictly_leniently_and_calibrated():
-    study = Models(MODELS, "toy, words")
+    study = RevCDModels(MODELS, "toy, words")
     assert study.table().loc["RevCD", ["S, strict", "S, lenient"]].tolist() == [
         "90.1 ± 0.1",
         "95.1 ± 0.1",
     ]
     assert study.caption().startswith("**toy, words** (after the paper's Table 2).")
-    chosen = Choices(MODELS, "").table()
+    chosen = ValidationChoices(MODELS, "").table()
     assert chosen.loc["GAN"].tolist() == ["6, 6, 6", "2, 2, 2"]
-    assert "seed by seed" in Choices(MODELS, "").caption()
+    assert "seed by seed" in ValidationChoices(MODELS, "").caption()
 
 
 def test_rows_are_run_once_and_kept(monkeypatch: pytest.MonkeyPatch):
@@ -54,7 +54,7 @@ def test_rows_are_run_once_and_kept(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(experiments, "run_rows", run_rows)
     where = toy(), QUICK_REVCD, range(1), "cpu"
     losses, weights = studies.losses_removed(*where), studies.classification_weight(*where)
-    models = studies.models(toy(), {"RevCD": QUICK_REVCD}, range(1), "cpu")
+    models = studies.revcd_models(toy(), {"RevCD": QUICK_REVCD}, range(1), "cpu")
     for study in (losses, weights, models):
         assert study.records == study.rows
     assert ran["RevCD losses"]["no noise loss"].noise_weight == 0
@@ -115,7 +115,7 @@ def test_what_nobody_has_measured_is_said_to_be(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_findings_have_the_sign_of_the_records():
-    text = studies.findings(MODELS, LOSSES, WEIGHTS)
+    text = studies.revcd_findings(MODELS, LOSSES, WEIGHTS)
     assert text[0] == "S is 90.1 on test images and 95.1 on training images."
     assert "U is 10.1, though among unseen classes alone 50.1 % are right" in text[1]
     assert "adds +30.0 ± 0.0 points of H" in text[1]

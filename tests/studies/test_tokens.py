@@ -7,7 +7,13 @@ import torch
 from tests.studies.records import record, several
 from tests.toys import QUICK_REVCD, toy
 from zslnb import experiments, revcd
-from zslnb.studies.tokens import Attention, BlindAttention, Tokens, attention_weights, blinded
+from zslnb.studies.tokens import (
+    BlindAttention,
+    FeatureTokens,
+    TokenAttention,
+    attention_weights,
+    blinded,
+)
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +31,7 @@ def test_attention_sums_to_1_and_is_even_when_blind(model: revcd.RevCD):
 
 
 def test_even_attention_listens_to_all_tokens(model: revcd.RevCD):
-    study = Attention([blinded(model)], toy())
+    study = TokenAttention([blinded(model)], toy())
     assert study.listened_to == pytest.approx([4])
     assert "listens to 4.00 tokens" in study.finding()
     assert len(study.figure().axes) == 3
@@ -47,7 +53,7 @@ def test_other_cuts_are_set_against_the_columns_as_stored(monkeypatch: pytest.Mo
         return [record(label, s, 0.1 if label == "one token" else 0.0) for s in seeds]
 
     monkeypatch.setattr(experiments, "run_rows", run_rows)
-    study = Tokens(toy(), QUICK_REVCD, range(3), "cpu", several({"cross": 0.0}))
+    study = FeatureTokens(toy(), QUICK_REVCD, range(3), "cpu", several({"cross": 0.0}))
     (tokens, _, shuffled), (one, wide, features) = ran
     assert (tokens, one, wide) == (4, 1, 32)
     assert not torch.equal(shuffled, features)

@@ -1,7 +1,5 @@
 """`walks`: the package's own estimate, walked here, and ways to walk compared."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 import torch
@@ -45,15 +43,8 @@ def test_walks_are_compared_with_ancestral_steps_and_with_ddim(models: list[revc
     same = [float((c[every] == c[few]).double().mean()) for c in study.classes]
     assert study.agreement(every, few) == same
     assert "12 seen and 8 unseen test images, guidance scale 2" in study.caption()
-    gain = 100 * np.mean([a["H"] - b["H"] for a, b in zip(study.scores[few], study.scores[every])])
+    gain = 100 * np.mean(
+        [a["H"] - b["H"] for a, b in zip(study.scores[few], study.scores[every], strict=True)]
+    )
     assert f"gains {gain:+.1f}" in study.finding().replace("+-0.0", "+0.0")
     assert study.rest(0.08).startswith("The 8.0% of the signal that is left at the last step")
-
-
-def test_a_start_with_the_answer_in_it_helps_where_the_schedule_leaves_much(
-    models: list[revcd.RevCD],
-):
-    leaving = replace(QUICK_REVCD, beta_end=0.02)  # nearly nothing is noised
-    study = Samplers([revcd.fit(B, leaving, 0)], B, 12, 8)
-    rest, few = study.ways[-1], study.ways[1]
-    assert study.gains(rest, few, "U")[0] > 0

@@ -26,7 +26,7 @@ COLUMNS_SHOWN = 64
 
 
 @dataclass
-class Walk(Study):
+class ForwardWalk(Study):
     """Where do a few attributes go on their way to noise?
 
     Attributes:
@@ -175,7 +175,7 @@ class Standardising(Study):
         return [float(zt.var(0).mean()) for zt in noised]
 
 
-class Dissolving(Study):
+class DissolvingClass(Study):
     """What is left of one class after some steps, and which prototype is nearest?
 
     Attributes:
@@ -348,7 +348,7 @@ class TellingApart(Study):
         return f"at step {self.grid[below[0]] + 1}" if len(below) else "never"
 
 
-class Posterior(Study):
+class StepBack(Study):
     """Does eq. 8 say where z_{t-1} lies, given z_t and z_0?
 
     Attributes:

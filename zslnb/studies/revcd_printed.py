@@ -28,13 +28,13 @@ def printed_scores(place: str, benchmark: str) -> pd.DataFrame:
     return wide.sort_values("H from S and U", ascending=False)
 
 
-def printed_pair(benchmark: str = "CUB") -> dict[str, float]:
+def printed_scores_of_revcd(benchmark: str = "CUB") -> dict[str, float]:
     """S, U and H that Table 1 prints for RevCD."""
     return {m: results.published_value("revcd", f"T1-{benchmark}-RevCD-{m}") for m in "SUH"}
 
 
 @dataclass
-class Table1(Study):
+class RevCDTable1(Study):
     """Where does the paper place RevCD on one benchmark, and does each H follow from S and U?"""
 
     benchmark: str
@@ -59,7 +59,7 @@ class Table1(Study):
         )
 
 
-class Table2(Study):
+class RevCDTable2(Study):
     """What does the paper print of RevCD beside other generative models?"""
 
     name = "printed-models"
@@ -74,7 +74,7 @@ class Table2(Study):
         return "**Quoted, not reproduced.** The paper's Table 2."
 
 
-class TextClaims(Study):
+class RevCDTextClaims(Study):
     """Does the text say of Tables 1 and 2 what they print?"""
 
     name = "claims"

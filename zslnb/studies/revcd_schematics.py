@@ -31,7 +31,7 @@ TURNED = {
 DOWN, UP = r"$h \odot \tau + v$", r"$h \odot v + \tau$"  # the paper's ways to join
 
 
-class Direction(Study):
+class RevCDDirection(Study):
     """From semantics to features, or from a feature to semantics?"""
 
     name = "direction"
@@ -55,7 +55,7 @@ class Direction(Study):
 
 
 @dataclass
-class Network(Study):
+class RevCDNetwork(Study):
     """Where do time and image enter the network?"""
 
     benchmark: Benchmark

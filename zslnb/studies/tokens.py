@@ -37,7 +37,7 @@ def attention_weights(model: RevCD, benchmark: Benchmark) -> Float[Tensor, "M H 
     return attention(tokens, tokens, tokens, average_attn_weights=False)[1].cpu()
 
 
-class Attention(Study):
+class TokenAttention(Study):
     """What do the tokens of trained models listen to?"""
 
     name = "attention"
@@ -114,7 +114,7 @@ def blinded(model: RevCD) -> RevCD:
     return copy
 
 
-class Tokens(Study):
+class FeatureTokens(Study):
     """Is the feature's cut into tokens worth anything, its columns shuffled, or uncut?"""
 
     name = "tokens"
