@@ -44,19 +44,15 @@ device = "auto"
 import math
 from dataclasses import replace
 
-import matplotlib.pyplot as plt
-import numpy as np
-import pandas as pd
 import torch
 import torch.nn.functional as F
 from IPython.display import Markdown
 from torch.distributions import Normal, kl_divergence
 
-from zslnb import revcd
+from zslnb import revcd, studies
 from zslnb.device import one_thread
 from zslnb.notebook import desk
 from zslnb.seeds import seeded
-from zslnb.studies import plots
 
 here = desk.begin(
     "21_diffusion_losses", benchmark, semantics, profile, seeds, device, prefer=revcd.INPUTS
@@ -108,18 +104,11 @@ parts = {
     "diffusion": -float((schedule.reconstruction_weights(steps) * (1 - abar[steps])).sum()),
 }
 truth = -0.5 * math.log(2 * math.pi * math.e)
-gap = truth - sum(parts.values())
-assert gap > 0  # a lower bound
+bound = studies.LikelihoodBound(parts, truth)
+assert bound.gap > 0  # a lower bound
 
 # %%
-rows = {**parts, "the bound, all three": truth - gap, "the truth": truth}
-table = pd.DataFrame({"nats": rows}).round(3)
-here.table(
-    table.rename_axis("part"),
-    "bound",
-    f"One column of standard Gaussian data with the best denoiser. The bound is {gap:.2f} nats too low: "
-    "the best steps back are a little wider than $\\sigma_q$.",
-)
+here.table(bound)
 
 # %% [markdown]
 # So the prior's part is small, though not zero. The reconstruction's is not small at all; what makes
@@ -205,37 +194,16 @@ torch.testing.assert_close(of_clean.sum(), (snr[0] - snr[-1]) / 2)  # a telescop
 
 # %%
 cap = settings.weight_cap
-weights = {
-    "clean, simple": torch.ones(T, dtype=torch.float64),
+weights = studies.LossWeights(schedule, cap)
+by_hand = {
+    "clean, simple": torch.ones(T),
     "noise, simple": snr,
     "noise, capped": snr.clamp(max=cap),
-    "the bound": torch.cat([torch.zeros(1), of_clean]),  # it starts at the second step
 }
-
-# %%
-total = {name: (w.cumsum(0) / w.sum()).numpy() for name, w in weights.items()}
-half = {name: int((share < 0.5).sum()) + 1 for name, share in total.items()}
-step = np.arange(1, T + 1)
-caption = (
-    "Left: the weights of eqs. 10 and 13, each in its own currency. Right: four losses in the currency "
-    f"of $z_0$. Half of the total weight lies in the first {half['noise, simple']} steps (noise, simple), "
-    f"{half['the bound']} (the bound), {half['noise, capped']} (noise, capped) and "
-    f"{half['clean, simple']} (clean, simple) of {T}."
-)
-
-# %%
-fig, axes = plt.subplots(1, 2, figsize=(9.6, 3.6))
-for values, label in [(of_clean, "$w_z(t)$, eq. 10"), (of_noise, r"$w_\varepsilon(t)$, eq. 13")]:
-    axes[0].plot(step[1:], values, label=label)
-axes[0].plot(step, snr, "k:", label="their ratio, SNR")
-axes[0].set(ylabel="weight of a squared error")
-for (name, values), style in zip(weights.items(), ("-", "--", "-.", ":"), strict=True):
-    axes[1].plot(step, values.where(values > 0, math.nan), style, label=name)
-axes[1].set(ylabel="weight of a squared error of $z_0$")
-for ax in axes:
-    ax.set(xscale="log", yscale="log", xlabel="step (log scale)")
-    ax.legend(fontsize=8)
-here.figure(fig, "weights", caption)
+by_hand["the bound"] = torch.cat([torch.zeros(1), of_clean])  # it starts at the second step
+for name, values in by_hand.items():
+    torch.testing.assert_close(weights.by_loss[name].float(), values.float(), rtol=1e-4, atol=0)
+here.figure(weights)
 
 # %% [markdown]
 # A network free to answer differently at every step and every $z_t$ would not care: wherever a
@@ -281,22 +249,6 @@ torch.testing.assert_close(along, torch.zeros(2), atol=1e-5, rtol=0)
 # $\hat z$ should be it leaves to the others. And it does not point at the prototype either, but away
 # from the rivals:
 
-# %%
-turn = torch.linspace(-180, 180, 721).deg2rad()
-circle = torch.stack([turn.cos(), turn.sin()], dim=1)
-mine = torch.zeros(1, dtype=torch.int64)
-taus = (0.05, 0.2, 1.0)
-
-
-def around(tau: float) -> np.ndarray:
-    """Loss of the first class for an estimate in each direction of the circle."""
-    losses = [revcd.classification_loss(point[None], plane, mine, tau) for point in circle]
-    return torch.stack(losses).numpy()
-
-
-by_angle = {tau: around(tau) for tau in taus}
-lowest = {tau: float(turn[losses.argmin()].rad2deg()) for tau, losses in by_angle.items()}
-
 # %% [markdown]
 # And on the benchmark? Slide from each seen prototype to its most similar other seen one, and see
 # where the loss begins to mind.
@@ -304,41 +256,8 @@ lowest = {tau: float(turn[losses.argmin()].rad2deg()) for tau, losses in by_angl
 # %%
 net = revcd.prepare(bench, replace(settings, masked=0.5), 0, here.device)
 prototypes = net.prototypes[net.seen].cpu()
-alike = revcd.prototype_scores(prototypes, prototypes).fill_diagonal_(-1)
-rival = prototypes[alike.argmax(1)]
-mix = torch.linspace(0, 1, 41)
-owns = torch.arange(len(prototypes))
-
-# %%
-sliding = {
-    tau: [
-        float(revcd.classification_loss(torch.lerp(prototypes, rival, m), prototypes, owns, tau))
-        for m in mix.tolist()
-    ]
-    for tau in taus
-}
-minds = float((torch.tensor(sliding[settings.temperature]) < 0.1).double().mean())
-quiet = f"stays below 0.1 until {minds:.0%} of the way" if minds else "is above 0.1 from the start"
-caption = (
-    "Left: loss of the class at 0°, rivals at 50° and -110°. It is lowest at "
-    + ", ".join(f"{angle:.0f}° (τ = {tau:g})" for tau, angle in lowest.items())
-    + f". Right: seen classes of {bench.name}, from the own prototype to the most similar other; with τ = "
-    f"{settings.temperature:g} the loss {quiet}; with τ = 1 a perfect estimate has {sliding[1.0][0]:.1f}."
-)
-
-# %%
-fig, axes = plt.subplots(1, 2, figsize=(9.6, 3.5))
-for tau, style in zip(taus, ("-", "--", "-."), strict=True):
-    (line,) = axes[0].plot(turn.rad2deg(), by_angle[tau], style, label=f"τ = {tau:g}")
-    axes[0].plot(lowest[tau], by_angle[tau].min(), "o", color=line.get_color())
-    axes[1].plot(100 * mix, sliding[tau], style, label=f"τ = {tau:g}")
-for angle, label in [(0, "own"), (50, "rival"), (-110, "rival")]:
-    axes[0].axvline(angle, color="0.5", linestyle=":")
-    axes[0].text(angle, 4.6, label, ha="center", fontsize=8, backgroundcolor="w")
-axes[0].set(xlabel="direction of the estimate (degrees)", ylabel="loss (nats)", ylim=(-0.1, 5))
-axes[1].set(xlabel="way from the own prototype to the rival (%)", ylabel="mean loss (nats)")
-fig.legend(*axes[1].get_legend_handles_labels(), loc="outside lower center", ncols=3)
-here.figure(fig, "classification", caption)
+turning = studies.ClassificationLoss(plane, prototypes, settings.temperature, bench.name)
+here.figure(turning)
 
 # %% [markdown]
 # ## Hiding the image
@@ -418,48 +337,22 @@ Markdown(
 #
 # $$\mathcal L = \lambda_1 \mathcal L_{rec} + \lambda_2 \mathcal L_{noise} + \lambda_3 \mathcal L_{cls} .$$
 #
-# The paper prints none of the three. We take 1 for each, the first two divided by the width of the
-# semantics, so that $\lambda_3$ means the same on any benchmark. One seed, live:
+# The paper prints none of the three. We take $\lambda_1 = \lambda_3 = 1$ and $\lambda_2 = 0.1$, and divide
+# the first two terms by the width of the semantics, so that $\lambda_3$ means the same on any benchmark.
+# One seed, live:
 
 # %%
 start = revcd.prepare(bench, settings, 0, here.device)
 with one_thread():
     run = revcd.fit(bench, settings, 0, here.device)
-history = pd.DataFrame(run.history)
 
 # %% [markdown]
 # What would a network score that has learnt nothing but the average class? It answers $\hat z = 0$,
 # since the semantics are standardised, and guesses. That is the line to get below.
 
 # %%
-width = bench.semantic_dim
-blank = float(start.prototypes[start.labels].square().sum(1).mean()) / width
-nothing = {
-    "reconstruction": blank,
-    "noise": blank * float(snr.clamp(max=cap).mean()),
-    "classification": math.log(len(start.seen)),
-}
-curves = {name: history[name] / (1 if name == "classification" else width) for name in nothing}
-last = {name: float(curve.iloc[-1]) for name, curve in curves.items()}
-
-# %%
-caption = (
-    f"The three terms in training, as they enter the sum; {len(history)} epochs, one seed. They end at "
-    + ", ".join(
-        f"{last[name]:.2f} ({name}, nothing learnt: {nothing[name]:.2f})" for name in nothing
-    )
-    + "."
-)
-fig, axes = plt.subplots(1, 3, figsize=(10, 3.1))
-for ax, (name, curve) in zip(axes, curves.items(), strict=True):
-    ax.plot(history["epoch"], curve, "o-", markersize=4, label="training")
-    ax.axhline(nothing[name], color="k", linestyle=":", label="nothing learnt")
-    ax.set(title=name, xlabel="epoch", ylim=(0, None))
-axes[0].set_ylabel("per column of the semantics")
-axes[1].set_ylabel("per column, capped")
-axes[2].set_ylabel("nats")
-axes[0].legend(fontsize=8)
-here.figure(fig, "training", caption)
+training = studies.DiffusionTraining(run, snr.clamp(max=cap))
+here.figure(training)
 
 # %% [markdown]
 # ## Which steps are listened to?
@@ -470,70 +363,11 @@ here.figure(fig, "training", caption)
 
 
 # %%
-@torch.no_grad()
-def errors_by_step(model: revcd.RevCD, each: int = 20) -> torch.Tensor:
-    """Mean squared error of the clean sample at each step, over so many training images a step."""
-    found = torch.zeros(T, dtype=torch.float64)
-    networks = model.networks.eval()
-    with seeded(0, "lesson/errors"):
-        rows = torch.randint(len(model.labels), (each * T,), device=here.device)
-        for part, t in zip(
-            rows.split(2 * T), [torch.arange(T).repeat(2)] * (each // 2), strict=True
-        ):
-            z0, on_device = model.prototypes[model.labels[part]], t.to(here.device)
-            zt = networks.schedule.q_sample(z0, on_device, torch.randn_like(z0))
-            z0_hat, _ = networks.both(zt, on_device, networks.visual(model.features[part]))
-            found.index_add_(0, t, (z0_hat - z0).square().sum(1).double().cpu())
-    return found / each
-
-
-found = {"untrained": errors_by_step(start), "trained": errors_by_step(run)}
+shares = studies.LossShares(weights.by_loss, start, run)
+here.figure(shares)
 
 # %%
-shares = {
-    when: {name: (w * e).cumsum(0) / (w * e).sum() for name, w in weights.items()}
-    for when, e in found.items()
-}
-tenth = T // 50
-early = pd.DataFrame(
-    {
-        when: {name: float(share[tenth - 1]) for name, share in by.items()}
-        for when, by in shares.items()
-    }
-)
-
-# %%
-by_step = found["trained"] / width
-caption = (
-    f"Left: mean squared error by step; after training {by_step[:50].mean():.2f} a column over the first 50 "
-    f"steps and {by_step[-50:].mean():.2f} over the last 50. Middle and right: how much of the loss comes from "
-    f"the steps so far. The first {tenth} of {T} steps make "
-    + ", ".join(f"{value:.1%} ({name})" for name, value in early["trained"].items())
-    + " of the trained network's loss."
-)
-
-# %%
-fig, axes = plt.subplots(1, 3, figsize=(11, 3.5))
-for when, style in [("untrained", "C7"), ("trained", "C4")]:
-    smooth = found[when].view(-1, 5).mean(1) / width if T % 5 == 0 else found[when] / width
-    axes[0].plot(np.linspace(1, T, len(smooth)), smooth, style, label=when)
-axes[0].set(xlabel="step", ylabel="squared error of $z_0$, per column", ylim=(0, None))
-axes[0].legend(fontsize=8)
-for ax, (when, by_name) in zip(axes[1:], shares.items(), strict=True):
-    for (name, share), style in zip(by_name.items(), ("-", "--", "-.", ":"), strict=True):
-        ax.plot(step, 100 * share, style, label=name)
-    ax.set(
-        title=when, xscale="log", xlabel="step (log scale)", ylabel="share of the loss so far (%)"
-    )
-fig.legend(*axes[1].get_legend_handles_labels(), loc="outside lower right", ncols=4)
-here.figure(fig, "shares", caption)
-
-# %%
-here.table(
-    (100 * early).round(1).rename_axis("loss"),
-    "early",
-    f"Share (%) of each loss that comes from the first {tenth} of {T} steps.",
-)
+here.table(shares, "early")
 
 # %% [markdown]
 # At test time the walk starts at the last step, and the first steps only polish. A loss that listens to
@@ -554,116 +388,17 @@ here.table(
 
 
 # %%
-def exact(zt: torch.Tensor, t: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
-    """The best estimate there is."""
-    left, m, s = schedule.alphas_cumprod[t][:, None], 0.8 * x, 0.6
-    return m + left.sqrt() * s**2 / (left * s**2 + 1 - left) * (zt - left.sqrt() * m)
-
-
-def draw(t: torch.Tensor) -> tuple[torch.Tensor, ...]:
-    """Images, attributes, noise and noised attributes at these steps."""
-    x, eta, noise = torch.randn(3, len(t), 1)
-    z0 = 0.8 * x + 0.6 * eta
-    return x, z0, noise, schedule.q_sample(z0, t, noise)
-
+with seeded(0, "lesson/toy-data"):
+    x, eta, noise = torch.randn(3, 5, 1)
+t = torch.tensor([0, 9, 99, 299, T - 1])
+zt = schedule.q_sample(0.8 * x + 0.6 * eta, t, noise)
+left, m, s = schedule.alphas_cumprod[t][:, None], 0.8 * x, 0.6
+by_hand = m + left.sqrt() * s**2 / (left * s**2 + 1 - left) * (zt - left.sqrt() * m)
 
 # %%
-def loss_of(kind: str, unet: revcd.SemanticUNet, t: torch.Tensor) -> torch.Tensor:
-    """One batch's loss under one of the four trainings."""
-    x, z0, noise, zt = draw(t)
-    made = unet(zt, t, x)
-    if kind == "puts out noise, simple":
-        return revcd.noise_loss(made, noise)
-    noise_hat = schedule.noise_from_z0(zt, made, t)
-    capped = (cap / schedule.signal_to_noise(t)).clamp(max=1)
-    return {
-        "clean, simple": lambda: revcd.reconstruction_loss(made, z0),
-        "noise, simple": lambda: revcd.noise_loss(noise_hat, noise),
-        "both, capped": lambda: (
-            revcd.reconstruction_loss(made, z0) + revcd.noise_loss(noise_hat, noise, capped)
-        ),
-    }[kind]()
-
-
-updates = 400
-
-
-def learn(kind: str, seed: int, n: int = updates) -> revcd.SemanticUNet:
-    """Train a small network on one of the losses."""
-    with one_thread(), seeded(seed, "lesson/toy"):
-        unet = revcd.SemanticUNet(1, 1, (64, 32), dropout=0.0)
-        adam = torch.optim.Adam(unet.parameters(), 3e-3, fused=True)
-        rate = torch.optim.lr_scheduler.LinearLR(adam, 1, 0.05, n)
-        for _ in range(n):
-            adam.zero_grad()
-            loss_of(kind, unet, torch.randint(T, (512,))).backward()
-            torch.nn.utils.clip_grad_norm_(unet.parameters(), 5.0)
-            adam.step()
-            rate.step()
-    return unet.eval()
-
-
-# %%
-kinds = ["clean, simple", "noise, simple", "both, capped", "puts out noise, simple"]
-learnt = {kind: [learn(kind, seed) for seed in here.seeds[:3]] for kind in kinds}
-
-
-# %%
-@torch.no_grad()
-def answer(kind: str, unet: revcd.SemanticUNet, *given: torch.Tensor) -> torch.Tensor:
-    """The clean sample as a network estimates it, given z_t, t and x."""
-    zt, t, x = given
-    made = unet(zt, t, x)
-    return schedule.z0_from_noise(zt, made, t) if kind == "puts out noise, simple" else made
-
-
-def off(kind: str, unet: revcd.SemanticUNet, step: int) -> float:
-    """Root mean squared distance from the best estimate at one step."""
-    t = torch.full((4000,), step)
-    with seeded(0, "lesson/toy-test"):
-        x, _, _, zt = draw(t)
-    return float((answer(kind, unet, zt, t, x) - exact(zt, t, x)).square().mean().sqrt())
-
-
-# %%
-grid = [0, 1, 2, 4, 8, 16, 32, 64, *range(100, T, 57), T - 1]
-distance = {
-    kind: np.array([[off(kind, unet, t) for t in grid] for unet in unets])
-    for kind, unets in learnt.items()
-}
-left = abar[grid]
-spread = (0.36 * (1 - left) / (0.36 * left + 1 - left)).sqrt()  # of z_0, given z_t and x
-
-# %%
-at = {"early": grid.index(8), "late": len(grid) - 1}
-ends = {kind: {end: float(d[:, i].mean()) for end, i in at.items()} for kind, d in distance.items()}
-caption = (
-    f"One attribute, its best estimate known. Left: a network trained on *both, capped* for {updates} updates (dots) "
-    f"beside the best estimate (lines). Right: distance from the best, mean and range over seeds ({len(here.seeds[:3])}). At step 9 "
-    "and at the last it is "
-    + ", ".join(f"{d['early']:.3f} and {d['late']:.3f} ({kind})" for kind, d in ends.items())
-    + ". Dotted: the spread of $z_0$ about the best estimate, which nobody can know."
-)
-
-# %%
-fig, axes = plt.subplots(1, 2, figsize=(9.8, 4))
-for t, x in ((t, x) for t in (49, 249) for x in (-1.0, 1.0)):
-    colour, marker = "C5" if t == 49 else "C4", "o" if x < 0 else "s"
-    middle = 0.8 * x * abar[t].sqrt()
-    reach = 2.5 * (0.36 * abar[t] + 1 - abar[t]).sqrt()
-    zt = torch.linspace(float(middle - reach), float(middle + reach), 21)[:, None]
-    given = zt, torch.full((21,), t), torch.full((21, 1), x)
-    axes[0].plot(zt, exact(*given), color=colour, linewidth=1)
-    dots = answer("both, capped", learnt["both, capped"][0], *given)
-    axes[0].plot(zt, dots, marker, color=colour, markersize=4, label=f"step {t + 1}, x = {x:g}")
-axes[0].set(xlabel="$z_t$", ylabel=r"estimate of $z_0$")
-axes[0].legend(fontsize=8)
-for (kind, values), style in zip(distance.items(), ("-", "--", "-.", (0, (5, 1))), strict=True):
-    plots.band(axes[1], np.array(grid) + 1, values, kind, linestyle=style)
-axes[1].plot(np.array(grid) + 1, spread, "k:", label="spread of $z_0$")
-axes[1].set(xscale="log", yscale="log", xlabel="step (log scale)", ylabel="distance from the best")
-fig.legend(*axes[1].get_legend_handles_labels(), loc="outside lower center", ncols=5, fontsize=8)
-here.figure(fig, "toy", caption)
+toy = studies.ToyLosses(schedule, cap, here.seeds[:3])
+torch.testing.assert_close(toy.best(zt, t, x), by_hand)
+here.figure(toy)
 
 # %% [markdown]
 # The walk at test time *begins* at the last step. Where a network is no closer to the best there than
@@ -677,33 +412,27 @@ here.figure(fig, "toy", caption)
 
 
 # %%
-def far(kind: str) -> str:
-    """Say how far one training ends from the best estimate."""
-    return (
-        f"{ends[kind]['early']:.3f} off at step 9 and {ends[kind]['late']:.3f} at the last ({kind})"
-    )
-
-
+last, nothing = training.last, training.nothing
 Markdown(
     f"""- **Held:** eqs. 8 and 12 are one mean; the KL of two steps back, the error of eq. 10 and the error of
   eq. 13 are one number, at all {T - 1} steps.
 - **"Equivalent optimisation":** the same best answer, yes. The same training, no: between the simple losses
   lies the signal-to-noise ratio, {float(snr[0]):.0f} at the first step and {float(snr[-1]):.4f} at the last. For the
-  trained network the first {tenth} steps make {early.loc["noise, simple", "trained"]:.0%} of the simple
-  noise loss and {early.loc["clean, simple", "trained"]:.1%} of the simple clean one; with the cap at {cap:g},
-  {early.loc["noise, capped", "trained"]:.0%}.
+  trained network the first {shares.early_steps} steps make {shares.early("noise, simple"):.0%} of the simple
+  noise loss and {shares.early("clean, simple"):.1%} of the simple clean one; with the cap at {cap:g},
+  {shares.early("noise, capped"):.0%}.
 - **What is dropped** from the bound: the prior's part is {parts["prior"]:.4f} nats a column, not quite zero;
   the reconstruction's {parts["reconstruction"]:.2f}, not minimal.
 - **Classification** turns estimates and never stretches them; from a prototype to its nearest rival
-  it {quiet}.
+  it {turning.quiet()}.
 - **Hiding the image** touches the noise loss alone, but for a trace through batch normalisation
   ({mixed["reconstruction"]:.1%} of the reconstruction loss, null condition moved by 1).
 - **Training** leaves {last["reconstruction"] / nothing["reconstruction"]:.0%} of the reconstruction error,
   {last["noise"] / nothing["noise"]:.0%} of the noise error and {last["classification"]:.2f} nats of
   {nothing["classification"]:.2f}.
-- **Beside the best denoiser** a small network is {far("both, capped")} or
-  {far("noise, simple")}, where the spread is {float(spread[-1]):.2f}; and one that puts out the noise is
-  {far("puts out noise, simple")}."""
+- **Beside the best denoiser** a small network is {toy.far("both, capped")} or
+  {toy.far("noise, simple")}, where the spread is {float(toy.spread[-1]):.2f}; and one that puts out the noise is
+  {toy.far("puts out noise, simple")}."""
 )
 
 # %% [markdown]

@@ -42,22 +42,16 @@ device = "auto"
 
 # %%
 import math
-from copy import deepcopy
 from dataclasses import replace
 
-import matplotlib.pyplot as plt
-import numpy as np
-import pandas as pd
 import torch
 import torch.nn.functional as F
 from IPython.display import Markdown
-from matplotlib.patches import Rectangle
 
-from zslnb import experiments, results, revcd
+from zslnb import revcd, studies
 from zslnb.device import one_thread
 from zslnb.notebook import desk
-from zslnb.seeds import seeded, torch_generator
-from zslnb.studies import plots
+from zslnb.seeds import seeded
 
 here = desk.begin(
     "22_conditioning", benchmark, semantics, profile, seeds, device, prefer=revcd.INPUTS
@@ -74,48 +68,7 @@ bench = here.benchmark
 
 # %%
 settings = revcd.profile_settings(profile)
-wide, middle, narrow = settings.widths
-down, up = r"$h \odot \tau + v$", r"$h \odot v + \tau$"
-layers = {
-    f"down, {wide}\n{down}": (3.2, 4.5),
-    f"down, {middle}\n{down}": (3.2, 3.4),
-    f"down, {narrow}\n{down}": (4.9, 2.4),
-    f"up, {middle}\n{up}": (6.6, 3.4),
-    f"up, {wide}\n{up}": (6.6, 4.5),
-}
-ends = {
-    f"noisy semantics\n$z_t$, {bench.semantic_dim}": (1.0, 4.5),
-    "linear": (8.1, 4.5),
-    f"estimate\n$\\hat z_0$, {bench.semantic_dim}": (9.5, 4.5),
-}
-told = {
-    f"feature $x$\n{bench.feature_dim}": (1.0, 0.5),
-    f"{settings.tokens} tokens": (2.8, 0.5),
-    "Transformer": (4.3, 0.5),
-    "image $v$": (5.7, 0.5),
-    "step $t$": (8.6, 0.5),
-    "sines, cosines\n$\\tau$": (7.1, 0.5),
-}
-
-# %%
-(d1, d2, d3, u1, u2), (z, out, z0), (x, cut, reads, v, t, tau) = map(list, (layers, ends, told))
-arrows = [(z, d1), (d1, d2), (d2, d3), (d3, u1), (u1, u2), (u2, out), (out, z0)]
-arrows += [(d1, u2), (d2, u1), (x, cut), (cut, reads), (reads, v), (t, tau)]
-fig = plots.schematic({**layers, **ends, **told}, arrows, (10.6, 5.2), (*layers, out, reads))
-ax = fig.axes[0]
-ax.add_patch(Rectangle((2.2, 1.6), 5.4, 3.4, fill=False, linestyle="--", edgecolor="0.4"))
-for place in (5.7, 7.1):
-    style = {"arrowstyle": "-|>", "color": "0.3"}
-    ax.annotate("", xy=(place, 1.6), xytext=(place, 0.8), arrowprops=style)
-ax.text(7.5, 1.72, "to each of the five layers", fontsize=8, ha="right")
-ax.text(4.9, 4.62, "skip", fontsize=8, ha="center")
-ax.text(4.9, 3.52, "skip", fontsize=8, ha="center")
-caption = (
-    "The network of section 3.4, with this profile's widths. Trained parts are filled. On the way down "
-    "time multiplies ($\\odot$, column by column) and the image is added; on the way up it is the other "
-    "way round."
-)
-here.figure(fig, "network", caption)
+here.figure(studies.RevCDNetwork(bench, settings))
 
 # %% [markdown]
 # ## Telling the time
@@ -152,35 +105,8 @@ alike = (package[apart:] * package[:-apart]).sum(1)
 torch.testing.assert_close(alike, (omega * apart).cos().sum().expand_as(alike), rtol=0, atol=1e-3)
 
 # %%
-clock = revcd.time_embedding(steps, narrow)
-still = int((clock.std(0) < 0.05).sum())
-by_distance = {
-    width: F.cosine_similarity(
-        revcd.time_embedding(steps, width), revcd.time_embedding(steps[:1], width)
-    )
-    for width in settings.widths
-}
-near, far = (float(by_distance[narrow][i]) for i in (1, T // 2))
-caption = (
-    f"Left: the embedding of width {narrow} over all {T} steps. {still} of {narrow} columns hardly "
-    f"change (standard deviation below 0.05): their clocks are too slow for {T} steps. Right: cosine of two "
-    f"steps' embeddings; {near:.2f} for neighbours and still {far:.2f} at half of the way."
-)
-
-# %%
-fig, axes = plt.subplots(1, 2, figsize=(9.8, 3.5), width_ratios=(3, 2))
-image = axes[0].imshow(
-    clock.T, aspect="auto", cmap="vlag", vmin=-1, vmax=1, extent=(0.5, T + 0.5, narrow, 0)
-)
-axes[0].axhline(narrow / 2, color="k", linewidth=0.8)
-axes[0].set(xlabel="step", ylabel="column: sines above, cosines below")
-axes[0].grid(False)
-fig.colorbar(image, ax=axes[0], label="value")
-for (width, cosines), style in zip(by_distance.items(), ("-", "--", ":"), strict=True):
-    axes[1].plot(steps, cosines, style, label=f"width {width}")
-axes[1].set(xlabel="distance of two steps", ylabel="cosine", ylim=(0, 1.02))
-axes[1].legend(fontsize=8)
-here.figure(fig, "time", caption)
+time = studies.TimeClocks(settings)
+here.figure(time)
 
 # %% [markdown]
 # ## Reading the image
@@ -237,45 +163,9 @@ with one_thread():
         ]
         for how in ("cross", "addition")
     }
-tests = torch.cat([bench.test_seen_idx, bench.test_unseen_idx])
-
 
 # %%
-@torch.no_grad()
-def attended(model: revcd.RevCD) -> torch.Tensor:
-    """Attention weights of test images: (image, head, token that asks, token asked)."""
-    net = model.networks.eval().visual
-    rows = model.images(bench.features[tests].to(model.features))
-    filled = F.pad(rows, (0, net.tokens * net.part - rows.shape[1]))
-    tokens = net.enter(filled.view(len(rows), net.tokens, net.part)) + net.positions
-    asks = net.layers.layers[0].self_attn
-    return asks(tokens, tokens, tokens, average_attn_weights=False)[1].cpu()
-
-
-# %%
-found = [attended(model) for model in models["cross"]]
-average = found[0].mean(0)
-even = 1 / settings.tokens
-
-# %%
-spread = [(-w * w.clamp(min=1e-9).log()).sum(3).exp().mean() for w in found]
-varies = [w.std(0).mean() for w in found]
-caption = (
-    f"Attention of the first seed's model, averaged over test images; {even:.3f} would be even. The "
-    f"strongest of these averages is {float(average.max()):.2f}. Over seeds, a token of one image listens "
-    f"to {results.spread(spread)} tokens (the exponential of the entropy; even: {settings.tokens}), and a "
-    f"weight varies by {results.spread(varies)} from image to image."
-)
-
-# %%
-fig, axes = plt.subplots(1, settings.heads, figsize=(10, 2.9), sharey=True)
-for i, (ax, head) in enumerate(zip(np.atleast_1d(axes), average, strict=True)):
-    image = ax.imshow(head, vmin=0, vmax=2 * even, cmap="vlag")
-    ax.set(title=f"head {i + 1}", xlabel="token asked")
-    ax.grid(False)
-np.atleast_1d(axes)[0].set_ylabel("token that asks")
-fig.colorbar(image, ax=axes, label="mean weight (white: even)")
-here.figure(fig, "attention", caption)
+here.figure(studies.TokenAttention(models["cross"], bench))
 
 # %% [markdown]
 # Weights are not yet importance. A harder question: make attention *blind* in the trained models, so
@@ -283,36 +173,8 @@ here.figure(fig, "attention", caption)
 
 
 # %%
-def blinded(model: revcd.RevCD) -> revcd.RevCD:
-    """The same model with attention weights that are all alike."""
-    copy = replace(model, networks=deepcopy(model.networks))
-    asks = copy.networks.visual.layers.layers[0].self_attn
-    with torch.no_grad():
-        asks.in_proj_weight[: asks.embed_dim] = 0
-        asks.in_proj_bias[: asks.embed_dim] = 0
-    return copy
-
-
-# %%
-def answers(model: revcd.RevCD, stream: str = "estimate") -> torch.Tensor:
-    """Class that each test image is given: the nearest of all."""
-    return model.scores(bench.features[tests], stream=stream).argmax(1).cpu()
-
-
-# %%
-kept = []
-for model in models["cross"]:
-    before, blind = answers(model), answers(blinded(model))
-    again = answers(model, "another draw")
-    kept.append([100 * float((before == other).double().mean()) for other in (blind, again)])
-as_blind, as_again = np.array(kept).T
-
-# %%
-said_blind = (
-    f"With blind attention {as_blind.mean():.1f} % of the test images keep their class; with other noise to "
-    f"start from, and attention as it was, {as_again.mean():.1f} % do (means over {len(some_seeds)} seeds)."
-)
-Markdown(said_blind)
+blind = studies.BlindAttention(models["cross"], bench)
+Markdown(blind.finding())
 
 # %% [markdown]
 # There is a reason to expect little of it. Words have an order and patches have neighbours; the
@@ -322,36 +184,10 @@ Markdown(said_blind)
 # Transformer).
 
 # %%
-shuffle = torch.randperm(bench.feature_dim, generator=torch_generator(0, "lesson/columns"))
-shuffled = replace(bench, features=bench.features[:, shuffle])
-equal = replace(settings, epoch_choices=(settings.epochs,))  # nothing to choose: as long for all
-compared = experiments.run_rows(
-    {how: ("revcd", replace(equal, conditioning=how)) for how in revcd.CONDITIONINGS},
-    bench,
-    some_seeds,
-    here.device,
-    table="RevCD conditioning",
-)
-here.keep(compared)
-whole = replace(equal, tokens=1, token_dim=settings.tokens * settings.token_dim)
-
-# %%
-cut = [{**r, "row": "as stored"} for r in compared if r["row"] == "cross"]
-for label, data, own in [
-    ("columns shuffled", shuffled, equal),
-    ("one token", bench, whole),
-]:
-    rows = {label: ("revcd", own)}
-    cut += experiments.run_rows(rows, data, some_seeds, here.device, table="RevCD tokens")
-here.keep(r for r in cut if r["row"] != "as stored")
-
-# %%
-here.table(
-    results.results_against(cut, "as stored", "clean").rename_axis("feature"),
-    "tokens",
-    f"{bench.name}: the feature cut in three ways. Percent, mean ± standard deviation; points gained over "
-    "the columns as stored, within a seed.",
-)
+ways = studies.Conditionings(bench, settings, some_seeds, here.device)
+as_stored = [record for record in ways.records if record["row"] == "cross"]
+cut = studies.FeatureTokens(bench, settings, some_seeds, here.device, as_stored)
+here.table(cut)
 
 # %% [markdown]
 # ## Joining: cross Hadamard-addition
@@ -389,32 +225,7 @@ torch.testing.assert_close(moved_twice["up"], 2 * moved["up"])  # multiplied: in
 # with the two ways exchanged.
 
 # %%
-formulas = {
-    "cross": (down, up),
-    "swapped": (up, down),
-    "addition": (r"$h + \tau + v$",) * 2,
-    "concatenation": (r"$W [h, \tau, v]$",) * 2,
-    "film": (r"$h \odot (1 + a) + b$, with $[a, b] = \tau + v$",) * 2,
-}
-
-
-# %%
-def parameters(how: str) -> int:
-    """Number of trained weights in the U-shaped network."""
-    visual = settings.tokens * settings.token_dim
-    made = revcd.SemanticUNet(bench.semantic_dim, visual, settings.widths, 0.0, how)
-    return sum(weights.numel() for weights in made.parameters())
-
-
-# %%
-ways = pd.DataFrame(formulas, index=["down", "up"]).T
-ways["weights, thousands"] = [round(parameters(how) / 1000) for how in ways.index]
-here.table(
-    ways.rename_axis("way to join"),
-    "ways",
-    "Five ways to join a layer $h$ with time $\\tau$ and image $v$. Weights are those of the U-shaped "
-    "network in this profile.",
-)
+here.table(studies.WaysToJoin(bench, settings))
 
 # %% [markdown]
 # ## Does it matter?
@@ -427,87 +238,13 @@ here.table(
 
 
 # %%
-def last_errors(how: str) -> list[float]:
-    """Reconstruction error at the end of training, per column, seed by seed."""
-    ended = [r["scores"]["history"][-1]["reconstruction"] for r in compared if r["row"] == how]
-    return [error / bench.semantic_dim for error in ended]
-
+here.table(ways)
 
 # %%
-table = results.results_against(compared, "cross", "clean")
-table["training error"] = [results.spread(last_errors(how)) for how in table.index]
-here.table(
-    table.rename_axis("way to join"),
-    "conditionings",
-    f"**{bench.name}, {bench.provenance['semantics']}**: strict, percent, mean ± standard deviation over "
-    "seeds; points gained over *cross* within a seed.",
-    headline=True,
-)
-
+here.figure(ways, "gains")
 
 # %%
-def gains(how: str, metric: str) -> np.ndarray:
-    """Points over the paper's way, seed by seed."""
-    of = {(r["row"], r["seed"]): 100 * r["scores"]["clean"][metric] for r in compared}
-    return np.array([of[how, seed] - of["cross", seed] for seed in some_seeds])
-
-
-# %%
-others = [how for how in revcd.CONDITIONINGS if how != "cross"]
-
-
-# %%
-def sides(metric: str) -> dict[str, list[str]]:
-    """Sort the other ways by whether they are told apart from the paper's, and on which side."""
-    sorted_in = {"above": [], "below": [], "not told apart": []}
-    for how in others:
-        own = gains(how, metric)
-        told = results.told_apart(own)
-        side = ("above" if own.mean() > 0 else "below") if told else "not told apart"
-        sorted_in[side].append(how)
-    return sorted_in
-
-
-# %%
-def against(metric: str) -> str:
-    """Say in a few words how the other ways do against the paper's."""
-    if len(some_seeds) < 3:
-        return "too few seeds to tell"
-    groups = {side: ", ".join(rows) for side, rows in sides(metric).items() if rows}
-    words = {"above": "above it", "below": "below it", "not told apart": "not told apart from it"}
-    return "; ".join(f"{rows} {words[side]}" for side, rows in groups.items())
-
-
-# %%
-fig, axes = plt.subplots(1, 2, figsize=(9.6, 3), sharey=True)
-for ax, metric in zip(axes, ("H", "T1"), strict=True):
-    for place, how in enumerate(others):
-        own = gains(how, metric)
-        ax.plot(own, np.full(len(own), place), "o", color="C0", alpha=0.6)
-        ax.plot(own.mean(), place, "k|", markersize=20)
-    ax.axvline(0, color="k", linestyle=":")
-    ax.margins(y=0.2)
-    ax.set(xlabel=f"points of {metric} over cross", yticks=range(len(others)), yticklabels=others)
-axes[0].invert_yaxis()
-caption = (
-    f"Each dot a seed, each bar the mean. Against *cross*, by H: {against('H')}. By T1 (unseen "
-    f"images, unseen classes only): {against('T1')}."
-)
-here.figure(fig, "gains", caption)
-
-# %%
-aligned = min(revcd.CONDITIONINGS, key=lambda how: np.mean(last_errors(how)))
-unseen = {
-    how: np.mean([r["scores"]["clean"]["U"] for r in compared if r["row"] == how])
-    for how in revcd.CONDITIONINGS
-}
-highest = 100 * max(unseen.values())
-border = "H is mostly about the border between seen and unseen classes (`calibrated` in the records), T1 is not"
-said_low = (
-    f"The training error is lowest with *{aligned}*. U is at most {highest:.1f} % on average"
-    + (f": {border}." if highest < 10 else ".")
-)
-Markdown(said_low)
+Markdown(ways.lowest_error())
 
 # %% [markdown]
 # Four comparisons on two metrics are eight chances to be lucky, and at three seeds the rule lets
@@ -523,52 +260,8 @@ Markdown(said_low)
 # conditional estimate; scale 0 is the network without an image.)
 
 # %%
-ids, counts = bench.labels[tests].unique(return_counts=True)
-classes = ids[counts > 1].tolist()  # another image of the class is needed
-each = min(8, int(counts[counts > 1].min()))
-grid = torch.stack([tests[bench.labels[tests] == c][:each] for c in classes])  # class by class
-swaps = {
-    "another image of its class": grid.roll(1, 1),
-    "an image of another class": grid.roll(len(classes) // 2, 0),
-    "no image (the null condition)": grid,
-    "the same image, other noise": grid,
-}
-
-
-# %%
-def swapped(model: revcd.RevCD) -> np.ndarray:
-    """Turn of the estimate, and share of images (%) whose class changes: a row for each swap."""
-    own = model.estimate(bench.features[grid.flatten()], guidance=1.0, stream="swap")
-    named, found = revcd.prototype_scores(own, model.prototypes).argmax(1), []
-    for name, rows in swaps.items():
-        scale = 0.0 if name.startswith("no image") else 1.0
-        stream = "other" if name.endswith("other noise") else "swap"
-        made = model.estimate(bench.features[rows.flatten()], guidance=scale, stream=stream)
-        turn = 1 - F.cosine_similarity(own, made).mean()
-        changed = revcd.prototype_scores(made, model.prototypes).argmax(1) != named
-        found.append([float(turn), 100 * float(changed.double().mean())])
-    return np.array(found)
-
-
-# %%
-turned = {how: np.array([swapped(model) for model in models[how]]) for how in models}
-
-# %%
-swap_table = pd.DataFrame(
-    {
-        f"{how}: {what}": [results.spread(turned[how][:, i, j]) for i in range(len(swaps))]
-        for how in models
-        for j, what in enumerate(["turn", "class changes, %"])
-    },
-    index=pd.Index(swaps, name="exchanged for"),
-)
-here.table(
-    swap_table,
-    "swaps",
-    f"How far estimates of {grid.numel()} test images turn ($1 - \\cos$: 0 not heard, 1 nothing in common), "
-    f"and how many change their class. Mean ± standard deviation over seeds ({len(some_seeds)}).",
-    headline=True,
-)
+swaps = studies.ImageSwaps(models, bench)
+here.table(swaps)
 
 # %% [markdown]
 # Listening is not the same at every step. With little noise $z_t$ itself says which class it is;
@@ -576,50 +269,7 @@ here.table(
 # step $t$, swap the image, and look at that one estimate:
 
 # %%
-at = [0, 4, 9, 19, 39, *range(69, T, 86), T - 1]
-
-
-# %%
-@torch.no_grad()
-def turned_at(model: revcd.RevCD, step: int) -> list[float]:
-    """Turn of one estimate at one step for the three swaps of the image, z_t kept."""
-    net, found = model.networks.eval(), []
-    z0 = model.prototypes[bench.labels[grid.flatten()].to(model.prototypes.device)]
-    t = torch.full((len(z0),), step, device=z0.device)
-    with seeded(model.seed, "lesson/turned"):
-        zt = net.schedule.q_sample(z0, t, torch.randn_like(z0))
-    for name, rows in {"own": grid, **swaps}.items():
-        v = net.visual(model.images(bench.features[rows.flatten()].to(z0)))
-        v = net.null.expand_as(v) if name.startswith("no image") else v
-        found.append(net.both(zt, t, v)[0])
-    return [float(1 - F.cosine_similarity(found[0], made).mean()) for made in found[1:4]]
-
-
-# %%
-by_step = {
-    how: np.array([[turned_at(model, step) for step in at] for model in models[how]])
-    for how in models
-}
-late = {how: values[:, -1].mean(0) for how, values in by_step.items()}
-early = {how: values[:, 2].mean(0) for how, values in by_step.items()}
-caption = (
-    "Turn of one estimate when the image is exchanged and $z_t$ kept; mean and range over seeds "
-    f"({len(some_seeds)}). For an image of another class: "
-    + "; ".join(
-        f"{how} {early[how][1]:.2f} at step 10, {late[how][1]:.2f} at the last" for how in models
-    )
-    + "."
-)
-
-# %%
-fig, axes = plt.subplots(1, 2, figsize=(9.6, 3.5), sharey=True)
-for ax, (how, values) in zip(axes, by_step.items(), strict=True):
-    for i, (name, style) in enumerate(zip(swaps, ("-", "--", ":"), strict=False)):
-        plots.band(ax, np.array(at) + 1, values[:, :, i], name, linestyle=style)
-    ax.set(title=how, xlabel="step", ylim=(0, None))
-axes[0].set_ylabel(r"turn of the estimate, $1 - \cos$")
-fig.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=3, fontsize=8)
-here.figure(fig, "listening", caption)
+here.figure(swaps, "listening")
 
 # %% [markdown]
 # ## What held, what did not
@@ -628,32 +278,18 @@ here.figure(fig, "listening", caption)
 
 
 # %%
-def listens(how: str) -> str:
-    """Say what another image does beside what other noise does."""
-    _, image, none, noise = turned[how][:, :, 0].mean(0)
-    return (
-        f"with *{how}* another class's image turns the estimate by {image:.2f}, none at all by {none:.2f}, "
-        f"other noise by {noise:.2f}"
-    )
-
-
-# %%
-held = [
-    f"**Held:** eq. 17 by hand, attention by hand, and the paper's way to join are the package's. {still} of "
-    f"{narrow} columns of the narrowest time embedding hardly change over {T} steps.",
-    f"**Attention:** {said_blind}",
-    *(
-        results.verdict(cut, row, "as stored", metric, "clean")
-        for row in ("columns shuffled", "one token")
-        for metric in ("H", "T1")
-    ),
-    f'**"Closer alignment":** {said_low}',
-    f'**"Improved accuracy"** by cross Hadamard-addition, on {bench.name}: by H {against("H")}; by T1 '
-    f"{against('T1')}.",
-    *(results.verdict(compared, how, "cross", "T1", "clean") for how in others),
-    "**The image is heard:** " + "; ".join(listens(how) for how in models) + ".",
+sentences = [
+    f"**Held:** eq. 17 by hand, attention by hand, and the paper's way to join are the package's. {time.still} "
+    f"of {time.narrow} columns of the narrowest time embedding hardly change over {T} steps.",
+    f"**Attention:** {blind.finding()}",
+    *cut.verdicts(),
+    f'**"Closer alignment":** {ways.lowest_error()}',
+    f'**"Improved accuracy"** by cross Hadamard-addition, on {bench.name}: by H {ways.against("H")}; by T1 '
+    f"{ways.against('T1')}.",
+    *ways.verdicts(),
+    "**The image is heard:** " + "; ".join(swaps.listens(how) for how in models) + ".",
 ]
-Markdown("\n".join(f"- {sentence}" for sentence in held))
+Markdown("\n".join(f"- {sentence}" for sentence in sentences))
 
 # %% [markdown]
 # The aviary's birds are drawn: what they say about the ways to join says nothing about CUB, SUN or

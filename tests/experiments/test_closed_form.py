@@ -53,7 +53,7 @@ def test_eszsl_chooses_from_its_grid_the_pair_best_in_validation():
 
 
 def test_an_empty_grid_is_nothing_to_choose_from():
-    with pytest.raises(ValueError, match="at least one value|nothing to choose from"):
+    with pytest.raises(ValueError, match="at least one value"):
         scores_of("eszsl", settings=ESZSLSettings(powers=()))
 
 

@@ -1,0 +1,417 @@
+"""What forward diffusion does to class semantics: walks, columns, and how long a class is told."""
+
+import math
+import textwrap
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import torch
+from jaxtyping import Float
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from torch import Tensor
+
+from zslnb.benchmark import Benchmark
+from zslnb.datasets import aviary
+from zslnb.revcd import NoiseSchedule, Standardiser, prototype_scores
+from zslnb.seeds import seeded
+from zslnb.studies import plots
+from zslnb.studies.study import Study
+
+COPIES = 50  # draws of noise a class, for the variance
+COLUMNS_SHOWN = 64
+
+
+@dataclass
+class ForwardWalk(Study):
+    """Where do a few attributes go on their way to noise?
+
+    Attributes:
+        schedule: T steps. z0: (1, S), S attributes. path: (T, S), the same after each step.
+    """
+
+    schedule: NoiseSchedule
+    z0: Float[Tensor, "1 S"]
+    path: Float[Tensor, "T S"]
+    name = "walk"
+
+    def figure(self) -> Figure:
+        """Draw each attribute with its mean and two standard deviations about it."""
+        fig, ax = plt.subplots(figsize=(8, 3.4))
+        step, left = _steps(self.schedule), self.schedule.alphas_cumprod.sqrt().numpy()
+        spread = 2 * np.sqrt(1 - left**2)
+        for i, start in enumerate(self.z0[0].tolist()):
+            label, mean = f"attribute {i + 1}, $z_0$ = {start:g}", left * start
+            ax.plot(step, self.path[:, i], linewidth=0.9, label=label)
+            ax.plot(step, mean, "--", color=f"C{i}")
+            ax.fill_between(step, mean - spread, mean + spread, color=f"C{i}", alpha=0.1)
+        ax.set(xlabel="step", ylabel="value (standard deviations)", xlim=(0, len(step)))
+        ax.legend(loc="upper right", fontsize=8)
+        return fig
+
+    def finding(self) -> str:
+        """Say how much is left at the end."""
+        left = float(self.schedule.alphas_cumprod[-1].sqrt())
+        return (
+            "Two attributes on their walk, each with its mean "
+            "$\\sqrt{\\bar\\alpha_t} z_0$ (dashed) "
+            f"and two standard deviations about it. After {len(self.schedule)} steps {left:.1%} of "
+            f"each is left, under noise of standard deviation {math.sqrt(1 - left**2):.3f}."
+        )
+
+
+class Standardising(Study):
+    """When does noise overtake the signal of a column, raw and standardised?
+
+    The figure answers that, the table whether the variance stays 1 meanwhile, and `columns` says
+    what standardising cannot do.
+
+    Attributes:
+        z: (C, S) standardised semantics. varies, flat: (S,) columns that vary over the seen
+            classes, and those that do not.
+    """
+
+    name = "standardising"
+
+    def __init__(self, benchmark: Benchmark, schedule: NoiseSchedule) -> None:
+        self.benchmark, self.schedule = benchmark, schedule
+        known = benchmark.semantics[benchmark.seen].double()
+        self.centred, self.sd = known - known.mean(0), known.std(0, correction=0)
+        self.varies = self.sd > 1e-4 * known.abs().amax(0)
+        self.z = Standardiser.fitted(benchmark.semantics[benchmark.seen])(benchmark.semantics)
+        self.flat = ~self.varies & (self.z[benchmark.seen].abs().amax(0) < 0.1)
+
+    def ratio(self, variance: Float[Tensor, " K"]) -> Float[np.ndarray, "K T"]:
+        """Signal-to-noise ratio of columns of these variances: a line for each, over steps."""
+        snr = self.schedule.signal_to_noise(torch.arange(len(self.schedule)))
+        return (variance[:, None] * snr).numpy()
+
+    def overtaken(self, variance: Float[Tensor, " K"]) -> Float[np.ndarray, " K"]:
+        """First step (from 1) at which the noise is as large as the signal."""
+        return (self.ratio(variance) > 1).sum(1) + 1.0
+
+    def figure(self) -> Figure:
+        """Draw the ratio over steps, and at which steps it falls below 1."""
+        fig, axes = plt.subplots(1, 2, figsize=(9.2, 3.3))
+        step, raw = _steps(self.schedule), self.sd[self.varies] ** 2
+        low, middle, high = np.quantile(self.ratio(raw), [0.05, 0.5, 0.95], axis=0)
+        axes[0].plot(step, middle, label="raw: middle column, nine in ten")
+        axes[0].fill_between(step, low, high, alpha=0.25, linewidth=0)
+        axes[0].plot(step, self.ratio(torch.ones(1))[0], label="standardised: every column")
+        axes[0].axhline(1, color="k", linestyle=":", label="signal = noise")
+        axes[0].set(yscale="log", xlabel="step", ylabel="signal-to-noise ratio")
+        axes[1].hist(self.overtaken(raw), bins=np.linspace(0, len(step), 51), label="raw")
+        axes[1].axvline(self.overtaken(torch.ones(1))[0], color="C1", label="standardised")
+        axes[1].set(xlabel="step at which noise overtakes the signal", ylabel="columns")
+        for ax in axes:
+            ax.legend(fontsize=8)
+        return fig
+
+    def finding(self) -> str:
+        """Say at which steps."""
+        steps = self.overtaken(self.sd[self.varies] ** 2)
+        low, middle, high = np.quantile(steps, [0.05, 0.5, 0.95]).astype(int)
+        return (
+            f"{self.benchmark.name}, {int(self.varies.sum())} columns that vary over the seen "
+            f"classes. Raw, noise overtakes the middle column at step {middle} (from {low} to "
+            f"{high} for nine in ten); standardised, all of them at step "
+            f"{self.overtaken(torch.ones(1))[0]:.0f}."
+        )
+
+    def table(self) -> pd.DataFrame:
+        """Lay out the mean variance of noised columns at four steps."""
+        t, seen = [0, 99, 249, len(self.schedule) - 1], self.z[self.benchmark.seen]
+        rows = {
+            "raw, columns that vary": self.centred[:, self.varies].float(),
+            "standardised, columns that vary": seen[:, self.varies],
+            "columns that do not vary": seen[:, self.flat],
+        }
+        variances = {kind: self._variances(columns, t) for kind, columns in rows.items()}
+        table = pd.DataFrame(variances, index=[f"step {step + 1}" for step in t]).T.round(3)
+        return table.rename_axis("mean variance of a column")
+
+    def caption(self) -> str:
+        """Say how far from 1 the standardised ones are."""
+        return (
+            f"Variance over the seen classes and {COPIES} draws of noise each. Standardised "
+            f"columns stay within {self.off():.3f} of 1, by chance; the others grow towards it."
+        )
+
+    def off(self) -> float:
+        """Furthest that the variance of standardised columns goes from 1."""
+        return float((self.table().loc["standardised, columns that vary"] - 1).abs().max())
+
+    def columns(self) -> str:
+        """Say which columns have no variance, and what standardising leaves as it was."""
+        b, z = self.benchmark, self.z
+        crumbs = int((~self.varies & ~self.flat).sum())
+        differ = int((z[b.unseen][:, self.flat].abs() > 1e-6).any(0).sum())
+        distinct = [len(z[b.seen, j].unique()) for j in self.varies.nonzero()[:, 0]]
+        blown = (
+            f"{crumbs} more vary by next to nothing (a ten-thousandth of their size) and are blown "
+            "up to 1. "
+        )
+        seen, unseen = (float(z[ids][:, self.varies].abs().max()) for ids in (b.seen, b.unseen))
+        return (
+            f"On {b.name} {int(self.flat.sum())} of {len(self.sd)} columns are without variance; "
+            f"unseen classes differ in {differ} of these. {blown if crumbs else ''}The largest "
+            f"value of a seen class is {seen:.1f} standard deviations, of an unseen one "
+            f"{unseen:.1f}. And a column of the seen classes still takes as many different values "
+            f"as before, {int(np.median(distinct))} in the middle case: an affine map gives it the "
+            "mean and the variance of a Gaussian, never the shape, although the paper says "
+            '"resemble".'
+        )
+
+    def _variances(self, rows: Float[Tensor, "N K"], steps: Iterable[int]) -> list[float]:
+        if not rows.shape[1]:
+            return [math.nan for _ in steps]
+        many = rows.repeat(COPIES, 1)
+        with seeded(0, "lesson/variance"):
+            noise = torch.randn_like(many)
+        noised = (self.schedule.q_sample(many, torch.full((len(many),), t), noise) for t in steps)
+        return [float(zt.var(0).mean()) for zt in noised]
+
+
+class DissolvingClass(Study):
+    """What is left of one class after some steps, and which prototype is nearest?
+
+    Attributes:
+        z: (C, S) standardised semantics. rows: (9, S) the first unseen class's, clean and noised.
+    """
+
+    name = "dissolving"
+    steps = (24, 49, 99, 149, 199, 299, 399)  # and the last
+
+    def __init__(
+        self, benchmark: Benchmark, schedule: NoiseSchedule, z: Float[Tensor, "C S"]
+    ) -> None:
+        self.benchmark, self.schedule, self.shown_class = benchmark, schedule, benchmark.unseen[0]
+        self.t = torch.tensor([*self.steps, len(schedule) - 1])
+        clean = z[[int(self.shown_class)]]
+        with seeded(0, "lesson/dissolve"):
+            noise = torch.randn(1, z.shape[1])
+        many = (len(self.t), -1)
+        noised = schedule.q_sample(clean.expand(many), self.t, noise.expand(many))
+        self.rows = torch.cat([clean, noised])
+        self.nearest = prototype_scores(self.rows, z).argmax(1).tolist()
+
+    def figure(self) -> Figure:
+        """Draw the rows, and name the nearest class beside each."""
+        width = self.rows.shape[1]
+        kept = torch.linspace(0, width - 1, min(COLUMNS_SHOWN, width)).long()
+        names = self._attributes()
+        fig, ax = plt.subplots(figsize=(10, 4.4 if names else 3.4))
+        image = ax.imshow(self.rows[:, kept].numpy(), cmap="vlag", vmin=-3, vmax=3, aspect="auto")
+        left = self.schedule.alphas_cumprod[self.t].sqrt().tolist()
+        labels = [f"step {t + 1}: {share:.0%} left" for t, share in zip(self.t, left, strict=True)]
+        ax.set_yticks(range(len(self.rows)), ["clean", *labels], fontsize=8)
+        ax.set_xticks(range(len(names)), names, rotation=90, fontsize=6)
+        ax.set_xlabel("attribute" if names else "column of the semantics")
+        ax.grid(False)
+        self._name_nearest(ax, len(kept) - 0.2)
+        fig.colorbar(image, ax=ax, label="standard deviations", location="left", shrink=0.8)
+        return fig
+
+    def finding(self) -> str:
+        """Say how long its own prototype stays the nearest."""
+        right, width = sum(c == self.shown_class for c in self.nearest[1:]), self.rows.shape[1]
+        part = "" if width <= COLUMNS_SHOWN else f", {COLUMNS_SHOWN} of its {width} columns"
+        return (
+            f"The class *{self._class_name(int(self.shown_class))}* dissolving{part}. Its own "
+            f"prototype is still the nearest in {right} of {len(self.t)} noised rows."
+        )
+
+    def _attributes(self) -> list[str]:
+        if self.benchmark.provenance.get("semantics") != "attributes":
+            return []
+        names = aviary.attribute_names()
+        return names if len(names) == self.rows.shape[1] else []
+
+    def _class_name(self, c: int) -> str:
+        return self.benchmark.class_names[c].split(",")[0].replace("_", " ")
+
+    def _name_nearest(self, ax: Axes, x: float) -> None:
+        ax.text(x, -0.8, "nearest prototype:", fontsize=8)
+        for i, c in enumerate(self.nearest):
+            right = c == self.shown_class
+            name = textwrap.shorten(self._class_name(c), 30, placeholder="…")
+            style = {"color": "C2" if right else "C3", "fontsize": 8, "va": "center"}
+            ax.text(x, i, f"{'✓ its own' if right else f'✗ {name}'}", **style)
+
+
+class TellingApart(Study):
+    """How long can a class be told, by semantics and by schedule?
+
+    The figure says it step by step, the table what the schedules leave at their last step.
+
+    Attributes:
+        cosine: the second schedule. accuracy: by way, (R, 26) shares told, a line for each seed.
+        chance: the share that guessing tells.
+    """
+
+    name = "told"
+
+    def __init__(
+        self,
+        benchmark: Benchmark,
+        schedule: NoiseSchedule,
+        z: Float[Tensor, "C S"],
+        seeds: Iterable[int],
+    ) -> None:
+        self.linear, self.cosine = schedule, NoiseSchedule.cosine(len(schedule))
+        self.grid = torch.linspace(0, len(schedule) - 1, 26).long()
+        self.seeds, self.chance = list(seeds), 1 / benchmark.n_classes
+        ways = {
+            "standardised, linear": (schedule, z),
+            "standardised, cosine": (self.cosine, z),
+            "raw, linear": (schedule, benchmark.semantics),
+        }
+        self.accuracy = {
+            way: np.array([self._recognised(*inputs, seed) for seed in self.seeds])
+            for way, inputs in ways.items()
+        }
+
+    def at_end(self, way: str) -> float:
+        """Share told at the last step, on average over seeds."""
+        return float(self.accuracy[way][:, -1].mean())
+
+    def figure(self) -> Figure:
+        """Draw the share told over steps, and the signal left."""
+        fig, axes = plt.subplots(1, 2, figsize=(9.6, 3.4))
+        for way, shares in self.accuracy.items():
+            plots.band(axes[0], (self.grid + 1).numpy(), 100 * shares, way)
+        axes[0].axhline(100 * self.chance, color="k", linestyle=":", label="guessing")
+        axes[0].set(xlabel="step", ylabel="nearest is the own class (%)")
+        for (label, used), style in zip(self._schedules().items(), ("-", "-", ":"), strict=True):
+            amplitude, done = used.alphas_cumprod.sqrt(), torch.linspace(0, 100, len(used))
+            axes[1].plot(done, 100 * amplitude, style, label=label)
+        axes[1].set(xlabel="share of the steps done (%)")
+        axes[1].set(ylabel=r"signal left, $\sqrt{\bar\alpha_t}$ (%)")
+        for ax in axes:
+            ax.legend(fontsize=8)
+        return fig
+
+    def finding(self) -> str:
+        """Say when half of the classes are lost, and how many are told at the end."""
+        linear, raw, cosine = "standardised, linear", "raw, linear", "standardised, cosine"
+        return (
+            f"Half of the noised prototypes are lost: standardised {self._half(linear)}, raw "
+            f"{self._half(raw)}, with the cosine schedule {self._half(cosine)}. At the last step "
+            f"{self.at_end(linear):.1%} are still told (linear) and {self.at_end(cosine):.1%} "
+            f"(cosine), where guessing tells {self.chance:.1%}. Mean and range over seeds "
+            f"({len(self.seeds)})."
+        )
+
+    def table(self) -> pd.DataFrame:
+        """Lay out amplitude and signal-to-noise ratio at the last step."""
+        lines = {
+            label: {
+                "signal left, % of its amplitude": 100 * float(used.alphas_cumprod[-1].sqrt()),
+                "signal-to-noise ratio": float(used.signal_to_noise(torch.tensor([len(used) - 1]))),
+            }
+            for label, used in self._schedules().items()
+        }
+        return pd.DataFrame(lines).T.iloc[[0, 2, 1]].rename_axis("at the last step")
+
+    def caption(self) -> str:
+        """Say what it holds."""
+        return "What the schedules leave of a class. A thousand steps are usual for images."
+
+    def _schedules(self) -> dict[str, NoiseSchedule]:
+        steps = len(self.linear)
+        return {
+            f"linear, {steps} steps": self.linear,
+            f"cosine, {steps} steps": self.cosine,
+            "linear, 1000 steps": NoiseSchedule(1000),
+        }
+
+    def _recognised(
+        self, schedule: NoiseSchedule, prototypes: Float[Tensor, "C S"], seed: int
+    ) -> list[float]:
+        """Share of noised prototypes whose own class is the nearest, at each step of the grid."""
+        labels = torch.arange(len(prototypes)).repeat(max(1, 1200 // len(prototypes)))
+        shares = []
+        with seeded(seed, "lesson/told"):
+            for t in self.grid:
+                noise = torch.randn(len(labels), prototypes.shape[1])
+                zt = schedule.q_sample(prototypes[labels], t.expand(len(labels)), noise)
+                right = prototype_scores(zt, prototypes).argmax(1) == labels
+                shares.append(float(right.float().mean()))
+        return shares
+
+    def _half(self, way: str) -> str:
+        """Name the first step of the grid at which fewer than half of the classes are told."""
+        below = np.flatnonzero(self.accuracy[way].mean(0) < 0.5)
+        return f"at step {self.grid[below[0]] + 1}" if len(below) else "never"
+
+
+class StepBack(Study):
+    """Does eq. 8 say where z_{t-1} lies, given z_t and z_0?
+
+    Attributes:
+        inside: share of the pairs within two standard deviations of eq. 8.
+    """
+
+    name = "posterior"
+
+    def __init__(
+        self,
+        schedule: NoiseSchedule,
+        t: int,
+        z0: float,
+        earlier: Float[Tensor, " N"],
+        later: Float[Tensor, " N"],
+    ) -> None:
+        """Compare pairs of neighbours with eq. 8: `earlier` is z_{t-1}, `later` z_t."""
+        self.schedule, self.t, self.earlier, self.later = schedule, t, earlier, later
+        clean, steps = torch.full((len(later), 1), z0).double(), torch.full((len(later),), t)
+        self.mean = schedule.posterior_mean(clean, later[:, None], steps)[:, 0]
+        self.sd = float(schedule.posterior_variance(steps[:1]).sqrt())
+        self.inside = float(((earlier - self.mean).abs() < 2 * self.sd).double().mean())
+
+    def figure(self) -> Figure:
+        """Draw the pairs beside eq. 8, and its weights over steps."""
+        fig, axes = plt.subplots(1, 2, figsize=(9.6, 3.6))
+        order = self.later.argsort()
+        x, mean = self.later[order], self.mean[order]
+        axes[0].plot(self.later, self.earlier, ".", markersize=2, alpha=0.4, label="pairs")
+        axes[0].plot(x, mean, "k", label="eq. 8, mean and 2 standard deviations")
+        for sign in (-2, 2):
+            axes[0].plot(x, mean + sign * self.sd, "k:")
+        axes[0].set(xlabel=f"$z_t$, step {self.t + 1}", ylabel=f"$z_{{t-1}}$, step {self.t}")
+        axes[0].legend(fontsize=8, loc="upper left")
+        of_z0, of_zt = self._weights()
+        sigma = self.schedule.posterior_variance(torch.arange(len(self.schedule))).sqrt()
+        for line, label in [
+            (of_z0, "weight of $z_0$"),
+            (of_zt, "weight of $z_t$"),
+            (sigma, r"$\sigma_q(t)$"),
+        ]:
+            axes[1].plot(_steps(self.schedule), line, label=label)
+        axes[1].set(xscale="log", xlabel="step (log scale)")
+        axes[1].set(ylabel="weight, or standard deviation")
+        axes[1].legend(fontsize=8)
+        return fig
+
+    def finding(self) -> str:
+        """Say how many pairs lie inside, and what the mean leans on."""
+        of_z0, of_zt = self._weights()
+        return (
+            f"Left: {self.inside:.1%} of the pairs lie within two standard deviations of eq. 8 "
+            "(95.4 % expected). Right: the mean leans on $z_0$ in the first steps (weight "
+            f"{of_z0[4]:.2f} at step 5) and on $z_t$ later ({of_zt[99]:.2f} at step 100)."
+        )
+
+    def _weights(self) -> tuple[Float[Tensor, " T"], Float[Tensor, " T"]]:
+        t = torch.arange(len(self.schedule))
+        one, none = torch.ones(len(t), 1), torch.zeros(len(t), 1)
+        mean = self.schedule.posterior_mean
+        return mean(one, none, t)[:, 0], mean(none, one, t)[:, 0]
+
+
+def _steps(schedule: NoiseSchedule) -> Float[np.ndarray, " T"]:
+    """Steps as the paper counts them, from 1."""
+    return np.arange(1.0, len(schedule) + 1)

@@ -1,0 +1,166 @@
+"""What guided walks sample in a plane where every density is known, beside the tilted density."""
+
+import math
+from collections.abc import Mapping
+from functools import cached_property
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import torch
+from jaxtyping import Float
+from matplotlib.figure import Figure
+from matplotlib.patheffects import withStroke
+from torch import Tensor
+
+from zslnb.device import one_thread
+from zslnb.revcd import NoiseSchedule, ancestral_sample, ddim_sample, guided_noise
+from zslnb.seeds import seeded
+from zslnb.studies.exact_denoisers import mixture_denoiser
+from zslnb.studies.study import Study
+
+SCALES = (0.0, 1.0, 2.0, 4.0)
+FINE, REACH, COARSE = 160, 4.0, 32  # cells a side of the window -4..4, to draw from and to compare
+
+
+class TiltedDensity(Study):
+    """Do guided walks sample p(z) p(x | z)^w?
+
+    The figure, called "plane", shows samples of both; the table, called "tilted", compares them.
+
+    Attributes:
+        start: (n, 2) the noise that walks start from.
+        walked: sampler -> samples for each of SCALES. direct: the tilted density's own.
+    """
+
+    name = "plane"
+
+    def __init__(
+        self,
+        classes: Mapping[str, Float[Tensor, "k 2"]],
+        sd: float,
+        schedule: NoiseSchedule,
+        samples: int = 5000,
+    ) -> None:
+        """Walk for the first class of several, each of some Gaussians of one width `sd`."""
+        self.classes, self.sd, self.schedule = classes, sd, schedule
+        self.first, self.all = next(iter(classes.values())), torch.cat([*classes.values()])
+        with seeded(0, "lesson/plane"):
+            self.start = torch.randn(samples, 2)
+        side = torch.linspace(-REACH, REACH, FINE + 1)[:-1] + REACH / FINE
+        self.cells = torch.cartesian_prod(side, side)
+        with one_thread():
+            self.walked = {
+                sampler: [self._walk(w, sampler) for w in SCALES]
+                for sampler in ("DDIM", "ancestral")
+            }
+        self.direct = [self._drawn(w) for w in SCALES]
+
+    @cached_property
+    def gaps(self) -> pd.DataFrame:
+        """Total variation to the tilted density, and sure samples, a line for each scale."""
+        lines = []
+        for i, w in enumerate(SCALES):
+            line = {"scale": w, "chance alone": self._total_variation(self.direct[i], w)}
+            for sampler, points in self.walked.items():
+                line[f"{sampler} walk"] = self._total_variation(points[i], w)
+            line["surely A, DDIM (%)"] = self._surely(self.walked["DDIM"][i])
+            line["surely A, tilted (%)"] = self._surely(self.direct[i])
+            lines.append(line)
+        return pd.DataFrame(lines)
+
+    def table(self) -> pd.DataFrame:
+        """Lay out the gaps."""
+        return self.gaps.round(3)
+
+    def caption(self) -> str:
+        """Say what is compared."""
+        return (
+            f"Total variation between {len(self.start):,} walked samples and the tilted density (0 "
+            "alike, 1 disjoint), beside that of as many samples of the tilted density itself; and "
+            "how many samples are surely A."
+        )
+
+    def figure(self) -> Figure:
+        """Draw the walks' samples above the tilted density's."""
+        fig, axes = plt.subplots(2, len(SCALES), figsize=(10, 5.4), sharex=True, sharey=True)
+        lines = ("guided walk", self.walked["DDIM"], "C1"), ("tilted", self.direct, "C0")
+        outlined = [withStroke(linewidth=3, foreground="w")]
+        for row, (label, samples, colour) in zip(axes, lines, strict=True):
+            for ax, points in zip(row, samples, strict=True):
+                ax.plot(*points[:1500].T.numpy(), ".", color=colour, ms=2, alpha=0.4)
+                for name, centres in self.classes.items():
+                    for x, y in centres.tolist():
+                        ax.text(x, y, name, ha="center", va="center", path_effects=outlined)
+                ax.set(xlim=(-2.9, 2.9), ylim=(-2.9, 2.9), aspect="equal")
+            row[0].set_ylabel(f"{label}\nsecond attribute")
+        for above, below, w in zip(*axes, SCALES, strict=True):
+            above.set_title(f"scale {w:g}")
+            below.set_xlabel("first attribute")
+        return fig
+
+    def finding(self) -> str:
+        """Say for which scales they agree."""
+        first, last = self.gaps.iloc[1], self.gaps.iloc[-1]
+        return (
+            "Class A (blobs marked A) by guidance scale. Above: DDIM with exact guided estimates. "
+            f"Below: the tilted density. They agree for scale 1 (total variation "
+            f"{first['DDIM walk']:.2f}, chance alone {first['chance alone']:.2f}) and not for "
+            f"scale 4 ({last['DDIM walk']:.2f}, chance alone {last['chance alone']:.2f})."
+        )
+
+    def verdict(self) -> str:
+        """Say for which scales a guided walk samples the tilted density."""
+        first, last = self.gaps.iloc[1], self.gaps.iloc[-1]
+        return (
+            f"at scale 1 (total variation {first['DDIM walk']:.2f}, chance alone "
+            f"{first['chance alone']:.2f}) and for Gaussians of one width. At scale 4 it is "
+            f"{last['DDIM walk']:.2f} where chance alone has {last['chance alone']:.2f}."
+        )
+
+    def _walk(self, w: float, sampler: str) -> Float[Tensor, "n 2"]:
+        given, always = (
+            mixture_denoiser(self.schedule, centres, self.sd) for centres in (self.first, self.all)
+        )
+
+        def guided(zt: Tensor, t: Tensor) -> Tensor:
+            return guided_noise(given(zt, t), always(zt, t), w)
+
+        with seeded(1, "lesson/plane"):
+            if sampler == "ancestral":
+                return ancestral_sample(guided, self.schedule, self.start)
+            return ddim_sample(guided, self.schedule, self.start, len(self.schedule))
+
+    def _log_density(
+        self, points: Float[Tensor, "M 2"], centres: Float[Tensor, "k 2"]
+    ) -> Float[Tensor, " M"]:
+        """Log-density of equally likely blobs, up to a constant, the same for any centres."""
+        away = (points[:, None] - centres).square().sum(2)
+        return (-away / (2 * self.sd**2)).logsumexp(1) - math.log(len(centres))
+
+    def _tilted(self, w: float) -> Float[Tensor, " M"]:
+        """Probability of each cell under the tilted density."""
+        one, every = (self._log_density(self.cells, centres) for centres in (self.first, self.all))
+        return ((1 - w) * every + w * one).softmax(0)
+
+    def _drawn(self, w: float) -> Float[Tensor, "n 2"]:
+        """As many samples of the tilted density itself."""
+        n = len(self.start)
+        with seeded(0, "lesson/direct"):
+            cells = self.cells[torch.multinomial(self._tilted(w), n, replacement=True)]
+            return cells + (torch.rand(n, 2) - 0.5) * 2 * REACH / FINE
+
+    def _total_variation(self, points: Float[Tensor, "n 2"], w: float) -> float:
+        """Half the summed difference to the tilted density over coarse cells; 1: disjoint."""
+        many = FINE // COARSE
+        wanted = self._tilted(w).view(COARSE, many, COARSE, many).sum((1, 3)).numpy()
+        edges = np.linspace(-REACH, REACH, COARSE + 1)
+        counts = np.histogram2d(*points.T.numpy(), bins=[edges, edges])[0]
+        outside = 1 - counts.sum() / len(points)
+        return float((np.abs(counts / len(points) - wanted).sum() + outside) / 2)
+
+    def _surely(self, points: Float[Tensor, "n 2"]) -> float:
+        """Share of samples (%) that an exact classifier would give to A with 0.9 or more."""
+        one, every = (self._log_density(points, centres) for centres in (self.first, self.all))
+        ratio = one - every - math.log(len(self.classes))
+        return 100 * float((ratio.exp() > 0.9).double().mean())
