@@ -13,6 +13,7 @@ import torch
 from PIL import Image
 
 from zslnb.datasets.bundle import write_bundle
+from zslnb.datasets.extracted import load_extracted
 from zslnb.encode import extract
 from zslnb.encode.clip import ClipEncoder, extract_image_features, extract_text_features
 from zslnb.encode.extract import (
@@ -20,8 +21,8 @@ from zslnb.encode.extract import (
     ExtractionError,
     UnreadableImages,
     class_text_features,
-    load_extracted,
 )
+from zslnb.errors import BenchmarkError
 
 CPUS = "ignore:This process:DeprecationWarning"  # fork beside threads, from Python 3.12 on
 
@@ -245,7 +246,7 @@ def test_another_list_takes_no_chunk_that_is_not_the_same(job):
     made = replace(job, images=swapped).run()
     assert job.load.batches == [2, 1]
     assert made.images == tuple(swapped)
-    with pytest.raises(ExtractionError, match="another list"):
+    with pytest.raises(BenchmarkError, match="another list"):
         load_extracted(job.folder, job.images)
 
 
@@ -349,10 +350,10 @@ def test_a_damaged_result_is_refused(job):
     made = job.run()
     rows = {"features": -made.features, "images": np.array(made.images)}
     write_bundle(job.folder / "features.npz", rows | {"provenance": json.dumps(made.provenance)})
-    with pytest.raises(ExtractionError, match="another hash"):
+    with pytest.raises(BenchmarkError, match="another hash"):
         load_extracted(job.folder)
     (job.folder / "features.npz").write_bytes(b"PK")
-    with pytest.raises(ExtractionError, match="damaged"):
+    with pytest.raises(BenchmarkError, match="damaged"):
         load_extracted(job.folder)
 
 

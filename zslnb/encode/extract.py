@@ -9,8 +9,6 @@ A kill loses at most the batch at hand and those that were being read ahead.
 import hashlib
 import json
 import multiprocessing
-import os
-import platform
 import sys
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -27,14 +25,15 @@ from jaxtyping import Float32
 from tqdm import tqdm
 
 from zslnb.datasets.bundle import file_sha256, read_bundle, write_bundle
+from zslnb.datasets.extracted import RESULT, Extracted, rows_sha256
 from zslnb.datasets.xlsa17 import readable
-from zslnb.download.unpack import locked
 from zslnb.encode.clip import PRECISIONS, PROMPT, ClipEncoder, encode_pixels, extract_text_features
 from zslnb.encode.pictures import default_workers, read_pictures
 from zslnb.errors import BenchmarkError
+from zslnb.files import locked, write_atomically
 from zslnb.settings import at_least_one, one_of
 
-RESULT, SETTINGS = "features.npz", "settings.json"
+SETTINGS = "settings.json"
 PACKAGES = ("open_clip_torch", "pillow", "torch", "torchvision")
 LINE_SECONDS = 30.0  # between two lines of progress where there is no terminal
 SHOWN = 100  # names in a message
@@ -76,15 +75,6 @@ _Listing = list[tuple[str, int | None, str | None]]  # name, bytes, hash of the 
 class _Chunk:
     features: Float32[np.ndarray, "n D"]
     facts: dict
-
-
-@dataclass(frozen=True)
-class Extracted:
-    """Features (N, D) of unit norm, the N pictures in their order, and where they are from."""
-
-    features: Float32[np.ndarray, "N D"]
-    images: tuple[str, ...]
-    provenance: dict
 
 
 @dataclass(frozen=True)
@@ -283,9 +273,7 @@ class Extraction:
         file = self.folder / SETTINGS
         with locked(self.folder / ".settings.lock"):
             if not file.exists():
-                part = _beside(file)
-                part.write_text(json.dumps(settings, indent=1), encoding="utf-8")
-                part.replace(file)
+                write_atomically(file, json.dumps(settings, indent=1))
         there = self._stored_settings()
         if differing := [key for key in settings if there.get(key) != settings[key]]:
             lines = [
@@ -332,33 +320,6 @@ class Extraction:
         return {"device": cuda or str(self.device), "versions": versions}
 
 
-def load_extracted(folder: Path, images: Sequence[str] | None = None) -> Extracted:
-    """Read what `Extraction` left in its folder; neither the model nor the pictures are needed.
-
-    Args:
-        folder: as given to `Extraction`.
-        images: the list that it should have been made of, if that is to be checked.
-
-    Raises:
-        FileNotFoundError: there is no result yet.
-        ExtractionError: damaged, or made of another list.
-    """
-    file = folder / RESULT
-    try:
-        arrays = read_bundle(file)
-        provenance = json.loads(str(arrays["provenance"]))
-        found = Extracted(arrays["features"], tuple(map(str, arrays["images"])), provenance)
-        damaged = provenance["features_sha256"] != _sha256_of_rows(found.features)
-    except (BenchmarkError, KeyError, ValueError) as error:
-        raise ExtractionError(f"{file} is damaged ({error}). Merge again.") from error
-    if damaged:
-        raise ExtractionError(f"{file} is damaged: its features have another hash. Merge again.")
-    left_out = provenance["unreadable"]
-    if images is not None and [n for n in images if n not in left_out] != list(found.images):
-        raise ExtractionError(f"{file} was made of another list of pictures. Extract again.")
-    return found
-
-
 def class_text_features(
     encoder: ClipEncoder, class_names: Sequence[str], device: torch.device | str = "cpu"
 ) -> Float32[np.ndarray, "C D"]:
@@ -386,20 +347,15 @@ def _read_chunk(file: Path) -> _Chunk | None:
     try:
         arrays = read_bundle(file)
         chunk = _Chunk(arrays["features"], json.loads(str(arrays["facts"])))
-        whole = chunk.facts["sha256"] == _sha256_of_rows(chunk.features)
+        whole = chunk.facts["sha256"] == rows_sha256(chunk.features)
     except (FileNotFoundError, BenchmarkError, KeyError, ValueError):
         return None
     return chunk if whole else None
 
 
 def _save_chunk(file: Path, rows: Float32[np.ndarray, "n D"], facts: dict) -> None:
-    facts = facts | {"sha256": _sha256_of_rows(rows)}
+    facts = facts | {"sha256": rows_sha256(rows)}
     write_bundle(file, {"features": rows, "facts": json.dumps(facts)})
-
-
-def _beside(file: Path) -> Path:
-    """Name to write under until all is there, of this process alone: some disks have no locks."""
-    return file.with_name(f".{file.name}.{platform.node()}-{os.getpid()}.part")
 
 
 def _parts(listing: _Listing, size: int) -> list[_Listing]:
@@ -454,7 +410,7 @@ def _provenance(
     return settings | {
         "images": len(listing),
         "images_sha256": _sha256_of(listing),
-        "features_sha256": _sha256_of_rows(features),
+        "features_sha256": rows_sha256(features),
         "unreadable": _joined(one["unreadable"] for one in facts),
         "devices": sorted({one["device"] for one in facts}),
         "versions": [json.loads(text) for text in sorted(versions)],
@@ -469,7 +425,3 @@ def _joined(reasons: Iterable[Mapping[str, str]]) -> dict[str, str]:
 
 def _sha256_of(value: object) -> str:
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
-
-
-def _sha256_of_rows(rows: np.ndarray) -> str:
-    return hashlib.sha256(f"{rows.dtype} {rows.shape}".encode() + rows.tobytes()).hexdigest()

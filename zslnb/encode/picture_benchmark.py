@@ -29,7 +29,7 @@ from zslnb.datasets.bundle import (
     read_bundle,
     write_bundle,
 )
-from zslnb.datasets.loading import BUILT_IN, load
+from zslnb.datasets.loading import load, refuse_reserved_name
 from zslnb.datasets.picture_folder import (
     FolderError,
     PictureFolder,
@@ -41,7 +41,6 @@ from zslnb.datasets.picture_folder import (
     read_picture_folder,
     some,
 )
-from zslnb.datasets.xlsa17 import PUBLISHED
 from zslnb.device import choose_device
 from zslnb.encode.clip import extract_text_features, load_clip
 from zslnb.encode.extract import Extracted, Extraction, ExtractionError, UnreadableImages
@@ -50,7 +49,6 @@ from zslnb.files import build_dir, run_name
 from zslnb.genzsl import GenZSLSettings
 from zslnb.seeds import numpy_generator
 
-TAKEN = {*BUILT_IN, *(name.lower() for name in PUBLISHED)}
 # an unseen class to mistake another for, and k referents besides the class itself
 LEAST = {"unseen": 2, "validation": 1, "training": GenZSLSettings().n_referents + 1}
 LEAST_TRAIN, LEAST_TEST = 2, 1  # pictures of a seen class
@@ -100,11 +98,7 @@ class Request:
         """Refuse what cannot be meant."""
         if self.bundle.suffix != ".npz":
             raise FolderError(f"The bundle's name must end in .npz; {str(self.bundle)!r} does not.")
-        if self.bundle.stem.lower() in TAKEN:
-            raise FolderError(
-                f"{self.bundle.stem!r} is the name of a published benchmark, whose settings and "
-                "numbers go by it; give yours another."
-            )
+        refuse_reserved_name(self.bundle)
         if not 0 < self.test_share < 1:
             raise FolderError(f"The share of test pictures lies in 0..1, not {self.test_share:g}.")
 
@@ -333,6 +327,7 @@ def assemble(
         "recipe": plan.recipe,
         "attribute_names": plan.attribute_names,
         "unit_norm": ["features", "clip_text"],
+        "shared_space": ["features", "clip_text"],
         "default_semantics": "clip_text",
     }
     return {
@@ -404,6 +399,7 @@ def finish(plan: Plan, benchmark: Benchmark) -> str:
     return "\n".join(
         [
             benchmark.summary().to_string(),
+            *benchmark.remarks,
             *([f"left out, unreadable: {len(left_out)} ({some([*left_out])})"] if left_out else []),
             f"made: {plan.request.bundle}",
             f"next: make reproduce BENCHMARK={bundle} PROFILE=medium NOTEBOOKS=01",

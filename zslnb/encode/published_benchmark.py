@@ -8,6 +8,7 @@ stopped. The exit status is 0, 1 if something failed, 2 for a bad input, 130 aft
 """
 
 import argparse
+import json
 import signal
 import sys
 from collections.abc import Iterable, Iterator, Sequence
@@ -15,33 +16,55 @@ from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from zslnb import studies
 from zslnb.benchmark import Benchmark
+from zslnb.datasets.bundle import write_bundle
 from zslnb.datasets.published import (
+    Text,
+    load_published,
+    published_images,
+    read_clip_features,
+    read_text,
+    unique,
+)
+from zslnb.datasets.published_files import (
     CLIP,
     RESNET,
-    WEIGHTS,
     WITH_PICTURES,
-    Place,
+    PublishedFiles,
     features_of,
-    load_real,
-    save_text,
-    unique,
 )
 from zslnb.datasets.xlsa17 import PUBLISHED
 from zslnb.device import choose_device
 from zslnb.download.fetch import obtain
-from zslnb.download.sources import Source, SourceError, describe, plan, require_space, source
-from zslnb.encode.clip import ClipEncoder, load_clip, weights_are_here
-from zslnb.encode.extract import Extraction, ExtractionError, UnreadableImages
+from zslnb.download.sources import (
+    WEIGHTS,
+    Source,
+    SourceError,
+    describe,
+    needed,
+    pictures_folder,
+    plan,
+    require_space,
+    source,
+)
+from zslnb.encode.clip import PROMPT, ClipEncoder, load_clip, weights_are_here
+from zslnb.encode.extract import (
+    Extraction,
+    ExtractionError,
+    UnreadableImages,
+    class_text_features,
+)
 from zslnb.encode.pace import SIZE, Pace, measure_pace
 from zslnb.errors import BenchmarkError, unknown_name
 from zslnb.files import data_dir
 from zslnb.results.tables import markdown_table
 
 ALL = "all"
+SHOWN = 5  # names in a message
 BATCH = 128  # pictures in a batch, and at most lost by a kill
 FAILURES = (SourceError, ExtractionError, BenchmarkError, OSError)
 
@@ -53,7 +76,7 @@ class Request:
     `shard` is the one part to do, from 0; None does all `shards` here.
     """
 
-    places: tuple[Place, ...]
+    places: tuple[PublishedFiles, ...]
     device: torch.device
     dry_run: bool = False
     shards: int = 1
@@ -97,22 +120,57 @@ def outlook(request: Request) -> Iterator[str]:
         )
 
 
-def still_needed(places: Iterable[Place]) -> list[Source]:
+def still_needed(places: Iterable[PublishedFiles]) -> list[Source]:
     """List each source that some benchmark cannot do without, as far as its files tell."""
     found: dict[str, Source] = {}
     for place in places:
         there = set()
         if _is_published(place):
             there.add("xlsa17")
-        if place.is_clip and place.is_made:
+        if place.is_clip and place.features_file.is_file():
             there.add(f"{place.name}-images")
             if place.text_file.is_file():
                 there.add(WEIGHTS)
-        found |= {s.name: s for s in place.sources if s.name not in there}
+        found |= {s.name: s for s in sources_of(place) if s.name not in there}
     return [*found.values()]
 
 
-def bring(place: Place, request: Request) -> Benchmark | None:
+def sources_of(files: PublishedFiles) -> list[Source]:
+    """What a benchmark is made of. Another model than the papers' is not among them."""
+    sources = needed(files.name, CLIP if files.is_clip else RESNET)
+    return [s for s in sources if s.name != WEIGHTS or files.model == (*s.tag.split("/"),)]
+
+
+def require_pictures(files: PublishedFiles, image_files: Sequence[str]) -> None:
+    """Check that every picture of the published list is there.
+
+    Raises:
+        FileNotFoundError: there is no folder of pictures.
+        BenchmarkError: some are not in it; the first are named.
+    """
+    folder = pictures_folder(files.name, files.root)
+    if not folder.is_dir():
+        raise files.missing(f"There are no pictures of {files.name} in {folder.parent}.")
+    gone = [name for name in image_files if not (folder / name).is_file()]
+    if gone:
+        raise BenchmarkError(
+            f"{files.name}: {len(gone):,} of {len(image_files):,} pictures that "
+            f"{files.name.upper()}/res101.mat lists are not in {folder}: "
+            f"{', '.join(gone[:SHOWN])}{', ...' if len(gone) > SHOWN else ''}. If its archive "
+            f"was unpacked by hand, move the folder away and run `{files.command}`."
+        )
+
+
+def save_text(files: PublishedFiles, encoder: ClipEncoder, class_names: Sequence[str]) -> Text:
+    """Encode class names, each in the prompt, and store them where `load_published` looks."""
+    rows = class_text_features(encoder, class_names)
+    facts = {**encoder.facts(), "prompt": PROMPT}
+    arrays = {"text": rows, "class_names": np.array(class_names), "provenance": json.dumps(facts)}
+    write_bundle(files.text_file, arrays)
+    return Text(rows, tuple(class_names), facts)
+
+
+def bring(place: PublishedFiles, request: Request) -> Benchmark | None:
     """Do what is not done yet, and load the benchmark; None where one shard alone was asked for.
 
     Raises:
@@ -127,18 +185,18 @@ def bring(place: Place, request: Request) -> Benchmark | None:
     _say(f"{place.name}: {checked!r}, sizes {checked.provenance['sizes']}.")
     if not place.is_clip:
         return checked
-    image_files = place.image_list().image_files
+    image_files = published_images(place).image_files
     if not _holds(place, checked.class_names):
         text = save_text(place, _encoder(place), checked.class_names)
         row = studies.text_acceptance(torch.from_numpy(text.features), place.name, place.model)
         _say(f"{place.name}: {row['quantity']} {row['measured']:.4f}. {_beside(row)}".rstrip())
     if not _is_extracted(place, image_files):
         obtain(source(f"{place.name}-images"), place.root)
-        place.require_pictures(image_files)
+        require_pictures(place, image_files)
         _extract(place, request, unique(image_files))
     if request.shard is not None:
         return None
-    return load_real(place.name, features=place.features, root=place.root)
+    return load_published(place.name, features=place.features, root=place.root)
 
 
 def show(benchmark: Benchmark) -> None:
@@ -170,9 +228,8 @@ def parse(argv: Sequence[str] | None) -> Request:
     args = parser.parse_args(argv)
     if args.shards < 1 or (args.shard is not None and not 0 <= args.shard < args.shards):
         raise ValueError(f"shards of {args.shards} count from 0; there is no {args.shard}.")
-    places = tuple(
-        Place(name, args.features or features_of(name)[0]) for name in names_of(args.benchmark)
-    )
+    names = names_of(args.benchmark)
+    places = tuple(PublishedFiles(name, args.features or features_of(name)[0]) for name in names)
     for model in {place.model for place in places if place.is_clip}:
         weights_are_here(*model)  # which refuses a model that open_clip does not know
     device = choose_device(args.device)
@@ -218,10 +275,10 @@ def _say(text: str) -> None:
     print(text, flush=True)
 
 
-def _checked(place: Place) -> Benchmark:
+def _checked(place: PublishedFiles) -> Benchmark:
     """Load the published files, which checks all that is published of them."""
     try:
-        return load_real(place.name, features=RESNET, root=place.root)
+        return load_published(place.name, features=RESNET, root=place.root)
     except BenchmarkError as error:
         said = source("xlsa17")
         raise said.trouble(
@@ -231,7 +288,7 @@ def _checked(place: Place) -> Benchmark:
         ) from error
 
 
-def _explained(error: Exception, place: Place) -> str:
+def _explained(error: Exception, place: PublishedFiles) -> str:
     """Add what can be done about an error, where its maker could not know."""
     if isinstance(error, UnreadableImages):
         return (
@@ -239,35 +296,35 @@ def _explained(error: Exception, place: Place) -> str:
             f"the pictures again delete {source(f'{place.name}-images').folder(place.root)}."
         )
     if isinstance(error, ExtractionError):
-        return f"{error}\nThe folder is {place.made}; without it all is extracted anew."
+        return f"{error}\nThe folder is {place.features_folder}; without it all is extracted anew."
     if isinstance(error, OSError) and not isinstance(error, FileNotFoundError):
         return f"{error}. Data are kept in {data_dir()}; set ZSLNB_DATA to a folder to write to."
     return str(error)
 
 
-def _is_published(place: Place) -> bool:
+def _is_published(place: PublishedFiles) -> bool:
     files = ("res101.mat", "att_splits.mat")
-    return all((place.published / file).is_file() for file in files)
+    return all((place.mat_folder / file).is_file() for file in files)
 
 
-def _is_extracted(place: Place, image_files: Sequence[str]) -> bool:
+def _is_extracted(place: PublishedFiles, image_files: Sequence[str]) -> bool:
     """Whether whole features of this very list are there."""
     try:
-        place.read_made(image_files)
+        read_clip_features(place, image_files)
     except (FileNotFoundError, BenchmarkError):
         return False
     return True
 
 
-def _holds(place: Place, class_names: tuple[str, ...]) -> bool:
+def _holds(place: PublishedFiles, class_names: tuple[str, ...]) -> bool:
     """Whether texts of these very class names are there."""
     try:
-        return place.read_text().class_names == class_names
+        return read_text(place).class_names == class_names
     except (FileNotFoundError, BenchmarkError):
         return False
 
 
-def _encoder(place: Place) -> ClipEncoder:
+def _encoder(place: PublishedFiles) -> ClipEncoder:
     try:
         return load_clip(*place.model)
     except Exception as error:  # the hub and the network raise what they like
@@ -279,12 +336,12 @@ def _encoder(place: Place) -> ClipEncoder:
         ) from error
 
 
-def _extract(place: Place, request: Request, images: list[str]) -> None:
+def _extract(place: PublishedFiles, request: Request, images: list[str]) -> None:
     job = Extraction(
-        place.pictures,
+        pictures_folder(place.name, place.root),
         images,
         partial(load_clip, *place.model),
-        place.made,
+        place.features_folder,
         batch_size=BATCH,
         device=request.device,
     )
@@ -305,15 +362,15 @@ def _weights_are_here(tag: str) -> bool:
     return weights_are_here(*tag.split("/"))
 
 
-def _time(place: Place, device: torch.device) -> str:
+def _time(place: PublishedFiles, device: torch.device) -> str:
     """Say how long extraction will take."""
     if not place.is_clip:
         return f"{place.name}: nothing to extract; a minute to check what is downloaded."
-    if place.is_made:
+    if place.features_file.is_file():
         return f"{place.name}: its features are there."
     sizes = PUBLISHED[place.name.upper()]
     count = sizes.trainval + sizes.test_seen + sizes.test_unseen
-    done = BATCH * len([*Path(place.made, "chunks").glob("*.npz")])
+    done = BATCH * len([*Path(place.features_folder, "chunks").glob("*.npz")])
     left = max(count - done, 0)
     what = f"{place.name}: {left:,} of {count:,} pictures to extract"
     try:

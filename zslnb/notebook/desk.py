@@ -26,7 +26,7 @@ from matplotlib.figure import Figure
 from zslnb.benchmark import Benchmark
 from zslnb.datasets import load
 from zslnb.datasets.loading import RESERVED_NAMES
-from zslnb.datasets.published import features_of
+from zslnb.datasets.published_files import features_of
 from zslnb.device import choose_device
 from zslnb.errors import unknown_name
 from zslnb.experiments import benchmark_facts
