@@ -118,7 +118,7 @@ def prepare(request: PicturesRequest) -> Plan:
     paths = {key: path for key, path in vars(request).items() if isinstance(path, Path)}
     request = replace(request, **{key: path.expanduser() for key, path in paths.items()})
     check_clip(request.model, request.pretrained, request.weights)
-    device = _device(request.device)
+    device = choose_device(request.device)
     folder = read_picture_folder(request.pictures)
     require_classes(folder)
     folder, hashes = _without_copies(folder)
@@ -148,13 +148,6 @@ def prepare(request: PicturesRequest) -> Plan:
     for written in (request.bundle.parent, extraction(plan).work):
         require_writable(written)
     return plan
-
-
-def _device(name: str) -> torch.device:
-    try:
-        return choose_device(name)
-    except ValueError as error:
-        raise RequestError(str(error)) from error
 
 
 def _without_copies(folder: PictureFolder) -> tuple[PictureFolder, dict[str, str]]:

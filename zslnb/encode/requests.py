@@ -6,6 +6,8 @@ from typing import Literal
 
 from zslnb.errors import RequestError
 
+Published = Literal["cub", "sun", "awa2", "all"]
+
 
 @dataclass(frozen=True)
 class PicturesRequest:
@@ -99,7 +101,7 @@ class DataRequest:
         dry_run: say what would be done, and stop.
     """
 
-    benchmark: Literal["cub", "sun", "awa2", "all"]
+    benchmark: Published
     features: str = ""
     weights: Path | None = None
     device: str = "auto"
