@@ -19,13 +19,12 @@ from zslnb.files import repository_root
 from zslnb.notebook.sources import contents, find_sources, notebooks_dir
 from zslnb.results.claims import published, published_value
 from zslnb.results.records import recorded
+from zslnb.results.statistics import protocol_gap, verdict
 from zslnb.results.tables import (
     markdown_table,
-    protocol_gap,
     results_beside,
     results_counted,
     rows_of,
-    verdict,
 )
 from zslnb.studies.calibration_curves import COUNTS, nearest_point
 

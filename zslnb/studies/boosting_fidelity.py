@@ -179,5 +179,5 @@ def boosting_weight(
     return BoostingWeight(
         float(F.cosine_similarity(real, texts).mean()),
         run_rows(rows, benchmark, seeds, device),
-        benchmark.feature_dim != benchmark.semantic_dim,
+        not benchmark.shared_space,
     )

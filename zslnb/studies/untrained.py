@@ -42,6 +42,6 @@ class Baselines(Study):
 def baselines(benchmark: Benchmark, seeds: Sequence[int]) -> Baselines:
     """Run ESZSL, and plain CLIP where features and semantics are as wide as each other."""
     rows = {"plain CLIP": ("clip", None), "ESZSL": ("eszsl", None)}
-    if benchmark.feature_dim != benchmark.semantic_dim:
+    if not benchmark.shared_space:
         del rows["plain CLIP"]
     return Baselines(benchmark.name, run_rows(rows, benchmark, seeds))
