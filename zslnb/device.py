@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 import torch
 
-from zslnb.errors import unknown_name
+from zslnb.errors import RequestError, unknown_name
 
 
 def choose_device(name: str) -> torch.device:
@@ -15,19 +15,19 @@ def choose_device(name: str) -> torch.device:
     "auto" is `$ZSLNB_DEVICE` where that is set, else a CUDA device, else the CPU.
 
     Raises:
-        ValueError: no such kind of device, or none of that kind here.
+        RequestError: no such kind of device, or none of that kind here.
     """
     if name == "auto":
         name = os.environ.get("ZSLNB_DEVICE") or ("cuda" if torch.cuda.is_available() else "cpu")
-    kind, _, number = name.partition(":")
+    kind, colon, number = name.partition(":")
     counts = {
         "cpu": 1,
         "cuda": torch.cuda.device_count(),
     }
-    if kind not in counts or (number and not number.isdigit()):
-        raise ValueError(unknown_name("device", name, ["auto", "cpu", "cuda", "cuda:1"]))
+    if kind not in counts or (colon and not number.isdecimal()):
+        raise RequestError(unknown_name("device", name, ["auto", "cpu", "cuda", "cuda:1"]))
     if int(number or 0) >= counts[kind]:
-        raise ValueError(f"Device {name!r} is not there: torch sees {counts[kind]} of that kind.")
+        raise RequestError(f"Device {name!r} is not there: torch sees {counts[kind]} of that kind.")
     return torch.device(name)
 
 

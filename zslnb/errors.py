@@ -4,11 +4,19 @@ import difflib
 from collections.abc import Iterable
 
 
-class BenchmarkError(ValueError):
+class RequestError(ValueError):
+    """Something was asked for that cannot be; the message says what can (exit status 2)."""
+
+
+class WorkError(RuntimeError):
+    """Something that was asked for rightly failed; the message names it (exit status 1)."""
+
+
+class BenchmarkError(RequestError):
     """A benchmark breaks one of its own rules; the message says which, where and by what."""
 
 
-class DivergedError(RuntimeError):
+class DivergedError(WorkError):
     """A loss stopped being finite; the message says at which step, and what the losses were.
 
     `history` holds the rounds before, as the model's `history` does.

@@ -24,8 +24,9 @@ from zslnb.benchmark import Benchmark
 from zslnb.datasets import load
 from zslnb.datasets.published import features_of
 from zslnb.device import choose_device
-from zslnb.errors import unknown_name
+from zslnb.errors import RequestError, unknown_name
 from zslnb.files import run_dir
+from zslnb.notebook import needs
 from zslnb.results.records import merge_records, record_key, write_records
 from zslnb.results.tables import markdown_table, only_counts
 from zslnb.studies.study import Study
@@ -39,12 +40,12 @@ def check_settings(profile: str, seeds: int) -> None:
     """Refuse a profile or a number of seeds that no notebook knows.
 
     Raises:
-        ValueError: saying what would be accepted.
+        RequestError: saying what would be accepted.
     """
     if profile not in PROFILES:
-        raise ValueError(unknown_name("profile", profile, PROFILES))
+        raise RequestError(unknown_name("profile", profile, PROFILES))
     if not isinstance(seeds, int) or isinstance(seeds, bool) or seeds < 1:
-        raise ValueError(f"seeds counts the seeds to run, 1 or more; it cannot be {seeds!r}.")
+        raise RequestError(f"seeds counts the seeds to run, 1 or more; it cannot be {seeds!r}.")
 
 
 def set_style() -> None:
@@ -210,6 +211,7 @@ def begin(
     others = {*data.provenance.get("all_semantics", ())} - {data.provenance.get("semantics")}
     if not semantics and preferred_semantics in others:
         data = with_semantics(preferred_semantics)
+    needs.require(notebook, data)
     folder = run_dir(data.name, semantics, profile)
     _forget(folder, notebook)
     set_style()

@@ -1,0 +1,115 @@
+"""The one command: `zslnb VERB ...`, which is also `python -m zslnb VERB ...`.
+
+A verb is a request, a frozen dataclass whose fields are the options, and a function that does it.
+The exit status is decided here and nowhere else: 0 done, 1 something named failed, 2 a wrong
+request, 130 interrupted.
+"""
+
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from typing import Any, NamedTuple
+
+from zslnb.errors import RequestError, WorkError, unknown_name
+
+
+class Verb(NamedTuple):
+    """Where a verb lives; it is imported only when it is asked for, since torch takes seconds."""
+
+    module: str
+    request: str
+    function: str
+    what: str
+
+
+VERBS = {
+    "reproduce": Verb(
+        "notebook.reproduce", "ReproduceRequest", "reproduce",
+        "run the notebooks on a benchmark, and print the headline tables",
+    ),
+    "data": Verb(
+        "encode.published_benchmark", "", "main",
+        "bring CUB, SUN or AWA2: download, check, extract features",
+    ),
+    "pictures": Verb(
+        "encode.picture_benchmark", "", "main",
+        "make a benchmark of your own pictures, in one folder a class",
+    ),
+    "pair": Verb(
+        "notebook.pairing", "PairRequest", "pair",
+        "execute the notebooks whose source changed",
+    ),
+    "report": Verb(
+        "report", "ReportRequest", "report",
+        "write the generated parts of README.md and docs/ from results/",
+    ),
+    "record": Verb(
+        "notebook.reproduce", "RecordRequest", "record_run",
+        "promote the records of the last run to results/",
+    ),
+    "aviary": Verb(
+        "encode.aviary_build", "", "main",
+        "draw the built-in benchmark and train its small CLIP again",
+    ),
+}  # fmt: skip
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Do what the command line asks for; return the exit status."""
+    # a shell that starts this in the background has Ctrl-C ignored; both stop a verb in order
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):  # a console may lack the letters of a name
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        _run([*(sys.argv[1:] if arguments is None else arguments)])
+    except KeyboardInterrupt:
+        return _end(130, "interrupted; what is done is kept, and the same command goes on there")
+    except (RequestError, FileNotFoundError) as error:
+        return _end(2, error)
+    except (WorkError, OSError) as error:
+        return _end(1, error)
+    except SystemExit as stop:  # help, or what tyro says of a wrong option
+        return int(stop.code or 0)
+    return 0
+
+
+def _end(status: int, why: object) -> int:
+    print(f"zslnb: {why}", file=sys.stderr, flush=True)
+    return status
+
+
+def _run(arguments: list[str]) -> None:
+    """Find the verb, read its options, and do it."""
+    if not arguments or arguments[0] in ("-h", "--help"):
+        print(usage())
+        return
+    name, *options = arguments
+    if name not in VERBS:
+        raise RequestError(unknown_name("command", name, VERBS))
+    module = import_module(f"zslnb.{VERBS[name].module}")
+    work = getattr(module, VERBS[name].function)
+    if VERBS[name].request:
+        work(parse(getattr(module, VERBS[name].request), f"zslnb {name}", options))
+    elif status := work(options):  # a verb that is not yet a request and a function
+        raise SystemExit(status)
+
+
+def usage() -> str:
+    """List the verbs."""
+    verbs = "\n".join(f"  {name:10} {verb.what}" for name, verb in VERBS.items())
+    return f"usage: zslnb VERB [OPTIONS]\n\n{verbs}\n\nzslnb VERB --help lists a verb's options."
+
+
+def parse(request: Callable[..., Any], name: str, options: Sequence[str]) -> Any:
+    """Read options into a request; what has no default is given without its name."""
+    import tyro  # here: the list of verbs needs none
+
+    config = (tyro.conf.FlagCreatePairsOff, tyro.conf.PositionalRequiredArgs)
+    return tyro.cli(request, prog=name, args=options, config=config)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
