@@ -24,28 +24,16 @@ from zslnb.benchmark import Benchmark
 from zslnb.datasets import load
 from zslnb.datasets.published import features_of
 from zslnb.device import choose_device
-from zslnb.errors import RequestError, unknown_name
+from zslnb.errors import unknown_name
 from zslnb.files import run_dir
 from zslnb.notebook import needs
+from zslnb.notebook.parameters import check_settings
 from zslnb.results.records import merge_records, record_key, write_records
 from zslnb.results.tables import markdown_table, only_counts
 from zslnb.studies.study import Study
 
-PROFILES = ("smoke", "medium", "full")
 SHOWN_DPI, SAVED_DPI = 100, 200  # a committed notebook must stay small; a file need not
 FORMATS = {"png": {}, "jpeg": {"pil_kwargs": {"quality": 85, "optimize": True}}}
-
-
-def check_settings(profile: str, seeds: int) -> None:
-    """Refuse a profile or a number of seeds that no notebook knows.
-
-    Raises:
-        RequestError: saying what would be accepted.
-    """
-    if profile not in PROFILES:
-        raise RequestError(unknown_name("profile", profile, PROFILES))
-    if not isinstance(seeds, int) or isinstance(seeds, bool) or seeds < 1:
-        raise RequestError(f"seeds counts the seeds to run, 1 or more; it cannot be {seeds!r}.")
 
 
 def set_style() -> None:

@@ -25,7 +25,7 @@ from zslnb.notebook.sources import (
 )
 
 MAX_BYTES = 1_500_000
-METADATA = {"kernelspec", "language_info", "zslnb", EXECUTED}
+METADATA = {"jupytext", "kernelspec", "language_info", "zslnb", EXECUTED}
 # an output with one of these differs between machines or runs
 VOLATILE = re.compile(
     r"(?P<path>(?<![\w/.:])/(?:home|root|Users|tmp|work|mnt|opt|usr|var|private)/[^\s'\"]+"
@@ -112,7 +112,9 @@ def pair_faults(source: Source, page: NotebookNode) -> Iterator[str]:
         for key in ("cell_type", "source", "metadata", "id"):
             if want[key] != got[key]:
                 yield f"cell {number}: its {key} is not the source's"
-    if any(page.metadata.get(key) != expected.metadata[key] for key in ("zslnb", EXECUTED)):
+    if any(
+        page.metadata.get(key) != expected.metadata[key] for key in ("jupytext", "zslnb", EXECUTED)
+    ):
         yield "it was not made from this source (run make pair)"
 
 

@@ -23,10 +23,8 @@ from zslnb.benchmark import Benchmark
 from zslnb.datasets import load
 from zslnb.datasets.published import WITH_PICTURES, known_semantics
 from zslnb.device import choose_device
-from zslnb.encode import published_benchmark
 from zslnb.errors import RequestError, WorkError, unknown_name
 from zslnb.files import build_dir, repository_root, run_dir
-from zslnb.notebook.desk import check_settings
 from zslnb.notebook.execute import RAN, SKIPPED, Outcome, execute, write_source
 from zslnb.notebook.manifest import (
     describe,
@@ -35,7 +33,8 @@ from zslnb.notebook.manifest import (
     record,
     write_manifest,
 )
-from zslnb.notebook.sources import PARAMETERS, Source, choose_sources, find_sources
+from zslnb.notebook.parameters import PARAMETERS, check_settings
+from zslnb.notebook.sources import Source, choose_sources, find_sources
 
 TIMEOUTS = {"smoke": 1800.0, "medium": 4 * 3600.0, "full": 48 * 3600.0}
 BAR = "{desc} {percentage:3.0f}% |{bar}| {elapsed}, about {remaining} to go"
@@ -150,8 +149,7 @@ def check(request: ReproduceRequest) -> list[Source]:
     Raises:
         RequestError: saying what would be accepted.
     """
-    check_settings(request.profile, request.seeds)
-    choose_device(request.device)
+    check_settings(request.profile, request.seeds, request.device)
     if request.timeout is not None and not request.timeout > 0:
         raise RequestError(f"A time-out is above 0 seconds; it cannot be {request.timeout:g}.")
     chosen = choose_sources(find_sources(request.folder), request.notebooks)
@@ -165,6 +163,8 @@ def check(request: ReproduceRequest) -> list[Source]:
 
 def bring(request: ReproduceRequest) -> None:
     """Bring published benchmarks, or say what that would take; of all, one may fail."""
+    from zslnb.encode import published_benchmark  # here: it imports open_clip for seconds
+
     asked = ["--benchmark", request.benchmark, "--device", request.device]
     status = published_benchmark.main([*asked, *(["--dry-run"] if request.dry_run else [])])
     if status == 130:

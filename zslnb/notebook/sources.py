@@ -13,14 +13,15 @@ from pathlib import Path
 import jupytext
 import nbformat
 import pandas as pd
+from jupytext.config import load_jupytext_config
 from nbformat import NotebookNode
 
 from zslnb.errors import RequestError, unknown_name
 from zslnb.files import repository_root
 from zslnb.notebook.needs import KINDS, Needs, read_header, read_needs
 
-PARAMETERS = ("benchmark", "semantics", "profile", "seeds", "device")
-# The hash lies outside what jupytext compares, so that a pair is one text to JupyterLab
+# To JupyterLab a pair must be one text, whichever is younger: so the hash lies outside what
+# jupytext compares, and the notebook holds the filters by which it compares
 EXECUTED = "executed"
 
 
@@ -127,10 +128,13 @@ def choose_sources(sources: list[Source], wanted: Iterable[str]) -> list[Source]
 
 def to_notebook(source: Source) -> NotebookNode:
     """Turn a source into a notebook without outputs, the same on every call and machine."""
-    notebook = jupytext.read(source.path)
+    text = source.path.read_text(encoding="utf-8")
+    config = load_jupytext_config(str(source.path))
+    notebook = jupytext.reads(text, fmt="py:percent", config=config)
     for number, cell in enumerate(notebook.cells):
         cell["id"] = f"cell-{number:02d}"
-    header = {key: notebook.metadata[key] for key in ("kernelspec", "zslnb")}
+    header = {key: notebook.metadata[key] for key in ("kernelspec", "zslnb", "jupytext")}
+    del header["jupytext"]["text_representation"]  # of the .py alone
     notebook.metadata = NotebookNode(
         **header,
         language_info={"name": "python"},
