@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 import time
 from pathlib import Path
 from urllib.request import urlopen
@@ -114,8 +115,8 @@ def test_a_real_jupyter_server_opens_every_page(pulled, tmp_path):
             assert time.monotonic() < end
             time.sleep(0.2)
         url = json.loads(found[0].read_text())["url"]
-        for name in SOURCES:
-            page = f"{url}api/contents/{name}.ipynb?type=notebook&token=open"
+        for file in (f"{name}.{ending}" for name in SOURCES for ending in ("ipynb", "py")):
+            page = f"{url}api/contents/{file}?type=notebook&token=open"
             with urlopen(page, timeout=60) as answer:
                 assert json.load(answer)["content"]["cells"]
     finally:
