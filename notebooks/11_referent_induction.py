@@ -353,10 +353,7 @@ assert all(np.isclose(moved[s], first["swaps"][s], rtol=0.05, atol=1e-6) for s i
 
 # %%
 swaps = pd.DataFrame(
-    {
-        row: {s: plus_minus(runs(row, "swaps", s), ".1e") for s in genzsl.SWAPS}
-        for row in rows
-    }
+    {row: {s: plus_minus(runs(row, "swaps", s), ".1e") for s in genzsl.SWAPS} for row in rows}
 )
 here.table(
     swaps.rename_axis("swapped for"),

@@ -720,7 +720,9 @@ gains = {
 }
 
 # %%
-table = pd.Series({key: results.points(values) for key, values in gains.items()}).unstack(sort=False)
+table = pd.Series({key: results.points(values) for key, values in gains.items()}).unstack(
+    sort=False
+)
 here.table(
     table.rename_axis("minus f-VAEGAN"),
     "gain",

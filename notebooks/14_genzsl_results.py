@@ -542,7 +542,9 @@ def of(table, ending=""):
 
 
 def recorded_table(records):
-    return results.results_beside(records) if records else pd.DataFrame({"method": ["not measured"]})
+    return (
+        results.results_beside(records) if records else pd.DataFrame({"method": ["not measured"]})
+    )
 
 
 parts_of_cub = {

@@ -7,7 +7,7 @@ import pytest
 
 import zslnb
 from zslnb import experiments, genzsl, results, revcd
-from zslnb.protocol import mean_and_sd
+from zslnb.results import mean_and_sd
 
 METRICS = ("S", "U", "H", "T1")
 LEAST = 1.0  # points; five seeds may agree by luck, and instruction sets differ by less

@@ -9,15 +9,15 @@ import signal
 import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from zslnb.errors import RequestError, WorkError, unknown_name
 
 
 class Verb(NamedTuple):
-    """Where a verb lives; it is imported only when it is asked for, since torch takes seconds."""
+    """Where its request and its function are; imported on demand, since torch takes seconds."""
 
-    module: str
     request: str
     function: str
     what: str
@@ -25,31 +25,31 @@ class Verb(NamedTuple):
 
 VERBS = {
     "reproduce": Verb(
-        "notebook.reproduce", "ReproduceRequest", "reproduce",
+        "notebook.requests:ReproduceRequest", "notebook.reproduce:reproduce",
         "run the notebooks on a benchmark, and print the headline tables",
     ),
     "data": Verb(
-        "encode.published_benchmark", "", "main",
+        "", "encode.published_benchmark:main",
         "bring CUB, SUN or AWA2: download, check, extract features",
     ),
     "pictures": Verb(
-        "encode.picture_benchmark", "", "main",
+        "", "encode.picture_benchmark:main",
         "make a benchmark of your own pictures, in one folder a class",
     ),
     "pair": Verb(
-        "notebook.pairing", "PairRequest", "pair",
+        "notebook.requests:PairRequest", "notebook.pairing:pair",
         "execute the notebooks whose source changed",
     ),
     "report": Verb(
-        "report", "ReportRequest", "report",
+        "report:ReportRequest", "report:report",
         "write the generated parts of README.md and docs/ from results/",
     ),
     "record": Verb(
-        "notebook.reproduce", "RecordRequest", "record_run",
+        "notebook.requests:RecordRequest", "notebook.reproduce:record_run",
         "promote the records of the last run to results/",
     ),
     "aviary": Verb(
-        "encode.aviary_build", "", "main",
+        "", "encode.aviary_build:main",
         "draw the built-in benchmark and train its small CLIP again",
     ),
 }  # fmt: skip
@@ -89,12 +89,18 @@ def _run(arguments: list[str]) -> None:
     name, *options = arguments
     if name not in VERBS:
         raise RequestError(unknown_name("command", name, VERBS))
-    module = import_module(f"zslnb.{VERBS[name].module}")
-    work = getattr(module, VERBS[name].function)
-    if VERBS[name].request:
-        work(parse(getattr(module, VERBS[name].request), f"zslnb {name}", options))
-    elif status := work(options):  # a verb that is not yet a request and a function
+    verb = VERBS[name]
+    if verb.request:
+        request = parse(_find(verb.request), f"zslnb {name}", options)
+        _find(verb.function)(request)
+    elif status := _find(verb.function)(options):  # not yet a request and a function
         raise SystemExit(status)
+
+
+def _find(address: str) -> Callable[..., Any]:
+    """Import what "room.module:name" says."""
+    module, _, name = address.partition(":")
+    return getattr(import_module(f"zslnb.{module}"), name)
 
 
 def usage() -> str:
@@ -103,12 +109,20 @@ def usage() -> str:
     return f"usage: zslnb VERB [OPTIONS]\n\n{verbs}\n\nzslnb VERB --help lists a verb's options."
 
 
-def parse(request: Callable[..., Any], name: str, options: Sequence[str]) -> Any:
+def parse(request: type, name: str, options: Sequence[str]) -> Any:
     """Read options into a request; what has no default is given without its name."""
     import tyro  # here: the list of verbs needs none
 
+    # without the request's own checks, whose sentences tyro would put into a box
+    unchecked = {"__doc__": request.__doc__, "__post_init__": lambda self: None}
     config = (tyro.conf.FlagCreatePairsOff, tyro.conf.PositionalRequiredArgs)
-    return tyro.cli(request, prog=name, args=options, config=config)
+    given = tyro.cli(type(name, (request,), unchecked), prog=name, args=options, config=config)
+    return request(**{key: _at_home(value) for key, value in vars(given).items()})
+
+
+def _at_home(value: object) -> object:
+    """Expand ~ in a path, which a quoted one keeps."""
+    return value.expanduser() if isinstance(value, Path) else value
 
 
 if __name__ == "__main__":

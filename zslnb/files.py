@@ -31,17 +31,20 @@ def data_dir() -> Path:
     return Path(chosen).expanduser().resolve() if chosen else pooch.os_cache("zslnb")
 
 
-def run_name(benchmark: str, semantics: str, profile: str) -> str:
-    """Name of a run, fit for a folder: `<benchmark>[-<semantics>]-<profile>`."""
-    parts = [part for part in (benchmark, semantics, profile) if part]
+def run_name(benchmark: str, semantics: str, profile: str, sha256: str = "") -> str:
+    """Name of a run, fit for a folder: `<benchmark>[-<8 digits>][-<semantics>]-<profile>`.
+
+    The digits are those of a bundle's hash, since two bundles may have one name.
+    """
+    parts = [part for part in (benchmark, sha256[:8], semantics, profile) if part]
     return re.sub(r"[^\w.-]+", "_", "-".join(parts))
 
 
-def run_dir(benchmark: str, semantics: str, profile: str) -> Path:
+def run_dir(benchmark: str, semantics: str, profile: str, sha256: str = "") -> Path:
     """Folder of one run's tables, figures, records and executed notebooks."""
     runs = os.environ.get("ZSLNB_RUNS")
     parent = Path(runs).resolve() if runs else build_dir()
-    return parent / run_name(benchmark, semantics, profile)
+    return parent / run_name(benchmark, semantics, profile, sha256)
 
 
 def write_atomically(path: Path, content: str | bytes) -> None:

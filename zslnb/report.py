@@ -14,11 +14,12 @@ from zslnb.download.sources import Source, all_sources, size
 from zslnb.errors import WorkError
 from zslnb.files import repository_root, write_atomically
 from zslnb.notebook.sources import contents, find_sources
-from zslnb.results.claims import published, published_value
-from zslnb.results.records import recorded
-from zslnb.results.tables import (
+from zslnb.results import (
     markdown_table,
     protocol_gap,
+    published,
+    published_value,
+    recorded,
     results_beside,
     results_counted,
     rows_of,

@@ -4,11 +4,14 @@ import json
 from pathlib import Path
 
 import matplotlib.pyplot as plt
+import numpy as np
 import pandas as pd
 import pytest
 import torch
+from conftest import tiny_arrays
 from IPython.display import Image
 
+from zslnb.datasets.bundle import file_sha256
 from zslnb.notebook import desk
 from zslnb.results.records import read_records
 from zslnb.studies import Study
@@ -16,27 +19,38 @@ from zslnb.studies import Study
 
 @pytest.fixture
 def shown(monkeypatch: pytest.MonkeyPatch) -> list:
-    """Whatever the lesson displays, in order."""
+    """Whatever the desk displays, in order."""
     objects: list = []
     monkeypatch.setattr(desk, "display", lambda *them: objects.extend(them))
     return objects
 
 
 @pytest.fixture
-def here(build: Path, bundle: Path, shown: list) -> desk.Lesson:
+def here(build: Path, bundle: Path, shown: list) -> desk.Desk:
     return desk.begin("10_topic", str(bundle), "", "smoke", 2, "cpu")
 
 
 def test_begin_gives_what_a_notebook_works_on(here, build, shown):
     assert here.benchmark.name == "tiny"
     assert (here.profile, here.seeds, here.device) == ("smoke", range(2), torch.device("cpu"))
-    assert here.run_dir == build / "tiny-smoke"
+    assert here.run_dir == build / f"tiny-{here.benchmark.provenance['file_sha256'][:8]}-smoke"
     assert "2 seen, 2 unseen" in shown[0].data
     assert "2 seeds" in shown[0].data
 
 
 def test_the_run_is_named_after_semantics_too(build, bundle, shown):
-    assert desk.begin("10_topic", str(bundle), "words").run_dir.name == "tiny-words-smoke"
+    name = desk.begin("10_topic", str(bundle), "words").run_dir.name
+    assert name == f"tiny-{file_sha256(bundle)[:8]}-words-smoke"
+    assert desk.begin("10_topic", "aviary").run_dir.name == "aviary-smoke"
+
+
+def test_two_bundles_of_one_name_have_a_folder_each(build, bundle, shown, tmp_path):
+    arrays = tiny_arrays()
+    arrays["features"] += 1
+    (tmp_path / "other").mkdir()
+    np.savez(tmp_path / "other" / bundle.name, **arrays)
+    folders = {desk.begin("10_a", str(p)).run_dir for p in (bundle, tmp_path / "other/tiny.npz")}
+    assert len(folders) == 2
 
 
 @pytest.mark.parametrize(
@@ -186,6 +200,34 @@ def test_one_row_may_stand_in_several_tables_of_a_notebook(here):
         here.keep([{"id": "a", "row": "ours", "table": table}])
     kept = read_records(here.run_dir / "records.jsonl").values()
     assert sorted(r["table"] for r in kept) == ["ablations", "main"]
+
+
+def test_a_killed_neighbours_half_record_is_named_and_set_aside(here, bundle):
+    """It stops nobody; its own notebook makes it anew."""
+    here.keep([{"id": "a"}, {"id": "b"}])
+    path = here.run_dir / "records" / "10_topic.jsonl"
+    path.write_text(path.read_text()[:-9])
+    with pytest.warns(
+        UserWarning, match=r"Line 2 of 10_topic\.jsonl is damaged.*run 10_topic again"
+    ):
+        other = desk.begin("11_other", str(bundle))
+    other.keep([{"id": "c"}])
+    assert [*read_records(here.run_dir / "records.jsonl")] == ["c   11_other"]
+    aside = path.with_name("10_topic.jsonl.damaged")
+    assert aside.is_file()
+    desk.begin("10_topic", str(bundle)).keep([{"id": "a"}])
+    assert len(read_records(here.run_dir / "records.jsonl")) == 2
+    assert not aside.exists()
+
+
+def test_every_benchmark_that_was_loaded_is_noted_once(build, shown):
+    here = desk.begin("10_topic", "aviary")
+    for kind in ("attributes", "attributes", "clip_text"):
+        here.with_semantics(kind)
+    here.keep([{"id": "a", "benchmark": {"name": "cub", "features": "resnet101", "sha256": "x"}}])
+    made = json.loads((here.run_dir / "made" / "10_topic.json").read_text())["benchmarks"]
+    noted = sorted((b["name"], b.get("semantics", b.get("features"))) for b in made.values())
+    assert noted == [("aviary", "attributes"), ("aviary", "clip_text"), ("cub", "resnet101")]
 
 
 def test_records_need_an_id(here):

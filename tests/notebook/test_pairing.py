@@ -11,12 +11,12 @@ from zslnb import cli
 from zslnb.errors import WorkError
 from zslnb.notebook.pairing import (
     MAX_BYTES,
-    PairRequest,
     executed,
     is_stale,
     page_faults,
     pair,
 )
+from zslnb.notebook.requests import PairRequest
 from zslnb.notebook.sources import read_source, to_notebook
 
 

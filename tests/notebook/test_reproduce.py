@@ -19,7 +19,8 @@ from zslnb import cli
 from zslnb.errors import RequestError
 from zslnb.notebook import reproduce
 from zslnb.notebook.manifest import RecordError, record, without_paths
-from zslnb.notebook.reproduce import ReproduceRequest, expected_seconds, prepare
+from zslnb.notebook.reproduce import expected_seconds, parameters, prepare
+from zslnb.notebook.requests import ReproduceRequest
 from zslnb.notebook.sources import find_sources
 
 GOOD = """
@@ -228,7 +229,7 @@ def test_a_bundle_is_found_from_any_folder(build, bundle, write_notebook, monkey
     folder = write_notebook("10_topic").parent
     monkeypatch.chdir(bundle.parent)
     request = ReproduceRequest("tiny.npz", folder=folder)
-    assert request.parameters["benchmark"] == str(bundle)
+    assert parameters(request)["benchmark"] == str(bundle)
     assert prepare(request).benchmark.name == "tiny"
 
 

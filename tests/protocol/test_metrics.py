@@ -6,7 +6,7 @@ import pytest
 import torch
 from toys import bare
 
-from zslnb.protocol import gzsl_scores, harmonic_mean, mean_and_sd, per_class_accuracy
+from zslnb.protocol import gzsl_scores, harmonic_mean, per_class_accuracy
 
 # class 3: one of four right; class 5: one of one; class 8: none of two
 LABELS = torch.tensor([3, 3, 3, 3, 5, 8, 8])
@@ -62,10 +62,3 @@ def test_gzsl_scores_by_hand():
     seen, unseen = torch.tensor([0, 0, 1]), torch.tensor([2, 2, 2, 2, 3])
     scores = gzsl_scores(seen, torch.tensor([0, 2, 1]), unseen, torch.tensor([2, 0, 0, 0, 3]))
     assert scores == pytest.approx({"S": 0.75, "U": 0.625, "H": 2 * 0.75 * 0.625 / 1.375})
-
-
-def test_mean_and_sample_standard_deviation():
-    assert mean_and_sd([1.0, 2.0, 6.0]) == pytest.approx((3.0, math.sqrt(7)))
-    mean, sd = mean_and_sd([0.4])
-    assert mean == 0.4
-    assert math.isnan(sd)

@@ -1,21 +1,17 @@
 """`zslnb.results.tables`: percent, mean and spread over seeds, in the rows' own order."""
 
 import pytest
-import torch
 
 from zslnb.results.tables import (
     SHOWN,
-    percent,
-    points,
+    results_against,
     results_beside,
     results_counted,
     results_table,
     rows_of,
     scores_frame,
-    spread,
-    told_apart,
+    spread_caption,
 )
-from zslnb.seeds import torch_generator
 
 
 def record(row: str, seed: int, **protocols: float) -> dict:
@@ -29,39 +25,11 @@ RECORDS = [
     *(record("z", seed, clean=0.5 + 0.01 * seed, released=0.6) for seed in range(3)),
     record("alone", 0, clean=0.123),
 ]
-
-
-@pytest.mark.parametrize(
-    ("values", "text"),
-    [
-        ([0.5, 0.51, 0.52], "51.0 ± 1.0"),
-        ([0.4, 0.4], "40.0 ± 0.0"),
-        ([0.12345], "12.3"),
-        ([0.0, 1.0], "50.0 ± 70.7"),
-    ],
-)
-def test_percent_is_mean_and_sample_deviation(values, text):
-    assert percent(values) == text
-
-
-@pytest.mark.parametrize(
-    ("gains", "text", "apart"),
-    [
-        ([1.0, 2.0, 3.0], "+2.0 ± 1.0", True),
-        ([-1.0, 0.0, 1.0], "+0.0 ± 1.0", False),
-        ([-0.01, -0.02, -0.03], "+0.0 ± 0.0", False),
-        ([-2.0, -2.0], "-2.0 ± 0.0", None),
-        ([0.25], "+0.2", None),
-    ],
-)
-def test_points_have_a_sign_and_three_seeds_tell(gains, text, apart):
-    assert points(gains) == text
-    assert told_apart(gains) is apart
-
-
-def test_how_often_the_rule_tells_nothing_apart():
-    draws = torch.randn(4000, 5, generator=torch_generator(0, "test/rule")).tolist()
-    assert sum(map(told_apart, draws)) / len(draws) == pytest.approx(1 / 9, abs=0.02)
+COMPARED = [
+    *(record("good", seed, clean=0.50 + 0.01 * seed) for seed in range(5)),
+    *(record("plain", seed, clean=0.40 + 0.01 * seed) for seed in range(5)),
+    *(record("noisy", seed, clean=0.50 + 0.05 * (-1) ** seed) for seed in range(5)),
+]
 
 
 def test_a_table_has_a_row_a_method_and_says_how_many_seeds():
@@ -124,6 +92,13 @@ def test_the_rows_of_a_table_are_those_with_its_name_and_ending():
     assert rows_of(records, "T3") == []
 
 
-def test_plain_numbers_have_two_digits_and_a_spread():
-    assert spread([0.5, 1.0, 1.5]) == "1.00 ± 0.50"
-    assert spread([0.126]) == "0.13"
+def test_every_row_is_set_against_one():
+    table = results_against(COMPARED, "plain", "clean", ["H"])
+    assert list(table["H, over plain"]) == ["+10.0 ± 0.0", "", "+9.0 ± 5.7"]
+    assert list(table["seeds"]) == [5, 5, 5]
+
+
+def test_the_caption_names_who_leads_and_who_trails():
+    caption = spread_caption(COMPARED, "H", "clean")
+    assert "*good* leads with 52.0 %" in caption
+    assert "*plain* trails with 42.0 %" in caption

@@ -9,6 +9,7 @@ from zslnb.datasets.published import REAL, load_real
 from zslnb.errors import BenchmarkError, unknown_name
 
 BUILT_IN = ("aviary", "aviary-outliers")
+RESERVED_NAMES = (*BUILT_IN, *REAL)
 
 
 def load(

@@ -1,20 +1,20 @@
 """One method, benchmark, settings and seed in, one record out, remembered."""
 
-from zslnb.experiments.closed_form import (
-    ClipSettings,
-    ESZSLSettings,
-    LooksSettings,
-    SimilaritySettings,
-)
-from zslnb.experiments.memo import METHODS, benchmark_facts, run, run_rows
+from zslnb.experiments.closed_form import ClipSettings, ESZSLSettings, LooksSettings
+from zslnb.experiments.memo import benchmark_facts, inputs_of_record, run, run_rows
+from zslnb.experiments.methods import METHODS
+from zslnb.experiments.similarity import SimilaritySettings
+from zslnb.experiments.sources import CodeChangedError
 
 __all__ = [
     "METHODS",
     "ClipSettings",
+    "CodeChangedError",
     "ESZSLSettings",
     "LooksSettings",
     "SimilaritySettings",
     "benchmark_facts",
+    "inputs_of_record",
     "run",
     "run_rows",
 ]

@@ -11,17 +11,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from zslnb import genzsl
 from zslnb.benchmark import Benchmark
 from zslnb.closed_form import eszsl, eszsl_for_penalties
-from zslnb.genzsl import mean_cosines, top_k_referents
-from zslnb.protocol import (
-    best,
-    evaluate_conventional,
-    evaluate_gzsl,
-    nearest_semantics,
-    validation_split,
-)
+from zslnb.experiments.scoring import all_scores, score_test_images
+from zslnb.protocol import best, evaluate_gzsl, nearest_semantics, validation_split
 from zslnb.seeds import seeded
 
 Scores = dict[str, dict | list]  # by protocol, and what else a method tells
@@ -37,36 +30,6 @@ class ESZSLSettings:
     """Powers of ten that ESZSL's two penalties are chosen from (its paper's range)."""
 
     powers: tuple[int, ...] = (-3, -2, -1, 0, 1, 2, 3)
-
-
-@dataclass(frozen=True)
-class SimilaritySettings:
-    """How many singular directions class diversity promotion removes."""
-
-    n_removed: int = 1
-
-
-def similarity_scores(
-    benchmark: Benchmark, settings: SimilaritySettings, seed: int, device: torch.device | str
-) -> Scores:
-    """Measure cosines between classes, before and after class diversity promotion.
-
-    "before" and "after" are the three means of `mean_cosines`; "nearest" says which part of the
-    classes keeps its most similar other class; "common" is the cosine between the first singular
-    direction and the mean of the classes; "size" is that of the semantics, C by S.
-    """
-    raw = F.normalize(benchmark.semantics.double(), dim=1)
-    refined = genzsl.class_diversity_promotion(raw, settings.n_removed)
-    nearest = [top_k_referents(e, e, 1, exclude_self=True) for e in (raw, refined)]
-    kept = float((nearest[0] == nearest[1]).double().mean())
-    first = torch.linalg.svd(raw, full_matrices=False).Vh[0]
-    return {
-        "before": mean_cosines(raw),
-        "after": mean_cosines(refined),
-        "nearest": {"kept": kept},
-        "common": {"alignment": float(F.cosine_similarity(raw.mean(0), first, dim=0).abs())},
-        "size": {"classes": benchmark.n_classes, "width": benchmark.semantic_dim},
-    }
 
 
 def clip_scores(
@@ -150,5 +113,4 @@ def _competing(benchmark: Benchmark) -> Tensor:
 
 
 def _all_scores(scorer, classes: Tensor, features: Tensor, benchmark: Benchmark) -> dict:
-    gzsl = evaluate_gzsl(scorer, classes, features, benchmark)
-    return {**gzsl, "T1": evaluate_conventional(scorer, classes, features, benchmark)}
+    return all_scores(score_test_images(scorer, features, benchmark), classes, benchmark)

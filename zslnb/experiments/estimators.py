@@ -1,6 +1,6 @@
 """Methods from image to semantics under the protocols: strict beside lenient."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -10,10 +10,9 @@ from torch import Tensor
 
 from zslnb import revcd
 from zslnb.benchmark import Benchmark
+from zslnb.experiments.scoring import all_scores
 from zslnb.protocol import (
     best,
-    evaluate_conventional,
-    evaluate_gzsl,
     harmonic_mean,
     per_class_accuracy,
     validation_split,
@@ -45,7 +44,7 @@ def estimator_scores(
     """
     tried = _candidates(validation_split(benchmark, seed), settings, seed, device)
     chosen, plain = best((pick, judged.strict()) for pick, judged in tried.items())
-    (moved, bias), calibrated = best(
+    (shifted, bias), calibrated = best(
         ((pick, bias), judged.strict(bias))
         for pick, judged in tried.items()
         for bias in CALIBRATIONS
@@ -58,13 +57,13 @@ def estimator_scores(
         "clean": strict[chosen],
         "peeked": strict[lucky],
         "lenient": tested[chosen].lenient(),
-        "calibrated": tested[moved].strict(bias),
-        "lenient, calibrated": tested[moved].lenient(bias),
+        "calibrated": tested[shifted].strict(bias),
+        "lenient, calibrated": tested[shifted].lenient(bias),
         "validation": {"clean": plain, "calibrated": calibrated},
         "chosen": {
             "clean": _named(chosen),
             "peeked": _named(lucky),
-            "calibrated": {**_named(moved), "calibration": bias},
+            "calibrated": {**_named(shifted), "calibration": bias},
         },
         "by guidance": {f"{scale:g}": strict[epochs, scale] for scale in _scales(settings)},
         "curves": {str(n): tested[n, chosen[1]].curve() for n in settings.epoch_choices},
@@ -104,48 +103,48 @@ class _Judged:
     benchmark: Benchmark
     model: RevCD
     scale: float
+    _strict: dict[float, dict[str, float]] = field(default_factory=dict)  # by calibration
 
     def __post_init__(self) -> None:
         b = self.benchmark
         self.classes = torch.cat([b.seen, b.unseen]).sort().values
+        self.is_seen = torch.isin(self.classes, b.seen).float()
         self.cosines = torch.zeros(len(b.labels), len(self.classes))
         for name in ("test_seen_idx", "test_unseen_idx"):
-            self.cosines[getattr(b, name)] = self._of(name)
+            self.cosines[getattr(b, name)] = self._cosines_of(name)
 
-    def _of(self, name: str) -> Float[Tensor, "M K"]:
+    def _cosines_of(self, name: str) -> Float[Tensor, "M K"]:
         rows = self.benchmark.features[getattr(self.benchmark, name)]
-        made = self.model.scores(rows, guidance=self.scale, stream=name)
-        return made.cpu()[:, self.classes]
+        cosines = self.model.scores(rows, guidance=self.scale, stream=name)
+        return cosines.cpu()[:, self.classes]
 
     def strict(self, bias: float = 0.0) -> dict[str, float]:
         """S, U, H on test images, `bias` taken off seen classes, and T1 among unseen ones."""
-        cosines = self.cosines - bias * self._off
-        place = torch.nn.Identity(), self.classes, cosines, self.benchmark
-        return {**evaluate_gzsl(*place), "T1": evaluate_conventional(*place)}
+        if bias not in self._strict:
+            cosines = self.cosines - bias * self.is_seen
+            self._strict[bias] = all_scores(cosines, self.classes, self.benchmark)
+        return self._strict[bias]
 
     @cached_property
-    def _off(self) -> Float[Tensor, " K"]:
-        """1 for the seen classes, which a calibration is taken off, and 0 for the others."""
-        return torch.isin(self.classes, self.benchmark.seen).float()
-
-    @cached_property
-    def _trained(self) -> Float[Tensor, "N K"]:
+    def _of_training(self) -> Float[Tensor, "N K"]:
         """Cosines of the images that were trained on."""
-        return self._of("train_idx")
+        return self._cosines_of("train_idx")
 
     def lenient(self, bias: float = 0.0) -> dict[str, float]:
         """S on the images that were trained on, U and T1 as in `strict`, H from the two."""
         b, strict = self.benchmark, self.strict(bias)
-        found = self.classes[(self._trained - bias * self._off).argmax(1)]
-        seen = per_class_accuracy(b.labels[b.train_idx], found, b.seen)
+        predicted = self.classes[(self._of_training - bias * self.is_seen).argmax(1)]
+        seen = per_class_accuracy(b.labels[b.train_idx], predicted, b.seen)
         return {**strict, "S": seen, "H": harmonic_mean(seen, strict["U"])}
 
     def curve(self) -> dict[str, list[float]]:
         """U, and S counted on test and on training images, as the calibration grows."""
-        found = [(self.strict(bias), self.lenient(bias)["S"]) for bias in CALIBRATIONS]
-        names = "U", "S", "S, lenient"
-        rows = ((strict["U"], strict["S"], lenient) for strict, lenient in found)
-        return dict(zip(names, map(list, zip(*rows, strict=True)), strict=True))
+        strict = [self.strict(bias) for bias in CALIBRATIONS]
+        return {
+            "U": [scores["U"] for scores in strict],
+            "S": [scores["S"] for scores in strict],
+            "S, lenient": [self.lenient(bias)["S"] for bias in CALIBRATIONS],
+        }
 
 
 def hull_scores(model: RevCD, benchmark: Benchmark) -> dict[str, dict[str, float]]:
@@ -158,11 +157,12 @@ def hull_scores(model: RevCD, benchmark: Benchmark) -> dict[str, dict[str, float
     seen = model.prototypes[benchmark.seen]
     goal = hull_distance(model.prototypes[benchmark.unseen], seen)[0].mean()
     parts = {"seen": benchmark.test_seen_idx, "unseen": benchmark.test_unseen_idx}
-    found: dict[str, dict[str, float]] = {}
+    distances: dict[str, dict[str, float]] = {}
     for scale in _scales(model.settings):
-        found[f"{scale:g}"] = {}
+        distances[f"{scale:g}"] = {}
         for name, idx in parts.items():
-            some = idx[:: -(-len(idx) // HULL_ROWS)]
-            made = model.estimate(benchmark.features[some], guidance=scale, stream="hull")
-            found[f"{scale:g}"][name] = float(hull_distance(made, seen)[0].mean() / goal)
-    return found
+            rows = idx[:: -(-len(idx) // HULL_ROWS)]
+            estimates = model.estimate(benchmark.features[rows], guidance=scale, stream="hull")
+            share = hull_distance(estimates, seen)[0].mean() / goal
+            distances[f"{scale:g}"][name] = float(share)
+    return distances

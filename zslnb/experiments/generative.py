@@ -6,47 +6,27 @@ evaluation. What differs is the generator alone.
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float, Int64
 from torch import Tensor
 
-from zslnb import genzsl, imagination
 from zslnb.benchmark import Benchmark
-from zslnb.genzsl import GenZSLSettings
+from zslnb.experiments.generators import FIT, Generator, Pair, Settings
+from zslnb.experiments.scoring import all_scores, score_test_images
 from zslnb.imagination import ImaginationSettings
 from zslnb.protocol import (
     ClassifierTrainer,
     best,
-    evaluate_conventional,
-    evaluate_gzsl,
     per_class_accuracy,
     train_classifier,
     validation_split,
 )
 
-FIT = {GenZSLSettings: genzsl.fit, ImaginationSettings: imagination.fit}
-Settings = GenZSLSettings | ImaginationSettings
-Pair = tuple[Float[Tensor, "N D"], Int64[Tensor, " N"]]
 Pick = tuple[int, int]  # synthetic features a class, classifier epochs
 Scores = dict[str, Any]
-
-
-@runtime_checkable
-class Generator(Protocol):
-    """What a generative method is asked for: GenZSL and imagination models are such."""
-
-    settings: Any
-    features: Float[Tensor, "N D"]
-    labels: Int64[Tensor, " N"]
-    seed: int
-    history: list[dict[str, float]]
-
-    def synthesise(self, classes: Int64[Tensor, " K"], n: int, stream: str = ...) -> Pair:
-        """Return n unit-norm features for each class, and their class ids."""
-        ...
 
 
 def generative_scores(
@@ -69,12 +49,12 @@ def generative_scores(
     model = fit(benchmark, settings, seed, device, on_round=watcher)
     on_test = dict(candidates(model, benchmark))
     chosen, lucky = best(tried.items())[0], best(on_test.items())[0]
-    seen_on_test = watcher.scores() if watcher else {"chosen": {}}
-    picks = {"clean": _named(chosen), "peeked": _named(lucky), **seen_on_test.pop("chosen")}
+    released = watcher.scores() if watcher else {"chosen": {}}
+    picks = {"clean": _named(chosen), "peeked": _named(lucky), **released.pop("chosen")}
     return {
         "clean": on_test[chosen],
         "peeked": on_test[lucky],
-        **seen_on_test,
+        **released,
         "chosen": picks,
         "by n_synthetic": {
             str(n): on_test[best((p, s) for p, s in tried.items() if p[0] == n)[0]]
@@ -111,15 +91,22 @@ def classifier_scores(
     trainer: ClassifierTrainer, features: Float[Tensor, "N D"], benchmark: Benchmark
 ) -> dict[str, float]:
     """Return S, U, H and, with only unseen classes allowed, T1 of a classifier on the test set."""
-    place = trainer.scores, trainer.classes, features, benchmark
-    return {**evaluate_gzsl(*place), "T1": evaluate_conventional(*place)}
+    scores = score_test_images(trainer.scores, features, benchmark)
+    return all_scores(scores, trainer.classes, benchmark)
 
 
 def with_synthetic(
     model: Generator, unseen: Int64[Tensor, " K"], n: int, stream: str = "synthesis"
 ) -> Pair:
     """Return the real seen training features and n synthetic ones for each unseen class."""
-    features, labels = model.synthesise(unseen, n, stream)
+    return with_real(model, model.synthesise(unseen, n, stream))
+
+
+def with_real(
+    model: Generator, synthetic: tuple[Float[Tensor, "M D"], Int64[Tensor, " M"]]
+) -> Pair:
+    """Return the real seen training features and, after them, the synthetic ones."""
+    features, labels = synthetic
     return torch.cat([model.features, features]), torch.cat([model.labels, labels])
 
 
@@ -153,24 +140,24 @@ class BestOnTest:
     chosen: dict[str, int] = field(default_factory=dict)
     looks: int = 0
     trainers: tuple[ClassifierTrainer, ClassifierTrainer] | None = None
+    features: Float[Tensor, "N D"] | None = None
 
     def __call__(self, model: Generator) -> None:
         """Train the classifiers for one more round, and look after each epoch."""
         number, s = len(model.history), model.settings
         unseen = model.synthesise(self.benchmark.unseen, s.n_synthetic, f"synthesis/{number}")
-        everything = tuple(
-            torch.cat(pair) for pair in zip((model.features, model.labels), unseen, strict=True)
-        )
+        everything = with_real(model, unseen)
         if self.trainers is None or not s.keep_classifier:
             self.trainers = tuple(_trainer(model, pair[1]) for pair in (everything, unseen))
-        features = unit_features(self.benchmark, model)
+        if self.features is None:  # the same in every round
+            self.features = unit_features(self.benchmark, model)
         for _ in range(s.classifier.epochs):
             for trainer, pair in zip(self.trainers, (everything, unseen), strict=True):
                 trainer.train_epoch(*pair)
-            self._look(features, number, s.conventional)
+            self._look(self.features, number, s.conventional)
 
     def scores(self) -> Scores:
-        """Return what was found, as `released_scores` describes it."""
+        """Return the best and the last, as `released_scores` describes it."""
         return {
             "released": self.best,
             "last": self.last,
@@ -182,9 +169,9 @@ class BestOnTest:
         self.looks += 1
         general, special = self.trainers
         scores = classifier_scores(general, features, self.benchmark)
-        found = {**_conventional(special, features, self.benchmark), "restricted": scores["T1"]}
-        self.conventional = {k: max(v, self.conventional.get(k, -1.0)) for k, v in found.items()}
-        self.last = {**scores, "T1": found[conventional]}
+        ways = {**_conventional(special, features, self.benchmark), "restricted": scores["T1"]}
+        self.conventional = {k: max(v, self.conventional.get(k, -1.0)) for k, v in ways.items()}
+        self.last = {**scores, "T1": ways[conventional]}
         if scores["H"] > self.best["H"]:
             self.best = {**self.last, "T1": self.best["T1"]}
             self.chosen = {"round": number, "epochs": general.epoch}

@@ -1,97 +1,33 @@
 """One experiment is one call: method, benchmark, settings and seed in, one record out.
 
-A record is a JSON file, and that file is the memo: the same inputs (source of the method,
-settings, data, seed, device kind) are computed once and read back after that.
+A record is a JSON file, and that file is the memo: the same inputs (source of the method, settings,
+data, seed, kind of device, versions of torch and NumPy) are computed once and read back after that.
 """
 
-import ast
 import hashlib
 import json
-import os
+import tempfile
 import time
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass
-from functools import cache
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
 import joblib
+import numpy as np
 import torch
+from torch import Tensor
 
-import zslnb
 from zslnb.benchmark import Benchmark
 from zslnb.device import one_thread
 from zslnb.errors import unknown_name
-from zslnb.experiments import closed_form
-from zslnb.experiments.estimators import estimator_scores
-from zslnb.experiments.fidelity_and_speed import fidelity_scores, speed_scores
-from zslnb.experiments.generative import generative_scores, released_scores
-from zslnb.experiments.referent_swap import swap_scores
-from zslnb.files import build_dir
-from zslnb.genzsl import GenZSLSettings
-from zslnb.imagination import ImaginationSettings
-from zslnb.revcd import RevCDSettings
+from zslnb.experiments.methods import METHODS
+from zslnb.experiments.sources import CodeChangedError, check_unchanged, imported_sha256
+from zslnb.files import build_dir, write_atomically
 
-PACKAGE = Path(zslnb.__file__).parent
-# a method's settings.py is left out: what it sets is in a record's key by value
-GENZSL = tuple(f"genzsl/{name}.py" for name in ("boosting", "cdp", "ivae", "referents", "training"))
-IMAGINATION = (
-    "genzsl/ivae.py",
-    *(f"imagination/{name}.py" for name in ("networks", "cvae", "gan", "fvaegan", "training")),
-)
-SCORING = tuple(
-    f"protocol/{name}.py" for name in ("metrics", "classifiers", "selection", "evaluation")
-)
-COMMON_SOURCES = ("seeds.py", "benchmark.py", *SCORING)
-SIMPLE = ("experiments/closed_form.py", "closed_form/eszsl.py")
-SIMILARITY = ("genzsl/cdp.py", "genzsl/referents.py", *SIMPLE)
-GENERATIVE = ("experiments/generative.py",)
-COMPARED = (
-    "genzsl/probes.py",
-    "experiments/generative.py",
-    "experiments/fidelity_and_speed.py",
-    "protocol/fidelity.py",
-)
-ESTIMATING = (
-    "training.py",
-    "genzsl/ivae.py",
-    "imagination/networks.py",
-    "imagination/gan.py",
-    *(f"revcd/{name}.py" for name in ("schedule", "losses", "conditioning", "unet", "sampling")),
-    *(f"revcd/{name}.py" for name in ("semantics", "diffusion", "baselines", "training", "hull")),
-    "experiments/estimators.py",
-)
-
-
-@dataclass(frozen=True)
-class Method:
-    """How to run a method: its function, its settings, and the source its numbers depend on."""
-
-    function: Callable[[Benchmark, Any, int, torch.device | str], dict]
-    settings: type
-    sources: tuple[str, ...] = ()
-
-
-METHODS = {
-    "similarity": Method(closed_form.similarity_scores, closed_form.SimilaritySettings, SIMILARITY),
-    "clip": Method(closed_form.clip_scores, closed_form.ClipSettings, SIMPLE),
-    "eszsl": Method(closed_form.eszsl_scores, closed_form.ESZSLSettings, SIMPLE),
-    "looks": Method(closed_form.looks_scores, closed_form.LooksSettings, SIMPLE),
-    "genzsl": Method(generative_scores, GenZSLSettings, (*GENZSL, *GENERATIVE)),
-    "genzsl_released": Method(released_scores, GenZSLSettings, (*GENZSL, *GENERATIVE)),
-    "imagination": Method(generative_scores, ImaginationSettings, (*IMAGINATION, *GENERATIVE)),
-    "fidelity": Method(fidelity_scores, GenZSLSettings, (*GENZSL, *COMPARED)),
-    "imagination_fidelity": Method(fidelity_scores, ImaginationSettings, (*IMAGINATION, *COMPARED)),
-    "speed": Method(speed_scores, GenZSLSettings, (*GENZSL, *COMPARED)),
-    "imagination_speed": Method(speed_scores, ImaginationSettings, (*IMAGINATION, *COMPARED)),
-    "revcd": Method(estimator_scores, RevCDSettings, ESTIMATING),
-    "referent_swap": Method(
-        swap_scores,
-        GenZSLSettings,
-        (*GENZSL, "genzsl/probes.py", "protocol/fidelity.py", "experiments/referent_swap.py"),
-    ),
-}
+Experiment = tuple[str, Any]  # a method's name and its settings
 
 
 def run(
@@ -108,21 +44,20 @@ def run(
         benchmark: any benchmark the method can work on.
         settings: the method's settings; its defaults unless given.
         seed: of the run.
-        device: where to compute; records of "cpu" and "cuda" are kept apart.
+        device: where to compute; records of "cpu" and "cuda" are kept apart. Methods that work
+            on the CPU alone do so in any case, and their records say "cpu".
 
     Returns:
-        The record: `id`, `method`, `benchmark`, `settings`, `seed`, `device`, `versions`,
-        `seconds` and `scores`.
+        The record: `id`, `method`, `benchmark`, `settings`, `seed`, `device`, `source`,
+        `versions`, `scores` and `seconds`.
 
     Raises:
         ValueError: unknown method (the nearest names are suggested), or settings of another one.
+        CodeChangedError: the method's code changed on disk since it was imported.
     """
     settings = _checked(method, settings)
-    path, inputs = _place(method, benchmark, settings, seed, device)
-    return _read(path) or _compute(path, inputs, benchmark, settings, device)
-
-
-Experiment = tuple[str, Any]  # a method's name and its settings
+    inputs = _inputs(method, benchmark, settings, seed, device)
+    return _read(_path(inputs)) or _compute(_path(inputs), inputs, benchmark, settings, device)
 
 
 def run_rows(
@@ -144,27 +79,58 @@ def run_rows(
         table: what the rows belong to, where a notebook has several tables.
 
     Returns:
-        Records with the row's label added under `row`, its place in the table under `order`, and
+        Records with the row's label added under `row`, its number in the table under `order`, and
         the table's name under `table`.
+
+    Raises:
+        ValueError, CodeChangedError: as `run`.
     """
-    seeds, jobs = list(seeds), []
+    seeds, experiments = list(seeds), []
     for order, (label, method, settings) in _flat(rows):
         settings = _checked(method, settings)
-        places = (_place(method, benchmark, settings, seed, device) for seed in seeds)
         shown = {"row": label, "order": order, "table": table}
-        jobs += [(shown, settings, *place) for place in places]
-    missing = {path: (inputs, s) for _, s, path, inputs in jobs if _read(path) is None}
+        for seed in seeds:
+            inputs = _inputs(method, benchmark, settings, seed, device)
+            experiments.append((shown, settings, inputs, _path(inputs)))
+    # workers live on, so they are told where records go: their environment may be an old one
+    missing = {path: (inputs, s) for _, s, inputs, path in experiments if _read(path) is None}
     if torch.device(device).type != "cpu":
         n_jobs = 1
-    # workers live on, so they are told where records go: their environment may be an old one
-    jobs_at_once = min(n_jobs or joblib.cpu_count(), max(1, len(missing)))
-    with warnings.catch_warnings():  # joblib replaces a worker that has grown, and says so
-        warnings.filterwarnings("ignore", "A worker stopped while some jobs")
-        joblib.Parallel(n_jobs=jobs_at_once)(
-            joblib.delayed(_compute)(path, inputs, benchmark, s, device)
-            for path, (inputs, s) in missing.items()
-        )
-    return [{**row, **json.loads(path.read_text())} for row, _, path, _ in jobs]
+    _compute_all(missing, benchmark, device, n_jobs or joblib.cpu_count())
+    return [{**row, **json.loads(path.read_text())} for row, _, _, path in experiments]
+
+
+def inputs_of_record(record: Mapping) -> dict:
+    """Say what a record's experiment would be identified by under the present code and versions.
+
+    Args:
+        record: with `method`, `benchmark` (as `benchmark_facts`), `settings`, `seed`, `device`.
+
+    Returns:
+        Its `id`, and the inputs that the id is the hash of.
+    """
+    method = METHODS[record["method"]]
+    inputs = {
+        **{name: record[name] for name in ("method", "benchmark", "settings", "seed")},
+        "device": torch.device(record["device"]).type if method.on_device else "cpu",
+        "source": imported_sha256(method.roots),
+        "versions": {"numpy": np.__version__, "torch": str(torch.__version__)},
+    }
+    text = json.dumps(inputs, sort_keys=True)
+    return {"id": hashlib.sha256(text.encode()).hexdigest()[:16], **inputs}
+
+
+def benchmark_facts(benchmark: Benchmark) -> dict[str, str | None]:
+    """What names a benchmark in a record; `features` only where it can have several kinds."""
+    known = benchmark.provenance
+    features = {"features": known["features"]} if "features" in known else {}
+    return {
+        "name": benchmark.name,
+        **features,
+        "semantics": known.get("semantics"),
+        "sha256": benchmark.sha256,
+        "file_sha256": known.get("file_sha256"),
+    }
 
 
 def _flat(
@@ -186,12 +152,16 @@ def _checked(method: str, settings: Any) -> Any:
     return settings
 
 
-def _place(
+def _inputs(
     method: str, benchmark: Benchmark, settings: Any, seed: int, device: torch.device | str
-) -> tuple[Path, dict]:
-    """Return the path of an experiment's record, and what identifies it."""
-    inputs = _inputs(method, benchmark, settings, seed, torch.device(device).type)
-    return build_dir() / "records" / f"{method}-{inputs['id']}.json", inputs
+) -> dict:
+    """Return what identifies an experiment."""
+    known = {"method": method, "settings": asdict(settings), "seed": seed, "device": device}
+    return inputs_of_record({**known, "benchmark": benchmark_facts(benchmark)})
+
+
+def _path(inputs: Mapping) -> Path:
+    return build_dir() / "records" / f"{inputs['method']}-{inputs['id']}.json"
 
 
 def _read(path: Path) -> dict | None:
@@ -203,82 +173,80 @@ def _read(path: Path) -> dict | None:
     return record if isinstance(record, dict) and "scores" in record else None
 
 
-def _inputs(method: str, benchmark: Benchmark, settings: Any, seed: int, device: str) -> dict:
-    inputs = {
-        "method": method,
-        "benchmark": benchmark_facts(benchmark),
-        "settings": asdict(settings),
-        "seed": seed,
-        "device": device,
-        "source": source_sha256((*COMMON_SOURCES, *METHODS[method].sources)),
-    }
-    text = json.dumps(inputs, sort_keys=True)
-    return {"id": hashlib.sha256(text.encode()).hexdigest()[:16], **inputs}
-
-
-def benchmark_facts(benchmark: Benchmark) -> dict[str, str | None]:
-    """What names a benchmark in a record; `features` only where it can have several kinds."""
-    known = benchmark.provenance
-    features = {"features": known["features"]} if "features" in known else {}
-    return {
-        "name": benchmark.name,
-        **features,
-        "semantics": known.get("semantics"),
-        "sha256": benchmark.sha256,
-        "file_sha256": known.get("file_sha256"),
-    }
+def _compute_all(
+    missing: Mapping[Path, tuple[dict, Any]],
+    benchmark: Benchmark,
+    device: torch.device | str,
+    n_jobs: int,
+) -> None:
+    """Compute the missing records, `n_jobs` at a time in one pool."""
+    n_jobs = min(n_jobs, len(missing))
+    if not missing:
+        return
+    with (
+        _on_disk(benchmark) if n_jobs > 1 else nullcontext(benchmark) as handed,
+        warnings.catch_warnings(),  # joblib replaces a worker that has grown, and says so
+    ):
+        warnings.filterwarnings("ignore", "A worker stopped while some jobs")
+        joblib.Parallel(n_jobs=n_jobs)(
+            joblib.delayed(_compute)(path, inputs, handed, settings, device)
+            for path, (inputs, settings) in missing.items()
+        )
 
 
 def _compute(
-    path: Path, inputs: dict, benchmark: Benchmark, settings: Any, device: torch.device | str
+    path: Path,
+    inputs: dict,
+    benchmark: "Benchmark | _BenchmarkOnDisk",
+    settings: Any,
+    device: torch.device | str,
 ) -> dict:
     """Run the experiment that `inputs` identify, and write its record."""
+    method = METHODS[inputs["method"]]
+    if imported_sha256(method.roots) != inputs["source"]:
+        raise CodeChangedError(
+            "A worker process runs other code than the one that sent it an experiment. Restart the "
+            "kernel (or the process) and run again; nothing was written."
+        )
+    check_unchanged(method.roots)
+    if isinstance(benchmark, _BenchmarkOnDisk):
+        benchmark = benchmark.load()
     start = time.perf_counter()
     with one_thread():
-        scores = METHODS[inputs["method"]].function(benchmark, settings, inputs["seed"], device)
-    record = {
-        **inputs,
-        "scores": scores,
-        "seconds": round(time.perf_counter() - start, 2),
-        "versions": {"torch": torch.__version__, "zslnb": zslnb.__version__},
-    }
-    _write(path, record)
+        scores = method.function(benchmark, settings, inputs["seed"], device)
+    seconds = round(time.perf_counter() - start, 2)
+    check_unchanged(method.roots)
+    write_atomically(path, json.dumps({**inputs, "scores": scores, "seconds": seconds}, indent=1))
     return json.loads(path.read_text())  # as it will be read back: tuples are lists there
 
 
-def _write(path: Path, record: dict) -> None:
-    """Write a record so that a reader never meets half of one."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_suffix(f".{os.getpid()}.part")
-    part.write_text(json.dumps(record, indent=1))
-    os.replace(part, path)
+@dataclass(frozen=True)
+class _BenchmarkOnDisk:
+    """A benchmark whose arrays lie in files that many processes map into memory at once."""
+
+    folder: Path
+    others: Mapping[str, Any]
+
+    def load(self) -> Benchmark:
+        """Map the arrays, copy on write, so that torch takes them for its own."""
+        arrays = {
+            path.stem: torch.from_numpy(np.load(path, mmap_mode="c"))
+            for path in self.folder.glob("*.npy")
+        }
+        return Benchmark(**arrays, **self.others)
 
 
-@cache
-def source_sha256(sources: tuple[str, ...]) -> str:
-    """Hash package modules by what they do: comments, docstrings and layout do not count."""
-    digest = hashlib.sha256()
-    for path in sorted(file for source in sources for file in _modules(PACKAGE / source)):
-        digest.update(_bare(path.read_text()).encode())
-    return digest.hexdigest()[:16]
-
-
-def _modules(path: Path) -> Iterable[Path]:
-    return [path] if path.suffix == ".py" else path.rglob("*.py")
-
-
-def _bare(source: str) -> str:
-    tree = ast.parse(source)
-    for node in ast.walk(tree):
-        body = getattr(node, "body", None)
-        if isinstance(body, list) and body and _is_text(body[0]):
-            node.body = body[1:] or [ast.Pass()]
-    return ast.unparse(tree)
-
-
-def _is_text(node: ast.AST) -> bool:
-    return (
-        isinstance(node, ast.Expr)
-        and isinstance(node.value, ast.Constant)
-        and isinstance(node.value.value, str)
-    )
+@contextmanager
+def _on_disk(benchmark: Benchmark) -> Iterator[_BenchmarkOnDisk]:
+    """Lay a benchmark's arrays down once, instead of sending every worker a copy a task."""
+    values = {field.name: getattr(benchmark, field.name) for field in fields(benchmark)}
+    arrays = {name: value for name, value in values.items() if isinstance(value, Tensor)}
+    build_dir().mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(
+        prefix="benchmark-", dir=build_dir(), ignore_cleanup_errors=True
+    ) as folder:
+        for name, array in arrays.items():
+            np.save(Path(folder, f"{name}.npy"), array.numpy())
+        yield _BenchmarkOnDisk(
+            Path(folder), {name: value for name, value in values.items() if name not in arrays}
+        )

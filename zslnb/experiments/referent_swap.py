@@ -28,7 +28,7 @@ def swap_scores(
     rows = benchmark.test_unseen_idx
     real, real_labels = F.normalize(benchmark.features[rows], dim=1), benchmark.labels[rows]
     real_means = class_means(real, real_labels)
-    made = {"referent": referents, "synthetic": synthetic}
+    means = {"referent": referents, "synthetic": synthetic}
     return {
         "swaps": genzsl.referent_swap(model, benchmark.unseen, SAMPLES),
         "within": {
@@ -37,7 +37,7 @@ def swap_scores(
         },
         "to mean": {
             name: float(F.cosine_similarity(class_means(rows, labels).cpu(), real_means).mean())
-            for name, rows in made.items()
+            for name, rows in means.items()
         },
         "history": model.history,
     }

@@ -25,10 +25,11 @@ from zslnb.datasets import load
 from zslnb.datasets.published import features_of
 from zslnb.device import choose_device
 from zslnb.errors import unknown_name
-from zslnb.files import run_dir
+from zslnb.experiments import benchmark_facts
+from zslnb.files import write_atomically
 from zslnb.notebook import needs
-from zslnb.notebook.parameters import check_settings
-from zslnb.results.records import merge_records, record_key, write_records
+from zslnb.notebook.parameters import check_settings, run_folder
+from zslnb.results.records import damaged_copy, merge_records, record_key, write_records
 from zslnb.results.tables import markdown_table, only_counts
 from zslnb.studies.study import Study
 
@@ -43,7 +44,7 @@ def set_style() -> None:
 
 
 @dataclass
-class Lesson:
+class Desk:
     """One notebook's run: what it works on, and where its results go.
 
     Attributes:
@@ -53,7 +54,6 @@ class Lesson:
         seeds: 0, 1, ... as many as asked.
         device: where tensors go.
         run_dir: folder of this run.
-        with_semantics: loads the same features beside the semantics that it is given.
     """
 
     notebook: str
@@ -62,9 +62,19 @@ class Lesson:
     seeds: range
     device: torch.device
     run_dir: Path = field(repr=False)
-    with_semantics: Callable[[str | None], Benchmark] = field(repr=False)
-    _made: dict[str, dict] = field(default_factory=dict, repr=False)
+    _load: Callable[[str | None], Benchmark] = field(repr=False)
+    _contents: dict[str, dict] = field(default_factory=dict, repr=False)  # what is in its folder
     _records: dict[str, dict] = field(default_factory=dict, repr=False)
+
+    def __post_init__(self) -> None:
+        """Note the benchmark, for the manifest."""
+        self._note(benchmark_facts(self.benchmark))
+
+    def with_semantics(self, kind: str | None) -> Benchmark:
+        """Load the same features beside other semantics, or the benchmark's default ones."""
+        benchmark = self._load(kind)
+        self._note(benchmark_facts(benchmark))
+        return benchmark
 
     def figure(
         self, drawn: Figure | Study, name: str = "", caption: str = "", *, format: str = "png"
@@ -88,12 +98,10 @@ class Lesson:
         if format not in FORMATS:
             raise ValueError(unknown_name("figure format", format, FORMATS))
         number = self._number("figure", name, caption)
-        path = self._path("figures", name, f".{format}")
-        fig.savefig(path, dpi=SAVED_DPI, format=format, **FORMATS[format])
-        shown = io.BytesIO()
-        fig.savefig(shown, dpi=SHOWN_DPI, format=format, **FORMATS[format])
+        saved, shown = (_drawn(fig, format, dpi) for dpi in (SAVED_DPI, SHOWN_DPI))
         plt.close(fig)  # or the notebook would show it a second time, without its caption
-        display(Image(shown.getvalue(), alt=caption), Markdown(f"**Figure {number}.** {caption}"))
+        write_atomically(self._path("figures", name, f".{format}"), saved)
+        display(Image(shown, alt=caption), Markdown(f"**Figure {number}.** {caption}"))
 
     def table(
         self,
@@ -122,9 +130,10 @@ class Lesson:
             caption, headline = caption or laid_out.caption(), headline or laid_out.headline
         number = self._number("table", name, caption, headline=headline)
         counts = only_counts(frame.index)
-        frame.to_csv(self._path("tables", name, ".csv"), index=not counts, float_format="%.6g")
+        csv = frame.to_csv(index=not counts, float_format="%.6g", lineterminator="\n")
+        write_atomically(self._path("tables", name, ".csv"), csv)
         text = markdown_table(frame)
-        self._path("tables", name, ".md").write_text(f"{text}\n{caption}\n", encoding="utf-8")
+        write_atomically(self._path("tables", name, ".md"), f"{text}\n{caption}\n")
         return Markdown(f"**Table {number}.** {caption}\n\n{text}")
 
     def keep(self, records: Iterable[Mapping]) -> None:
@@ -140,22 +149,39 @@ class Lesson:
             if not isinstance(record.get("id"), str):
                 raise ValueError(f"A record needs an 'id' of type str; this one has {[*record]}.")
             self._records[record_key(record)] = {**record, "notebook": self.notebook}
+            if "benchmark" in record:
+                self._note(record["benchmark"])
         write_records(self.run_dir / "records" / f"{self.notebook}.jsonl", self._records)
         merge_records(self.run_dir)
 
     def _number(self, kind: str, name: str, caption: str, headline: bool = False) -> int:
         if not re.fullmatch(r"[a-z0-9_-]+", name):
             raise ValueError(f"A {kind} is named with a-z, 0-9, _ and -; {name!r} is not.")
-        known = self._made.setdefault(f"{kind}s", {})
+        known = self._contents.setdefault(f"{kind}s", {})
         number = known.get(name, {}).get("number", len(known) + 1)
         known[name] = {"number": number, "caption": caption, "headline": headline}
-        _write_json(self.run_dir / "made" / f"{self.notebook}.json", self._made)
+        self._list_contents()
         return number
 
+    def _note(self, benchmark: Mapping) -> None:
+        """List a benchmark, by its hash, among those that this notebook loaded."""
+        known = self._contents.setdefault("benchmarks", {})
+        if benchmark["sha256"] not in known:
+            known[benchmark["sha256"]] = dict(benchmark)
+            self._list_contents()
+
+    def _list_contents(self) -> None:
+        text = json.dumps(self._contents, indent=1, sort_keys=True) + "\n"
+        write_atomically(self.run_dir / "made" / f"{self.notebook}.json", text)
+
     def _path(self, folder: str, name: str, suffix: str) -> Path:
-        path = self.run_dir / folder / f"{self.notebook}-{name}{suffix}"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        return path
+        return self.run_dir / folder / f"{self.notebook}-{name}{suffix}"
+
+
+def _drawn(fig: Figure, format: str, dpi: int) -> bytes:
+    stream = io.BytesIO()
+    fig.savefig(stream, dpi=dpi, format=format, **FORMATS[format])
+    return stream.getvalue()
 
 
 def begin(
@@ -167,7 +193,7 @@ def begin(
     device: str = "auto",
     *,
     prefer: tuple[str, str] = ("", ""),
-) -> Lesson:
+) -> Desk:
     """Check a notebook's parameters, load its benchmark, set the style, and make room for results.
 
     Args:
@@ -192,23 +218,23 @@ def begin(
     preferred, preferred_semantics = prefer
     features = preferred if preferred in features_of(benchmark) else None
 
-    def with_semantics(kind: str | None) -> Benchmark:
+    def load_with(kind: str | None) -> Benchmark:
         return load(benchmark, features=features, semantics=kind)
 
-    data = with_semantics(semantics or None)
+    data = load_with(semantics or None)
     others = {*data.provenance.get("all_semantics", ())} - {data.provenance.get("semantics")}
     if not semantics and preferred_semantics in others:
-        data = with_semantics(preferred_semantics)
+        data = load_with(preferred_semantics)
     needs.require(notebook, data)
-    folder = run_dir(data.name, semantics, profile)
+    folder = run_folder(data, semantics, profile)
     _forget(folder, notebook)
     set_style()
-    here = Lesson(notebook, data, profile, range(seeds), chosen, folder, with_semantics)
+    here = Desk(notebook, data, profile, range(seeds), chosen, folder, load_with)
     display(Markdown(_setting(here)))
     return here
 
 
-def _setting(here: Lesson) -> str:
+def _setting(here: Desk) -> str:
     b, plural = here.benchmark, "s" if len(here.seeds) > 1 else ""
     return (
         f"**{b.name}**: {b.n_classes} classes ({len(b.seen)} seen, {len(b.unseen)} unseen), "
@@ -219,13 +245,10 @@ def _setting(here: Lesson) -> str:
 
 
 def _forget(folder: Path, notebook: str) -> None:
-    made = [folder / "made" / f"{notebook}.json", folder / "records" / f"{notebook}.jsonl"]
-    made += [*folder.glob(f"figures/{notebook}-*"), *folder.glob(f"tables/{notebook}-*")]
-    for path in made:
+    """Delete what an earlier run of the notebook left."""
+    records = folder / "records" / f"{notebook}.jsonl"
+    left = [folder / "made" / f"{notebook}.json", records, damaged_copy(records)]
+    left += [*folder.glob(f"figures/{notebook}-*"), *folder.glob(f"tables/{notebook}-*")]
+    for path in left:
         path.unlink(missing_ok=True)
     merge_records(folder)
-
-
-def _write_json(path: Path, value: Mapping) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(value, indent=1, sort_keys=True) + "\n", encoding="utf-8")

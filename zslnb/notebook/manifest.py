@@ -17,10 +17,10 @@ import torch
 from zslnb.benchmark import Benchmark
 from zslnb.errors import RequestError
 from zslnb.experiments import benchmark_facts
-from zslnb.files import repository_root
+from zslnb.files import repository_root, write_atomically
 from zslnb.notebook.execute import RAN, SKIPPED, Outcome
 from zslnb.notebook.sources import find_sources
-from zslnb.results.records import merge_records
+from zslnb.results.records import damaged_copy, merge_records
 
 
 class RecordError(RequestError):
@@ -31,9 +31,9 @@ def past_seconds(folder: Path) -> dict[str, float]:
     """Read from the last manifest how long each notebook took that ran."""
     try:
         past = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))["notebooks"]
-    except (FileNotFoundError, ValueError, KeyError):
+        return {o["notebook"]: o["seconds"] for o in past if o["status"] == RAN}
+    except (FileNotFoundError, ValueError, KeyError, TypeError):
         return {}
-    return {one["notebook"]: one["seconds"] for one in past if one["status"] == RAN}
 
 
 def describe(benchmark: Benchmark, device: torch.device) -> dict:
@@ -78,20 +78,48 @@ def versions() -> dict[str, str]:
     """Give the versions of Python, this package and all it depends on directly."""
     required = metadata.requires("zslnb") or []
     names = [re.match(r"[\w.-]+", line).group() for line in required if "extra ==" not in line]
-    found = {name: metadata.version(name) for name in ["zslnb", *names]}
-    return {"python": platform.python_version()} | found
+    installed = {name: metadata.version(name) for name in ["zslnb", *names]}
+    return {"python": platform.python_version()} | installed
 
 
 def write_manifest(
     folder: Path, head: Mapping, outcomes: Iterable[Outcome], seconds: float
 ) -> None:
-    """Write `manifest.json` beside the results; no path of this machine is in it."""
+    """Write `manifest.json` beside the results; no path of this machine is in it.
+
+    "git" is clean only if the tree was so at the start, is so now, and is at the same revision.
+    "benchmarks" are all that the notebooks loaded, with the kind of features and the hash.
+    """
     notebooks = [asdict(outcome) for outcome in outcomes]
-    for one in notebooks:
-        one["reason"] = without_paths(one["reason"])
-    whole = {**head, "seconds": round(seconds, 1), "notebooks": notebooks}
-    text = json.dumps(whole, indent=1) + "\n"
-    (folder / "manifest.json").write_text(text, encoding="utf-8")
+    for notebook in notebooks:
+        notebook["reason"] = without_paths(notebook["reason"])
+    whole = {
+        **head,
+        "git": _git_over_the_run(head["git"]),
+        "benchmarks": _loaded(folder, _ran({"notebooks": notebooks})),
+        "seconds": round(seconds, 1),
+        "notebooks": notebooks,
+    }
+    write_atomically(folder / "manifest.json", json.dumps(whole, indent=1) + "\n")
+
+
+def _git_over_the_run(start: Mapping) -> dict:
+    now = git_state()
+    clean = start["clean"] and now["clean"] and start["revision"] == now["revision"]
+    return {**start, "clean": clean, "at_end": now}
+
+
+def _loaded(folder: Path, notebooks: Iterable[str]) -> list[dict]:
+    loaded = {}
+    for notebook in notebooks:
+        loaded |= _contents(folder, notebook).get("benchmarks", {})
+    return sorted(loaded.values(), key=lambda b: json.dumps(b, sort_keys=True))
+
+
+def _contents(folder: Path, notebook: str) -> dict:
+    """Read what a notebook put into a run's folder: its tables, figures and benchmarks."""
+    path = folder / "made" / f"{notebook}.json"
+    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
 
 
 def without_paths(text: str) -> str:
@@ -100,25 +128,29 @@ def without_paths(text: str) -> str:
 
 
 def record(run_dir: Path, results: Path) -> Path:
-    """Promote a run to `results/<run>/`: its manifest, records and headline tables (`.csv`).
+    """Promote a run to `results/`: its manifest, records and headline tables (`.csv`).
 
-    Other tables may list a benchmark's classes, which are not ours to hand on.
+    It is called as its folder is, without the part of a bundle's hash. Other tables may list a
+    benchmark's classes, which are not ours to hand on.
 
     A run may be of some notebooks only, since all of them can take days on real features; its
     manifest lists them. But a notebook that is recorded stays recorded.
 
     Raises:
-        RecordError: there was no such run, a notebook of it did not run, the record there has a
-            notebook that this run lacks, or the tree was not clean, so that no revision names its
-            code.
+        RecordError: there was no such run, a notebook of it did not run, the record there is of
+            another bundle or has a notebook that this run lacks, or the tree was not clean all
+            the time, so that no revision names its code.
     """
-    try:
-        manifest = json.loads((run_dir / "manifest.json").read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise RecordError(f"There is no run {run_dir.name!r} to record.") from None
-    target = results / run_dir.name
-    ran = _ran(manifest)
-    for fault in (*record_faults(manifest), *_lost(target, ran)):
+    manifest = _read_manifest(run_dir / "manifest.json", ("notebooks", "git"))
+    if manifest is None:
+        raise RecordError(f"There is no run {run_dir.name!r} to record.")
+    target, ran = results / recorded_name(run_dir.name, manifest), _ran(manifest)
+    faults = (
+        *record_faults(manifest),
+        *_damaged(run_dir, ran),
+        *_lost(target, run_dir.name, manifest),
+    )
+    for fault in faults:
         raise RecordError(f"Run {run_dir.name!r} cannot be recorded: {fault}.")
     merge_records(run_dir, ran)
     shutil.rmtree(target, ignore_errors=True)
@@ -130,36 +162,71 @@ def record(run_dir: Path, results: Path) -> Path:
     return target
 
 
+def recorded_name(run: str, manifest: Mapping) -> str:
+    """Name a run in `results/`: as its folder, without the part of a bundle's hash."""
+    digits = _file_sha256(manifest)[:8]
+    return run.replace(f"-{digits}-", "-", 1) if digits else run
+
+
+def _file_sha256(manifest: Mapping) -> str:
+    return (manifest.get("benchmark") or {}).get("file_sha256") or ""
+
+
+def _read_manifest(path: Path, needed: Iterable[str]) -> dict | None:
+    """Read a manifest; None if there is none, RecordError if it lacks what is needed."""
+    if not path.is_file():
+        return None
+    try:
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+        missing = [name for name in needed if name not in manifest]
+    except (ValueError, TypeError):
+        missing = ["anything that can be read"]
+    if missing:
+        raise RecordError(
+            f"The manifest of {path.parent.name!r} lacks {missing[0]!r}: it is damaged, or of an "
+            "older version. Run the notebooks again."
+        )
+    return manifest
+
+
 def _ran(manifest: Mapping) -> list[str]:
-    return [one["notebook"] for one in manifest["notebooks"] if one["status"] == RAN]
+    return [n["notebook"] for n in manifest["notebooks"] if n["status"] == RAN]
 
 
-def _lost(target: Path, ran: Iterable[str]) -> Iterator[str]:
-    """Say which recorded notebooks a new record would lose; those that are gone do not count."""
-    path = target / "manifest.json"
-    if path.is_file():
-        before = set(_ran(json.loads(path.read_text(encoding="utf-8"))))
-        there = {source.name for source in find_sources()}
-        if lost := sorted((before & there) - set(ran)):
-            them = "it" if len(lost) == 1 else "them"
-            yield f"{', '.join(lost)} would be lost, so run {them} too"
+def _damaged(run_dir: Path, ran: Iterable[str]) -> Iterator[str]:
+    """Say whose records were damaged and set aside."""
+    for notebook in ran:
+        if damaged_copy(run_dir / "records" / f"{notebook}.jsonl").is_file():
+            yield f"the records of {notebook} were damaged, so run it again"
+
+
+def _lost(target: Path, run: str, manifest: Mapping) -> Iterator[str]:
+    """Say what the record there would lose: another bundle's, or notebooks, if they still are."""
+    past = _read_manifest(target / "manifest.json", ("notebooks",))
+    if past is None:
+        return
+    hashes = {_file_sha256(past), _file_sha256(manifest)} - {""}
+    if len(hashes) > 1 and target.name != run:
+        yield f"results/{target.name} is of another file with that name, so rename or delete it"
+    known = {source.name for source in find_sources()}
+    if lost := sorted((set(_ran(past)) & known) - set(_ran(manifest))):
+        them = "it" if len(lost) == 1 else "them"
+        yield f"{', '.join(lost)} would be lost, so run {them} too"
 
 
 def headline_tables(run_dir: Path, notebooks: Iterable[str]) -> Iterator[Path]:
     """Give the files (`.md`) of the tables that notebooks marked as headlines, in their order."""
     for notebook in notebooks:
-        made = run_dir / "made" / f"{notebook}.json"
-        if made.is_file():
-            tables = json.loads(made.read_text(encoding="utf-8")).get("tables", {})
-            for name in sorted(tables, key=lambda name: tables[name]["number"]):
-                if tables[name]["headline"]:
-                    yield run_dir / "tables" / f"{notebook}-{name}.md"
+        tables = _contents(run_dir, notebook).get("tables", {})
+        for name in sorted(tables, key=lambda name: tables[name]["number"]):
+            if tables[name]["headline"]:
+                yield run_dir / "tables" / f"{notebook}-{name}.md"
 
 
 def record_faults(manifest: Mapping) -> Iterator[str]:
     """Say why a run is not fit for `results/`."""
-    for one in manifest["notebooks"]:
-        if one["status"] not in (RAN, SKIPPED):
-            yield f"{one['notebook']} {one['status']}"
-    if not manifest["git"]["clean"]:
-        yield "its code was not committed"
+    for notebook in manifest["notebooks"]:
+        if notebook["status"] not in (RAN, SKIPPED):
+            yield f"{notebook['notebook']} {notebook['status']}"
+    if not manifest["git"].get("clean"):
+        yield "its code was not committed, or was changed while it ran"

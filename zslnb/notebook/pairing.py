@@ -4,17 +4,16 @@ import re
 import sys
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass
 from io import TextIOBase
 from pathlib import Path
 
 import nbformat
 from nbformat import NotebookNode
-from tyro.conf import Positional
 
-from zslnb.errors import RequestError, WorkError
+from zslnb.errors import WorkError
 from zslnb.files import build_dir, write_atomically
 from zslnb.notebook.execute import RAN, Outcome, cells_of_source, execute
+from zslnb.notebook.requests import PairRequest
 from zslnb.notebook.sources import (
     EXECUTED,
     Source,
@@ -33,32 +32,13 @@ VOLATILE = re.compile(
 )
 
 
-@dataclass(frozen=True)
-class PairRequest:
-    """Execute the notebooks whose source changed, on the built-in benchmark and the CPU.
-
-    Attributes:
-        notebooks: numbers or names; all, if none is named.
-        force: execute those that are up to date as well.
-        folder: where the notebooks are; the repository's unless said.
-        timeout: seconds for one notebook.
-    """
-
-    notebooks: Positional[tuple[str, ...]] = ()
-    force: bool = False
-    folder: Path | None = None
-    timeout: float = 1800.0
-
-
 def pair(request: PairRequest, stream: TextIOBase = sys.stdout) -> None:
     """Write the executed notebooks that are missing or stale; one that fails stops no other.
 
     Raises:
-        RequestError: an unknown notebook, or a time-out that is none.
+        RequestError: an unknown notebook.
         WorkError: naming those that failed; what was there of them stays.
     """
-    if not request.timeout > 0:
-        raise RequestError(f"A time-out is above 0 seconds; it cannot be {request.timeout:g}.")
     failed = []
     for source in choose_sources(find_sources(request.folder), request.notebooks):
         if not request.force and not is_stale(source):

@@ -4,7 +4,6 @@ Every parameter is checked before anything starts. A manifest beside the results
 came from. For a published benchmark its data are brought first; "all" takes one after another.
 """
 
-import ast
 import sys
 import tempfile
 import time
@@ -12,12 +11,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from io import TextIOBase
 from pathlib import Path
-from typing import Annotated
 
 import torch
 from papermill import inspect_notebook
 from tqdm import tqdm
-from tyro.conf import UseAppendAction, arg
 
 from zslnb.benchmark import Benchmark
 from zslnb.datasets import load
@@ -33,80 +30,12 @@ from zslnb.notebook.manifest import (
     record,
     write_manifest,
 )
-from zslnb.notebook.parameters import PARAMETERS, check_settings
+from zslnb.notebook.parameters import PARAMETERS, check_settings, run_folder
+from zslnb.notebook.requests import RecordRequest, ReproduceRequest, assignment, literal
 from zslnb.notebook.sources import Source, choose_sources, find_sources
 
 TIMEOUTS = {"smoke": 1800.0, "medium": 4 * 3600.0, "full": 48 * 3600.0}
 BAR = "{desc} {percentage:3.0f}% |{bar}| {elapsed}, about {remaining} to go"
-
-
-@dataclass(frozen=True)
-class ReproduceRequest:
-    """Run the notebooks on a benchmark, and print the headline tables.
-
-    Attributes:
-        benchmark: name, path of an .npz bundle, or "all" published ones.
-        semantics: which class semantics; the benchmark's default if empty.
-        profile: smoke (minutes), medium (hours) or full (the published schedules; wants a GPU).
-        seeds: how many.
-        device: auto, cpu, cuda or cuda:1.
-        notebooks: numbers or names; all that apply, if there is none.
-        parameter: a further parameter of the notebooks; VALUE is a Python literal or a string.
-        folder: where the notebooks are; the repository's unless said.
-        timeout: seconds for one notebook; by the profile unless said.
-        dry_run: check everything, say what would run and for how long, and stop.
-    """
-
-    benchmark: str = "aviary"
-    semantics: str = ""
-    profile: str = "smoke"
-    seeds: int = 5
-    device: str = "auto"
-    notebooks: tuple[str, ...] = ()
-    parameter: Annotated[
-        tuple[str, ...], arg(aliases=["-p"], metavar="NAME=VALUE"), UseAppendAction
-    ] = ()
-    folder: Path | None = None
-    timeout: float | None = None
-    dry_run: bool = False
-
-    @property
-    def parameters(self) -> dict[str, object]:
-        """What a notebook gets: a bundle's path made absolute, and the rest as it is.
-
-        Raises:
-            RequestError: a further parameter without "=".
-        """
-        values = {name: getattr(self, name) for name in PARAMETERS}
-        values["benchmark"] = _absolute(self.benchmark)
-        return values | dict(map(assignment, self.parameter))
-
-    @property
-    def published(self) -> bool:
-        """Whether the benchmark's data can be brought."""
-        return self.benchmark in (*WITH_PICTURES, "all")
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """The benchmarks that are asked for."""
-        return WITH_PICTURES if self.benchmark == "all" else (self.benchmark,)
-
-
-@dataclass(frozen=True)
-class RecordRequest:
-    """Promote the records of the last such run to results/.
-
-    Attributes:
-        benchmark: as it was given to reproduce.
-        semantics: likewise.
-        profile: likewise.
-        results: the folder that records are kept in; the repository's unless said.
-    """
-
-    benchmark: str = "aviary"
-    semantics: str = ""
-    profile: str = "smoke"
-    results: Path | None = None
 
 
 @dataclass
@@ -132,15 +61,14 @@ def reproduce(request: ReproduceRequest) -> None:
         WorkError: a notebook, or the data of a benchmark, failed.
     """
     sources = check(request)
-    if request.published:
+    if request.benchmark in (*WITH_PICTURES, "all"):
         bring(request)
-    elif request.dry_run:
-        load(_absolute(request.benchmark), semantics=request.semantics or None)
+    requests = [replace(request, benchmark=name) for name in names(request.benchmark)]
     if request.dry_run:
-        for name in request.names:
-            print(outlook(replace(request, benchmark=name), sources))
+        for one_benchmark in requests:
+            print(outlook(one_benchmark, sources))
     else:
-        _for_each(request.names, lambda name: _run_on(replace(request, benchmark=name)))
+        _for_each(requests, _run_on)
 
 
 def check(request: ReproduceRequest) -> list[Source]:
@@ -150,14 +78,12 @@ def check(request: ReproduceRequest) -> list[Source]:
         RequestError: saying what would be accepted.
     """
     check_settings(request.profile, request.seeds, request.device)
-    if request.timeout is not None and not request.timeout > 0:
-        raise RequestError(f"A time-out is above 0 seconds; it cannot be {request.timeout:g}.")
     chosen = choose_sources(find_sources(request.folder), request.notebooks)
-    if request.semantics and request.published:
+    if request.semantics and request.benchmark in (*WITH_PICTURES, "all"):
         known_semantics(request.semantics)
     with tempfile.TemporaryDirectory() as folder:
         for source in chosen:
-            check_parameters(source, write_source(source, Path(folder)), request.parameters)
+            check_parameters(source, write_source(source, Path(folder)), parameters(request))
     return chosen
 
 
@@ -169,30 +95,53 @@ def bring(request: ReproduceRequest) -> None:
     status = published_benchmark.main([*asked, *(["--dry-run"] if request.dry_run else [])])
     if status == 130:
         raise KeyboardInterrupt
-    if status and len(request.names) == 1:
+    if status and request.benchmark != "all":
         raise WorkError(f"The data of {request.benchmark} are not complete.")
 
 
 def outlook(request: ReproduceRequest, chosen: Iterable[Source]) -> str:
     """Say how many notebooks would run, and for how long if that is known."""
-    sources = [s for s in chosen if s.needs.kind != "aviary" or request.benchmark == "aviary"]
-    folder = run_dir(Path(request.benchmark).stem, request.semantics, request.profile)
+    if request.benchmark in WITH_PICTURES:  # which may not be here yet
+        sources = [source for source in chosen if source.needs.kind != "aviary"]
+        folder = run_dir(request.benchmark, request.semantics, request.profile)
+    else:
+        benchmark = _load(request)
+        sources = [source for source in chosen if not source.needs.unmet(benchmark)]
+        folder = run_folder(benchmark, request.semantics, request.profile)
     return f"{folder.name}: {foretold(expected_seconds(sources, folder))}."
 
 
-def _for_each(names: Sequence[str], work: Callable[[str], None]) -> None:
-    """Work on one name after another; of several, one that fails stops none of the others."""
-    failures = {}
-    for name in names:
+def _for_each(
+    requests: Sequence[ReproduceRequest], work: Callable[[ReproduceRequest], None]
+) -> None:
+    """Do one request after another; of several, one that fails stops none of the others."""
+    failed = []
+    for request in requests:
         try:
-            work(name)
+            work(request)
         except (RequestError, WorkError, OSError) as error:
-            if len(names) == 1:
+            if len(requests) == 1:
                 raise
-            failures[name] = error
-            print(f"zslnb: {name}: {error}", file=sys.stderr, flush=True)
-    if failures:
-        raise WorkError(f"{', '.join(failures)} could not be finished, as said above.")
+            failed.append(request.benchmark)
+            print(f"zslnb: {request.benchmark}: {error}", file=sys.stderr, flush=True)
+    if failed:
+        raise WorkError(f"{', '.join(failed)} could not be finished, as said above.")
+
+
+def names(benchmark: str) -> tuple[str, ...]:
+    """Benchmarks that a name stands for."""
+    return WITH_PICTURES if benchmark == "all" else (benchmark,)
+
+
+def parameters(request: ReproduceRequest) -> dict[str, object]:
+    """What a notebook gets: a bundle's path made absolute, and the rest as it is."""
+    values = {name: getattr(request, name) for name in PARAMETERS}
+    values["benchmark"] = _absolute(request.benchmark)
+    return values | dict(map(assignment, request.parameter))
+
+
+def _load(request: ReproduceRequest | RecordRequest) -> Benchmark:
+    return load(_absolute(request.benchmark), semantics=request.semantics or None)
 
 
 def _absolute(benchmark: str) -> str:
@@ -208,8 +157,8 @@ def prepare(request: ReproduceRequest) -> Plan:
         FileNotFoundError: no bundle at that path.
     """
     chosen = check(request)
-    benchmark = load(_absolute(request.benchmark), semantics=request.semantics or None)
-    folder = run_dir(benchmark.name, request.semantics, request.profile)
+    benchmark = _load(request)
+    folder = run_folder(benchmark, request.semantics, request.profile)
     outcomes = {s.name: Outcome(s.name) for s in chosen}
     for source in chosen:
         if reason := source.needs.unmet(benchmark):
@@ -248,31 +197,12 @@ def check_parameters(source: Source, notebook: Path, parameters: Mapping[str, ob
     for name, value in parameters.items():
         if name not in known:
             raise RequestError(f"{source.name}: {unknown_name('parameter', name, known)}")
-        default = _literal(known[name])
+        default = literal(known[name])
         if not _fits(value, default):
             raise RequestError(
                 f"{source.name}: parameter {name!r} is of type {type(default).__name__}, "
                 f"as in {name} = {known[name]}; it cannot be {value!r}."
             )
-
-
-def assignment(text: str) -> tuple[str, object]:
-    """Read NAME=VALUE; a value that is no Python literal is a string.
-
-    Raises:
-        RequestError: there is no "=".
-    """
-    name, equals, value = text.partition("=")
-    if not equals:
-        raise RequestError(f"A parameter is given as NAME=VALUE; {text!r} is not.")
-    return name.strip(), _literal(value.strip())
-
-
-def _literal(text: str) -> object:
-    try:
-        return ast.literal_eval(text)
-    except (ValueError, SyntaxError):
-        return text
 
 
 def _fits(value: object, default: object) -> bool:
@@ -341,7 +271,7 @@ def _run_one(source: Source, plan: Plan, bar: tqdm, weight: float) -> None:
         source,
         plan.run_dir,
         outcome,
-        parameters=plan.request.parameters,
+        parameters=parameters(plan.request),
         timeout=plan.request.timeout or TIMEOUTS[plan.request.profile],
         env={"ZSLNB_BUILD": str(build_dir()), "ZSLNB_RUNS": str(plan.run_dir.parent)},
         tick=tick,
@@ -391,7 +321,7 @@ def record_run(request: RecordRequest) -> None:
         FileNotFoundError: no bundle at that path.
     """
     results = request.results or (repository_root() or Path.cwd()) / "results"
-    for name in ReproduceRequest(request.benchmark).names:
-        benchmark = load(_absolute(name), semantics=request.semantics or None)
-        folder = run_dir(benchmark.name, request.semantics, request.profile)
+    for name in names(request.benchmark):
+        benchmark = _load(replace(request, benchmark=name))
+        folder = run_folder(benchmark, request.semantics, request.profile)
         print(f"Recorded in {results.name}/{record(folder, results).name}.")

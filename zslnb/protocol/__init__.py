@@ -9,7 +9,7 @@ from zslnb.protocol.classifiers import (
 )
 from zslnb.protocol.evaluation import evaluate_conventional, evaluate_gzsl
 from zslnb.protocol.fidelity import class_means, frechet_distance, nearest_neighbour_test
-from zslnb.protocol.metrics import gzsl_scores, harmonic_mean, mean_and_sd, per_class_accuracy
+from zslnb.protocol.metrics import gzsl_scores, harmonic_mean, per_class_accuracy
 from zslnb.protocol.selection import PROTOCOLS, best, expected_best, validation_split
 
 __all__ = [
@@ -25,7 +25,6 @@ __all__ = [
     "frechet_distance",
     "gzsl_scores",
     "harmonic_mean",
-    "mean_and_sd",
     "nearest_neighbour_test",
     "nearest_semantics",
     "per_class_accuracy",

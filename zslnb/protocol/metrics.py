@@ -2,7 +2,6 @@
 
 import math
 
-import torch
 from jaxtyping import Int
 from torch import Tensor
 
@@ -59,9 +58,3 @@ def gzsl_scores(
     seen = per_class_accuracy(labels_seen, predictions_seen, labels_seen.unique())
     unseen = per_class_accuracy(labels_unseen, predictions_unseen, labels_unseen.unique())
     return {"S": seen, "U": unseen, "H": harmonic_mean(seen, unseen)}
-
-
-def mean_and_sd(values: list[float]) -> tuple[float, float]:
-    """Mean and sample standard deviation; the latter is NaN for fewer than two values."""
-    tensor = torch.tensor(values, dtype=torch.float64)
-    return float(tensor.mean()), float(tensor.std()) if len(values) > 1 else math.nan

@@ -2,26 +2,30 @@
 
 from zslnb.results.claims import published, published_sizes, published_value
 from zslnb.results.records import recorded
-from zslnb.results.tables import (
-    markdown_table,
+from zslnb.results.statistics import (
+    mean_and_sd,
     paired_difference,
     percent,
     points,
     protocol_gap,
+    spread,
+    told_apart,
+    verdict,
+)
+from zslnb.results.tables import (
+    markdown_table,
     results_against,
     results_beside,
     results_counted,
     results_table,
     rows_of,
     scores_frame,
-    spread,
     spread_caption,
-    told_apart,
-    verdict,
 )
 
 __all__ = [
     "markdown_table",
+    "mean_and_sd",
     "paired_difference",
     "percent",
     "points",

@@ -1,6 +1,7 @@
 """What the papers print, read from `papers/*.yml`; quoted, never computed here."""
 
 import math
+from functools import cache
 from pathlib import Path
 
 import pandas as pd
@@ -9,6 +10,7 @@ import yaml
 from zslnb.errors import did_you_mean, unknown_name
 from zslnb.files import repository_root
 
+LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the same in C, where it was built
 GRADES = ("code", "paper", "reviews", "quoted", "memory", "inference")
 FIELDS = (
     *("id", "place", "benchmark", "method", "metric", "value"),
@@ -37,7 +39,13 @@ def published(paper: str, folder: Path | None = None) -> pd.DataFrame:
     path = folder / f"{paper}.yml"
     if not path.is_file():
         raise ValueError(unknown_name("paper", paper, [p.stem for p in folder.glob("*.yml")]))
-    entries = yaml.safe_load(path.read_text(encoding="utf-8"))
+    return _read(path, path.stat().st_mtime_ns).copy()
+
+
+@cache  # to parse a file takes a fifth of a second, and a page asks for dozens of numbers
+def _read(path: Path, changed: int) -> pd.DataFrame:
+    """Read and check one file, as it was last changed at `changed`."""
+    entries = yaml.load(path.read_text(encoding="utf-8"), Loader=LOADER)
     for entry in entries:
         if wrong := _wrong(entry):
             raise ValueError(f"{path.name}: entry {entry.get('id', entry)} {wrong}.")
@@ -81,4 +89,4 @@ def published_value(paper: str, claim: str) -> float:
 def published_sizes(folder: Path | None = None) -> list[dict]:
     """Read the published benchmarks' class and image counts, one dict a benchmark."""
     path = (folder or (repository_root() or Path.cwd()) / "papers") / "benchmarks.yml"
-    return yaml.safe_load(path.read_text(encoding="utf-8"))
+    return yaml.load(path.read_text(encoding="utf-8"), Loader=LOADER)

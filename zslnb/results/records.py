@@ -1,10 +1,12 @@
-"""Records promoted to `results/`: what full runs measured, kept with the repository."""
+"""Records promoted to `results/`, and those that the notebooks of a run keep, one a line."""
 
 import json
+import os
+import warnings
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from zslnb.files import repository_root
+from zslnb.files import repository_root, write_atomically
 
 
 def recorded(run: str, folder: Path | None = None) -> list[dict]:
@@ -16,18 +18,38 @@ def recorded(run: str, folder: Path | None = None) -> list[dict]:
 
     Returns:
         Records in their table's order.
+
+    Raises:
+        ValueError: a line that is no record.
     """
     path = (folder or (repository_root() or Path.cwd()) / "results") / run / "records.jsonl"
     if not path.is_file():
         return []
-    records = map(json.loads, path.read_text(encoding="utf-8").splitlines())
-    return sorted(records, key=lambda record: (record.get("order", 0), record["seed"]))
+    return sorted(_lines(path), key=lambda record: (record.get("order", 0), record["seed"]))
 
 
 def read_records(path: Path) -> dict[str, dict]:
-    """Read a file of records, one JSON object a line, by id."""
-    lines = path.read_text(encoding="utf-8").splitlines()
-    return {record_key(record): record for record in map(json.loads, lines)}
+    """Read a file of records, one JSON object a line, by `record_key`.
+
+    Raises:
+        ValueError: a line that is no record.
+    """
+    return {record_key(record): record for record in _lines(path)}
+
+
+def _lines(path: Path) -> list[dict]:
+    lines = path.read_text(encoding="utf-8", errors="replace").split("\n")
+    return [_parsed(line, f"Line {i} of {path.name}") for i, line in enumerate(lines, 1) if line]
+
+
+def _parsed(line: str, where: str) -> dict:
+    try:
+        record = json.loads(line)
+    except ValueError:
+        record = None
+    if not isinstance(record, dict):
+        raise ValueError(f"{where} is damaged: it is no record.")
+    return record
 
 
 def record_key(record: Mapping) -> str:
@@ -36,17 +58,33 @@ def record_key(record: Mapping) -> str:
 
 
 def write_records(path: Path, records: Mapping[str, Mapping]) -> None:
-    """Write records one a line, ordered by id, so that equal sets make equal files."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """Write records one a line, ordered by key, so that equal sets make equal files."""
     lines = [json.dumps(records[key], sort_keys=True) + "\n" for key in sorted(records)]
-    path.write_text("".join(lines), encoding="utf-8")
+    write_atomically(path, "".join(lines))
+
+
+def damaged_copy(path: Path) -> Path:
+    """Where a damaged file of records is set aside."""
+    return path.with_name(f"{path.name}.damaged")
 
 
 def merge_records(folder: Path, notebooks: Iterable[str] | None = None) -> dict[str, dict]:
-    """Write a run's `records.jsonl` from what its notebooks kept, all of them unless named."""
-    kept = sorted((folder / "records").glob("*.jsonl"))
-    wanted = [p for p in kept if notebooks is None or p.stem in set(notebooks)]
-    records = {key: record for path in wanted for key, record in read_records(path).items()}
-    if kept or folder.is_dir():
+    """Write a run's `records.jsonl` from what its notebooks kept, all of them unless named.
+
+    A file with a damaged line is named in a warning and set aside: its notebook makes it again.
+    """
+    wanted = None if notebooks is None else set(notebooks)
+    records = {}
+    for path in sorted((folder / "records").glob("*.jsonl")):
+        if wanted is None or path.stem in wanted:
+            try:
+                records |= read_records(path)
+            except ValueError as error:
+                os.replace(path, damaged_copy(path))
+                warnings.warn(
+                    f"{error} The file was set aside; run {path.stem} again to make it anew.",
+                    stacklevel=2,
+                )
+    if folder.is_dir():
         write_records(folder / "records.jsonl", records)
     return records

@@ -1,11 +1,11 @@
 """Tables from records: percent, mean and standard deviation over seeds."""
 
-import math
 from collections.abc import Sequence
 
 import pandas as pd
 
-from zslnb.protocol import PROTOCOLS, mean_and_sd
+from zslnb.protocol import PROTOCOLS
+from zslnb.results.statistics import by_seed, mean_and_sd, paired_difference, percent
 
 SHOWN = (*PROTOCOLS, "peeked", "lenient", "calibrated", "lenient, calibrated")
 COLUMNS = {"S": "S", "U": "U", "H": "H", "T1": "T1"}
@@ -55,8 +55,8 @@ def results_counted(records: list[dict]) -> pd.DataFrame:
     table = results_table(records, "clean").drop(columns="seeds")
     table = table.rename(columns={"S": "S, strict", "H": "H, strict"})
     for protocol, metrics in (("lenient", "SH"), ("calibrated", "SUH")):
-        own = results_table(records, protocol)[list(metrics)]
-        table = table.join(own.add_suffix(f", {protocol}"))
+        counted = results_table(records, protocol)[list(metrics)]
+        table = table.join(counted.add_suffix(f", {protocol}"))
     return table.rename_axis("method")
 
 
@@ -86,37 +86,6 @@ def scores_frame(records: list[dict]) -> pd.DataFrame:
     return pd.DataFrame(lines)
 
 
-def percent(values: list[float]) -> str:
-    """Write fractions as "mean ± sd" in percent; a single value stands alone."""
-    mean, sd = mean_and_sd([100 * value for value in values])
-    return f"{mean:.1f}" if math.isnan(sd) else f"{mean:.1f} ± {sd:.1f}"
-
-
-def spread(values: Sequence[float]) -> str:
-    """Write numbers as "mean ± sd" with two digits; a single value stands alone."""
-    mean, sd = mean_and_sd([float(value) for value in values])
-    return f"{mean:.2f}" if math.isnan(sd) else f"{mean:.2f} ± {sd:.2f}"
-
-
-def points(gains: Sequence[float]) -> str:
-    """Write differences in points as "mean ± sd", always with a sign; one alone has no spread."""
-    mean, sd = mean_and_sd([float(gain) for gain in gains])
-    shown = f"{round(mean, 1) + 0.0:+.1f}"  # + 0.0: never "-0.0"
-    return shown if math.isnan(sd) else f"{shown} ± {sd:.1f}"
-
-
-def told_apart(gains: Sequence[float]) -> bool | None:
-    """Say whether differences within seeds differ from 0 by the rule of `verdict`; None: too few.
-
-    The rule: at least three seeds, and a mean above 0.05 points and twice its standard error in
-    size. At five seeds it lets about one in nine differences through that are nothing.
-    """
-    mean, sd = mean_and_sd([float(gain) for gain in gains])
-    if len(gains) < 3:
-        return None
-    return abs(mean) > 2 * sd / math.sqrt(len(gains)) and abs(mean) >= 0.05
-
-
 def _row(records: list[dict], protocol: str) -> dict[str, str | int]:
     scores = [r["scores"][protocol] for r in records if protocol in r["scores"]]
     cells = {
@@ -126,50 +95,11 @@ def _row(records: list[dict], protocol: str) -> dict[str, str | int]:
     return {**cells, "seeds": len(scores)}
 
 
-def paired_difference(
-    records: list[dict], first: str, second: str, metric: str, protocol: str
-) -> str:
-    """Write how much row `first` gains over row `second`: points, "mean ± sd" over shared seeds."""
-    return points(_paired(records, first, second, metric, protocol))
-
-
-def protocol_gap(
-    records: list[dict], row: str, metric: str, protocol: str, over: str = "clean"
-) -> str:
-    """Write how much `protocol` prints above `over` for a row: points, "mean ± sd" over seeds.
-
-    Only records that have both count; without any it is "n/a".
-
-    Raises:
-        ValueError: no such row.
-    """
-    own = [r["scores"] for r in records if r["row"] == row]
-    if not own:
-        raise ValueError(f"No record of row {row!r}.")
-    both = [scores for scores in own if {protocol, over} <= scores.keys()]
-    return points([100 * (s[protocol][metric] - s[over][metric]) for s in both]) if both else "n/a"
-
-
-def verdict(records: list[dict], first: str, second: str, metric: str, protocol: str) -> str:
-    """Say in a sentence whether row `first` beats row `second`, by the rule of `told_apart`."""
-    gains = _paired(records, first, second, metric, protocol)
-    mean, sd = mean_and_sd(gains)
-    seeds = "one seed" if len(gains) == 1 else f"{len(gains)} seeds"
-    numbers = f"{mean:+.1f} points of {metric} over {seeds}"
-    apart = told_apart(gains)
-    if apart is None:
-        return f"**{first}** against **{second}**: {numbers}, too few to tell."
-    if not apart:
-        return f"**{first}** and **{second}** are not told apart: {numbers}, spread {sd:.1f}."
-    verb = "is above" if mean > 0 else "is below"
-    return f"**{first}** {verb} **{second}**: {numbers}, spread {sd:.1f}."
-
-
 def spread_caption(records: list[dict], metric: str, protocol: str) -> str:
     """State which rows lead and trail on a metric, for the caption of a figure of all rows."""
     labels = dict.fromkeys(record["row"] for record in records)
     means = {
-        label: mean_and_sd([*_by_seed(records, label, metric, protocol).values()])[0]
+        label: mean_and_sd([*by_seed(records, label, metric, protocol).values()])[0]
         for label in labels
     }
     low, high = min(means, key=means.get), max(means, key=means.get)
@@ -177,24 +107,6 @@ def spread_caption(records: list[dict], metric: str, protocol: str) -> str:
         f"{metric} of each method and seed. Under *{protocol}* selection, *{high}* leads with "
         f"{means[high]:.1f} % and *{low}* trails with {means[low]:.1f} %, on average over seeds."
     )
-
-
-def _by_seed(records: list[dict], row: str, metric: str, protocol: str) -> dict[int, float]:
-    scores = {
-        r["seed"]: 100 * r["scores"][protocol][metric]
-        for r in records
-        if r["row"] == row and protocol in r["scores"]
-    }
-    if not scores:
-        raise ValueError(f"No record of row {row!r} with protocol {protocol!r}.")
-    return scores
-
-
-def _paired(
-    records: list[dict], first: str, second: str, metric: str, protocol: str
-) -> list[float]:
-    one, other = (_by_seed(records, row, metric, protocol) for row in (first, second))
-    return [one[seed] - other[seed] for seed in one if seed in other]
 
 
 def markdown_table(frame: pd.DataFrame) -> str:

@@ -4,9 +4,7 @@ import math
 from dataclasses import dataclass
 from statistics import median
 
-Curve = list[
-    dict[str, float]
-]  # of `zslnb.experiments.fidelity_and_speed.speed_scores`, a point an evaluation
+Curve = list[dict[str, float]]  # of `zslnb.experiments.speed.speed_scores`, a point an evaluation
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,6 @@
-"""`fidelity_and_speed`: known features have known fidelity, and only training costs time."""
+"""`zslnb.experiments.fidelity`: known features have known fidelity."""
 
 from dataclasses import dataclass, field, replace
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -10,19 +9,11 @@ import torch.nn.functional as F
 from toys import QUICK, QUICK_IMAGINATION, toy
 
 from zslnb import genzsl
-from zslnb.experiments import fidelity_and_speed
-from zslnb.experiments.fidelity_and_speed import fidelity_scores, speed_scores
-from zslnb.experiments.generative import FIT, released_scores
-from zslnb.genzsl import GenZSL, GenZSLSettings, within_class_cosine
-from zslnb.imagination import Networks
-from zslnb.protocol import (
-    class_means,
-    evaluate_conventional,
-    evaluate_gzsl,
-    frechet_distance,
-    nearest_neighbour_test,
-    train_classifier,
-)
+from zslnb.experiments.fidelity import fidelity_scores
+from zslnb.experiments.generative import released_scores
+from zslnb.experiments.generators import FIT
+from zslnb.genzsl import GenZSLSettings, within_class_cosine
+from zslnb.protocol import class_means, frechet_distance, nearest_neighbour_test
 from zslnb.seeds import seeded
 
 B = toy()
@@ -147,78 +138,3 @@ def test_a_class_with_a_single_test_image_is_measured_too():
     few = replace(B, test_seen_idx=B.test_seen_idx[2:])  # class 0 keeps one test image
     scores = fidelity_scores(few, QUICK, 0, "cpu")["seen"]
     assert all(torch.tensor(list(scores.values())).isfinite())
-
-
-@both
-def test_the_curve_has_a_point_a_round_and_only_rises(settings):
-    curve = speed_scores(B, settings, 0, "cpu")["curve"]
-    assert len(curve) == settings.rounds
-    for point in curve:
-        assert set(point) == {"seconds", "steps", "samples", "S", "U", "H", "T1"}
-    for name in ("steps", "samples"):
-        values = [point[name] for point in curve]
-        assert values == [values[0] * (i + 1) for i in range(3)]
-    seconds = [point["seconds"] for point in curve]
-    assert 0 <= seconds[0] <= seconds[1] <= seconds[2]
-
-
-def test_steps_are_the_generators_and_samples_the_critics_too():
-    steps, samples = (
-        {kind: speed_scores(B, s, 0, "cpu")["curve"][0][name] for kind, s in BOTH.items()}
-        for name in ("steps", "samples")
-    )
-    assert steps == {"genzsl": 6, "fvaegan": 3}
-    assert samples == {"genzsl": 2 * 42, "fvaegan": 3 * 2 * 16}
-
-
-@both
-def test_the_curves_end_can_be_had_by_hand(settings):
-    """A fresh classifier on features of the default stream, after the last round."""
-    model = FIT[type(settings)](B, settings, 0)
-    features, labels = model.synthesise(B.unseen, settings.n_synthetic)
-    features, labels = torch.cat([model.features, features]), torch.cat([model.labels, labels])
-    last = train_classifier(features, labels, settings.classifier, 0)
-    expected = evaluate_gzsl(last.scores, last.classes, X, B)
-    expected["T1"] = evaluate_conventional(last.scores, last.classes, X, B)
-    point = speed_scores(B, settings, 0, "cpu")["curve"][-1]
-    assert {name: point[name] for name in expected} == expected
-
-
-@both
-def test_what_a_process_does_once_is_done_before_the_clock_starts(monkeypatch, settings):
-    """A first call that costs a minute more leaves no trace in the curve."""
-    clock, original, calls = [0.0], FIT[type(settings)], []
-
-    def fit(*args: object, **kwargs: object) -> Any:
-        clock[0] += 0 if calls else 60
-        calls.append(kwargs)
-        return original(*args, **kwargs)
-
-    monkeypatch.setitem(FIT, type(settings), fit)
-    monkeypatch.setattr(fidelity_and_speed, "time", SimpleNamespace(process_time=lambda: clock[0]))
-    assert {p["seconds"] for p in speed_scores(B, settings, 0, "cpu")["curve"]} == {0.0}
-    assert len(calls) == 2
-
-
-@both
-def test_only_training_takes_time(monkeypatch, settings):
-    """On a clock that a training step moves by 1, and classifier, test and synthesis by more."""
-    clock = [5.0]
-
-    def costly(owner: Any, name: str, cost: float) -> None:
-        original = getattr(owner, name)
-
-        def spend(*args: object, **kwargs: object) -> Any:
-            clock[0] += cost
-            return original(*args, **kwargs)
-
-        monkeypatch.setattr(owner, name, spend)
-
-    monkeypatch.setattr(fidelity_and_speed, "time", SimpleNamespace(process_time=lambda: clock[0]))
-    costly(GenZSL, "losses", 1.0)
-    costly(Networks, "generator_step", 1.0)
-    for name in ("train_classifier", "classifier_scores", "with_synthetic", "unit_features"):
-        costly(fidelity_and_speed, name, 100.0)
-    a_round = 6 if settings is QUICK else 3
-    curve = speed_scores(B, settings, 0, "cpu")["curve"]
-    assert [point["seconds"] for point in curve] == [a_round, 2 * a_round, 3 * a_round]

@@ -1,14 +1,21 @@
-"""Comparisons between rows and protocols, as the notebooks' sentences are made from them."""
+"""`zslnb.results.statistics`: mean and spread, and comparisons within seeds."""
+
+import math
 
 import pytest
+import torch
 
-from zslnb.results.tables import (
+from zslnb.results.statistics import (
+    mean_and_sd,
     paired_difference,
+    percent,
+    points,
     protocol_gap,
-    results_against,
-    spread_caption,
+    spread,
+    told_apart,
     verdict,
 )
+from zslnb.seeds import torch_generator
 
 
 def record(row: str, seed: int, clean: float, released: float | None = None) -> dict:
@@ -46,12 +53,6 @@ def test_the_gap_can_be_taken_over_another_protocol_where_a_record_has_both():
         protocol_gap(RECORDS, "best", "H", "released")
 
 
-def test_every_row_is_set_against_one():
-    table = results_against(RECORDS, "plain", "clean", ["H"])
-    assert list(table["H, over plain"]) == ["+10.0 ± 0.0", "", "+9.0 ± 5.7"]
-    assert list(table["seeds"]) == [5, 5, 5]
-
-
 @pytest.mark.parametrize(
     ("first", "second", "says"),
     [
@@ -75,7 +76,54 @@ def test_an_unknown_row_is_named():
         paired_difference(RECORDS, "best", "plain", "H", "clean")
 
 
-def test_the_caption_names_who_leads_and_who_trails():
-    caption = spread_caption(RECORDS, "H", "clean")
-    assert "*good* leads with 52.0 %" in caption
-    assert "*plain* trails with 42.0 %" in caption
+@pytest.mark.parametrize("compare", [paired_difference, verdict])
+def test_rows_that_share_no_seed_cannot_be_compared(compare):
+    some = [r for r in RECORDS if (r["row"] == "good") == (r["seed"] < 2)]
+    says = r"Rows 'good' \(seeds 0, 1\) and 'plain' \(seeds 2, 3, 4\) share no seed"
+    with pytest.raises(ValueError, match=says):
+        compare(some, "good", "plain", "H", "clean")
+
+
+@pytest.mark.parametrize(
+    ("values", "text"),
+    [
+        ([0.5, 0.51, 0.52], "51.0 ± 1.0"),
+        ([0.4, 0.4], "40.0 ± 0.0"),
+        ([0.12345], "12.3"),
+        ([0.0, 1.0], "50.0 ± 70.7"),
+    ],
+)
+def test_percent_is_mean_and_sample_deviation(values, text):
+    assert percent(values) == text
+
+
+@pytest.mark.parametrize(
+    ("gains", "text", "apart"),
+    [
+        ([1.0, 2.0, 3.0], "+2.0 ± 1.0", True),
+        ([-1.0, 0.0, 1.0], "+0.0 ± 1.0", False),
+        ([-0.01, -0.02, -0.03], "+0.0 ± 0.0", False),
+        ([-2.0, -2.0], "-2.0 ± 0.0", None),
+        ([0.25], "+0.2", None),
+    ],
+)
+def test_points_have_a_sign_and_three_seeds_tell(gains, text, apart):
+    assert points(gains) == text
+    assert told_apart(gains) is apart
+
+
+def test_how_often_the_rule_tells_nothing_apart():
+    draws = torch.randn(4000, 5, generator=torch_generator(0, "test/rule")).tolist()
+    assert sum(map(told_apart, draws)) / len(draws) == pytest.approx(1 / 9, abs=0.02)
+
+
+def test_plain_numbers_have_two_digits_and_a_spread():
+    assert spread([0.5, 1.0, 1.5]) == "1.00 ± 0.50"
+    assert spread([0.126]) == "0.13"
+
+
+def test_mean_and_sample_standard_deviation():
+    assert mean_and_sd([1.0, 2.0, 6.0]) == pytest.approx((3.0, math.sqrt(7)))
+    mean, sd = mean_and_sd([0.4])
+    assert mean == 0.4
+    assert math.isnan(sd)

@@ -1,0 +1,54 @@
+"""Every method that can be run, by the name that records give it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from zslnb.benchmark import Benchmark
+from zslnb.experiments import closed_form, similarity
+from zslnb.experiments.estimators import estimator_scores
+from zslnb.experiments.fidelity import fidelity_scores
+from zslnb.experiments.generative import generative_scores, released_scores
+from zslnb.experiments.generators import FIT
+from zslnb.experiments.referent_swap import swap_scores
+from zslnb.experiments.speed import speed_scores
+from zslnb.genzsl import GenZSLSettings
+from zslnb.imagination import ImaginationSettings
+from zslnb.revcd import RevCDSettings
+
+
+@dataclass(frozen=True)
+class Method:
+    """How to run a method: its function, its settings, and whether it works on the device.
+
+    A method with `on_device=False` works on the CPU wherever it is sent, and its records say so.
+    """
+
+    function: Callable[[Benchmark, Any, int, torch.device | str], dict]
+    settings: type
+    on_device: bool = True
+
+    @property
+    def roots(self) -> tuple[str, ...]:
+        """The modules that its numbers start from: its function's, and its family's training."""
+        training = FIT.get(self.settings)
+        return tuple(f.__module__ for f in (self.function, training) if f)
+
+
+METHODS = {
+    "similarity": Method(similarity.similarity_scores, similarity.SimilaritySettings, False),
+    "clip": Method(closed_form.clip_scores, closed_form.ClipSettings, False),
+    "eszsl": Method(closed_form.eszsl_scores, closed_form.ESZSLSettings, False),
+    "looks": Method(closed_form.looks_scores, closed_form.LooksSettings, False),
+    "genzsl": Method(generative_scores, GenZSLSettings),
+    "genzsl_released": Method(released_scores, GenZSLSettings),
+    "imagination": Method(generative_scores, ImaginationSettings),
+    "fidelity": Method(fidelity_scores, GenZSLSettings),
+    "imagination_fidelity": Method(fidelity_scores, ImaginationSettings),
+    "speed": Method(speed_scores, GenZSLSettings),
+    "imagination_speed": Method(speed_scores, ImaginationSettings),
+    "revcd": Method(estimator_scores, RevCDSettings),
+    "referent_swap": Method(swap_scores, GenZSLSettings),
+}
