@@ -72,10 +72,10 @@ def test_the_built_in_benchmark_has_what_every_page_needs():
 @pytest.mark.parametrize(
     ("page", "change", "lacking"),
     [
-        ("11", {"test_unseen_idx": [60, 70]}, "1 unseen classes with two test images"),
+        ("11", {"test_unseen_idx": [60, 70]}, "1 unseen class with two test images"),
         ("11", {"test_unseen_idx": [*range(60, 70)]}, "2 unseen classes"),
         ("12", {"train_idx": [i for i in range(60) if i % 10 < 5]}, "64 training images"),
-        ("13", {"test_seen_idx": [9, 19]}, "1 seen classes with two test images"),
+        ("13", {"test_seen_idx": [9, 19]}, "1 seen class with two test images"),
         (
             "13",
             {"test_seen_idx": [8, 9], "test_unseen_idx": [*range(60, 70)]},

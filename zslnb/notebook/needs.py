@@ -88,6 +88,7 @@ class Needs:
         for name, least in self.at_least.items():
             if (count := COUNTS[name](benchmark)) < least:
                 what = name.replace("_", " ")
+                what = what.replace("classes", "class") if least == 1 else what
                 return f"needs at least {least} {what}, and {benchmark.name} has {count}"
         return ""
 

@@ -49,7 +49,6 @@ class Plan:
     outcomes: dict[str, Outcome]
     run_dir: Path
     expected: dict[str, float | None]
-    complete: bool
 
 
 def reproduce(request: ReproduceRequest) -> None:
@@ -165,9 +164,8 @@ def prepare(request: ReproduceRequest) -> Plan:
             outcomes[source.name].status, outcomes[source.name].reason = SKIPPED, reason
     applicable = [s for s in chosen if outcomes[s.name].status != SKIPPED]
     expected = expected_seconds(applicable, folder)
-    complete = len(chosen) == len(find_sources(request.folder))
     device = choose_device(request.device)
-    return Plan(request, benchmark, device, applicable, outcomes, folder, expected, complete)
+    return Plan(request, benchmark, device, applicable, outcomes, folder, expected)
 
 
 def expected_seconds(sources: Iterable[Source], folder: Path) -> dict[str, float | None]:
@@ -294,7 +292,6 @@ def describe_run(plan: Plan) -> dict:
         "seeds": [*range(request.seeds)],
         "device_asked": request.device,
         "parameters": dict(map(assignment, request.parameter)),
-        "complete": plan.complete,
     }
 
 
