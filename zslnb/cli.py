@@ -123,7 +123,3 @@ def parse(request: type, name: str, options: Sequence[str]) -> Any:
 def _at_home(value: object) -> object:
     """Expand ~ in a path, which a quoted one keeps."""
     return value.expanduser() if isinstance(value, Path) else value
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -116,7 +116,7 @@ def test_the_report_ends_with_the_headline_and_the_places(finished):
 def test_the_manifest_says_what_the_results_come_from(finished):
     plan, _, folder = finished
     manifest = manifest_of(plan)
-    assert manifest["run"] == "names-smoke"
+    assert re.fullmatch(r"names-[0-9a-f]{8}-smoke", manifest["run"])
     assert manifest["seeds"] == [0, 1]
     assert manifest["device"]["used"] == "cpu"
     assert re.fullmatch(r"[0-9a-f]{64}", manifest["benchmark"]["sha256"])
@@ -161,15 +161,15 @@ def test_a_signal_leaves_a_manifest_and_no_process(build, bundle, write_notebook
     folder = write_notebook("20_next", "print(1)").parent
     command = [sys.executable, "-m", "zslnb", "reproduce", "--benchmark", bundle]
     child = subprocess.Popen([*command, "--folder", folder], cwd=ROOT, env=os.environ)
-    notebook = build / "tiny-smoke" / "notebooks" / "10_hangs.ipynb"
-    wait_for(notebook.is_file)
+    wait_for(lambda: [*build.glob("tiny-*-smoke/notebooks/10_hangs.ipynb")])
     below = psutil.Process(child.pid).children(recursive=True)
     child.send_signal(number)
     assert child.wait(30) == 130
     _, alive = psutil.wait_procs(below, timeout=10)
     assert below
     assert not alive
-    manifest = json.loads((build / "tiny-smoke" / "manifest.json").read_text())
+    (path,) = build.glob("tiny-*-smoke/manifest.json")
+    manifest = json.loads(path.read_text())
     statuses = [one["status"] for one in manifest["notebooks"]]
     assert statuses == ["interrupted", "not run"]
 
@@ -356,7 +356,8 @@ def test_a_terminal_gets_a_bar_and_a_file_gets_lines(build, bundle, write_notebo
     plan = prepare(ReproduceRequest(str(bundle), device="cpu", folder=folder))
     reproduce.run(plan, stream)
     text = stream.getvalue()
-    assert text.startswith("tiny-smoke: 1 notebook, time not known before a first run here.\n")
+    first = text.splitlines()[0]
+    assert first == f"{plan.run_dir.name}: 1 notebook, time not known before a first run here."
     assert re.search(r"\[1/1\] 10_topic ran, 1 cells, \d\d:\d\d, \d\.\d GB at most\n", text)
     assert ("% |" in text) == stream.isatty()
     assert ("[1/1] 10_topic ...\n" in text) != stream.isatty()
