@@ -14,15 +14,35 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
+import numpy as np
+import open_clip
 import torch
+from PIL import Image
 
 from zslnb.encode.clip import ClipEncoder, encode_pixels
 from zslnb.encode.extract import Extraction
-from zslnb.encode.pace import random_encoder, usual_picture
 from zslnb.encode.pictures import default_workers, read_pictures
+from zslnb.seeds import numpy_generator, seeded
 
 AIM = 0.8
 ROUNDS = 3
+SIZE = (500, 375)  # width and height of a usual picture of CUB
+
+
+def random_encoder(model_name: str, pretrained: str) -> ClipEncoder:
+    """Make a model of random weights, with the activation of a tag's and its own preprocessing."""
+    quick = open_clip.get_pretrained_cfg(model_name, pretrained).get("quick_gelu", False)
+    with seeded(0, "pace"):
+        model, _, preprocess = open_clip.create_model_and_transforms(
+            model_name, force_quick_gelu=quick
+        )
+    return ClipEncoder(model.eval(), preprocess, open_clip.get_tokenizer(model_name), model_name)
+
+
+def usual_picture(seed: int) -> Image.Image:
+    """Draw smooth noise as large as a usual picture, which compresses as photographs do."""
+    coarse = numpy_generator(seed, "pace").integers(0, 256, (48, 64, 3), dtype=np.uint8)
+    return Image.fromarray(coarse).resize(SIZE, Image.Resampling.BICUBIC)
 
 
 def draw(folder: Path, count: int) -> list[str]:
@@ -94,13 +114,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     precision = "float16" if torch.device(options.device).type == "cuda" else "float32"
     workers = default_workers(options.device) if options.workers is None else options.workers
     encoder = random_encoder(options.model, options.pretrained)
-    with tempfile.TemporaryDirectory() as place:
-        names = draw(Path(place), options.images)
+    with tempfile.TemporaryDirectory() as folder:
+        names = draw(Path(folder), options.images)
         print(f"{options.model}, {options.device}, {precision}, {workers} workers", flush=True)
         rounds = []
         for i in range(options.rounds):
             job = Extraction(
-                *(Path(place), names, lambda: encoder, Path(place, f"round {i}")),
+                *(Path(folder), names, lambda: encoder, Path(folder, f"round {i}")),
                 batch_size=options.batch_size,
                 device=options.device,
                 workers=workers,

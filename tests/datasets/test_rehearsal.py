@@ -4,19 +4,22 @@ import errno
 import multiprocessing
 import os
 import re
+import shlex
 import shutil
 import signal
 import time
 from collections import namedtuple
+from dataclasses import replace
 from pathlib import Path
 
 import joblib
 import numpy as np
 import pytest
 import torch
+import tyro
 from conftest import HEADER
 from mats import write_mat
-from pages import arguments, commands, page
+from pages import commands, page
 from PIL import Image
 from toys import shared_data
 from web import serving
@@ -33,6 +36,7 @@ from world import (
     picture_archive,
     picture_paths,
     published_archive,
+    small_clip,
     tarred,
     zipped,
 )
@@ -41,9 +45,12 @@ import zslnb
 from zslnb.datasets.xlsa17 import PUBLISHED, Sizes, Split, read_split, readable
 from zslnb.download import unpack
 from zslnb.download.fetch import CHUNK
-from zslnb.encode import extract, pace, published_benchmark
+from zslnb.encode import extract, published_benchmark
 from zslnb.encode.clip import extract_image_features, extract_text_features, load_clip
+from zslnb.encode.requests import DataRequest
+from zslnb.errors import RequestError, WorkError
 from zslnb.notebook import reproduce
+from zslnb.studies.published_data import bring_data
 
 CPUS = "ignore:This process:DeprecationWarning"  # fork beside threads, from Python 3.12 on
 WHOLE = 10**9
@@ -56,15 +63,12 @@ BATCH = 7
 def world(tmp_path, monkeypatch):
     monkeypatch.setattr(published_benchmark, "BATCH", BATCH)
     monkeypatch.setattr(extract, "default_workers", lambda device: 0)
-    monkeypatch.setattr(pace, "BATCHES", {"cpu": (1, 1)})
-    monkeypatch.setattr(pace, "DECODED", 1)
-    published_benchmark._pace.cache_clear()
     with serving() as web:
         yield build_world(web, monkeypatch, tmp_path)
 
 
-def bring(*arguments: str) -> int:
-    return published_benchmark.main(["--benchmark", "cub", *arguments])
+def bring(benchmark: str = "cub", **asked: object) -> None:
+    bring_data(DataRequest(benchmark, **asked))
 
 
 def expected(name: str, root: Path) -> np.ndarray:
@@ -77,20 +81,20 @@ def expected(name: str, root: Path) -> np.ndarray:
 
 
 def test_a_dry_run_says_all_of_it_and_touches_nothing(world, capsys):
-    assert published_benchmark.main(["--benchmark", "all", "--dry-run"]) == 0
+    bring("all", dry_run=True)
     said = capsys.readouterr().out
     for name in ("xlsa17", "cub-images", "sun-images", "awa2-images", "clip-vit-b-16"):
         assert said.count(f"{name} ") == 1
     assert re.search(r"To download: [\d.]+ MB\.", said)
     assert "Disk: " in said
     for name in NAMES:
-        assert re.search(rf"{name}: 30 of 30 pictures to extract, about .* on cpu ", said)
+        assert f"{name}: 30 of 30 pictures to extract" in said
     assert not world.web.requests
     assert not world.data.exists()
 
 
 def test_from_nothing_to_the_benchmarks(world, capsys):
-    assert published_benchmark.main(["--benchmark", "all"]) == 0
+    bring("all")
     said = capsys.readouterr().out
     for name in NAMES:
         b = zslnb.load(name)
@@ -104,18 +108,18 @@ def test_from_nothing_to_the_benchmarks(world, capsys):
     assert said.count("plain CLIP, H") == 3
     assert len(world.names()) == len(set(world.names())) == 5
     world.web.requests.clear()
-    assert published_benchmark.main(["--benchmark", "all"]) == 0
+    bring("all")
     assert capsys.readouterr().out.startswith("Nothing to download.")
     assert not world.web.requests
 
 
 def test_features_need_neither_archives_nor_pictures(world, capsys):
-    assert bring() == 0
+    bring()
     before = zslnb.load("cub").sha256
     shutil.rmtree(world.data / "downloads")
     shutil.rmtree(world.data / "cub-images")
     world.web.requests.clear()
-    assert bring() == 0
+    bring()
     assert "Nothing to download." in capsys.readouterr().out
     assert zslnb.load("cub").sha256 == before
     assert not world.web.requests
@@ -123,7 +127,7 @@ def test_features_need_neither_archives_nor_pictures(world, capsys):
 
 def test_plain_clip_is_set_beside_what_is_published(world, capsys, monkeypatch):
     monkeypatch.setattr("zslnb.studies.input_acceptance.PAPERS_MODEL", ("small", "rehearsal"))
-    assert bring() == 0
+    bring()
     said = capsys.readouterr().out
     assert "Published: 0.5726; it DIFFERS." in said
     assert re.search(r"plain CLIP, U \(unseen, %\) +\| +[\d.]+ \| +55\.2 \| ± 1", said)
@@ -135,10 +139,10 @@ def test_a_cut_connection_costs_what_was_cut(world, capsys):
     assert size > 3 * CHUNK
     world.web.cuts = [WHOLE, WHOLE, 2 * CHUNK]  # the split, the weights, the pictures
     world.web.statuses = [200, 200, 200, 404]
-    assert bring() == 1
-    assert "cub-images: cannot be downloaded" in capsys.readouterr().err
+    with pytest.raises(WorkError, match="cub-images: cannot be downloaded"):
+        bring()
     world.web.requests.clear()
-    assert bring() == 0
+    bring()
     assert [r.range for r in world.web.requests] == [f"bytes={2 * CHUNK}-"]
     assert world.web.sent == size - 2 * CHUNK
     assert zslnb.load("cub").has_images
@@ -176,51 +180,51 @@ def test_killed_in_the_middle_of_extraction_it_goes_on_there(world, tmp_path, mo
     process.join(10)
     monkeypatch.setattr(extract, "encode_pixels", counted)
     world.web.requests.clear()
-    assert bring() == 0
+    bring()
     assert batches == [BATCH, BATCH, 30 - 4 * BATCH]
     assert not world.web.requests
     killed = zslnb.load("cub")
     monkeypatch.setenv("ZSLNB_DATA", str(tmp_path / "one pass"))
-    assert bring() == 0
+    bring()
     assert zslnb.load("cub").sha256 == killed.sha256
 
 
-def test_interrupted_it_says_that_nothing_is_lost(world, monkeypatch, capsys):
+def test_interrupted_it_goes_on_there(world, monkeypatch):
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
         patch.setattr(extract, "encode_pixels", interrupt)
-        assert bring() == 130
-    assert "goes on there" in capsys.readouterr().out
-    assert bring() == 0
+        with pytest.raises(KeyboardInterrupt):
+            bring()
+    bring()
 
 
 def test_four_shards_equal_one_pass(world, tmp_path, monkeypatch):
-    assert bring() == 0
+    bring()
     whole = zslnb.load("cub")
     monkeypatch.setenv("ZSLNB_DATA", str(tmp_path / "at once"))
     with joblib.parallel_config(backend="threading"):
-        assert bring("--shards", "4") == 0
+        bring(shards=4)
     assert zslnb.load("cub").sha256 == whole.sha256
     monkeypatch.setenv("ZSLNB_DATA", str(tmp_path / "machine by machine"))
-    for shard in ("2", "0", "3", "1"):
-        assert bring("--shards", "4", "--shard", shard) == 0
+    for part in (3, 1, 4, 2):
+        bring(shard=f"{part}/4")
     with pytest.raises(FileNotFoundError, match="have not been made yet"):
         zslnb.load("cub")
-    assert bring() == 0
+    bring()
     assert zslnb.load("cub").sha256 == whole.sha256
 
 
 def test_features_of_resnet_need_the_published_files_alone(world, capsys):
-    assert bring("--features", "resnet101") == 0
+    bring(features="resnet101")
     assert world.names() == ["xlsa17.zip"]
     b = zslnb.load("cub", features="resnet101")
     assert (b.feature_dim, b.provenance["semantics"]) == (12, "attributes")
     with pytest.raises(FileNotFoundError, match="make data BENCHMARK=cub"):
         zslnb.load("cub")
     load_clip("small", "rehearsal")
-    assert bring("--dry-run") == 0
+    bring(dry_run=True)
     assert re.search(r"clip-vit-b-16 +0 bytes  there, open_clip's", capsys.readouterr().out)
     assert "plain CLIP" not in capsys.readouterr().out
 
@@ -230,7 +234,7 @@ def test_another_model_has_a_folder_of_its_own(world, monkeypatch):
 
     tags = open_clip.pretrained._PRETRAINED["small"]
     monkeypatch.setitem(open_clip.pretrained._PRETRAINED, "small", tags | {"b": tags["rehearsal"]})
-    assert bring("--features", "small/b") == 0
+    bring(features="small/b")
     b = zslnb.load("cub", features="small/b")
     assert (b.provenance["model"], b.provenance["tag"]) == ("small", "b")
     with pytest.raises(FileNotFoundError, match="have not been made yet"):
@@ -315,37 +319,57 @@ FAULTS = {
 }
 
 
-@pytest.mark.parametrize(("fault", "told"), FAULTS.values(), ids=FAULTS)
-def test_what_goes_wrong_is_told_once_and_clearly(world, capsys, fault, told):
+@pytest.mark.parametrize(("fault", "message"), FAULTS.values(), ids=FAULTS)
+def test_what_goes_wrong_is_told_once_and_clearly(world, capsys, fault, message):
     fault(world)
-    assert bring() == 1
-    said = capsys.readouterr()
-    assert re.search(told, said.err, re.DOTALL), said.err
-    assert said.err.count("zslnb: ") == 1
-    assert "Traceback" not in said.err
-    assert "plain CLIP" not in said.out
+    with pytest.raises(WorkError) as caught:
+        bring()
+    assert re.search(message, str(caught.value), re.DOTALL), str(caught.value)
+    printed = capsys.readouterr()
+    assert "Traceback" not in printed.err
+    assert "plain CLIP" not in printed.out
 
 
 def test_what_was_put_right_goes_on_without_loss(world, monkeypatch):
     with monkeypatch.context() as patch:
         usage = namedtuple("usage", "total used free")(10**9, 0, 1000)
         patch.setattr(shutil, "disk_usage", lambda folder: usage)
-        assert bring() == 1
+        with pytest.raises(WorkError):
+            bring()
         assert not world.web.requests
     world.web.statuses = [200, 404]
-    assert bring() == 1  # without its weights
-    assert bring() == 0
+    with pytest.raises(WorkError):  # without its weights
+        bring()
+    bring()
     assert world.names().count("xlsa17.zip") == 1
+
+
+def test_a_file_of_weights_serves_where_open_clip_cannot_download(world, tmp_path, capsys):
+    torch.save(small_clip().state_dict(), tmp_path / "own.pt")
+    del world.web.files["small.safetensors"]
+    with pytest.raises(WorkError, match="give a file of the weights as weights"):
+        bring()
+    bring(weights=tmp_path / "own.pt")
+    assert "there, own.pt" in capsys.readouterr().out
+    np.testing.assert_allclose(
+        zslnb.load("cub").semantics,
+        extract_text_features(
+            load_clip("small", "rehearsal", weights=tmp_path / "own.pt"),
+            zslnb.load("cub").class_names,
+        ),
+        atol=1e-6,
+    )
 
 
 def test_an_address_that_died_can_be_served_by_hand(world):
     content = world.web.files.pop("xlsa17.zip")
-    assert bring() == 1
+    with pytest.raises(WorkError):
+        bring()
     (world.data / "downloads" / "xlsa17.zip").write_bytes(content)
     pictures = world.data / "cub-images"
     pictures.mkdir()
     shutil.unpack_archive(write(world.data / "p.tar.gz", picture_archive("cub")), pictures)
-    assert bring() == 0
+    bring()
     assert "CUB_200_2011.tgz" not in world.names()
 
 
@@ -356,41 +380,32 @@ def write(path: Path, content: bytes) -> Path:
 
 def test_one_that_fails_stops_no_other(world, capsys):
     del world.web.files["SUNAttributeDB_Images.tar.gz"]
-    assert published_benchmark.main(["--benchmark", "all"]) == 1
-    assert re.search(r"zslnb: sun: sun-images: cannot be downloaded", capsys.readouterr().err)
+    with pytest.raises(WorkError, match="sun: sun-images: cannot be downloaded"):
+        bring("all")
+    assert "zslnb: sun: sun-images: cannot be downloaded" in capsys.readouterr().err
     assert zslnb.load("cub").name == "cub"
     assert zslnb.load("awa2").name == "awa2"
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("asked", "message"),
     [
-        (["--benchmark", "CUB"], "Did you mean 'cub'"),
-        (["--benchmark", "aviary"], "Known: cub, sun, awa2, all"),
-        (["--benchmark", "flo"], "no benchmark to download 'flo'"),
-        (["--benchmark", "cub", "--features", "vgg"], "no features 'vgg' of cub"),
-        (["--benchmark", "cub", "--features", "small/x"], "no weights 'x' for 'small'"),
-        (["--benchmark", "cub", "--device", "gpu"], "no device 'gpu'"),
-        (["--benchmark", "cub", "--shards", "2", "--shard", "2"], "there is no 2"),
+        ({"benchmark": "CUB"}, "Did you mean 'cub'"),
+        ({"benchmark": "aviary"}, "Known: cub, sun, awa2, all"),
+        ({"benchmark": "flo"}, "no benchmark to download 'flo'"),
+        ({"features": "vgg"}, "no features 'vgg' of cub"),
+        ({"features": "small/x"}, "no weights 'x' for 'small'"),
+        ({"device": "gpu"}, "no device 'gpu'"),
+        ({"shard": "0/2"}, "from 1/4 to 4/4 of four; not '0/2'"),
+        ({"weights": Path("gone.pt")}, "no file of weights 'gone.pt'"),
     ],
 )
-def test_a_bad_input_is_told_at_once(world, capsys, arguments, told):
-    assert published_benchmark.main(arguments) == 2
-    said = capsys.readouterr()
-    assert told in said.err
-    assert said.err.count("\n") == 1
-    assert not said.out
-
-
-def test_a_device_that_cannot_be_timed_is_said(world, capsys, monkeypatch):
-    def fail(*_: object) -> None:
-        raise RuntimeError("out of memory")
-
-    monkeypatch.setattr(published_benchmark, "measure_pace", fail)
-    assert bring("--dry-run") == 0
-    assert "how long is not known, since cpu could not be timed (out of memory)" in (
-        capsys.readouterr().out
-    )
+@pytest.mark.parametrize("dry_run", [True, False])
+def test_a_wrong_request_is_told_at_once(world, capsys, asked, message, dry_run):
+    with pytest.raises(RequestError, match=message):
+        bring(**asked, dry_run=dry_run)
+    assert not capsys.readouterr().out
+    assert not world.web.requests
 
 
 NOTEBOOK = """
@@ -457,21 +472,15 @@ def test_reproduce_brings_the_data_before_it_runs(world, capsys, notebooks, monk
     assert "CLIP features of sun have not been made yet" in capsys.readouterr().err
 
 
-def test_the_commands_of_the_page_are_understood(world, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(
-        published_benchmark, "measure_pace", lambda *_: pace.Pace(1.0, 1.0, torch.device("cpu"))
-    )
-    told = [arguments(command, tmp_path / "venv") for command in commands(page("data"))]
-    assert {module for module, _ in told} == {
-        "zslnb.encode.published_benchmark",
-        "zslnb.notebook.reproduce",
-    }
-    for module, given in told:
-        main = {
-            "zslnb.encode.published_benchmark": published_benchmark,
-            "zslnb.notebook.reproduce": reproduce,
-        }[module].main
-        assert main([*given, *({"--dry-run"} - {*given})]) == 0, given
+def test_the_commands_of_the_page_are_understood(world, tmp_path, capsys):
+    config = (tyro.conf.PositionalRequiredArgs, tyro.conf.FlagCreatePairsOff)
+    asked = [command for command in commands(page("data")) if command.startswith("make data")]
+    assert len(asked) > 5
+    for command in asked:
+        given = dict(word.split("=", 1) for word in shlex.split(command)[2:])
+        words = [given["BENCHMARK"], *shlex.split(given.get("ARGS", ""))]
+        request = tyro.cli(DataRequest, args=words, config=config)
+        bring_data(replace(request, features=given.get("FEATURES", ""), dry_run=True))
         assert "To download: " in capsys.readouterr().out
     assert not world.web.requests
 
@@ -479,7 +488,7 @@ def test_the_commands_of_the_page_are_understood(world, tmp_path, monkeypatch, c
 def test_the_python_of_the_page_loads(world):
     (block,) = re.findall(r"(?ms)^```python\n(.*?)^```", page("data"))
     *these, (another, tag) = re.findall(r"zslnb\.load\((.+?)\) +# (.+)", block)
-    assert published_benchmark.main(["--benchmark", "all"]) == 0
+    bring("all")
     loaded = [eval(f"zslnb.load({wishes})") for wishes, _ in these]
     assert [b.provenance["features"] for b in loaded] == ["clip", "clip", "resnet101"]
     assert [b.provenance["semantics"] for b in loaded] == ["clip-text", *["attributes"] * 2]
@@ -531,7 +540,7 @@ def test_the_published_split_goes_all_the_way(world, tmp_path, capsys, name):
     pictures = {path: looks[y % 50] for path, y in zip(paths, labels, strict=True)}
     world.publish(f"{name}-images", archive_of(name, pictures))
     world.patch.setattr(published_benchmark, "BATCH", 512)
-    assert published_benchmark.main(["--benchmark", name]) == 0
+    bring(name)
     b = zslnb.load(name)
     assert len(b.features) == len(paths)
     assert b.class_names == tuple(map(readable, names))

@@ -20,9 +20,10 @@ from PIL import Image
 from safetensors.torch import save
 from web import Web
 
+from zslnb.datasets import published_files
 from zslnb.datasets.xlsa17 import PUBLISHED, Sizes
-from zslnb.download import fetch, sources
-from zslnb.download.sources import all_sources
+from zslnb.download import fetch
+from zslnb.download.sources import WEIGHTS, all_sources
 
 SIZES = Sizes(seen=4, unseen=2, trainval=16, test_seen=4, test_unseen=10)
 EACH = 5  # pictures in a class
@@ -185,13 +186,9 @@ def build_world(web: Web, patch: pytest.MonkeyPatch, folder: Path) -> World:
         patch.setitem(PUBLISHED, name.upper(), SIZES)
         world.publish(f"{name}-images", picture_archive(name))
     world.publish("xlsa17", published_archive(folder / "published"))
-    world.publish(sources_weights(), save(small_clip().state_dict()), tag="small/rehearsal")
+    patch.setattr(published_files, "PAPERS_MODEL", "small/rehearsal")
+    world.publish(WEIGHTS, save(small_clip().state_dict()), tag="small/rehearsal")
     recipe = {**RECIPE, "url": web.address("small.safetensors")}
     patch.setitem(open_clip.factory._MODEL_CONFIGS, "small", MODEL)
     patch.setitem(open_clip.pretrained._PRETRAINED, "small", {"rehearsal": recipe})
     return world
-
-
-def sources_weights() -> str:
-    """Name of the weights among the sources."""
-    return next(name for name, s in sources.all_sources().items() if s.tag)

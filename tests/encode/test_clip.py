@@ -9,6 +9,7 @@ from safetensors.torch import save_file
 
 from zslnb.encode import clip
 from zslnb.encode.aviary_clip import build_encoder, caption_vocabulary
+from zslnb.errors import RequestError, WorkError
 
 
 @pytest.fixture(scope="module")
@@ -197,13 +198,71 @@ def test_a_local_file_of_something_else_is_refused(house, tmp_path, monkeypatch,
         torch.jit.trace(torch.nn.Linear(1, 1), torch.zeros(1, 1)).save(tmp_path / "own.pt")
     else:
         torch.save(content, tmp_path / "own.pt")
-    with pytest.raises(ValueError, match=r"own\.pt does not hold the tensors of a house"):
+    with pytest.raises(
+        RequestError, match=r"own\.pt does not hold the tensors of a house"
+    ) as caught:
         clip.load_clip("house", "quick", weights=tmp_path / "own.pt")
     assert not (tmp_path / "harm was done").exists()
+    assert "weights_only" not in str(caught.value)  # torch advises to run what is in it
+
+
+class Published(torch.nn.Module):
+    """A scripted module that holds the tensors of another, in half precision, as OpenAI's do."""
+
+    def __init__(self, tensors):
+        super().__init__()
+        for name, tensor in tensors.items():
+            *parents, leaf = name.split(".")
+            module = self
+            for parent in parents:
+                if not hasattr(module, parent):
+                    module.add_module(parent, torch.nn.Module())
+                module = getattr(module, parent)
+            module.register_parameter(leaf, torch.nn.Parameter(tensor.half()))
+        self.register_buffer("input_resolution", torch.tensor(16))
+
+    def forward(self, x):
+        return x + 1
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit")
+def test_openais_own_file_is_read_and_its_program_is_not(house, tmp_path, pictures, monkeypatch):
+    torch.jit.trace(Published(house.state_dict()), torch.zeros(1)).save(tmp_path / "ViT-B-16.pt")
+    for reader in ("load", "script", "trace"):
+        monkeypatch.setattr(torch.jit, reader, None)
+    loaded = clip.load_clip("house", "quick", weights=tmp_path / "ViT-B-16.pt")
+    for name, tensor in loaded.model.state_dict().items():
+        assert torch.equal(tensor, house.state_dict()[name].half().float()), name
+    assert loaded.facts()["pretrained"] == "ViT-B-16.pt, prepared as quick"
+
+
+def test_weights_that_cannot_be_had_are_a_sentence_with_what_to_do(monkeypatch):
+    class NetworkError(Exception):
+        pass
+
+    def create(*_, **__):
+        raise NetworkError("no route\nand a page of advice")
+
+    monkeypatch.setattr(open_clip, "create_model_from_pretrained", create)
+    with pytest.raises(WorkError, match=r"openai cannot be had: NetworkError: no route") as caught:
+        clip.load_clip()
+    assert "give a file of the weights" in str(caught.value)
+    assert "a page of advice" not in str(caught.value)
+
+
+def test_names_that_are_one_to_clip_have_the_same_tokens():
+    encoder = clip.ClipEncoder(
+        torch.nn.Identity(), str, open_clip.SimpleTokenizer(context_length=77)
+    )
+    long = "a very " * 80
+    tokens = clip.class_tokens(encoder, ["Cat", "cat", f"{long} one", f"{long} other"])
+    assert torch.equal(tokens[0], tokens[1])
+    assert torch.equal(tokens[2], tokens[3])
+    assert not torch.equal(tokens[0], tokens[2])
 
 
 def test_a_local_file_must_be_there_and_of_a_kind_that_runs_no_code(house, tmp_path):
-    with pytest.raises(FileNotFoundError, match=r"own\.pt"):
+    with pytest.raises(RequestError, match=r"no file of weights .*own\.pt"):
         clip.load_clip("house", "quick", weights=tmp_path / "own.pt")
     (tmp_path / "own.npz").write_bytes(b"")
     with pytest.raises(ValueError, match=r"read from \.safetensors"):

@@ -2,21 +2,26 @@
 
 import json
 import re
-from dataclasses import replace
+import shlex
+import shutil
+from dataclasses import fields, replace
 
 import joblib
 import numpy as np
 import open_clip
 import pytest
 import torch
+import tyro
 from pages import arguments, commands, page
 from PIL import Image
 from safetensors.torch import save_file
 
 import zslnb
-from zslnb.datasets.picture_folder import FolderError
-from zslnb.encode import picture_benchmark
+from zslnb.encode import division, picture_benchmark
 from zslnb.encode.clip import ClipEncoder
+from zslnb.encode.extract import ExtractionError, UnreadableImages
+from zslnb.encode.requests import PicturesRequest, read_shard
+from zslnb.errors import RequestError
 from zslnb.notebook import reproduce
 from zslnb.notebook.sources import find_sources, notebooks_dir
 
@@ -71,7 +76,7 @@ def tiny_clip(monkeypatch):
 
 @pytest.fixture
 def request_(photos, build, tiny_clip):
-    return picture_benchmark.Request(photos, photos.parent / "mine.npz", workers=0, batch_size=8)
+    return PicturesRequest(photos, photos.parent / "mine.npz", workers=0, batch_size=8)
 
 
 def made(request):
@@ -124,12 +129,12 @@ def test_the_same_request_computes_nothing_and_changes_nothing(request_, tiny_cl
 
 def test_a_bundle_of_something_else_is_not_replaced_unless_told(request_):
     made(request_)
-    other = replace(request_, seed=3, test_share=0.4)
-    with pytest.raises(FolderError, match=r"something else .*test_share, seed"):
+    other = replace(request_, seed=3, test_share="40%")
+    with pytest.raises(RequestError, match=r"something else .*test_share, seed"):
         picture_benchmark.prepare(other)
     assert len(made(replace(other, overwrite=True)).test_seen_idx) == 12
     request_.bundle.write_text("a letter")
-    with pytest.raises(FolderError, match="not made here"):
+    with pytest.raises(RequestError, match="not made here"):
         picture_benchmark.prepare(request_)
     assert len(made(replace(request_, overwrite=True)).features) == 40
 
@@ -141,24 +146,83 @@ def test_another_picture_of_the_same_name_and_size_is_another(request_, tiny_cli
     content = bytearray(path.read_bytes())
     content[-1] ^= 1  # in the end marker's checksum, which Pillow leaves alone
     path.write_bytes(content)
-    with pytest.raises(FolderError, match=r"\(pictures_sha256\)"):
+    with pytest.raises(RequestError, match=r"\(pictures_sha256\)"):
         picture_benchmark.prepare(request_)
     made(replace(request_, overwrite=True))
     assert tiny_clip == [8]
 
 
-def test_copies_and_what_was_passed_over_are_told(request_, capsys):
-    (request_.pictures / "auk" / "5.png").write_bytes(
-        (request_.pictures / "auk/0.png").read_bytes()
-    )
+def copy(root, original, name):
+    (root / name).write_bytes((root / original).read_bytes())
+
+
+def test_copies_are_left_out_and_told_as_all_that_is_passed_over(request_, capsys):
+    copy(request_.pictures, "auk/0.png", "auk/5.png")
     (request_.pictures / "auk" / "notes.txt").touch()
-    command = [str(request_.pictures), str(request_.bundle), "--dry-run"]
-    assert picture_benchmark.main(command) == 0
-    said = capsys.readouterr().out
-    assert "41 pictures of 8 classes" in said
-    assert "copies of other pictures: 1 ('auk/5.png')" in said
-    assert "not pictures by their endings: 1 ('auk/notes.txt')" in said
+    picture_benchmark.make_benchmark(replace(request_, dry_run=True))
+    output = capsys.readouterr().out
+    assert "40 pictures of 8 classes" in output
+    assert "copies of other pictures: 1 ('auk/5.png')" in output
+    assert "not pictures by their endings: 1 ('auk/notes.txt')" in output
     assert not request_.bundle.exists()
+    made(request_)
+    assert "auk/5.png" not in np.load(request_.bundle)["images"]
+
+
+def test_one_picture_in_two_classes_is_refused(request_):
+    copy(request_.pictures, "auk/0.png", "wren/5.png")
+    with pytest.raises(RequestError, match=r"auk/0\.png and wren/5\.png are one picture in two"):
+        picture_benchmark.prepare(request_)
+
+
+@pytest.mark.parametrize("recipe", ["[1]", "{}", "null"])
+def test_a_bundle_with_an_odd_recipe_was_not_made_here(request_, recipe):
+    np.savez(request_.bundle, provenance=f'{{"recipe": {recipe}}}')
+    with pytest.raises(RequestError, match="not made here"):
+        picture_benchmark.prepare(request_)
+
+
+def test_names_that_are_one_to_clip_are_refused_with_both(request_, tmp_path):
+    long = "a bird with a neck as long as its name, which is " * 9
+    lines = ["folder,name", "auk,Cat", "dove,cat", f'owl,"{long}red"', f'wren,"{long}blue"']
+    (tmp_path / "names.csv").write_text("\n".join(lines))
+    request = replace(request_, names=tmp_path / "names.csv")
+    with pytest.raises(RequestError, match="To CLIP these names are one") as caught:
+        made(request)
+    for pair in (
+        r"Cat \(folder auk\) and cat \(folder dove\)",
+        r"\(folder owl\) and .*\(folder wren\)",
+    ):
+        assert re.search(pair, str(caught.value))
+
+
+def test_a_folder_too_high_or_too_few_classes_is_told_by_what_it_holds(request_):
+    with pytest.raises(RequestError) as caught:
+        picture_benchmark.prepare(replace(request_, pictures=request_.pictures.parent))
+    assert "has 1 class, a sub-folder each: photos (40 pictures)" in str(caught.value)
+    assert f"In {request_.pictures} are sub-folders ('auk', 'dove', 'emu' and 5" in str(
+        caught.value
+    )
+    for name in CLASSES[2:]:
+        shutil.rmtree(request_.pictures / name)
+    with pytest.raises(RequestError, match=r"2 classes.* auk \(5 pictures\), dove .* 6 are needed"):
+        picture_benchmark.prepare(request_)
+
+
+def test_where_nothing_can_be_written_is_told_before_the_work(request_, tmp_path):
+    (tmp_path / "file").touch()
+    for change in ({"bundle": tmp_path / "file" / "mine.npz"}, {"work": tmp_path / "file"}):
+        with pytest.raises(ExtractionError, match="no folder to write to"):
+            picture_benchmark.make_benchmark(replace(request_, dry_run=True, **change))
+
+
+def test_pictures_are_hashed_once(request_, monkeypatch):
+    hashed = []
+    monkeypatch.setattr(
+        "zslnb.datasets.picture_folder.file_sha256", lambda path: hashed.append(path) or str(path)
+    )
+    made(request_)
+    assert len(hashed) == 40
 
 
 def test_the_seed_alone_decides_the_split(request_):
@@ -167,15 +231,15 @@ def test_the_seed_alone_decides_the_split(request_):
     assert (first.unseen, first.validation) == (again.unseen, again.validation)
     assert (first.unseen, first.validation) != (other.unseen, other.validation)
     labels = np.repeat(np.arange(3), 10)
-    before = picture_benchmark.divide_pictures(labels, ["a", "b", "c"], ["c"], 0.2, 0)
-    after = picture_benchmark.divide_pictures(labels, ["a", "b", "d"], [], 0.2, 0)
+    before = division.divide_pictures(labels, ["a", "b", "c"], ["c"], 0.2, 0)
+    after = division.divide_pictures(labels, ["a", "b", "d"], [], 0.2, 0)
     assert len(before["test_seen_idx"]) == 4
     np.testing.assert_array_equal(before["test_seen_idx"], after["test_seen_idx"][:4])
 
 
 @pytest.mark.parametrize(("share", "test"), [(0.01, 1), (0.5, 2), (0.99, 3)])
 def test_of_five_pictures_one_is_tested_and_two_are_trained_on_at_least(share, test):
-    parts = picture_benchmark.divide_pictures(np.zeros(5, np.int64), ["a"], [], share, 0)
+    parts = division.divide_pictures(np.zeros(5, np.int64), ["a"], [], share, 0)
     assert (len(parts["test_seen_idx"]), len(parts["trainval_idx"])) == (test, 5 - test)
     assert {*np.concatenate([*parts.values()]).tolist()} == {*range(5)}
 
@@ -197,12 +261,12 @@ def test_classes_may_be_listed_in_files(request_, tmp_path):
     bench = picture_benchmark.make(plan)
     assert [bench.class_names[i] for i in bench.unseen] == ["auk", "wren"]
     assert [bench.class_names[i] for i in bench.val_classes] == ["emu"]
-    with pytest.raises(FolderError, match="'wren', 'auk': without pictures, or unseen already"):
+    with pytest.raises(RequestError, match="'wren', 'auk': without pictures, or unseen already"):
         picture_benchmark.prepare(
             replace(request_, unseen=listed["unseen"], validation=listed["unseen"])
         )
     (tmp_path / "unseen.txt").write_text("wrens\n")
-    with pytest.raises(FolderError, match=r"unseen.txt, line 1: .*Did you mean 'wren'"):
+    with pytest.raises(RequestError, match=r"unseen.txt, line 1: .*Did you mean 'wren'"):
         picture_benchmark.prepare(replace(request_, **listed))
 
 
@@ -217,7 +281,7 @@ def test_classes_may_be_listed_in_files(request_, tmp_path):
     ],
 )
 def test_too_few_classes_are_refused_with_what_is_needed(request_, change, message):
-    with pytest.raises(FolderError, match=message):
+    with pytest.raises(RequestError, match=message):
         picture_benchmark.prepare(replace(request_, **change))
 
 
@@ -225,7 +289,7 @@ def test_too_few_pictures_are_refused_before_the_model_is_loaded(request_):
     seen = next(name for name in CLASSES if name not in picture_benchmark.prepare(request_).unseen)
     for i in range(3):
         (request_.pictures / seen / f"{i}.png").unlink()
-    with pytest.raises(FolderError, match=f"{seen} has 2.* needs 3 .2 to train on, 1 to test"):
+    with pytest.raises(RequestError, match=f"{seen} has 2.* needs 3 .2 to train on, 1 to test"):
         picture_benchmark.prepare(request_)
 
 
@@ -234,13 +298,20 @@ def test_too_few_pictures_are_refused_before_the_model_is_loaded(request_):
     [
         ({"bundle": "mine.npy"}, "must end in .npz"),
         ({"bundle": "CUB.npz"}, "name of a published benchmark"),
-        ({"test_share": 1.0}, "lies in 0..1"),
+        ({"test_share": "100%"}, "lies in 0..1"),
+        ({"test_share": "a few"}, "lies in 0..1"),
+        ({"batch_size": 0}, "batch_size must be at least 1"),
+        ({"shard": "0/3"}, "from 1/4 to 4/4 of four; not '0/3'"),
+        ({"device": "tpu"}, "no device 'tpu'"),
+        ({"pretrained": "nobodys"}, "no weights 'nobodys'"),
+        ({"weights": "gone.pt"}, "no file of weights"),
     ],
 )
 def test_what_cannot_be_meant_is_refused(request_, tmp_path, change, message):
-    changed = change | ({"bundle": tmp_path / change["bundle"]} if "bundle" in change else {})
-    with pytest.raises(FolderError, match=message):
-        replace(request_, **changed)
+    paths = {key: tmp_path / change[key] for key in ("bundle", "weights") if key in change}
+    changed = change | paths
+    with pytest.raises(RequestError, match=message):
+        picture_benchmark.prepare(replace(request_, **changed))
 
 
 def test_a_stopped_run_goes_on_where_it_was(request_, tiny_clip):
@@ -269,15 +340,21 @@ def test_shards_give_the_same_bundle(request_):
 
 
 def test_machines_may_do_a_shard_each(request_, tiny_clip, capsys):
-    shared = ["--work", f"{request_.bundle.parent}/shared", "--batch-size", "8", "--workers", "0"]
-    command = [str(request_.pictures), str(request_.bundle), *shared]
+    shared = replace(request_, work=request_.bundle.parent / "shared")
     for part in ("1/2", "2/2"):
-        assert picture_benchmark.main([*command, "--shard", part]) == 0
+        picture_benchmark.make_benchmark(replace(shared, shard=part))
         assert not request_.bundle.exists()
     tiny_clip.clear()
-    assert picture_benchmark.main(command) == 0
+    picture_benchmark.make_benchmark(shared)
     assert tiny_clip == []
     assert "test, unseen classes" in capsys.readouterr().out
+
+
+def test_shards_count_from_one():
+    assert [read_shard(text) for text in ("", "1/4", "4/4")] == [None, (1, 4), (4, 4)]
+    for wrong in ("0/4", "5/4", "1", "1/", "a/b", "-1/2"):
+        with pytest.raises(RequestError, match="written I/N"):
+            read_shard(wrong)
 
 
 def test_unreadable_pictures_are_named_and_left_out_only_if_told(request_, capsys):
@@ -285,19 +362,17 @@ def test_unreadable_pictures_are_named_and_left_out_only_if_told(request_, capsy
     seen = next(name for name in CLASSES if name not in plan.unseen)
     spoilt = request_.pictures / seen / "1.png"
     spoilt.write_text("moved")
-    command = [str(request_.pictures), str(request_.bundle), "--workers", "0"]
-    assert picture_benchmark.main(command) == 2
-    error = capsys.readouterr().err
-    assert f"{seen}/1.png" in error
-    assert "--allow-unreadable" in error
+    with pytest.raises(UnreadableImages, match=rf"(?s){seen}/1\.png.*--allow-unreadable"):
+        picture_benchmark.make_benchmark(request_)
     assert not request_.bundle.exists()
-    assert picture_benchmark.main([*command, "--allow-unreadable"]) == 0
+    allowed = replace(request_, allow_unreadable=True)
+    picture_benchmark.make_benchmark(allowed)
     assert f"left out, unreadable: 1 ('{seen}/1.png')" in capsys.readouterr().out
     assert len(zslnb.load(request_.bundle).features) == 39
     for i in (2, 3):
-        (request_.pictures / seen / f"{i}.png").write_text("moved")
-    assert picture_benchmark.main([*command, "--allow-unreadable", "--overwrite"]) == 2
-    assert f"{seen} has 2" in capsys.readouterr().err
+        (request_.pictures / seen / f"{i}.png").write_text(f"moved {i}")
+    with pytest.raises(RequestError, match=f"{seen} has 2"):
+        picture_benchmark.make_benchmark(replace(allowed, overwrite=True))
 
 
 def test_attributes_are_kept_beside_the_class_names(request_, tmp_path):
@@ -310,7 +385,14 @@ def test_attributes_are_kept_beside_the_class_names(request_, tmp_path):
     assert zslnb.load(request_.bundle).semantic_dim == 8
 
 
-def test_any_open_clip_model_does_and_local_weights(photos, build, monkeypatch, capsys):
+def test_classes_with_the_same_attributes_are_told(request_, tmp_path):
+    lines = ["folder,size", *(f"{name},{min(i, 6)}" for i, name in enumerate(CLASSES))]
+    (tmp_path / "attributes.csv").write_text("\n".join(lines))
+    plan = picture_benchmark.prepare(replace(request_, attributes=tmp_path / "attributes.csv"))
+    assert "not told apart by them: owl and wren" in picture_benchmark.describe(plan)
+
+
+def test_any_open_clip_model_does_and_local_weights(photos, build, monkeypatch):
     recipe = {"mean": (0.1,) * 3, "std": (0.2,) * 3, "interpolation": "bilinear"}
     tag = recipe | {"resize_mode": "squash", "url": "", "hf_hub": ""}
     monkeypatch.setitem(open_clip.factory._MODEL_CONFIGS, "house", TINY)
@@ -318,14 +400,20 @@ def test_any_open_clip_model_does_and_local_weights(photos, build, monkeypatch, 
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         save_file(open_clip.CLIP(**TINY).state_dict(), photos.parent / "tiny.safetensors")
-    command = [str(photos), f"{photos.parent}/mine.npz", "--workers", "0", "--model", "house"]
-    assert picture_benchmark.main([*command, "--pretrained", "none"]) == 2
-    assert "known: ['plain']" in capsys.readouterr().err
-    weights = ["--pretrained", "plain", "--weights", f"{photos.parent}/tiny.safetensors"]
-    assert picture_benchmark.main([*command, *weights]) == 0
+    weights = photos.parent / "tiny.safetensors"
+    chosen = {"model": "house", "pretrained": "plain", "weights": weights, "workers": 0}
+    made(PicturesRequest(photos, photos.parent / "mine.npz", **chosen))
     facts = zslnb.load(photos.parent / "mine.npz").provenance
     assert facts["pretrained"] == "tiny.safetensors, prepared as plain"
     assert "Resize(size=(16, 16), interpolation=bilinear" in facts["preprocessing"]
+
+
+def asked(command):
+    """What a `make pictures` line of the page asks for."""
+    given = dict(word.split("=", 1) for word in shlex.split(command)[2:])
+    words = [given["PICTURES"], given["BENCHMARK"], *shlex.split(given.get("ARGS", ""))]
+    config = (tyro.conf.PositionalRequiredArgs, tyro.conf.FlagCreatePairsOff)
+    return tyro.cli(PicturesRequest, args=words, config=config)
 
 
 def csv_blocks():
@@ -347,20 +435,16 @@ def beside(photos, monkeypatch):
 
 
 def test_the_commands_of_the_page_lead_to_the_tables(beside, build, tiny_clip, capsys):
-    assert [words.split()[1] for words in commands(PAGE)[:4]] == [
-        "own",
-        "own",
-        "reproduce",
-        "reproduce",
-    ]
+    targets = [command.split()[1] for command in commands(PAGE)[:4]]
+    assert targets == ["pictures", "pictures", "reproduce", "reproduce"]
     there = {source.number for source in find_sources(notebooks_dir())}
     for command in commands(PAGE):
-        module, given = arguments(command, beside / "venv")
-        if module == "zslnb.encode.picture_benchmark":
-            dry = "--dry-run" in given
-            assert picture_benchmark.main([*given, "--workers", "0"]) == 0
-            assert (beside / given[1]).exists() is not dry
+        if command.startswith("make pictures"):
+            request = asked(command)
+            picture_benchmark.make_benchmark(replace(request, workers=0))
+            assert request.bundle.exists() is not request.dry_run
             continue
+        _, given = arguments(command, beside / "venv")
         request, _ = reproduce.parse(given)
         known = tuple(number for number in request.notebooks if number in there)
         plan = reproduce.prepare(replace(request, notebooks=known))
@@ -402,25 +486,15 @@ def test_the_page_says_the_defaults_and_the_least(request_):
     stands = {"unseen": "unseen", "validation": "validation", "seed": "seed"}
     said = dict(rows)
     for option, name in stands.items():
-        assert said[option] == str(getattr(picture_benchmark.Request, name))
-    assert said["test-share"] == f"{picture_benchmark.Request.test_share:.0%}"
-    assert picture_benchmark.LEAST == {"unseen": 2, "validation": 1, "training": 3}
+        assert said[option] == str(getattr(PicturesRequest, name))
+    assert said["test-share"] == PicturesRequest.test_share
+    assert division.LEAST == {"unseen": 2, "validation": 1, "training": 3}
     assert "six classes: two unseen, one for validation, three others" in PAGE
-    assert picture_benchmark.LEAST_TRAIN + picture_benchmark.LEAST_TEST == 3
+    assert (division.LEAST_TRAIN, division.LEAST_TEST, division.LEAST_UNSEEN) == (2, 1, 2)
 
 
-def test_the_page_and_the_command_know_the_same_options(capsys):
-    with pytest.raises(SystemExit):
-        picture_benchmark.main(["--help"])
-    options = {*re.findall(r"--[a-z]+(?:-[a-z]+)*", capsys.readouterr().out)}
-    reproduce_s = {"--benchmark", "--profile", "--notebooks"}
+def test_the_page_and_the_command_know_the_same_options():
+    options = {f"--{f.name.replace('_', '-')}" for f in fields(PicturesRequest)}
+    of_reproduce = {"--benchmark", "--profile", "--notebooks"}
     named = {*re.findall(r"--[a-z]+(?:-[a-z]+)*", re.sub(r"(?m)^\| -.*", "", PAGE))}
-    assert named - reproduce_s == options - {"--device"}
-
-
-@pytest.mark.parametrize("given", [["", "mine.npz"], ["photos", ""]])
-def test_a_path_left_out_is_refused(given, capsys):
-    with pytest.raises(SystemExit) as caught:
-        picture_benchmark.main(given)
-    assert caught.value.code == 2
-    assert "the path is empty" in capsys.readouterr().err
+    assert named - of_reproduce == (options | {"--help"}) - {"--device", "--pictures", "--bundle"}

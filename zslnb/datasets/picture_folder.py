@@ -16,13 +16,13 @@ from jaxtyping import Float32
 
 from zslnb.datasets.bundle import file_sha256
 from zslnb.datasets.xlsa17 import readable
-from zslnb.errors import did_you_mean
+from zslnb.errors import RequestError, did_you_mean
 
 PICTURES = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp")
 LARGEST = float(np.finfo(np.float32).max)
 
 
-class FolderError(ValueError):
+class FolderError(RequestError):
     """A folder of pictures, or a file that goes with it, cannot be used; the message says why."""
 
 

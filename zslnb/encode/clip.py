@@ -6,7 +6,6 @@ with the model, never from a default.
 
 import hashlib
 import itertools
-import pickle
 import re
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -22,13 +21,17 @@ from jaxtyping import Float32, Int64
 from open_clip.constants import HF_SAFE_WEIGHTS_NAME, HF_WEIGHTS_NAME
 from open_clip.transformer import QuickGELU
 from PIL import Image
-from safetensors import SafetensorError
+
+from zslnb.encode.weights import NOT_LOADED, WEIGHT_FILES, open_clips_own, reason
+from zslnb.errors import RequestError, WorkError
 
 PROMPT = "A photo of a {}."
 PRECISIONS = {name: getattr(torch, name) for name in ("float32", "float16", "bfloat16")}
-WEIGHT_FILES = (".safetensors", ".pt", ".pth", ".bin")
 HUB_NAMES = (HF_SAFE_WEIGHTS_NAME, HF_WEIGHTS_NAME)  # where a tag names no file
-NOT_LOADED = (RuntimeError, KeyError, ValueError, StopIteration, EOFError, UserWarning)
+BY_HAND = (
+    "by hand: copy the caches of open_clip (where HF_HOME says, else ~/.cache/huggingface; and "
+    "~/.cache/clip) from a machine that has them, or give a file of the weights as weights."
+)
 
 
 @dataclass(frozen=True)
@@ -76,24 +79,18 @@ def load_clip(
         model_name: an architecture as `open_clip.list_pretrained()` gives it; ViT-B-16 unless said.
         pretrained: the tag of its weights; OpenAI's unless said. OpenAI's were trained with
             QuickGELU, which follows from the tag. They are downloaded if they are not cached.
-        weights: a local file instead (.safetensors, or a torch file of tensors alone). Then both
-            names must be given: the file has the preprocessing and activation of that tag.
+        weights: a local file instead, see `zslnb.encode.weights`. Then both names must be given:
+            the file has the preprocessing and activation of that tag.
 
     Raises:
-        ValueError: a pair that open_clip does not know or that does not fit, a local file without
-            both names, or one that holds something else.
-        FileNotFoundError: no such local file.
+        RequestError: as `check_clip` does, or a local file that holds something else.
+        WorkError: weights that cannot be had; the message says how to bring them by hand.
     """
-    if weights is not None and (model_name is None or pretrained is None):
-        raise ValueError(
-            f"{weights.name} does not say how pictures are prepared for it: name the architecture "
-            "and the tag whose preprocessing and activation it has, as in "
-            'load_clip("ViT-B-16", "openai", weights=...).'
-        )
+    check_clip(model_name, pretrained, weights)
     model_name, pretrained = model_name or "ViT-B-16", pretrained or "openai"
     recipe = _recipe(model_name, pretrained)
     if weights is None:
-        model, preprocess = _create(model_name, pretrained, recipe)
+        model, preprocess = _create_from_tag(model_name, pretrained, recipe)
     else:
         model, preprocess = _create_from_file(model_name, weights, recipe)
         pretrained = f"{weights.name}, prepared as {pretrained}"
@@ -101,10 +98,32 @@ def load_clip(
     return ClipEncoder(model.eval(), preprocess, tokenize, model_name, pretrained)
 
 
+def check_clip(model_name: str | None, pretrained: str | None, weights: Path | None = None) -> None:
+    """Check what `load_clip` will be asked for, without loading anything.
+
+    Raises:
+        RequestError: a pair that open_clip does not know or that does not fit, no such local file,
+            one of a kind that is not read, or one without both names.
+    """
+    if weights is not None and (model_name is None or pretrained is None):
+        raise RequestError(
+            f"{weights.name} does not say how pictures are prepared for it: name the architecture "
+            "and the tag whose preprocessing and activation it has, as in "
+            'load_clip("ViT-B-16", "openai", weights=...).'
+        )
+    _recipe(model_name or "ViT-B-16", pretrained or "openai")
+    if weights is None:
+        return
+    if not weights.is_file():
+        raise RequestError(f"There is no file of weights {str(weights)!r}.")
+    if weights.suffix not in WEIGHT_FILES:
+        raise RequestError(f"{weights.name}: weights are read from {', '.join(WEIGHT_FILES)} only.")
+
+
 def weights_are_here(model_name: str, pretrained: str) -> bool:
     """Whether open_clip would find weights in its caches; nothing is downloaded.
 
-    Raises ValueError for a pair that open_clip does not know.
+    Raises RequestError for a pair that open_clip does not know.
     """
     recipe = _recipe(model_name, pretrained)
     model_id, _, filename = recipe.get("hf_hub", "").rpartition("/")
@@ -119,12 +138,12 @@ def _recipe(model_name: str, pretrained: str) -> dict:
     recipe = open_clip.get_pretrained_cfg(model_name, pretrained)
     if not recipe:
         known = open_clip.list_pretrained_tags_by_model(model_name)
-        raise ValueError(
+        raise RequestError(
             f"no weights {pretrained!r} for {model_name!r}; known: {known}. A local file is given "
             "as weights=, beside the tag whose preprocessing it has."
         )
     if open_clip.get_model_config(model_name).get("quick_gelu") and not recipe.get("quick_gelu"):
-        raise ValueError(
+        raise RequestError(
             f"{model_name!r} has QuickGELU, but its weights {pretrained!r} are recorded without."
         )
     return recipe
@@ -145,21 +164,33 @@ def _create(model_name: str, source: str, recipe: dict) -> tuple[torch.nn.Module
                 image_resize_mode=recipe["resize_mode"],
             )
     except UserWarning as warning:
-        raise ValueError(f"open_clip warns of {model_name}: {warning}") from warning
+        raise RequestError(f"open_clip warns of {model_name}: {warning}") from warning
+
+
+def _create_from_tag(
+    model_name: str, pretrained: str, recipe: dict
+) -> tuple[torch.nn.Module, Callable]:
+    try:
+        return _create(model_name, pretrained, recipe)
+    except RequestError:
+        raise
+    except Exception as error:  # the hub and the network raise what they like
+        told = f"{type(error).__name__}: {error}".splitlines()[0]
+        raise WorkError(
+            f"The weights {model_name}/{pretrained} cannot be had: {told}\n  {BY_HAND}"
+        ) from error
 
 
 def _create_from_file(
     model_name: str, weights: Path, recipe: dict
 ) -> tuple[torch.nn.Module, Callable]:
-    if not weights.is_file():
-        raise FileNotFoundError(f"There are no weights {str(weights)!r}.")
-    if weights.suffix not in WEIGHT_FILES:
-        raise ValueError(f"{weights.name}: weights are read from {', '.join(WEIGHT_FILES)} only.")
     try:
-        return _create(model_name, str(weights.resolve()), recipe)  # a whole path is never a tag
-    except (*NOT_LOADED, pickle.UnpicklingError, SafetensorError) as error:
-        raise ValueError(
-            f"{weights.name} does not hold the tensors of a {model_name}, and nothing else: {error}"
+        with open_clips_own(weights) as file:
+            return _create(model_name, str(file), recipe)  # a whole path is never a tag
+    except NOT_LOADED as error:
+        raise RequestError(
+            f"{weights.name} does not hold the tensors of a {model_name}, and nothing else: "
+            f"{reason(error)}"
         ) from error
 
 
@@ -216,10 +247,21 @@ def extract_text_features(
 ) -> Float32[np.ndarray, "C D"]:
     """Encode class names, each set into the prompt: rows (C, D) of unit norm.
 
-    Raises ValueError when the prompt has no place for the name.
+    Raises RequestError when the prompt has no place for the name.
     """
-    if "{}" not in prompt:
-        raise ValueError(f"the prompt {prompt!r} has no {{}} for the class name")
-    tokens = encoder.tokenize([prompt.format(name) for name in class_names])
+    tokens = class_tokens(encoder, class_names, prompt)
     model = encoder.model.to(device).eval()
     return F.normalize(model.encode_text(tokens.to(device)).float(), dim=1).cpu().numpy()
+
+
+def class_tokens(
+    encoder: ClipEncoder, class_names: Sequence[str], prompt: str = PROMPT
+) -> Int64[torch.Tensor, "C T"]:
+    """Tokenize class names, each set into the prompt; equal rows are one class to CLIP.
+
+    So are names that differ in case alone, and long ones that differ after the last token.
+    Raises RequestError when the prompt has no place for the name.
+    """
+    if "{}" not in prompt:
+        raise RequestError(f"the prompt {prompt!r} has no {{}} for the class name")
+    return encoder.tokenize([prompt.format(name) for name in class_names])

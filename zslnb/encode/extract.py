@@ -1,21 +1,19 @@
 """Pictures to features with CLIP: stopped anywhere, resumed, shared between machines.
 
-The list is cut into chunks of one batch. A chunk is a file, named by the hash of all that decides
-what is in it: the settings, and its pictures' names and sizes. So a chunk that is there is never
-computed again, whoever made it, and one of another model or another list is never taken for it.
-A kill loses at most the batch at hand and those that were being read ahead.
+The list is cut into chunks of one batch, each a numbered file that says by a hash what it is of:
+the settings, and its pictures' names, sizes and, where they were taken, hashes of their content.
+So what is there is not computed again, and a chunk of something else is replaced. A kill loses at
+most the batch at hand and those that were being read ahead.
 """
 
 import hashlib
 import json
-import multiprocessing
 import os
-import platform
+import shutil
 import sys
-import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass, field
 from importlib import metadata
 from itertools import islice
 from pathlib import Path, PurePosixPath
@@ -26,22 +24,24 @@ import torch
 from jaxtyping import Float32
 from tqdm import tqdm
 
-from zslnb.datasets.bundle import file_sha256, read_bundle, write_bundle
-from zslnb.datasets.xlsa17 import readable
+from zslnb.datasets.bundle import read_bundle, write_bundle
+from zslnb.datasets.extracted import RESULT, Extracted, rows_sha256
 from zslnb.download.unpack import locked
-from zslnb.encode.clip import PRECISIONS, PROMPT, ClipEncoder, encode_pixels, extract_text_features
+from zslnb.encode.clip import PRECISIONS, PROMPT, ClipEncoder, encode_pixels
 from zslnb.encode.pictures import default_workers, read_pictures
-from zslnb.errors import BenchmarkError
+from zslnb.errors import BenchmarkError, WorkError
+from zslnb.files import write_atomically
 from zslnb.settings import at_least_one, one_of
 
-RESULT, SETTINGS = "features.npz", "settings.json"
+SETTINGS = "settings.json"
 PACKAGES = ("open_clip_torch", "pillow", "torch", "torchvision")
 LINE_SECONDS = 30.0  # between two lines of progress where there is no terminal
 SHOWN = 100  # names in a message
 NORM_TOLERANCE = 1e-4
+BYTES = 10_000  # of a picture's features, in its chunk and in the result, with some to spare
 
 
-class ExtractionError(RuntimeError):
+class ExtractionError(WorkError):
     """Features could not be made or put together; the message says what to do."""
 
 
@@ -53,38 +53,26 @@ class UnreadableImages(ExtractionError):
         lines = [f"  {name}: {reason}" for name, reason in islice(reasons.items(), SHOWN)]
         if len(reasons) > SHOWN:
             lines.append(f"  and {len(reasons) - SHOWN} more")
-        super().__init__(
-            "\n".join(
-                [
-                    f"{len(reasons)} of the pictures cannot be read:",
-                    *lines,
-                    "Mend or replace them and run again, which costs their batches only; or leave "
-                    "them out knowingly with allow_unreadable=True.",
-                ]
-            )
-        )
+        super().__init__("\n".join([f"{len(reasons)} of the pictures cannot be read:", *lines]))
 
     def __reduce__(self) -> tuple:
         """Come whole out of another process."""
         return type(self), (self.reasons,)
 
 
-_Listing = list[tuple[str, int | None, str | None]]  # name, bytes, hash of the content
-
-
 @dataclass(frozen=True)
 class _Chunk:
-    features: Float32[np.ndarray, "n D"]
-    facts: dict
+    """Features of a part of the list: file, hash of what it is of, pictures, result if any."""
 
+    file: Path
+    key: str
+    names: tuple[str, ...]
+    features: Float32[np.ndarray, "n D"] | None = None
+    unreadable: Mapping[str, str] = field(default_factory=dict)
 
-@dataclass(frozen=True)
-class Extracted:
-    """Features (N, D) of unit norm, the N pictures in their order, and where they are from."""
-
-    features: Float32[np.ndarray, "N D"]
-    images: tuple[str, ...]
-    provenance: dict
+    @property
+    def images(self) -> list[str]:
+        return [name for name in self.names if name not in self.unreadable]
 
 
 @dataclass(frozen=True)
@@ -96,15 +84,18 @@ class Extraction:
         images: their paths in it, with "/", in the order of the features; none twice.
         load: gives the encoder; called where the work is done, as in
             `partial(load_clip, "ViT-B-16", "openai")`.
-        folder: for chunks and result. One folder, one model and one preprocessing.
+        folder: for the result, and in a sub-folder, named by precision and batch size, chunks.
+            One folder, one model and one preprocessing.
         batch_size: pictures in a batch, and in a chunk.
-        device: where the model runs.
+        device: where the model runs; shards share the GPUs if it is "cuda" without a number.
         precision: "float32", "float16" or "bfloat16"; "auto" is float16 on CUDA, as released
             code has it, else float32. Half precision is for CUDA alone.
-        workers: processes that read ahead, for each shard; 0 reads in this one. Unless given,
-            1 beside a model on the CPU, else all cores but one.
+        workers: threads that read ahead, for each shard; 0 reads in the one that encodes. Unless
+            given, 1 beside a model on the CPU, else all cores but one, shared by the shards.
         allow_unreadable: leave out pictures that cannot be read; their names go to provenance.
-        hash_contents: tell pictures apart by their content too, not by name and size alone.
+        hashes: SHA-256 of pictures by name, to tell them apart by more than name and size.
+        model: what the caller calls the model; where it is named, nothing is loaded if nothing
+            is left to do.
         progress: show a bar; a line now and then where there is no terminal.
     """
 
@@ -117,7 +108,8 @@ class Extraction:
     precision: str = "auto"
     workers: int | None = None
     allow_unreadable: bool = False
-    hash_contents: bool = False
+    hashes: Mapping[str, str] = field(default_factory=dict)
+    model: str = ""
     progress: bool = True
 
     def __post_init__(self) -> None:
@@ -134,6 +126,11 @@ class Extraction:
             if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts:
                 raise ValueError(f"{name!r} leads out of the folder of pictures.")
 
+    @property
+    def work(self) -> Path:
+        """Folder of chunks and settings, which no other precision or batch size shares."""
+        return self.folder / f"{self._precision}-{self.batch_size}"
+
     def run(self, shards: int = 1) -> Extracted:
         """Extract what is not there yet, and put all together.
 
@@ -142,28 +139,33 @@ class Extraction:
                 cores, or a Dask cluster that sees the same folders.
 
         Raises:
-            ExtractionError: the folder has other settings, or a feature came out wrong.
+            ExtractionError: the folder has other settings or cannot be written to, the device's
+                memory does not do, or a feature came out wrong.
             UnreadableImages: pictures cannot be read, and that was not allowed.
         """
         at_least_one("shards", shards)
-        if not any((self.root / name).is_file() for name in self.images):
-            raise ExtractionError(f"None of the pictures is in {self.root}: {self.images[0]}, ...")
-        self._listing(self.images)  # what is not there is told before the work
+        listing = self._listing()
         if shards == 1:
-            self._run_shard(0, 1)
+            self._run_shard(listing, 1, 1)
         else:
-            tasks = (joblib.delayed(self._run_shard)(i, shards) for i in range(shards))
-            joblib.Parallel(n_jobs=shards)(tasks)
+            tasks = (joblib.delayed(self._run_shard)(listing, i + 1, shards) for i in range(shards))
+            try:
+                joblib.Parallel(n_jobs=shards)(tasks)
+            except BrokenProcessPool as error:
+                raise ExtractionError(
+                    f"One of the {shards} processes was killed, most likely because memory ran "
+                    "out. What is done is kept: run again with fewer shards."
+                ) from error
         return self.merge()
 
-    def run_shard(self, index: int, of: int) -> None:
-        """Extract one part of the list, 0 to `of` - 1, on a machine that shares the folder.
+    def run_shard(self, part: int, of: int) -> None:
+        """Extract one part of the list, 1 to `of`, on a machine that shares the folder.
 
         Raises as `run` does, for the pictures of this part.
         """
-        if not 0 <= index < of:
-            raise ValueError(f"shards of {of} count from 0 to {of - 1}; there is no {index}.")
-        self._allow(self._run_shard(index, of))
+        if not 1 <= part <= of:
+            raise ValueError(f"shards of {of} count from 1 to {of}; there is no {part}.")
+        self._allow(self._run_shard(self._listing(), part, of))
 
     def merge(self) -> Extracted:
         """Put the chunks together in the list's order, and write them to `features.npz`.
@@ -175,195 +177,168 @@ class Extraction:
             ExtractionError: something is missing or wrong; the message names it.
             UnreadableImages: pictures were unreadable, and that was not allowed.
         """
-        settings = self._stored_settings()
-        listing = self._listing(self.images, settings["hash_contents"])
-        parts = _parts(listing, settings["batch_size"])
-        chunks = [_read_chunk(self.folder / _chunk_name(settings, part)) for part in parts]
-        _require_all(chunks, parts)
-        unreadable = _joined(chunk.facts["unreadable"] for chunk in chunks)
+        settings, listing = self._stored_settings(), self._listing()
+        if not settings:
+            raise ExtractionError(f"Nothing has been extracted to {self.work} yet.")
+        chunks = [_stored(chunk) for chunk in self._chunks(settings, listing)]
+        _require_all(chunks)
+        unreadable = _unreadable(chunks)
         self._allow(unreadable)
         if len(unreadable) == len(listing):
             raise UnreadableImages(unreadable)
         features = np.concatenate([chunk.features for chunk in chunks if len(chunk.features)])
-        images = [name for name in self.images if name not in unreadable]
+        images = [name for chunk in chunks for name in chunk.images]
         _check(features, images)
-        provenance = _provenance(settings, listing, features, [chunk.facts for chunk in chunks])
-        whole = {"features": features, "images": np.array(images)}
-        write_bundle(self.folder / RESULT, whole | {"provenance": json.dumps(provenance)})
+        provenance = settings | {
+            "images": len(listing),
+            "images_sha256": _sha256_of(listing),
+            "features_sha256": rows_sha256(features),
+            "unreadable": unreadable,
+            "device": torch.cuda.get_device_name(self.device) if self._on_cuda else "cpu",
+            "versions": {name: metadata.version(name) for name in PACKAGES},
+            "unit_norm": ["features"],
+        }
+        arrays = {"features": features, "images": np.array(images)}
+        write_bundle(self.folder / RESULT, arrays | {"provenance": json.dumps(provenance)})
         return Extracted(features, tuple(images), provenance)
 
-    def _run_shard(self, index: int, of: int) -> dict[str, str]:
+    def _run_shard(self, listing: list, part: int, of: int) -> dict[str, str]:
         """Do one part; return the reasons of the pictures that cannot be read."""
-        (self.folder / "chunks").mkdir(parents=True, exist_ok=True)
-        with locked(self.folder / f".shard {index + 1} of {of}.lock"):
-            encoder = self.load()
-            settings = self._settings(encoder)
-            self._agree_on(settings)
-            share = np.array_split(np.arange(0, len(self.images), self.batch_size), of)[index]
-            names = [self.images[start : start + self.batch_size] for start in share]
-            files = {self._chunk_file(settings, part): part for part in names}
-            done = {file: chunk for file in files if (chunk := self._finished(file))}
-            todo = {file: part for file, part in files.items() if file not in done}
-            label = f"shard {index + 1} of {of}" if of > 1 else "extracting"
-            with self._bar(label, index, done, files) as bar:
-                new = self._encode(encoder, settings, todo, bar)
-            return _joined([chunk.facts["unreadable"] for chunk in done.values()] + new)
+        require_writable(self.work, BYTES * len(listing) // of)
+        self.work.mkdir(parents=True, exist_ok=True)
+        try:
+            with locked(self.work / f".shard {part} of {of}.lock"):
+                return self._extract(listing, part, of)
+        except torch.OutOfMemoryError as error:
+            raise ExtractionError(
+                f"The memory of {self.device} does not do for {self.batch_size} pictures at a time "
+                "beside what else is on it. Free some, or take smaller batches or the CPU; what is "
+                "done is kept."
+            ) from error
+
+    def _extract(self, listing: list, part: int, of: int) -> dict[str, str]:
+        settings, encoder = self._stored_settings(), None
+        if not self.model or settings.get("asked_for") != self.model:
+            encoder, settings = self._begin(settings)
+        chunks = [_stored(chunk) for chunk in self._chunks(settings, listing)[part - 1 :: of]]
+        done = [chunk for chunk in chunks if self._is_done(chunk)]
+        todo = [chunk for chunk in chunks if not self._is_done(chunk)]
+        with self._bar(chunks, done, part, of) as bar:
+            if todo:
+                encoder = encoder or self._begin(settings)[0]
+                done += self._encode(encoder, todo, part, of, bar)
+        return _unreadable(done)
 
     def _encode(
-        self, encoder: ClipEncoder, settings: dict, todo: Mapping[Path, Sequence[str]], bar: tqdm
-    ) -> list[dict[str, str]]:
+        self, encoder: ClipEncoder, todo: Sequence[_Chunk], part: int, of: int, bar: tqdm
+    ) -> list[_Chunk]:
         """Encode chunk by chunk, each written before the next is begun."""
-        if not todo:
-            return []
-        found = []
-        loader = read_pictures(
+        device = self._device(part)
+        workers = max(1, default_workers(device) // of) if self.workers is None else self.workers
+        batches = read_pictures(
             self.root,
-            list(todo.values()),
+            [chunk.names for chunk in todo],
             encoder.preprocess,
-            workers=self._reading,
+            workers=workers,
             pin_memory=self._on_cuda,
         )
-        start = time.perf_counter()
-        for (file, names), (pixels, reasons) in zip(todo.items(), loader, strict=True):
-            unreadable = {n: why for n, why in zip(names, reasons, strict=True) if why}
-            images = [name for name in names if name not in unreadable]
+        new = []
+        for chunk, (pixels, reasons) in zip(todo, batches, strict=True):
+            unreadable = {n: why for n, why in zip(chunk.names, reasons, strict=True) if why}
             rows = np.zeros((0, 0), np.float32)
-            if images:
-                rows = encode_pixels(encoder, pixels, self.device, settings["precision"])
-            _check(rows, images)
-            now = time.perf_counter()
-            facts = {"images": images, "unreadable": unreadable, "seconds": now - start}
-            _save_chunk(file, rows, facts | self._machine)
-            found.append(unreadable)
-            bar.update(len(names))
-            start = now
-        return found
+            if len(pixels):
+                rows = encode_pixels(encoder, pixels, device, self._precision)
+            new.append(_Chunk(chunk.file, chunk.key, chunk.names, rows, unreadable))
+            _check(rows, new[-1].images)
+            facts = {"key": chunk.key, "unreadable": unreadable}
+            write_bundle(chunk.file, {"features": rows, "facts": json.dumps(facts)})
+            bar.update(len(chunk.names))
+        return new
 
-    def _finished(self, file: Path) -> _Chunk | None:
-        """Find a chunk that need not be computed; one with unreadable pictures gets a new try."""
-        chunk = _read_chunk(file)
-        again = chunk and chunk.facts["unreadable"] and not self.allow_unreadable
-        return None if again else chunk
+    def _is_done(self, chunk: _Chunk) -> bool:
+        """Whether a chunk need not be computed; unreadable pictures get a new try."""
+        return chunk.features is not None and (self.allow_unreadable or not chunk.unreadable)
 
     def _allow(self, unreadable: Mapping[str, str]) -> None:
         if unreadable and not self.allow_unreadable:
             raise UnreadableImages(unreadable)
 
-    def _listing(self, images: Sequence[str], hash_contents: bool = False) -> _Listing:
-        """Each picture's name, its size in bytes, and the hash of its content if that is asked."""
-        paths = [self.root / name for name in images]
-        there = [path.is_file() for path in paths]
-        gone = dict.fromkeys((n for n, t in zip(images, there, strict=True) if not t), "not there")
+    def _listing(self) -> list[tuple[str, int | None, str | None]]:
+        """Each picture's name, size in bytes and hash; what is not there is told, and has none."""
+        paths = {name: self.root / name for name in self.images}
+        sizes = {n: path.stat().st_size if path.is_file() else None for n, path in paths.items()}
+        gone = {name: "not there" for name, size in sizes.items() if size is None}
+        if len(gone) == len(sizes):
+            raise ExtractionError(f"None of the pictures is in {self.root}: {self.images[0]}, ...")
         self._allow(gone)
+        return [(name, size, self.hashes.get(name)) for name, size in sizes.items()]
+
+    def _chunks(self, settings: dict, listing: list) -> list[_Chunk]:
+        """What has to be there, in the list's order, whether it is or not."""
+        starts = range(0, len(listing), self.batch_size)
+        parts = [listing[start : start + self.batch_size] for start in starts]
         return [
-            (
-                name,
-                path.stat().st_size if t else None,
-                file_sha256(path) if t and hash_contents else None,
+            _Chunk(
+                self.work / f"{i:06}.npz",
+                _sha256_of([settings, part]),
+                tuple(name for name, *_ in part),
             )
-            for name, path, t in zip(images, paths, there, strict=True)
+            for i, part in enumerate(parts)
         ]
 
-    def _chunk_file(self, settings: dict, images: Sequence[str]) -> Path:
-        listing = self._listing(images, settings["hash_contents"])
-        return self.folder / _chunk_name(settings, listing)
-
-    def _settings(self, encoder: ClipEncoder) -> dict:
-        """All that decides a feature, its picture aside."""
-        precision = "float16" if self._on_cuda else "float32"
-        return encoder.facts() | {
-            "prompt": PROMPT,
-            "precision": precision if self.precision == "auto" else self.precision,
-            "batch_size": self.batch_size,
-            "hash_contents": self.hash_contents,
-        }
-
-    def _agree_on(self, settings: dict) -> None:
-        """Write the settings to a new folder, or refuse one that has others."""
-        file = self.folder / SETTINGS
-        with locked(self.folder / ".settings.lock"):
-            if not file.exists():
-                part = _beside(file)
-                part.write_text(json.dumps(settings, indent=1), encoding="utf-8")
-                part.replace(file)
-        there = self._stored_settings()
-        if differing := [key for key in settings if there.get(key) != settings[key]]:
+    def _begin(self, stored: dict) -> tuple[ClipEncoder, dict]:
+        """Load the model, and write the settings to a new folder or refuse one with others."""
+        encoder = self.load()
+        settings = encoder.facts() | {"prompt": PROMPT, "asked_for": self.model}
+        settings |= {"precision": self._precision, "batch_size": self.batch_size}
+        if not stored:
+            write_atomically(self.work / SETTINGS, json.dumps(settings, indent=1))
+            stored = self._stored_settings()  # another machine's, if it was a moment later
+        if differing := [key for key in settings if stored.get(key) != settings[key]]:
             lines = [
-                f"  {key}: {there.get(key)!r} there, {settings[key]!r} now" for key in differing
+                f"  {key}: {stored.get(key)!r} before, {settings[key]!r} now" for key in differing
             ]
             raise ExtractionError(
-                "\n".join([f"{self.folder} was begun with other settings:", *lines])
+                "\n".join([f"{self.work} was begun with other settings:", *lines])
                 + "\nAsk for the same, or for another folder."
             )
+        return encoder, settings
 
     def _stored_settings(self) -> dict:
-        file = self.folder / SETTINGS
-        if not file.exists():
-            raise ExtractionError(f"Nothing has been extracted to {self.folder} yet.")
-        return json.loads(file.read_text(encoding="utf-8"))
+        file = self.work / SETTINGS
+        try:
+            return json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+        except ValueError as error:
+            raise ExtractionError(f"{file} is damaged. Delete {self.work}.") from error
 
-    def _bar(self, label: str, place: int, done: Mapping, files: Mapping[Path, Sequence]) -> tqdm:
+    def _bar(self, chunks: list[_Chunk], done: list[_Chunk], part: int, of: int) -> tqdm:
         live = sys.stderr.isatty()
         return tqdm(
-            desc=label,
-            total=sum(map(len, files.values())),
-            initial=sum(len(files[file]) for file in done),
+            desc=f"shard {part} of {of}" if of > 1 else "extracting",
+            total=_count(chunks),
+            initial=_count(done),
             unit=" images",
-            position=place if live else 0,
+            position=part - 1 if live else 0,
             file=sys.stderr if live else _Lines(),
             mininterval=0.5 if live else LINE_SECONDS,
             disable=not self.progress,
         )
 
+    def _device(self, part: int) -> torch.device:
+        """The device of a shard: of several GPUs each gets its share of the shards."""
+        device, count = torch.device(self.device), torch.cuda.device_count()
+        if device.type != "cuda" or device.index is not None or count < 2:
+            return device
+        return torch.device("cuda", (part - 1) % count)
+
+    @property
+    def _precision(self) -> str:
+        auto = "float16" if self._on_cuda else "float32"
+        return auto if self.precision == "auto" else self.precision
+
     @property
     def _on_cuda(self) -> bool:
         return torch.device(self.device).type == "cuda"
-
-    @property
-    def _reading(self) -> int:
-        if multiprocessing.current_process().daemon:  # as Dask's are: they may not start others
-            return 0
-        return self.workers if self.workers is not None else default_workers(self.device)
-
-    @cached_property
-    def _machine(self) -> dict:
-        cuda = torch.cuda.get_device_name(self.device) if self._on_cuda else None
-        versions = {name: metadata.version(name) for name in PACKAGES}
-        return {"device": cuda or str(self.device), "versions": versions}
-
-
-def load_extracted(folder: Path, images: Sequence[str] | None = None) -> Extracted:
-    """Read what `Extraction` left in its folder; neither the model nor the pictures are needed.
-
-    Args:
-        folder: as given to `Extraction`.
-        images: the list that it should have been made of, if that is to be checked.
-
-    Raises:
-        FileNotFoundError: there is no result yet.
-        ExtractionError: damaged, or made of another list.
-    """
-    file = folder / RESULT
-    try:
-        arrays = read_bundle(file)
-        provenance = json.loads(str(arrays["provenance"]))
-        found = Extracted(arrays["features"], tuple(map(str, arrays["images"])), provenance)
-        damaged = provenance["features_sha256"] != _sha256_of_rows(found.features)
-    except (BenchmarkError, KeyError, ValueError) as error:
-        raise ExtractionError(f"{file} is damaged ({error}). Merge again.") from error
-    if damaged:
-        raise ExtractionError(f"{file} is damaged: its features have another hash. Merge again.")
-    left_out = provenance["unreadable"]
-    if images is not None and [n for n in images if n not in left_out] != list(found.images):
-        raise ExtractionError(f"{file} was made of another list of pictures. Extract again.")
-    return found
-
-
-def class_text_features(
-    encoder: ClipEncoder, class_names: Sequence[str], device: torch.device | str = "cpu"
-) -> Float32[np.ndarray, "C D"]:
-    """Encode class names, cleaned as released, each as "A photo of a {name}.": rows (C, D)."""
-    return extract_text_features(encoder, [readable(name) for name in class_names], device=device)
 
 
 class _Lines:
@@ -377,55 +352,48 @@ class _Lines:
         pass
 
 
-def _chunk_name(settings: dict, listing: _Listing) -> str:
-    return f"chunks/{_sha256_of([settings, listing])[:32]}.npz"
+def require_writable(folder: Path, bytes_needed: int = 0) -> None:
+    """Check that a folder is there or can be made, can be written to, and that its disk has room.
+
+    Nothing is touched. Raises ExtractionError.
+    """
+    nearest = next(p for p in (folder, *folder.absolute().parents) if p.exists())
+    if not (nearest.is_dir() and os.access(nearest, os.W_OK | os.X_OK)):
+        raise ExtractionError(f"{folder} cannot be written: {nearest} is no folder to write to.")
+    if (free := shutil.disk_usage(nearest).free) < bytes_needed:
+        needed = f"{bytes_needed / 1e6:,.0f} MB"
+        raise ExtractionError(f"{folder} needs {needed}, and {free / 1e6:,.0f} MB are free.")
 
 
-def _read_chunk(file: Path) -> _Chunk | None:
-    """Read a chunk; None where there is none, or a damaged one, which is as good as none."""
+def _stored(chunk: _Chunk) -> _Chunk:
+    """Read what is there of a chunk; a damaged file, or one of something else, is none."""
     try:
-        arrays = read_bundle(file)
-        chunk = _Chunk(arrays["features"], json.loads(str(arrays["facts"])))
-        whole = chunk.facts["sha256"] == _sha256_of_rows(chunk.features)
+        arrays = read_bundle(chunk.file)
+        facts = json.loads(str(arrays["facts"]))
+        features, key, unreadable = arrays["features"], facts["key"], facts["unreadable"]
     except (FileNotFoundError, BenchmarkError, KeyError, ValueError):
-        return None
-    return chunk if whole else None
+        return chunk
+    if key != chunk.key:
+        return chunk
+    return _Chunk(chunk.file, chunk.key, chunk.names, features, unreadable)
 
 
-def _save_chunk(file: Path, rows: Float32[np.ndarray, "n D"], facts: dict) -> None:
-    facts = facts | {"sha256": _sha256_of_rows(rows)}
-    write_bundle(file, {"features": rows, "facts": json.dumps(facts)})
+def _unreadable(chunks: Sequence[_Chunk]) -> dict[str, str]:
+    return {name: why for chunk in chunks for name, why in chunk.unreadable.items()}
 
 
-def _beside(file: Path) -> Path:
-    """Name to write under until all is there, of this process alone: some disks have no locks."""
-    return file.with_name(f".{file.name}.{platform.node()}-{os.getpid()}.part")
+def _count(chunks: Sequence[_Chunk]) -> int:
+    return sum(len(chunk.names) for chunk in chunks)
 
 
-def _parts(listing: _Listing, size: int) -> list[_Listing]:
-    return [listing[start : start + size] for start in range(0, len(listing), size)]
-
-
-def _require_all(chunks: Sequence[_Chunk | None], parts: Sequence[_Listing]) -> None:
-    """Refuse chunks that are not there, or do not hold the pictures that they stand for."""
-    missing, place = [], 0
-    for chunk, part in zip(chunks, parts, strict=True):
-        names = [name for name, *_ in part]
-        if chunk is None:
-            missing.append((place, names))
-        elif [n for n in names if n not in chunk.facts["unreadable"]] != chunk.facts["images"]:
-            raise ExtractionError(f"The chunk of {names[0]} holds other pictures. Delete it.")
-        place += len(names)
-    if missing:
-        count = sum(len(names) for _, names in missing)
-        lines = [
-            f"  {start} to {start + len(names) - 1}, from {names[0]} to {names[-1]}"
-            for start, names in missing[:SHOWN]
-        ]
+def _require_all(chunks: Sequence[_Chunk]) -> None:
+    """Refuse to put together what is not all there, and say what is missing."""
+    if missing := [chunk for chunk in chunks if chunk.features is None]:
+        lines = [f"  from {chunk.names[0]} to {chunk.names[-1]}" for chunk in missing[:SHOWN]]
         more = [f"  and {len(missing) - SHOWN} more chunks"] if len(missing) > SHOWN else []
         raise ExtractionError(
             "\n".join(
-                [f"{count} of {place} pictures are missing, in the list's order:", *lines, *more]
+                [f"{_count(missing)} of {_count(chunks)} pictures are missing:", *lines, *more]
             )
             + "\nRun the shards that have them; what is there is not computed again."
         )
@@ -440,36 +408,9 @@ def _check(features: Float32[np.ndarray, "N D"], images: Sequence[str]) -> None:
         wrong = [image for image, ok in zip(images, right, strict=True) if not ok]
         raise ExtractionError(
             f"{len(wrong)} features are not finite or not of unit norm, the first that of "
-            f"{wrong[0]}. In half precision a model can overflow: try precision='float32' in "
-            "another folder."
+            f"{wrong[0]}. In half precision a model can overflow: try precision='float32'."
         )
-
-
-def _provenance(
-    settings: dict, listing: _Listing, features: Float32[np.ndarray, "N D"], facts: list[dict]
-) -> dict:
-    """Say what decided the features, what was left out, and what they were computed with."""
-    seconds = sum(one["seconds"] for one in facts)
-    versions = {json.dumps(one["versions"], sort_keys=True) for one in facts}
-    return settings | {
-        "images": len(listing),
-        "images_sha256": _sha256_of(listing),
-        "features_sha256": _sha256_of_rows(features),
-        "unreadable": _joined(one["unreadable"] for one in facts),
-        "devices": sorted({one["device"] for one in facts}),
-        "versions": [json.loads(text) for text in sorted(versions)],
-        "images_per_second": len(listing) / seconds,  # of one process
-        "unit_norm": ["features"],
-    }
-
-
-def _joined(reasons: Iterable[Mapping[str, str]]) -> dict[str, str]:
-    return {name: why for one in reasons for name, why in one.items()}
 
 
 def _sha256_of(value: object) -> str:
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
-
-
-def _sha256_of_rows(rows: np.ndarray) -> str:
-    return hashlib.sha256(f"{rows.dtype} {rows.shape}".encode() + rows.tobytes()).hexdigest()

@@ -1,147 +1,127 @@
-"""Your own pictures to a benchmark: PICTURES mine.npz --unseen 20%.
+"""A folder of your own pictures to a benchmark; `PicturesRequest` says what can be asked for."""
 
-PICTURES has one sub-folder a class. CLIP turns pictures into features and class names into
-semantics; classes are divided into seen and unseen, pictures of seen ones into training and test.
-Everything is checked before the model is loaded, and a run that is stopped goes on where it was.
-The exit status is 0 if the bundle is there, 2 if not, 130 after Ctrl-C.
-"""
-
-import argparse
 import hashlib
 import json
-import re
 import shlex
-import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
-from jaxtyping import Float32, Int64
+from jaxtyping import Float32
 
 from zslnb.benchmark import Benchmark
 from zslnb.datasets.bundle import (
-    INDEX_KEYS,
     benchmark_from_arrays,
     file_sha256,
     read_bundle,
     write_bundle,
 )
+from zslnb.datasets.extracted import Extracted
 from zslnb.datasets.loading import BUILT_IN, load
 from zslnb.datasets.picture_folder import (
-    FolderError,
     PictureFolder,
     content_hashes,
-    copies,
     read_attributes,
     read_class_names,
-    read_lines,
     read_picture_folder,
     some,
 )
 from zslnb.datasets.xlsa17 import PUBLISHED
 from zslnb.device import choose_device
-from zslnb.encode.clip import extract_text_features, load_clip
-from zslnb.encode.extract import Extracted, Extraction, ExtractionError, UnreadableImages
-from zslnb.errors import BenchmarkError
+from zslnb.encode.clip import (
+    ClipEncoder,
+    check_clip,
+    class_tokens,
+    extract_text_features,
+    load_clip,
+)
+from zslnb.encode.division import (
+    LEAST,
+    choose_classes,
+    divide_pictures,
+    require_classes,
+    require_enough,
+)
+from zslnb.encode.extract import Extraction, UnreadableImages, require_writable
+from zslnb.encode.requests import PicturesRequest, read_shard
+from zslnb.errors import BenchmarkError, RequestError
 from zslnb.files import build_dir, run_name
-from zslnb.genzsl import GenZSLSettings
-from zslnb.seeds import numpy_generator
 
 TAKEN = {*BUILT_IN, *(name.lower() for name in PUBLISHED)}
-# an unseen class to mistake another for, and k referents besides the class itself
-LEAST = {"unseen": 2, "validation": 1, "training": GenZSLSettings().n_referents + 1}
-LEAST_TRAIN, LEAST_TEST = 2, 1  # pictures of a seen class
-
-
-@dataclass(frozen=True)
-class Request:
-    """What to make of which pictures.
-
-    Attributes:
-        pictures: folder with one sub-folder a class.
-        bundle: the `.npz` file to make; its name is the benchmark's.
-        unseen: which classes are unseen: a share ("20%"), a count ("12"), or the path of a text
-            file with a sub-folder's name on each line.
-        validation: likewise, which of the seen classes settings are chosen on.
-        test_share: share of each seen class's pictures that is kept for the test, 0 to 1.
-        names, attributes: CSV files, see `zslnb.datasets.picture_folder`.
-        model_name, pretrained, weights: see `load_clip`.
-        seed: of all that is drawn.
-        device: "auto", "cpu", "cuda" or "cuda:1".
-        batch_size, workers, allow_unreadable: see `Extraction`.
-        shards: how many processes share the pictures.
-        work: folder for what is extracted; below `build/own` if None.
-        overwrite: replace a bundle that was made of something else.
-    """
-
-    pictures: Path
-    bundle: Path
-    unseen: str = "20%"
-    validation: str = "25%"
-    test_share: float = 0.2
-    names: Path | None = None
-    attributes: Path | None = None
-    model_name: str = "ViT-B-16"
-    pretrained: str = "openai"
-    weights: Path | None = None
-    seed: int = 0
-    device: str = "auto"
-    batch_size: int = 128
-    workers: int | None = None
-    allow_unreadable: bool = False
-    shards: int = 1
-    work: Path | None = None
-    overwrite: bool = False
-
-    def __post_init__(self) -> None:
-        """Refuse what cannot be meant."""
-        if self.bundle.suffix != ".npz":
-            raise FolderError(f"The bundle's name must end in .npz; {str(self.bundle)!r} does not.")
-        if self.bundle.stem.lower() in TAKEN:
-            raise FolderError(
-                f"{self.bundle.stem!r} is the name of a published benchmark, whose settings and "
-                "numbers go by it; give yours another."
-            )
-        if not 0 < self.test_share < 1:
-            raise FolderError(f"The share of test pictures lies in 0..1, not {self.test_share:g}.")
 
 
 @dataclass(frozen=True)
 class Plan:
     """A checked request: what every class and picture will be, before any model is loaded.
 
-    `names` and `attributes` follow the folder's classes; `copies` are pictures with the very
-    content of an earlier one; `recipe` is all that decides the bundle.
+    `names` and `attributes` follow the folder's classes; `hashes` are of the pictures' content;
+    `recipe` is all that decides the bundle.
     """
 
-    request: Request
+    request: PicturesRequest
     folder: PictureFolder
+    hashes: Mapping[str, str]
     names: tuple[str, ...]
     unseen: tuple[str, ...]
     validation: tuple[str, ...]
     device: torch.device
     attribute_names: tuple[str, ...]
     attributes: Float32[np.ndarray, "C A"] | None
-    copies: tuple[str, ...]
     recipe: dict
 
-    def part(self, name: str) -> str:
-        """Say what a class, by its folder, is for: "unseen", "validation" or "training"."""
-        held_out = "validation" if name in self.validation else "training"
-        return "unseen" if name in self.unseen else held_out
+    @property
+    def parts(self) -> dict[str, str]:
+        """What each class, by its folder, is for: "unseen", "validation" or "training"."""
+        held_out = dict.fromkeys(self.validation, "validation")
+        held_out |= dict.fromkeys(self.unseen, "unseen")
+        return {name: held_out.get(name, "training") for name in self.folder.classes}
 
 
-def prepare(request: Request) -> Plan:
+def make_benchmark(request: PicturesRequest) -> None:
+    """Do what is asked for, and say on the console what came of it.
+
+    Raises:
+        RequestError: as `prepare` does, or names that are one to CLIP.
+        WorkError: the pictures, the weights or the device failed; `UnreadableImages` is one.
+    """
+    plan, shard = prepare(request), read_shard(request.shard)
+    print(describe(plan), flush=True)
+    if request.dry_run:
+        return
+    try:
+        if shard:
+            extraction(plan).run_shard(*shard)
+            print(f"Shard {request.shard} is done.")
+        else:
+            print(finish(plan, make(plan)))
+    except UnreadableImages as error:
+        error.args = (f"{error}\nMend or replace them and run again; or --allow-unreadable.",)
+        raise
+
+
+def prepare(request: PicturesRequest) -> Plan:
     """Read the folder and the files that go with it, and divide the classes.
 
     Raises:
-        FolderError: something is missing, contradictory or too small, or a bundle made of
+        RequestError: something is missing, contradictory or too small, or a bundle made of
             something else has the name.
+        ExtractionError: a folder that cannot be written to.
     """
+    if request.bundle.stem.lower() in TAKEN:
+        raise RequestError(
+            f"{request.bundle.stem!r} is the name of a published benchmark, whose settings and "
+            "numbers go by it; give yours another."
+        )
+    paths = {key: path for key, path in vars(request).items() if isinstance(path, Path)}
+    request = replace(request, **{key: path.expanduser() for key, path in paths.items()})
+    check_clip(request.model, request.pretrained, request.weights)
+    device = choose_device(request.device)
     folder = read_picture_folder(request.pictures)
+    require_classes(folder)
+    folder, hashes = _without_copies(folder)
     names = read_class_names(request.names, folder)
     columns, attributes = (), None
     if request.attributes:
@@ -149,86 +129,55 @@ def prepare(request: Request) -> Plan:
     unseen = choose_classes(request.unseen, "unseen", [*folder.classes], folder, request.seed)
     seen = [name for name in folder.classes if name not in unseen]
     validation = choose_classes(request.validation, "validation", seen, folder, request.seed)
-    hashes = content_hashes(folder)
     plan = Plan(
         request=request,
         folder=folder,
+        hashes=hashes,
         names=tuple(names.values()),
         unseen=unseen,
         validation=validation,
-        device=choose_device(request.device),
+        device=device,
         attribute_names=columns,
         attributes=attributes,
-        copies=copies(hashes),
         recipe=_recipe(request, hashes, names, unseen, validation),
     )
-    require_enough(plan, {name: len(images) for name, images in folder.classes.items()})
+    counts = {name: len(images) for name, images in folder.classes.items()}
+    require_enough(folder, plan.parts, counts)
     if not request.overwrite:
         _require_same(request.bundle, plan.recipe)
+    for written in (request.bundle.parent, extraction(plan).work):
+        require_writable(written)
     return plan
 
 
-def choose_classes(
-    asked: str, kind: str, among: Sequence[str], folder: PictureFolder, seed: int
-) -> tuple[str, ...]:
-    """Choose classes as asked: "20%" or "12" of them are drawn, a file lists them by folder.
+def _without_copies(folder: PictureFolder) -> tuple[PictureFolder, dict[str, str]]:
+    """Leave out exact copies, which would stand on both sides of the split; and hash the rest.
 
-    Args:
-        asked: share, count or path.
-        kind: "unseen" or "validation"; a share is never less than such a part needs.
-        among: sub-folders to choose from, in their order, which the choice keeps.
-        folder: where they are.
-        seed: of the draw.
-
-    Raises:
-        FolderError: more than there are, an unknown name, or one that is not among them.
+    Raises RequestError where one picture is in two classes.
     """
-    share = re.fullmatch(r"(\d+(?:\.\d+)?)%", asked)
-    if share or asked.isdecimal():
-        n = max(LEAST[kind], round(float(share[1]) / 100 * len(among))) if share else int(asked)
-        if n > len(among):
-            raise FolderError(f"{n} {kind} classes cannot be drawn from {len(among)}.")
-        drawn = numpy_generator(seed, f"own/{kind} classes").permutation(len(among))[:n]
-        return tuple(among[i] for i in sorted(drawn))
-    path = Path(asked).expanduser()
-    lines = [line.strip() for line in read_lines(path)]
-    listed = [
-        folder.find(line, f"{path.name}, line {i}") for i, line in enumerate(lines, 1) if line
-    ]
-    if stray := [name for name in listed if name not in among]:
-        raise FolderError(f"{path.name}: {some(stray)}: without pictures, or unseen already.")
-    return tuple(name for name in among if name in listed)
-
-
-def require_enough(plan: Plan, counts: Mapping[str, int]) -> None:
-    """Refuse classes and pictures too few for the methods, and say what is needed.
-
-    Args:
-        plan: which class is in which part.
-        counts: pictures of each class, by folder.
-
-    Raises:
-        FolderError: too few of either.
-    """
-    parts = [plan.part(name) for name in counts]
-    if any(parts.count(part) < least for part, least in LEAST.items()):
-        needed = ", ".join(f"{least} for {part}" for part, least in LEAST.items())
-        there = ", ".join(f"{parts.count(part)} for {part}" for part in LEAST)
-        raise FolderError(
-            f"{plan.request.pictures} has {len(counts)} classes: {there}. At least "
-            f"{sum(LEAST.values())} are needed: {needed}. The classes: {some([*counts])}."
-        )
-    needed = {name: 1 if name in plan.unseen else LEAST_TRAIN + LEAST_TEST for name in counts}
-    if few := [f"{name} has {n}" for name, n in counts.items() if n < needed[name]]:
-        raise FolderError(
-            f"Too few pictures: {some(few)}. A seen class needs {LEAST_TRAIN + LEAST_TEST} "
-            f"({LEAST_TRAIN} to train on, {LEAST_TEST} to test), an unseen one 1. Add some, or "
-            "take the folder out."
-        )
+    first: dict[str, str] = {}  # by content, its first picture
+    classes: dict[str, list[str]] = {}
+    copies = []
+    hashes = content_hashes(folder)
+    for name, images in folder.classes.items():
+        for image in images:
+            original = first.setdefault(hashes[image] or image, image)
+            if original == image:
+                classes.setdefault(name, []).append(image)
+            elif original in images:
+                copies.append(image)
+            else:
+                raise RequestError(
+                    f"{original} and {image} are one picture in two classes, so what is right for "
+                    "it nobody knows. Take it out of one of them, or of both."
+                )
+    skipped = {**folder.skipped, "copies of other pictures": copies}
+    hashes = {image: hashes[image] for images in classes.values() for image in images}
+    return replace(folder, classes=classes, skipped=skipped), hashes
 
 
 def _recipe(
-    request: Request,
+    request: PicturesRequest,
     hashes: Mapping[str, str],
     names: Mapping[str, str],
     unseen: Sequence[str],
@@ -242,10 +191,10 @@ def _recipe(
         "class_folders": dict(names),
         "unseen": [*unseen],
         "validation": [*validation],
-        "test_share": request.test_share,
+        "test_share": request.share_of_test,
         "seed": request.seed,
         "attributes_sha256": file_sha256(attributes) if attributes else None,
-        "model_name": request.model_name,
+        "model_name": request.model,
         "pretrained_tag": request.pretrained,
         "weights_file_sha256": file_sha256(weights) if weights else None,
         "allow_unreadable": request.allow_unreadable,
@@ -254,22 +203,22 @@ def _recipe(
 
 def _require_same(bundle: Path, recipe: dict) -> None:
     """Refuse to replace a bundle that was made of something else."""
-    made_of = _made_of(bundle)
-    if bundle.exists() and made_of != recipe:
-        differing = ", ".join(key for key in recipe if made_of.get(key) != recipe[key])
-        what = f"made of something else ({differing})" if made_of else "not made here"
-        raise FolderError(
+    before = _stored_recipe(bundle)
+    if bundle.exists() and before != recipe:
+        differing = ", ".join(key for key in recipe if before.get(key) != recipe[key])
+        what = f"made of something else ({differing})" if before else "not made here"
+        raise RequestError(
             f"{bundle} is there already and was {what}. Give another name, or --overwrite it."
         )
 
 
-def _made_of(bundle: Path) -> dict:
+def _stored_recipe(bundle: Path) -> dict:
     """Read the recipe of a bundle; empty if there is none, or it is no bundle."""
     try:
-        provenance = json.loads(str(read_bundle(bundle)["provenance"]))
-        return provenance["recipe"]
+        recipe = json.loads(str(read_bundle(bundle)["provenance"]))["recipe"]
     except (FileNotFoundError, BenchmarkError, KeyError, TypeError, ValueError):
         return {}
+    return recipe if isinstance(recipe, dict) else {}
 
 
 def make(plan: Plan) -> Benchmark:
@@ -277,99 +226,103 @@ def make(plan: Plan) -> Benchmark:
 
     Raises:
         ExtractionError: see `Extraction.run`; `UnreadableImages` is one.
-        FolderError: without the unreadable pictures too few are left.
-        ValueError: see `load_clip`.
+        RequestError: names that are one to CLIP, or too few pictures once the unreadable are out.
+        WorkError: see `load_clip`.
     """
     request = plan.request
-    if request.overwrite or _made_of(request.bundle) != plan.recipe:
-        extraction = job(plan)
-        encoder = extraction.load()
+    if request.overwrite or _stored_recipe(request.bundle) != plan.recipe:
+        job = extraction(plan)
+        encoder = job.load()
+        _require_different_names(plan, encoder)
         texts = extract_text_features(encoder, plan.names, device=plan.device)
         if request.shards == 1:  # else each process loads its own
-            extraction = replace(extraction, load=lambda: encoder)
-        arrays = assemble(plan, extraction.run(request.shards), texts)
+            job = replace(job, load=lambda: encoder)
+        arrays = assemble(plan, job.run(request.shards), texts)
         benchmark_from_arrays(arrays, name=request.bundle.stem, file=request.bundle.name)
         request.bundle.parent.mkdir(parents=True, exist_ok=True)
         write_bundle(request.bundle, arrays)
     return load(request.bundle)
 
 
-def job(plan: Plan) -> Extraction:
+def _require_different_names(plan: Plan, encoder: ClipEncoder) -> None:
+    """Refuse classes that CLIP cannot tell apart by their names."""
+    folders = zip(plan.names, plan.folder.classes, strict=True)
+    labels = [f"{name[:60]} (folder {folder})" for name, folder in folders]
+    if same := equal_rows(class_tokens(encoder, plan.names).numpy(), labels):
+        raise RequestError(
+            f"To CLIP these names are one, which sees no upper case and reads "
+            f"{encoder.tokenize(['']).shape[1]} tokens at most: {_pairs(same)}. Give other names "
+            "in a file of names."
+        )
+
+
+def equal_rows(rows: np.ndarray, names: Sequence[str]) -> list[list[str]]:
+    """List the names whose rows are one and the same."""
+    _, group, counts = np.unique(rows, axis=0, return_inverse=True, return_counts=True)
+    return [
+        [name for name, g in zip(names, group.ravel(), strict=True) if g == same]
+        for same in np.flatnonzero(counts > 1)
+    ]
+
+
+def _pairs(groups: Sequence[Sequence[str]]) -> str:
+    return "; ".join(" and ".join(names) for names in groups)
+
+
+def extraction(plan: Plan) -> Extraction:
     """Say how the pictures become features; its `run_shard` is for machines that share a disk."""
     request = plan.request
-    weights = request.weights.name if request.weights else ""
-    precision = "half" if plan.device.type == "cuda" else "full"
-    kind = run_name(request.model_name, request.pretrained, weights)
-    # a folder holds features of one kind only, so another kind gets another
-    work = build_dir() / "own" / request.bundle.stem / f"{kind}-{precision}-{request.batch_size}"
+    weights, digest = request.weights, plan.recipe["weights_file_sha256"] or ""
+    model = run_name(
+        request.model, request.pretrained, f"{weights.name}-{digest[:8]}" if weights else ""
+    )
     return Extraction(
         root=plan.folder.root,
         images=plan.folder.images,
-        load=partial(load_clip, request.model_name, request.pretrained, weights=request.weights),
-        folder=request.work or work,
+        load=partial(load_clip, request.model, request.pretrained, weights=weights),
+        folder=request.work or build_dir() / "pictures" / request.bundle.stem / model,
         batch_size=request.batch_size,
         device=str(plan.device),
         workers=request.workers,
         allow_unreadable=request.allow_unreadable,
-        hash_contents=True,  # sizes do not tell .bmp files apart
+        hashes=plan.hashes,  # sizes do not tell .bmp files apart
+        model=model,
     )
 
 
 def assemble(
-    plan: Plan, made: Extracted, texts: Float32[np.ndarray, "C D"]
+    plan: Plan, extracted: Extracted, texts: Float32[np.ndarray, "C D"]
 ) -> dict[str, np.ndarray]:
     """Put the arrays of a bundle together.
 
     Raises:
-        FolderError: too few pictures are left, now that the unreadable ones are not among them.
+        RequestError: too few pictures are left, now that the unreadable ones are not among them.
     """
     folders = [*plan.folder.classes]
     ids = {name: i for i, images in enumerate(plan.folder.classes.values()) for name in images}
-    labels = np.array([ids[name] for name in made.images])
+    labels = np.array([ids[name] for name in extracted.images])
     counts = np.bincount(labels, minlength=len(folders)).tolist()
-    require_enough(plan, dict(zip(folders, counts, strict=True)))
-    own = {"attributes": plan.attributes} if plan.attributes is not None else {}
-    provenance = made.provenance | {
+    require_enough(plan.folder, plan.parts, dict(zip(folders, counts, strict=True)))
+    described = {"attributes": plan.attributes} if plan.attributes is not None else {}
+    provenance = extracted.provenance | {
         "recipe": plan.recipe,
         "attribute_names": plan.attribute_names,
         "unit_norm": ["features", "clip_text"],
         "default_semantics": "clip_text",
     }
     return {
-        "features": made.features,
+        "features": extracted.features,
         "labels": labels,
         "class_names": np.array(plan.names),
-        **divide_pictures(labels, folders, plan.unseen, plan.request.test_share, plan.request.seed),
+        **divide_pictures(
+            labels, folders, plan.unseen, plan.request.share_of_test, plan.request.seed
+        ),
         "val_classes": np.array([folders.index(name) for name in plan.validation]),
         "clip_text": texts,
-        **own,
-        "images": np.array(made.images),
+        **described,
+        "images": np.array(extracted.images),
         "provenance": np.array(json.dumps(provenance)),
     }
-
-
-def divide_pictures(
-    labels: Int64[np.ndarray, " N"],
-    folders: Sequence[str],
-    unseen: Iterable[str],
-    test_share: float,
-    seed: int,
-) -> dict[str, Int64[np.ndarray, " n"]]:
-    """Divide pictures into training and the two tests; each class draws from a stream of its own.
-
-    Of each seen class at least one goes to the test and at least two stay for training.
-    """
-    parts = {part: [np.zeros(0, np.int64)] for part in INDEX_KEYS}
-    for i, folder in enumerate(folders):
-        rows = np.flatnonzero(labels == i)
-        if folder in unseen:
-            parts["test_unseen_idx"].append(rows)
-            continue
-        n = min(max(LEAST_TEST, round(test_share * len(rows))), len(rows) - LEAST_TRAIN)
-        order = numpy_generator(seed, f"own/test pictures/{folder}").permutation(rows)
-        parts["test_seen_idx"].append(order[:n])
-        parts["trainval_idx"].append(order[n:])
-    return {part: np.sort(np.concatenate(rows)) for part, rows in parts.items()}
 
 
 def describe(plan: Plan) -> str:
@@ -381,18 +334,19 @@ def describe(plan: Plan) -> str:
     for reason, names in {"empty": folder.empty, **folder.skipped}.items():
         if names:
             lines.append(f"  passed over, {reason}: {len(names)} ({some(names, 3)})")
-    if plan.copies:
-        lines.append(f"  copies of other pictures: {len(plan.copies)} ({some(plan.copies, 3)})")
     for part in LEAST:
-        named = [n for f, n in zip(folder.classes, plan.names, strict=True) if plan.part(f) == part]
+        parts = zip(plan.parts.values(), plan.names, strict=True)
+        named = [name for of, name in parts if of == part]
         lines.append(f"  classes for {part}: {len(named)} ({some(named, 5)})")
     semantics = "clip_text"
     if plan.attributes is not None:
         semantics += f", attributes ({len(plan.attribute_names)})"
+        if same := equal_rows(plan.attributes, plan.names):
+            lines.append(f"  the same attributes, so not told apart by them: {_pairs(same)}")
     weights = f", weights {request.weights.name}" if request.weights else ""
     lines += [
         f"  semantics: {semantics}",
-        f"  model: {request.model_name} {request.pretrained}{weights} on {plan.device}",
+        f"  model: {request.model} {request.pretrained}{weights} on {plan.device}",
         f"  bundle: {request.bundle}",
     ]
     return "\n".join(lines)
@@ -409,75 +363,3 @@ def finish(plan: Plan, benchmark: Benchmark) -> str:
             f"next: make reproduce BENCHMARK={bundle} PROFILE=medium NOTEBOOKS=01",
         ]
     )
-
-
-def parse(argv: Sequence[str] | None) -> argparse.Namespace:
-    """Read the command line: the fields of a `Request`, and `dry_run` and `shard`."""
-    head, _, notes = (__doc__ or "").partition("\n\n")
-    parser = argparse.ArgumentParser(
-        prog="python -m zslnb.encode.picture_benchmark", description=head, epilog=notes
-    )
-    add = parser.add_argument
-    add("pictures", type=_path, help="folder with one sub-folder of pictures a class")
-    add("bundle", type=_path, help="the .npz file to make")
-    add("--unseen", help='share of the classes ("20%%"), count, or file with a folder on each line')
-    add("--validation", help="likewise, of the seen classes: to choose settings on (25%%)")
-    add("--test-share", type=_share, help="of each seen class's pictures, kept for the test (20%%)")
-    add("--names", type=_path, help="CSV with columns folder,name: class names in words")
-    add("--attributes", type=_path, help="CSV: a folder, then numbers, with a line of names on top")
-    add("--model", dest="model_name", help="any architecture that open_clip knows (ViT-B-16)")
-    add("--pretrained", help="the tag of its weights (openai)")
-    add("--weights", type=_path, help="local file of weights, prepared for as the tag's are")
-    add("--seed", type=int, help="of all that is drawn (0)")
-    add("--device", help="auto, cpu, cuda or cuda:1")
-    add("--batch-size", type=int, help="pictures at a time (128)")
-    add("--workers", type=int, help="processes that read ahead")
-    add("--shards", type=int, help="processes that share the pictures (1)")
-    add("--shard", type=_shard, metavar="I/N", help="do part I of N only; then run without this")
-    add("--work", type=_path, help="folder for what is extracted, which machines may share")
-    add("--allow-unreadable", action="store_true", help="leave out pictures that cannot be read")
-    add("--overwrite", action="store_true", help="replace a bundle made of something else")
-    add("--dry-run", action="store_true", help="check everything and say what would be made")
-    return parser.parse_args(argv)
-
-
-def _path(text: str) -> Path:
-    if not text:
-        raise argparse.ArgumentTypeError("the path is empty")
-    return Path(text).expanduser()
-
-
-def _share(text: str) -> float:
-    return float(text[:-1]) / 100 if text.endswith("%") else float(text)
-
-
-def _shard(text: str) -> tuple[int, int]:
-    index, of = map(int, text.split("/"))
-    return index, of
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """Make the bundle; 0 if it is there, 2 if it cannot be made, 130 after Ctrl-C."""
-    given = {key: value for key, value in vars(parse(argv)).items() if value is not None}
-    shard, dry = given.pop("shard", None), given.pop("dry_run")
-    try:
-        plan = prepare(Request(**given))
-        print(describe(plan), flush=True)
-        if shard and not dry:
-            job(plan).run_shard(shard[0] - 1, shard[1])
-        elif not dry:
-            print(finish(plan, make(plan)))
-    except UnreadableImages as error:
-        print(f"zslnb: {error}\nHere that is the option --allow-unreadable.", file=sys.stderr)
-        return 2
-    except (ExtractionError, ValueError, OSError) as error:
-        print(f"zslnb: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("Stopped. The same command goes on where it was.", file=sys.stderr)
-        return 130
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
