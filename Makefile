@@ -70,7 +70,7 @@ aviary: $(READY) ## draw the built-in benchmark and train its small CLIP again (
 	@$(ZSLNB) aviary $(ARGS)
 
 data: $(READY) ## bring CUB, SUN, AWA2: BENCHMARK=cub|sun|awa2|all FEATURES=clip|resnet101 DRY_RUN=1
-	@$(ZSLNB) data --benchmark $(call quoted,$(BENCHMARK)) \
+	@$(ZSLNB) data $(call quoted,$(BENCHMARK)) \
 	$(if $(FEATURES),--features $(call quoted,$(FEATURES))) $(HOW)
 
 record: $(READY) ## promote a run's records to results/ (same variables as reproduce)

@@ -29,11 +29,11 @@ VERBS = {
         "run the notebooks on a benchmark, and print the headline tables",
     ),
     "data": Verb(
-        "", "encode.published_benchmark:main",
+        "encode.requests:DataRequest", "studies.published_data:bring_data",
         "bring CUB, SUN or AWA2: download, check, extract features",
     ),
     "pictures": Verb(
-        "", "encode.picture_benchmark:main",
+        "encode.requests:PicturesRequest", "encode.picture_benchmark:make_benchmark",
         "make a benchmark of your own pictures, in one folder a class",
     ),
     "pair": Verb(
@@ -49,7 +49,7 @@ VERBS = {
         "promote the records of the last run to results/",
     ),
     "aviary": Verb(
-        "", "encode.aviary_build:main",
+        "encode.requests:AviaryRequest", "encode.aviary_build:build_aviary",
         "draw the built-in benchmark and train its small CLIP again",
     ),
 }  # fmt: skip
@@ -90,11 +90,8 @@ def _run(arguments: list[str]) -> None:
     if name not in VERBS:
         raise RequestError(unknown_name("command", name, VERBS))
     verb = VERBS[name]
-    if verb.request:
-        request = parse(_find(verb.request), f"zslnb {name}", options)
-        _find(verb.function)(request)
-    elif status := _find(verb.function)(options):  # not yet a request and a function
-        raise SystemExit(status)
+    request = parse(_find(verb.request), f"zslnb {name}", options)
+    _find(verb.function)(request)
 
 
 def _find(address: str) -> Callable[..., Any]:

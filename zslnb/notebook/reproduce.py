@@ -20,6 +20,7 @@ from zslnb.benchmark import Benchmark
 from zslnb.datasets import load
 from zslnb.datasets.published import WITH_PICTURES, known_semantics
 from zslnb.device import choose_device
+from zslnb.encode.requests import DataRequest
 from zslnb.errors import RequestError, WorkError, unknown_name
 from zslnb.files import build_dir, repository_root, run_dir
 from zslnb.notebook.execute import RAN, SKIPPED, Outcome, execute, write_source
@@ -88,14 +89,14 @@ def check(request: ReproduceRequest) -> list[Source]:
 
 def bring(request: ReproduceRequest) -> None:
     """Bring published benchmarks, or say what that would take; of all, one may fail."""
-    from zslnb.encode import published_benchmark  # here: it imports open_clip for seconds
+    from zslnb.studies.published_data import bring_data  # here: it imports open_clip for seconds
 
-    asked = ["--benchmark", request.benchmark, "--device", request.device]
-    status = published_benchmark.main([*asked, *(["--dry-run"] if request.dry_run else [])])
-    if status == 130:
-        raise KeyboardInterrupt
-    if status and request.benchmark != "all":
-        raise WorkError(f"The data of {request.benchmark} are not complete.")
+    try:
+        bring_data(DataRequest(request.benchmark, device=request.device, dry_run=request.dry_run))
+    except WorkError as error:
+        if request.benchmark != "all":
+            raise
+        print(f"zslnb: {error}", file=sys.stderr, flush=True)
 
 
 def outlook(request: ReproduceRequest, chosen: Iterable[Source]) -> str:
