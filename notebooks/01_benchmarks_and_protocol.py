@@ -9,6 +9,8 @@
 #     language: python
 #     name: python3
 #   zslnb:
+#     at_least:
+#       training_images_of_each_seen_class: 2
 #     needs: images
 #     seconds: 20
 # ---

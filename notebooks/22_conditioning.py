@@ -9,6 +9,10 @@
 #     language: python
 #     name: python3
 #   zslnb:
+#     at_least:
+#       classes_with_two_test_images: 2
+#       seen_classes_not_for_validation: 2
+#       training_images_of_each_seen_class: 2
 #     needs: images
 #     seconds: 150
 # ---

@@ -8,6 +8,10 @@ from pathlib import Path
 
 from conftest import ROOT
 
+INHERITED = {
+    "MAKEFLAGS", "MFLAGS", "MAKELEVEL", "TORCH", "VENV", "BENCHMARK", "ARGS", "DEVICE", "DRY_RUN",
+}  # fmt: skip
+
 
 def page(name: str) -> str:
     """Text of a page of `docs/`."""
@@ -21,30 +25,20 @@ def commands(text: str) -> list[str]:
 
 
 def arguments(command: str, venv: Path) -> tuple[str, list[str]]:
-    """The module that a make command runs, and what make would hand to it."""
+    """The verb that a make command runs, and the options that make would hand to it."""
     (venv / "bin").mkdir(parents=True, exist_ok=True)
     for name in ("bin/uv", ".ready-lock"):
         (venv / name).touch()
-    inherited = {
-        "MAKEFLAGS",
-        "MFLAGS",
-        "MAKELEVEL",
-        "TORCH",
-        "BENCHMARK",
-        "ARGS",
-        "DEVICE",
-        "DRY_RUN",
-    }
     words = shlex.split(command)
     assert words[0] == "make"
     line = subprocess.run(
         ["make", "--no-print-directory", "--dry-run", *words[1:], f"VENV={venv}"],
         cwd=ROOT,
-        env={key: value for key, value in os.environ.items() if key not in inherited},
+        env={key: value for key, value in os.environ.items() if key not in INHERITED},
         capture_output=True,
         text=True,
         check=True,
     ).stdout
-    python, m, module, *given = shlex.split(line.replace("\\\n", " "))  # as a shell joins lines
-    assert (python, m) == (f"{venv}/bin/python", "-m")
-    return module, given
+    python, m, module, verb, *given = shlex.split(line.replace("\\\n", " "))
+    assert (python, m, module) == (f"{venv}/bin/python", "-m", "zslnb")
+    return verb, given

@@ -1,37 +1,36 @@
-"""Write the pages' generated parts: results beside what papers print, the map, sources, the birds.
+"""Write the pages' generated parts: results, what papers print, the map, sources, the birds."""
 
-python -m zslnb.report writes them; with --check it only says whether they are up to date.
-"""
-
-import argparse
 import json
 import re
-import sys
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 
 from zslnb.datasets.aviary import contact_sheet
 from zslnb.datasets.published_files import WITH_PICTURES
-from zslnb.download.sources import all_sources, size
-from zslnb.files import repository_root
-from zslnb.notebook.sources import contents, find_sources, notebooks_dir
-from zslnb.results.claims import published, published_value
-from zslnb.results.records import recorded
-from zslnb.results.statistics import protocol_gap, verdict
-from zslnb.results.tables import (
+from zslnb.download.sources import Source, all_sources, size
+from zslnb.errors import WorkError
+from zslnb.files import repository_root, write_atomically
+from zslnb.notebook.sources import contents, find_sources
+from zslnb.results import (
     markdown_table,
+    protocol_gap,
+    published,
+    published_value,
+    recorded,
     results_beside,
     results_counted,
     rows_of,
+    verdict,
 )
 from zslnb.studies.calibration_curves import COUNTS, nearest_point
 
 AVIARY, CUB = "aviary-smoke", "cub_resnet_fc1000-sentences-medium"
 CUB_ATTRIBUTES = "cub_resnet_fc1000-attributes-medium"
 ATTRIBUTES = " · attributes"
-PLACES = {AVIARY: "aviary", CUB: "CUB, sentences"}
+SHORT_NAMES = {AVIARY: "aviary", CUB: "CUB, sentences"}
 QUESTIONS = {
     "Is it CDP, boosting or induction that helps?": [
         ("GenZSL", "no CDP"),
@@ -63,21 +62,21 @@ PAPERS = {f"{name}-full": name.upper() for name in WITH_PICTURES}  # shown once 
 
 def results_block(folder: Path | None = None) -> str:
     """Tabulate the recorded runs, clean beside best-on-test, and then what the paper prints."""
-    own = "CLIP ViT-B/16 features, class-name text, the published schedules"
-    tables = [*TABLES, *((run, "T2", "", f"{name}: {own}") for run, name in _papers(folder))]
+    inputs = "CLIP ViT-B/16 features, class-name text, the published schedules"
+    tables = [*TABLES, *((run, "T2", "", f"{name}: {inputs}") for run, name in _papers(folder))]
     parts = [_run_table(*table, folder, results_beside) for table in tables]
     columns = ["S", "U", "H", "T1"]
-    said = "CLIP ViT-B/16 features, best on test, one seed"
-    return "\n".join([*parts, _printed("genzsl", "GenZSL", columns, said, folder)])
+    inputs_there = "CLIP ViT-B/16 features, best on test, one seed"
+    return "\n".join([*parts, _printed("genzsl", "GenZSL", columns, inputs_there, folder)])
 
 
 def revcd_block(folder: Path | None = None) -> str:
     """Tabulate RevCD and its rivals, strict beside lenient, and then what the paper prints."""
-    own = "ResNet-101 features, attributes, the published schedule as far as it is known"
-    runs = [*FROM_IMAGES.items(), *((run, f"{name}: {own}") for run, name in _papers(folder))]
-    parts = [_run_table(run, "RevCD T2", "", place, folder, results_counted) for run, place in runs]
-    said = "ResNet-101 features; which images S is counted over is not said"
-    return "\n".join([*parts, _printed("revcd", "RevCD", ["S", "U", "H"], said, folder)])
+    inputs = "ResNet-101 features, attributes, the published schedule as far as it is known"
+    runs = [*FROM_IMAGES.items(), *((run, f"{name}: {inputs}") for run, name in _papers(folder))]
+    parts = [_run_table(run, "RevCD T2", "", name, folder, results_counted) for run, name in runs]
+    inputs_there = "ResNet-101 features; which images S is counted over is not said"
+    return "\n".join([*parts, _printed("revcd", "RevCD", ["S", "U", "H"], inputs_there, folder)])
 
 
 def _papers(folder: Path | None) -> Iterator[tuple[str, str]]:
@@ -107,10 +106,10 @@ def answers_block(folder: Path | None = None) -> str:
     lines = []
     for title, pairs in QUESTIONS.items():
         lines += ["", f"**{title}**", ""]
-        for run, place in PLACES.items():
+        for run, name in SHORT_NAMES.items():
             records = rows_of(recorded(run, folder), "T3")
-            said = [verdict(records, *pair, "H", "clean") for pair in pairs] if records else []
-            lines += [f"- {place}: {sentence}" for sentence in said or ["not measured."]]
+            verdicts = [verdict(records, *pair, "H", "clean") for pair in pairs] if records else []
+            lines += [f"- {name}: {sentence}" for sentence in verdicts or ["not measured."]]
     return "\n".join([*lines, "", *_price(folder), "", *_of_revcd(folder), "", *_counted(folder)])
 
 
@@ -118,11 +117,11 @@ def _of_revcd(folder: Path | None) -> Iterator[str]:
     """Say what of RevCD's claims about its rivals, its losses and its weight shows."""
     yield "**Is RevCD above a cVAE, does its noise loss help, does its weight cost U?**"
     yield ""
-    for run, place in FROM_IMAGES.items():
+    for run, name in FROM_IMAGES.items():
         for table, *pair, metric in OF_REVCD:
             records = rows_of(recorded(run, folder), table)
-            said = verdict(records, *pair, metric, "clean") if records else "not measured."
-            yield f"- {place}: {said}"
+            answer = verdict(records, *pair, metric, "clean") if records else "not measured."
+            yield f"- {name}: {answer}"
 
 
 def _counted(folder: Path | None) -> Iterator[str]:
@@ -131,13 +130,13 @@ def _counted(folder: Path | None) -> Iterator[str]:
     yield "**Which images does RevCD's printed seen accuracy count?**"
     yield ""
     for run in (CUB_ATTRIBUTES, CUB):
-        place, records = FROM_IMAGES[run], rows_of(recorded(run, folder), "RevCD T2")
+        name, records = FROM_IMAGES[run], rows_of(recorded(run, folder), "RevCD T2")
         if not records:
-            yield f"- {place}: not measured."
+            yield f"- {name}: not measured."
             continue
         near = (f"{c}, {nearest_point(records, 'RevCD', c, printed)}" for c in COUNTS)
         yield (
-            f"- {place}; printed are S {printed['S']} and U {printed['U']}. The nearest that any "
+            f"- {name}; printed are S {printed['S']} and U {printed['U']}. The nearest that any "
             f"constant off the seen scores brings us: {'; '.join(near)}."
         )
 
@@ -146,20 +145,20 @@ def _price(folder: Path | None) -> Iterator[str]:
     """Say what choosing on the test set adds to GenZSL's H."""
     yield "**How much of H is best-on-test selection?**"
     yield ""
-    for run, place in PLACES.items():
+    for run, name in SHORT_NAMES.items():
         records = rows_of(recorded(run, folder), "T2")
         if not records:
-            yield f"- {place}: not measured."
+            yield f"- {name}: not measured."
             continue
         peeked = protocol_gap(records, "GenZSL", "H", "peeked")
         looks = protocol_gap(records, "GenZSL", "H", "released", over="last")
         yield (
-            f"- {place}: picking among clean's candidates on the test set adds {peeked} points to "
+            f"- {name}: picking among clean's candidates on the test set adds {peeked} points to "
             f"GenZSL's H; in the released training the best of all looks is {looks} above the last."
         )
 
 
-def _printed(paper: str, method: str, columns: list[str], said: str, folder: Path | None) -> str:
+def _printed(paper: str, method: str, columns: list[str], inputs: str, folder: Path | None) -> str:
     """Tabulate what the first of a paper's tables with a method prints for it."""
     quoted = published(paper)
     rows = quoted[(quoted.method == method) & quoted.metric.isin(columns)]
@@ -169,8 +168,8 @@ def _printed(paper: str, method: str, columns: list[str], said: str, folder: Pat
     table = markdown_table(wide[columns].reset_index())
     ran = {name for _, name in _papers(folder)}
     not_run = ", ".join(name for name in wide.index if name not in ran)
-    told = f"; with these nobody here has run {not_run} yet" if not_run else ""
-    return f"**What the paper prints for {method}** (quoted; {said}{told}).\n\n{table}"
+    remark = f"; with these nobody here has run {not_run} yet" if not_run else ""
+    return f"**What the paper prints for {method}** (quoted; {inputs}{remark}).\n\n{table}"
 
 
 def notebooks_block(folder: Path | None = None) -> str:
@@ -178,10 +177,10 @@ def notebooks_block(folder: Path | None = None) -> str:
     results = folder or (repository_root() or Path.cwd()) / "results"
     path = results / AVIARY / "manifest.json"
     ran = json.loads(path.read_text(encoding="utf-8"))["notebooks"] if path.is_file() else []
-    used = {one["notebook"]: one for one in ran}
+    used = {outcome["notebook"]: outcome for outcome in ran}
     table = contents().drop(columns="seconds")
     table["notebook"] = table["notebook"].str.replace("](", "](notebooks/", regex=False)
-    names = [source.name for source in find_sources(notebooks_dir())]
+    names = [source.name for source in find_sources()]
     table["seconds"] = [round(used[n]["seconds"]) if n in used else pd.NA for n in names]
     table["memory"] = [
         f"{used[n]['peak_memory'] / 1e9:.1f} GB" if n in used else pd.NA for n in names
@@ -189,19 +188,25 @@ def notebooks_block(folder: Path | None = None) -> str:
     return markdown_table(table)
 
 
+def _kind_of_hash(source: Source) -> str:
+    if not source.file:
+        return "open_clip's"
+    return (source.hash or "not published").partition(":")[0]
+
+
 def sources_block(_: Path | None = None) -> str:
     """List what the papers' benchmarks are made of, and where it is published."""
     rows = [
         {
-            "file": f"[{one.name}]({one.page})",
-            "for": ", ".join(one.benchmarks),
-            "what": one.what,
-            "download": size(one.download),
-            "licence": one.licence,
-            "hash": (one.hash or "not published").partition(":")[0] if one.file else "open_clip's",
+            "file": f"[{source.name}]({source.page})",
+            "for": ", ".join(source.benchmarks),
+            "what": source.what,
+            "download": size(source.download),
+            "licence": source.licence,
+            "hash": _kind_of_hash(source),
         }
-        for one in all_sources().values()
-        if one.benchmarks
+        for source in all_sources().values()
+        if source.benchmarks
     ]
     return markdown_table(pd.DataFrame(rows))
 
@@ -229,25 +234,32 @@ def filled(page: str, text: str, results: Path | None = None) -> str:
     return text
 
 
-def main(argv: list[str] | None = None) -> int:
-    """Write the pages' parts, or check them; exit status 1 if a check finds one stale."""
-    parser = argparse.ArgumentParser(prog="python -m zslnb.report", description=__doc__)
-    parser.add_argument("--check", action="store_true", help="write nothing")
-    check = parser.parse_args(argv).check
+@dataclass(frozen=True)
+class ReportRequest:
+    """Write the generated parts of README.md and docs/ from results/, and the picture of birds.
+
+    Attributes:
+        check: write nothing; fail if a page is not up to date.
+    """
+
+    check: bool = False
+
+
+def report(request: ReportRequest) -> None:
+    """Write the pages' parts, or check them.
+
+    Raises:
+        WorkError: a page is not as the records would have it; only when checking.
+    """
     root = repository_root() or Path.cwd()
-    stale = 0
+    texts = {page: (root / page).read_text(encoding="utf-8") for page in PAGES}
+    fresh = {page: filled(page, text) for page, text in texts.items()}
+    stale = [page for page in PAGES if fresh[page] != texts[page]]
+    if request.check and stale:
+        raise WorkError(f"{' and '.join(stale)}: not up to date; run make report.")
     for page in PAGES:
-        before = (root / page).read_text(encoding="utf-8")
-        after = filled(page, before)
-        stale += before != after
-        if not check:
-            (root / page).write_text(after, encoding="utf-8")
-        changed = "is stale" if check else "was updated"
-        print(f"{page} {'is up to date' if before == after else changed}.")
-    if not check:
+        print(f"{page} {'was updated' if page in stale else 'is up to date'}.")
+    if not request.check:
+        for page in stale:
+            write_atomically(root / page, fresh[page])
         contact_sheet(size=96).save(root / "docs" / "aviary.jpg", quality=85, optimize=True)
-    return int(check and stale > 0)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

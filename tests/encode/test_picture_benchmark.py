@@ -17,13 +17,15 @@ from PIL import Image
 from safetensors.torch import save_file
 
 import zslnb
+from zslnb import cli
 from zslnb.encode import division, picture_benchmark
 from zslnb.encode.clip import ClipEncoder
 from zslnb.encode.extract import ExtractionError, UnreadableImages
 from zslnb.encode.requests import PicturesRequest, read_shard
 from zslnb.errors import RequestError
 from zslnb.notebook import reproduce
-from zslnb.notebook.sources import find_sources, notebooks_dir
+from zslnb.notebook.requests import ReproduceRequest
+from zslnb.notebook.sources import find_sources
 
 CLASSES = ("auk", "dove", "emu", "grey_heron", "kiwi", "little_egret", "owl", "wren")
 PAGE = page("your-own-data")
@@ -437,7 +439,7 @@ def beside(photos, monkeypatch):
 def test_the_commands_of_the_page_lead_to_the_tables(beside, build, tiny_clip, capsys):
     targets = [command.split()[1] for command in commands(PAGE)[:4]]
     assert targets == ["pictures", "pictures", "reproduce", "reproduce"]
-    there = {source.number for source in find_sources(notebooks_dir())}
+    there = {source.number for source in find_sources()}
     for command in commands(PAGE):
         if command.startswith("make pictures"):
             request = asked(command)
@@ -445,14 +447,15 @@ def test_the_commands_of_the_page_lead_to_the_tables(beside, build, tiny_clip, c
             assert request.bundle.exists() is not request.dry_run
             continue
         _, given = arguments(command, beside / "venv")
-        request, _ = reproduce.parse(given)
+        request = cli.parse(ReproduceRequest, "zslnb reproduce", given)
         known = tuple(number for number in request.notebooks if number in there)
         plan = reproduce.prepare(replace(request, notebooks=known))
         assert {outcome.status for outcome in plan.outcomes.values()} != {"skipped"}
         semantics = f"-{request.semantics}" if request.semantics else ""
-        assert plan.run_dir == build / f"{plan.benchmark.name}{semantics}-medium"
+        name = rf"{plan.benchmark.name}-[0-9a-f]{{8}}{semantics}-medium"
+        assert re.fullmatch(name, plan.run_dir.name)
     assert "next: make reproduce BENCHMARK=mine.npz" in capsys.readouterr().out
-    assert "build/mine-medium/" in PAGE
+    assert "`build/mine-<hash>-medium/`" in PAGE
     chosen, described = zslnb.load("chosen.npz"), zslnb.load("described.npz")
     assert [chosen.class_names[i] for i in chosen.unseen] == ["owl", "wren"]
     assert "grey heron standing in water" in described.class_names
@@ -464,16 +467,16 @@ def test_pictures_lead_all_the_way_to_the_tables(request_, build, monkeypatch):
     """The page's commands as they are, but for the profile and the seeds."""
     made(request_)
     asked = ["--benchmark", str(request_.bundle), "--seeds", "1"]
-    assert reproduce.main([*asked, "--notebooks", "01"]) == 0
-    assert reproduce.main([*asked, "--notebooks", "14", "24"]) == 0
-    tables = build / "mine-smoke" / "tables"
+    assert cli.main(["reproduce", *asked, "--notebooks", "01"]) == 0
+    assert cli.main(["reproduce", *asked, "--notebooks", "14", "24"]) == 0
+    (tables,) = build.glob("mine-*-smoke/tables")
     for table, methods in TABLES.items():
         text = (tables / f"{table}.md").read_text(encoding="utf-8")
         assert all(f"| {method} " in text for method in methods), text
 
 
 def test_the_page_names_notebooks_that_exist():
-    there = {source.number for source in find_sources(notebooks_dir())}
+    there = {source.number for source in find_sources()}
     named = {n for text in re.findall(r'NOTEBOOKS="?([\d ]+)', PAGE) for n in text.split()}
     assert named == {"01", "14", "24"}
     if "24" not in there:

@@ -7,15 +7,24 @@ import pytest
 from nbformat.v4 import new_output
 from test_pairs import SOURCES, each_notebook
 
-from zslnb.notebook.pairing import MAX_BYTES, execute, is_stale, main, make_twins, twin_faults
+from zslnb import cli
+from zslnb.errors import WorkError
+from zslnb.notebook.pairing import (
+    MAX_BYTES,
+    executed,
+    is_stale,
+    page_faults,
+    pair,
+)
+from zslnb.notebook.requests import PairRequest
 from zslnb.notebook.sources import read_source, to_notebook
 
 
 @each_notebook
-def test_the_twin_is_executed_clean_and_small(name):
+def test_the_committed_notebook_is_executed_clean_and_small(name):
     source = SOURCES[name]
-    assert source.twin.stat().st_size <= MAX_BYTES
-    assert not [*twin_faults(source, nbformat.read(source.twin, as_version=4))]
+    assert source.executed.stat().st_size <= MAX_BYTES
+    assert not [*page_faults(source, nbformat.read(source.executed, as_version=4))]
 
 
 @pytest.fixture
@@ -24,16 +33,16 @@ def source(write_notebook):
 
 
 @pytest.fixture
-def twin(source):
-    """A twin as if executed."""
+def page(source):
+    """A notebook as if executed."""
     notebook = to_notebook(source)
     for number, cell in enumerate((c for c in notebook.cells if c.cell_type == "code"), 1):
         cell.execution_count = number
     return notebook
 
 
-def test_a_clean_twin_has_no_fault(source, twin):
-    assert not [*twin_faults(source, twin)]
+def test_a_clean_notebook_has_no_fault(source, page):
+    assert not [*page_faults(source, page)]
 
 
 @pytest.mark.parametrize(
@@ -50,17 +59,17 @@ def test_a_clean_twin_has_no_fault(source, twin):
         ),
     ],
 )
-def test_an_output_that_cannot_be_committed_is_found(source, twin, output, says):
-    twin.cells[2].outputs = [output]
-    (fault,) = twin_faults(source, twin)
+def test_an_output_that_cannot_be_committed_is_found(source, page, output, says):
+    page.cells[2].outputs = [output]
+    (fault,) = page_faults(source, page)
     assert fault.startswith("cell 3: ")
     assert says in fault
 
 
-def test_an_address_on_the_web_and_a_fraction_are_no_path(source, twin):
+def test_an_address_on_the_web_and_a_fraction_are_no_path(source, page):
     text = "see https://example.org/home/x, and/or 1/2, a/home/b"
-    twin.cells[2].outputs = [new_output("stream", text=text)]
-    assert not [*twin_faults(source, twin)]
+    page.cells[2].outputs = [new_output("stream", text=text)]
+    assert not [*page_faults(source, page)]
 
 
 @pytest.mark.parametrize(
@@ -76,42 +85,47 @@ def test_an_address_on_the_web_and_a_fraction_are_no_path(source, twin):
         ),
     ],
 )
-def test_a_twin_that_is_not_as_it_was_made_is_found(source, twin, change, says):
-    change(twin)
-    (fault,) = twin_faults(source, twin)
+def test_a_notebook_that_is_not_as_it_was_made_is_found(source, page, change, says):
+    change(page)
+    (fault,) = page_faults(source, page)
     assert says in fault
 
 
-def test_twins_are_made_once_and_again_when_the_source_changes(write_notebook, build):
+def test_notebooks_are_made_once_and_again_when_the_source_changes(write_notebook, build):
     cell = "import os\nprint(os.environ['ZSLNB_DEVICE'])"
     source = read_source(write_notebook("10_topic", cell))
+    request = PairRequest(folder=source.path.parent)
     assert is_stale(source)
-    assert not make_twins([source], stream=io.StringIO())
-    first = source.twin.read_bytes()
+    pair(request)
+    first = source.executed.read_bytes()
     assert not is_stale(source)
-    assert nbformat.read(source.twin, as_version=4).cells[2].outputs[0].text == "cpu\n"
-    make_twins([source], force=True, stream=io.StringIO())
-    assert source.twin.read_bytes() == first
+    assert nbformat.read(source.executed, as_version=4).cells[2].outputs[0].text == "cpu\n"
+    pair(PairRequest(folder=source.path.parent, force=True))
+    assert source.executed.read_bytes() == first
     assert is_stale(read_source(write_notebook("10_topic", cell, "2")))
 
 
-def test_a_notebook_that_fails_leaves_its_twin_as_it_was(write_notebook, build):
+def test_a_notebook_that_fails_leaves_the_last_good_one(write_notebook, build):
     source = read_source(write_notebook("10_topic", "1 / 0"))
-    source.twin.write_text("the last good one")
-    said = io.StringIO()
-    assert make_twins([source], force=True, stream=said) == [source]
-    assert "10_topic" in said.getvalue()
-    assert "ZeroDivisionError" in said.getvalue()
-    assert source.twin.read_text() == "the last good one"
+    source.executed.write_text("the last good one")
+    stream = io.StringIO()
+    with pytest.raises(WorkError, match="10_topic could not be made"):
+        pair(PairRequest(folder=source.path.parent, force=True), stream)
+    assert "10_topic FAILED in cell 3" in stream.getvalue()
+    assert "ZeroDivisionError" in stream.getvalue()
+    assert source.executed.read_text() == "the last good one"
 
 
 def test_stderr_cannot_be_committed(write_notebook, build):
     source = read_source(write_notebook("10_topic", "import sys\nprint('x', file=sys.stderr)"))
-    with pytest.raises(ValueError, match="cell 3: it wrote to stderr"):
-        execute(source)
+    with pytest.raises(WorkError, match="cell 3: it wrote to stderr"):
+        executed(source)
 
 
-def test_an_unknown_notebook_is_status_2(write_notebook, capsys):
+@pytest.mark.parametrize(
+    ("options", "says"), [(["11"], "no notebook '11'"), (["--timeout", "0"], "above 0 seconds")]
+)
+def test_a_wrong_request_is_status_2(write_notebook, capsys, options, says):
     folder = write_notebook("10_topic").parent
-    assert main(["11", "--folder", str(folder)]) == 2
-    assert "no notebook '11'" in capsys.readouterr().err
+    assert cli.main(["pair", *options, "--folder", str(folder)]) == 2
+    assert says in capsys.readouterr().err

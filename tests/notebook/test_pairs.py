@@ -1,7 +1,14 @@
-"""Each notebook is a pair: a source that jupytext leaves as it is, and a twin with its cells."""
+"""Each notebook is a pair: a source that jupytext leaves as it is, executed cells beside it."""
 
+import json
+import os
 import re
 import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+from urllib.request import urlopen
 
 import jupytext
 import nbformat
@@ -12,8 +19,9 @@ from jupytext.config import load_jupytext_config
 from jupytext.sync_contentsmanager import build_sync_jupytext_contents_manager_class
 
 from zslnb.notebook.pairing import pair_faults
+from zslnb.notebook.parameters import PARAMETERS
 from zslnb.notebook.reproduce import check_parameters
-from zslnb.notebook.sources import PARAMETERS, find_sources, read_source, to_notebook, to_text
+from zslnb.notebook.sources import EXECUTED, find_sources, read_source, to_notebook, to_text
 
 FOLDER = ROOT / "notebooks"
 SOURCES = {source.name: source for source in map(read_source, sorted(FOLDER.glob("*.py")))}
@@ -24,15 +32,15 @@ def test_there_are_notebooks():
     assert find_sources(FOLDER)
 
 
-def test_each_notebook_has_its_twin_and_each_twin_its_source():
+def test_each_source_has_its_notebook_and_each_notebook_its_source():
     assert {path.stem for path in FOLDER.glob("*.ipynb")} == {*SOURCES}
 
 
 @each_notebook
-def test_source_and_twin_have_the_same_cells(name):
-    assert SOURCES[name].twin.is_file(), "run make pair"
-    twin = nbformat.read(SOURCES[name].twin, as_version=4)
-    assert not [*pair_faults(SOURCES[name], twin)]
+def test_source_and_notebook_have_the_same_cells(name):
+    assert SOURCES[name].executed.is_file(), "run make pair"
+    page = nbformat.read(SOURCES[name].executed, as_version=4)
+    assert not [*pair_faults(SOURCES[name], page)]
 
 
 @each_notebook
@@ -50,32 +58,77 @@ def test_parameters_are_five_literals_and_the_file_names_itself(name, tmp_path):
     assert {*defaults} == {*PARAMETERS}
     (tmp_path / "n.ipynb").write_text(to_text(to_notebook(source)))
     check_parameters(source, tmp_path / "n.ipynb", defaults)
-    assert re.search(rf'lesson\.begin\(\s*"{name}", ', source.path.read_text(encoding="utf-8"))
+    assert re.search(rf'desk\.begin\(\s*"{name}", ', source.path.read_text(encoding="utf-8"))
 
 
-def test_a_twin_with_other_cells_is_found_out(write_notebook):
+def test_a_notebook_with_other_cells_is_found_out(write_notebook):
     source = read_source(write_notebook("10_topic", "print(1)", "print(2)"))
     fine = to_notebook(source)
     assert not [*pair_faults(source, fine)]
     for change, says in (
-        (lambda nb: nb.cells.pop(), "the source has 4 cells, the twin 3"),
+        (lambda nb: nb.cells.pop(), "the source has 4 cells, the notebook 3"),
         (lambda nb: nb.cells[2].update(source="print(3)"), "cell 3: its source"),
         (lambda nb: nb.cells[1].metadata.pop("tags"), "cell 2: its metadata"),
         (lambda nb: nb.cells[2].update(cell_type="markdown"), "cell 3: its cell_type"),
         (lambda nb: nb.cells[2].update(id="other"), "cell 3: its id"),
-        (lambda nb: nb.metadata["zslnb"].update(source_sha256="0"), "not made from this source"),
+        (lambda nb: nb.metadata[EXECUTED].update(source_sha256="0"), "not made from this source"),
     ):
-        twin = to_notebook(source)
-        change(twin)
-        (fault,) = pair_faults(source, twin)
+        page = to_notebook(source)
+        change(page)
+        (fault,) = pair_faults(source, page)
         assert says in fault
+
+
+@pytest.fixture
+def pulled(tmp_path) -> Path:
+    """Every pair, with each `.ipynb` a minute younger than its source, as after `make pair`."""
+    folder = tmp_path / "notebooks"
+    folder.mkdir()
+    shutil.copy(FOLDER / "jupytext.toml", folder)
+    for name, source in SOURCES.items():
+        shutil.copy(source.path, folder)
+        (folder / f"{name}.ipynb").write_text(to_text(to_notebook(source)))
+        os.utime(folder / f"{name}.py", (1e9, 1e9))
+        os.utime(folder / f"{name}.ipynb", (1e9 + 60, 1e9 + 60))
+    return folder
+
+
+def test_jupyterlab_takes_a_pair_for_one_text_whichever_is_younger(pulled):
+    """Or it would not open the page: HTTP 400, 'more recent than'."""
+    manager = jupytext.TextFileContentsManager()
+    manager.root_dir = str(pulled)
+    for name in SOURCES:
+        for file in (f"{name}.ipynb", f"{name}.py"):
+            assert manager.get(file, type="notebook")["content"]["cells"]
+
+
+@pytest.mark.slow
+def test_a_real_jupyter_server_opens_every_page(pulled, tmp_path):
+    runtime = tmp_path / "runtime"
+    command = [sys.executable, "-m", "jupyter", "server", "--no-browser", "--allow-root"]
+    options = ["--IdentityProvider.token=open", f"--ServerApp.root_dir={pulled}"]
+    env = os.environ | {"JUPYTER_RUNTIME_DIR": str(runtime)}
+    server = subprocess.Popen([*command, *options], env=env)
+    try:
+        end = time.monotonic() + 180
+        while not (found := [*runtime.glob("jpserver-*.json")]):
+            assert time.monotonic() < end
+            time.sleep(0.2)
+        url = json.loads(found[0].read_text())["url"]
+        for file in (f"{name}.{ending}" for name in SOURCES for ending in ("ipynb", "py")):
+            page = f"{url}api/contents/{file}?type=notebook&token=open"
+            with urlopen(page, timeout=60) as answer:
+                assert json.load(answer)["content"]["cells"]
+    finally:
+        server.terminate()
+        server.wait(30)
 
 
 def test_saving_a_pair_in_lab_leaves_the_source_as_it_is(write_notebook):
     source = read_source(write_notebook("10_topic", "print(1)"))
     before = source.path.read_text()
     shutil.copy(FOLDER / "jupytext.toml", source.path.parent)
-    source.twin.write_text(to_text(to_notebook(source)))
+    source.executed.write_text(to_text(to_notebook(source)))
     manager = build_sync_jupytext_contents_manager_class(LargeFileManager)()
     manager.root_dir = str(source.path.parent)
     model = manager.get("10_topic.ipynb")

@@ -15,11 +15,13 @@ import psutil
 import pytest
 from conftest import HEADER, ROOT, tiny_arrays
 
+from zslnb import cli
+from zslnb.errors import RequestError
 from zslnb.notebook import reproduce
 from zslnb.notebook.manifest import RecordError, record, without_paths
-from zslnb.notebook.progress import Progress, clock
-from zslnb.notebook.reproduce import Request, assignment, expected_seconds, main, prepare
-from zslnb.notebook.sources import NotebookError, find_sources, notebooks_dir
+from zslnb.notebook.reproduce import expected_seconds, parameters, prepare
+from zslnb.notebook.requests import ReproduceRequest
+from zslnb.notebook.sources import find_sources
 
 GOOD = """
 from zslnb.notebook import desk
@@ -53,7 +55,7 @@ def finished(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("ZSLNB_BUILD", str(folder / "build"))
         patch.chdir(folder)
-        plan = prepare(Request("names.npz", seeds=2, device="cpu", folder=folder))
+        plan = prepare(ReproduceRequest("names.npz", seeds=2, device="cpu", folder=folder))
         said = io.StringIO()
         reproduce.run(plan, said)
         reproduce.report(plan, said)
@@ -93,7 +95,7 @@ def test_a_failure_names_its_cell_and_message(finished, name, reason):
 
 
 def test_what_does_not_apply_is_named_with_its_reason(finished):
-    assert "Skipped 50_images: it needs images, and names has class semantics only." in finished[1]
+    assert "50_images skipped: it needs images, and names has class semantics only." in finished[1]
 
 
 def test_every_code_cell_of_a_notebook_that_ran_is_counted(finished):
@@ -114,7 +116,7 @@ def test_the_report_ends_with_the_headline_and_the_places(finished):
 def test_the_manifest_says_what_the_results_come_from(finished):
     plan, _, folder = finished
     manifest = manifest_of(plan)
-    assert manifest["run"] == "names-smoke"
+    assert re.fullmatch(r"names-[0-9a-f]{8}-smoke", manifest["run"])
     assert manifest["seeds"] == [0, 1]
     assert manifest["device"]["used"] == "cpu"
     assert re.fullmatch(r"[0-9a-f]{64}", manifest["benchmark"]["sha256"])
@@ -144,7 +146,7 @@ def test_a_run_with_failures_is_not_recorded(finished, tmp_path):
 
 def test_a_hanging_notebook_is_stopped_with_its_kernel(build, bundle, write_notebook):
     source = write_notebook("10_hangs", "import time\ntime.sleep(3600)")
-    request = Request(str(bundle), device="cpu", folder=source.parent, timeout=5)
+    request = ReproduceRequest(str(bundle), device="cpu", folder=source.parent, timeout=5)
     plan = prepare(request)
     (outcome,) = reproduce.run(plan, io.StringIO())
     assert outcome.status == "timed out"
@@ -153,25 +155,26 @@ def test_a_hanging_notebook_is_stopped_with_its_kernel(build, bundle, write_note
     assert not psutil.Process().children(recursive=True)
 
 
-def test_ctrl_c_leaves_a_manifest_and_no_process(build, bundle, write_notebook):
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_leaves_a_manifest_and_no_process(build, bundle, write_notebook, number):
     write_notebook("10_hangs", "import time\ntime.sleep(3600)")
     folder = write_notebook("20_next", "print(1)").parent
-    command = [sys.executable, "-m", "zslnb.notebook.reproduce", "--benchmark", bundle]
+    command = [sys.executable, "-m", "zslnb", "reproduce", "--benchmark", bundle]
     child = subprocess.Popen([*command, "--folder", folder], cwd=ROOT, env=os.environ)
-    notebook = build / "tiny-smoke" / "notebooks" / "10_hangs.ipynb"
-    wait_for(notebook.is_file)
+    wait_for(lambda: [*build.glob("tiny-*-smoke/notebooks/10_hangs.ipynb")])
     below = psutil.Process(child.pid).children(recursive=True)
-    child.send_signal(signal.SIGINT)
+    child.send_signal(number)
     assert child.wait(30) == 130
     _, alive = psutil.wait_procs(below, timeout=10)
     assert below
     assert not alive
-    manifest = json.loads((build / "tiny-smoke" / "manifest.json").read_text())
+    (path,) = build.glob("tiny-*-smoke/manifest.json")
+    manifest = json.loads(path.read_text())
     statuses = [one["status"] for one in manifest["notebooks"]]
     assert statuses == ["interrupted", "not run"]
 
 
-def wait_for(happened, seconds: float = 60.0) -> None:
+def wait_for(happened, seconds: float = 180.0) -> None:
     end = time.monotonic() + seconds
     while not happened():
         assert time.monotonic() < end, "waited too long"
@@ -192,6 +195,13 @@ def wait_for(happened, seconds: float = 60.0) -> None:
         (["--profile", "smok"], "Did you mean 'smoke'?"),
         (["--seeds", "0"], "1 or more"),
         (["--device", "gpu"], "no device 'gpu'"),
+        (["--device", "tpu", "--dry-run"], "no device 'tpu'"),
+        (["--device", "cpu:"], "no device 'cpu:'"),
+        (["--timeout", "0"], "above 0 seconds; it cannot be 0"),
+        (["--timeout", "-1", "--dry-run"], "it cannot be -1"),
+        (["--timeout", "nan"], "it cannot be nan"),
+        (["--notebooks", "11", "--dry-run"], "no notebook '11'"),
+        (["--notebooks", "10", "-p", "fast=1", "--dry-run"], "it cannot be 1"),
         (["--notebooks", "11"], "no notebook '11'"),
         (["--notebooks", "10_tpoic"], "Did you mean '10_topic'?"),
     ],
@@ -201,7 +211,7 @@ def test_a_bad_input_is_one_sentence_and_status_2(
 ):
     source = write_notebook("10_topic", parameters="fast = True\nrate = 0.5\n")
     common = ["--benchmark", str(bundle), "--folder", str(source.parent)]
-    assert main([*common, *arguments]) == 2
+    assert cli.main(["reproduce", *common, *arguments]) == 2
     said = capsys.readouterr()
     assert says in said.err
     assert said.err.count("\n") == 1
@@ -211,39 +221,38 @@ def test_a_bad_input_is_one_sentence_and_status_2(
 
 def test_values_of_the_right_type_are_taken(build, bundle, write_notebook):
     source = write_notebook("10_topic", parameters="fast = True\nrate = 0.5\nwidth = None\n")
-    extra = dict(map(assignment, ["fast=False", "rate=1", "width=3"]))
-    prepare(Request(str(bundle), extra=extra, folder=source.parent))
+    parameter = ("fast=False", "rate=1", "width=3")
+    prepare(ReproduceRequest(str(bundle), parameter=parameter, folder=source.parent))
 
 
 def test_a_bundle_is_found_from_any_folder(build, bundle, write_notebook, monkeypatch):
     folder = write_notebook("10_topic").parent
     monkeypatch.chdir(bundle.parent)
-    request = Request("tiny.npz", folder=folder)
-    assert request.parameters["benchmark"] == str(bundle)
+    request = ReproduceRequest("tiny.npz", folder=folder)
+    assert parameters(request)["benchmark"] == str(bundle)
     assert prepare(request).benchmark.name == "tiny"
 
 
 def test_notebooks_are_chosen_by_number_or_name(build, bundle, write_notebook):
     for name in ("10_a", "11_b", "12_c"):
         folder = write_notebook(name).parent
-    plan = prepare(Request(str(bundle), notebooks=("12_c", "10"), folder=folder))
+    plan = prepare(ReproduceRequest(str(bundle), notebooks=("12_c", "10"), folder=folder))
     assert [source.name for source in plan.sources] == ["10_a", "12_c"]
-    assert not plan.complete
 
 
 def test_only_the_built_in_aviary_is_the_aviary(build, bundle, write_notebook):
     folder = write_notebook("10_drawn", needs="aviary").parent
     renamed = bundle.rename(bundle.with_name("aviary.npz"))
-    plan = prepare(Request(str(renamed), folder=folder))
+    plan = prepare(ReproduceRequest(str(renamed), folder=folder))
     assert plan.outcomes["10_drawn"].reason == "needs the built-in aviary"
 
 
 def test_a_folder_without_notebooks_and_a_header_without_needs(build, bundle, tmp_path):
-    with pytest.raises(NotebookError, match="no notebook"):
-        prepare(Request(str(bundle), folder=tmp_path))
+    with pytest.raises(RequestError, match="no notebook"):
+        prepare(ReproduceRequest(str(bundle), folder=tmp_path))
     (tmp_path / "10_bare.py").write_text("# %%\nprint(1)\n")
-    with pytest.raises(NotebookError, match=r"10_bare\.py: its header must say `zslnb: needs:`"):
-        prepare(Request(str(bundle), folder=tmp_path))
+    with pytest.raises(RequestError, match=r"10_bare\.py: its header must say `zslnb: needs:`"):
+        prepare(ReproduceRequest(str(bundle), folder=tmp_path))
 
 
 def fake_run(folder: Path, **changes) -> Path:
@@ -336,39 +345,26 @@ def test_messages_lose_their_paths(text, without):
     assert without_paths(text) == (without or text)
 
 
-@pytest.mark.parametrize(("seconds", "text"), [(7.4, "0:07"), (750, "12:30"), (3723, "1:02:03")])
-def test_clock(seconds, text):
-    assert clock(seconds) == text
-
-
 class Terminal(io.StringIO):
     def isatty(self) -> bool:
         return True
 
 
-def test_a_terminal_gets_one_live_line_with_elapsed_and_expected_time():
-    terminal = Terminal()
-    progress = Progress("tiny-smoke", {"10_a": 60.0, "11_b": 30.0}, terminal)
-    progress.start("10_a")
-    progress.tick()
-    first, *live = terminal.getvalue().split("\r")
-    assert first == "tiny-smoke: 2 notebooks, about 1:30.\n"
-    assert len(live) == 2
-    assert live[-1].startswith("[1/2] 10_a 0:00 of about 1:00, all 0:00 of about 1:30"[:79])
-
-
-def test_a_time_that_nobody_knows_is_not_made_up():
-    file = io.StringIO()
-    progress = Progress("cub-full", {"10_a": 60.0, "11_b": None}, file)
-    progress.start("10_a")
-    assert file.getvalue().splitlines() == [
-        "cub-full: 2 notebooks, time not known before a first run here.",
-        "[1/2] 10_a 0:00 of about 1:00, all 0:00",
-    ]
+@pytest.mark.parametrize("stream", [Terminal(), io.StringIO()])
+def test_a_terminal_gets_a_bar_and_a_file_gets_lines(build, bundle, write_notebook, stream):
+    folder = write_notebook("10_topic").parent
+    plan = prepare(ReproduceRequest(str(bundle), device="cpu", folder=folder))
+    reproduce.run(plan, stream)
+    text = stream.getvalue()
+    first = text.splitlines()[0]
+    assert first == f"{plan.run_dir.name}: 1 notebook, time not known before a first run here."
+    assert re.search(r"\[1/1\] 10_topic ran, 1 cells, \d\d:\d\d, \d\.\d GB at most\n", text)
+    assert ("% |" in text) == stream.isatty()
+    assert ("[1/1] 10_topic ...\n" in text) != stream.isatty()
 
 
 def test_a_declared_time_holds_for_the_built_in_benchmark_alone(tmp_path):
-    sources = find_sources(notebooks_dir())[:2]
+    sources = find_sources()[:2]
     known = expected_seconds(sources, tmp_path / "aviary-smoke")
     assert known == {s.name: s.seconds for s in sources}
     assert {*expected_seconds(sources, tmp_path / "cub-full").values()} == {None}
@@ -376,17 +372,32 @@ def test_a_declared_time_holds_for_the_built_in_benchmark_alone(tmp_path):
 
 def test_a_dry_run_checks_and_runs_nothing(tmp_path, capsys, monkeypatch):
     monkeypatch.setenv("ZSLNB_BUILD", str(tmp_path / "build"))
-    assert main(["--dry-run"]) == 0
+    assert cli.main(["reproduce", "--dry-run"]) == 0
     assert re.fullmatch(r"aviary-smoke: \d+ notebooks, about [\d:]+\.\n", capsys.readouterr().out)
-    assert main(["--benchmark", "nothing.npz", "--dry-run"]) == 2
+    assert cli.main(["reproduce", "--benchmark", "nothing.npz", "--dry-run"]) == 2
     assert "There is no bundle 'nothing.npz'" in capsys.readouterr().err
     assert not (tmp_path / "build").exists()
 
 
-def test_a_file_gets_few_lines():
-    file = io.StringIO()
-    progress = Progress("tiny-smoke", {"10_a": 60.0}, file)
-    progress.start("10_a")
-    for _ in range(100):
-        progress.tick()
-    assert file.getvalue().count("\n") == 2
+def test_a_failed_notebook_is_status_1_and_named(build, bundle, write_notebook, capsys):
+    folder = write_notebook("10_fails", "1 / 0").parent
+    options = ["--benchmark", str(bundle), "--folder", str(folder), "--device", "cpu"]
+    assert cli.main(["reproduce", *options]) == 1
+    assert capsys.readouterr().err == "zslnb: 1 of 1 failed: 10_fails.\n"
+
+
+KERNEL = {"argv": ["/usr/bin/false", "-f", "{connection_file}"], "display_name": "Another Python"}
+
+
+def test_the_kernel_is_this_interpreters_whatever_jupyter_finds(
+    build, bundle, write_notebook, tmp_path, monkeypatch
+):
+    """On clusters JUPYTER_PATH may hold a python3 kernel of another Python."""
+    other = tmp_path / "jupyter" / "kernels" / "python3"
+    other.mkdir(parents=True)
+    (other / "kernel.json").write_text(json.dumps(KERNEL | {"language": "python"}))
+    monkeypatch.setenv("JUPYTER_PATH", str(tmp_path / "jupyter"))
+    source = write_notebook("10_topic", f"import sys\nassert sys.executable == {sys.executable!r}")
+    plan = prepare(ReproduceRequest(str(bundle), device="cpu", folder=source.parent))
+    (outcome,) = reproduce.run(plan, io.StringIO())
+    assert outcome.status == "ran", outcome.reason

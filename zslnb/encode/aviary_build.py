@@ -1,10 +1,9 @@
-"""Make the aviary again from its seeds: `python -m zslnb.encode.aviary_build`.
+"""Make the aviary again from its seeds: `zslnb aviary`.
 
 Draws the training birds, trains the small CLIP, and extracts the features of every species
 with the weights as they are shipped. One core, about 12 minutes.
 """
 
-import argparse
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -23,6 +22,7 @@ from zslnb.datasets.aviary import (
 from zslnb.datasets.aviary.species import ALL_SPECIES, OUTLIER_SPECIES, SEED, SPECIES
 from zslnb.encode.aviary_clip import SHIPPED, TrainingSettings, load_encoder, save_encoder, train
 from zslnb.encode.clip import PROMPT, ClipEncoder, extract_image_features, extract_text_features
+from zslnb.encode.requests import AviaryRequest
 
 PROVENANCE = {
     "source": "drawn by zslnb.datasets.aviary; features of its own small CLIP",
@@ -57,12 +57,6 @@ def build(folder: Path, settings: TrainingSettings = SHIPPED, seed: int = SEED) 
     np.savez_compressed(folder / "outliers.npz", **extract(encoder, OUTLIER_SPECIES))
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Build the aviary where the package reads it, or in the folder given."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--folder", type=Path, default=DATA, help="where to write")
-    build(parser.parse_args(arguments).folder)
-
-
-if __name__ == "__main__":
-    main()
+def build_aviary(request: AviaryRequest) -> None:
+    """Build the aviary where the package reads it, or in the folder asked for."""
+    build(request.folder or DATA)

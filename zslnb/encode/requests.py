@@ -116,6 +116,17 @@ class DataRequest:
         read_shard(self.shard)
 
 
+@dataclass(frozen=True)
+class AviaryRequest:
+    """Draw the built-in benchmark and train its small CLIP again from seeds: one core, 12 minutes.
+
+    Attributes:
+        folder: where to write; where the package reads it, unless given.
+    """
+
+    folder: Path | None = None
+
+
 def read_shard(text: str) -> tuple[int, int] | None:
     """Read "2/4", the second of four parts; None if nothing is written."""
     part, slash, of = text.partition("/")

@@ -25,17 +25,17 @@ from matplotlib.figure import Figure
 
 from zslnb.benchmark import Benchmark
 from zslnb.datasets import load
-from zslnb.datasets.loading import RESERVED_NAMES
 from zslnb.datasets.published_files import features_of
 from zslnb.device import choose_device
 from zslnb.errors import unknown_name
 from zslnb.experiments import benchmark_facts
-from zslnb.files import run_dir, write_atomically
+from zslnb.files import write_atomically
+from zslnb.notebook import needs
+from zslnb.notebook.parameters import check_settings, run_folder
 from zslnb.results.records import damaged_copy, merge_records, record_key, write_records
 from zslnb.results.tables import markdown_table, only_counts
 from zslnb.studies.study import Study
 
-PROFILES = ("smoke", "medium", "full")
 SHOWN_DPI, SAVED_DPI = 100, 200  # a committed notebook must stay small; a file need not
 FONTS = (  # for letters that the first font lacks: the system fonts of Linux, macOS and Windows
     *("Noto Sans CJK SC", "Noto Sans CJK JP", "PingFang SC", "Hiragino Sans", "Microsoft YaHei"),
@@ -44,18 +44,6 @@ FONTS = (  # for letters that the first font lacks: the system fonts of Linux, m
 )
 NO_FONT = "Boxes stand for letters that no font here has; Noto Sans for their script would help."
 FORMATS = {"png": {}, "jpeg": {"pil_kwargs": {"quality": 85, "optimize": True}}}
-
-
-def check_settings(profile: str, seeds: int) -> None:
-    """Refuse a profile or a number of seeds that no notebook knows.
-
-    Raises:
-        ValueError: saying what would be accepted.
-    """
-    if profile not in PROFILES:
-        raise ValueError(unknown_name("profile", profile, PROFILES))
-    if not isinstance(seeds, int) or isinstance(seeds, bool) or seeds < 1:
-        raise ValueError(f"seeds counts the seeds to run, 1 or more; it cannot be {seeds!r}.")
 
 
 def set_style() -> None:
@@ -228,13 +216,6 @@ def _glyphs_missing() -> Iterator[list[str]]:
             )
 
 
-def run_folder(benchmark: Benchmark, semantics: str, profile: str) -> Path:
-    """Folder of a run; a bundle's has part of its hash, since two may have one name."""
-    file_sha256 = benchmark.provenance.get("file_sha256") or ""
-    unique = benchmark.name in RESERVED_NAMES
-    return run_dir(benchmark.name, semantics, profile, "" if unique else file_sha256)
-
-
 def begin(
     notebook: str,
     benchmark: str = "aviary",
@@ -267,6 +248,7 @@ def begin(
     check_settings(profile, seeds)
     chosen = choose_device(device)
     data, load_with = _load(benchmark, semantics, *prefer)
+    needs.require(notebook, data)
     folder = run_folder(data, semantics, profile)
     _forget(folder, notebook)
     set_style()

@@ -7,7 +7,7 @@ import re
 import shutil
 import subprocess
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
@@ -15,42 +15,16 @@ from pathlib import Path
 import torch
 
 from zslnb.benchmark import Benchmark
+from zslnb.errors import RequestError
 from zslnb.experiments import benchmark_facts
 from zslnb.files import repository_root, write_atomically
-from zslnb.notebook.sources import find_sources, notebooks_dir
+from zslnb.notebook.execute import RAN, SKIPPED, Outcome
+from zslnb.notebook.sources import find_sources
 from zslnb.results.records import damaged_copy, merge_records
 
-RAN, FAILED, TIMED_OUT = "ran", "failed", "timed out"
-SKIPPED, NOT_RUN, INTERRUPTED = "skipped", "not run", "interrupted"
 
-
-class RecordError(ValueError):
+class RecordError(RequestError):
     """A run cannot be recorded; the message says why."""
-
-
-@dataclass
-class Outcome:
-    """How one notebook went.
-
-    Attributes:
-        notebook: its name.
-        status: "ran", "failed", "timed out", "interrupted", "skipped" or "not run".
-        reason: what went wrong, or why it was skipped.
-        cell: number of the cell that went wrong, counting the source's cells from 1.
-        cells: code cells that ran.
-        seconds: wall time.
-        peak_memory: bytes, of the notebook's process tree, sampled twice a second.
-        source_sha256: hash of the source's text.
-    """
-
-    notebook: str
-    status: str = NOT_RUN
-    reason: str = ""
-    cell: int | None = None
-    cells: int = 0
-    seconds: float = 0.0
-    peak_memory: int = 0
-    source_sha256: str = ""
 
 
 def past_seconds(folder: Path) -> dict[str, float]:
@@ -234,7 +208,7 @@ def _lost(target: Path, run: str, manifest: Mapping) -> Iterator[str]:
     hashes = {_file_sha256(past), _file_sha256(manifest)} - {""}
     if len(hashes) > 1 and target.name != run:
         yield f"results/{target.name} is of another file with that name, so rename or delete it"
-    known = {source.name for source in find_sources(notebooks_dir())}
+    known = {source.name for source in find_sources()}
     if lost := sorted((set(_ran(past)) & known) - set(_ran(manifest))):
         them = "it" if len(lost) == 1 else "them"
         yield f"{', '.join(lost)} would be lost, so run {them} too"

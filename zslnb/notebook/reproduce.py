@@ -1,141 +1,173 @@
-"""Run the notebooks.
+"""Run the notebooks on a benchmark: `zslnb reproduce`; and promote a run: `zslnb record`.
 
-Every parameter is checked before anything starts. Each notebook then runs in a process of its
-own, so that one which fails, hangs or loses its kernel stops none of the others; and a notebook
-counts as run only if every code cell has. A manifest beside the results says what they came
-from. For a published benchmark its data are brought first; "all" takes one after
-another. The exit status is 0 if all ran, 1 if one did not, 2 for a bad input, 130 after Ctrl-C.
+Every parameter is checked before anything starts. A manifest beside the results says what they
+came from. For a published benchmark its data are brought first; "all" takes one after another.
 """
 
-import argparse
-import ast
-import json
-import os
-import re
-import signal
-import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from io import TextIOBase
 from pathlib import Path
 
-import nbformat
-import psutil
 import torch
-from nbformat import NotebookNode
 from papermill import inspect_notebook
+from tqdm import tqdm
 
 from zslnb.benchmark import Benchmark
 from zslnb.datasets import load
 from zslnb.datasets.published import known_semantics
 from zslnb.datasets.published_files import WITH_PICTURES
 from zslnb.device import choose_device
-from zslnb.encode import published_benchmark
-from zslnb.errors import unknown_name
+from zslnb.encode.requests import DataRequest
+from zslnb.errors import RequestError, WorkError, unknown_name
 from zslnb.files import build_dir, repository_root, run_dir
-from zslnb.notebook.desk import PROFILES, check_settings, run_folder
+from zslnb.notebook.execute import RAN, SKIPPED, Outcome, execute, write_source
 from zslnb.notebook.manifest import (
-    FAILED,
-    INTERRUPTED,
-    RAN,
-    SKIPPED,
-    TIMED_OUT,
-    Outcome,
     describe,
     headline_tables,
     past_seconds,
     record,
     write_manifest,
 )
-from zslnb.notebook.progress import Progress, foretold, sentence
-from zslnb.notebook.sources import (
-    PARAMETERS,
-    NotebookError,
-    Source,
-    choose_sources,
-    find_sources,
-    notebooks_dir,
-    to_notebook,
-    to_text,
-)
+from zslnb.notebook.parameters import PARAMETERS, check_settings, run_folder
+from zslnb.notebook.requests import RecordRequest, ReproduceRequest, assignment, literal
+from zslnb.notebook.sources import Source, choose_sources, find_sources
 
 TIMEOUTS = {"smoke": 1800.0, "medium": 4 * 3600.0, "full": 48 * 3600.0}
-POLL_SECONDS = 0.5
-CHILD = "import json, papermill, sys; papermill.execute_notebook(**json.load(open(sys.argv[1])))"
-
-
-@dataclass(frozen=True)
-class Request:
-    """What to run, on what.
-
-    Attributes:
-        benchmark, semantics, profile, seeds, device: as `zslnb.notebook.desk.begin` takes them.
-        extra: further parameters by name; each notebook chosen must have them.
-        notebooks: numbers or names; all that apply, if there is none.
-        folder: where the notebooks are; the repository's, if None.
-        timeout: seconds for one notebook; the profile's, if None.
-    """
-
-    benchmark: str = "aviary"
-    semantics: str = ""
-    profile: str = "smoke"
-    seeds: int = 5
-    device: str = "auto"
-    extra: Mapping[str, object] = field(default_factory=dict)
-    notebooks: tuple[str, ...] = ()
-    folder: Path | None = None
-    timeout: float | None = None
-
-    @property
-    def parameters(self) -> dict[str, object]:
-        """What a notebook gets: a bundle's path made absolute, and the rest as it is."""
-        values = {name: getattr(self, name) for name in PARAMETERS}
-        if self.benchmark.endswith(".npz"):
-            values["benchmark"] = str(Path(self.benchmark).expanduser().resolve())
-        return values | dict(self.extra)
+BAR = "{desc} {percentage:3.0f}% |{bar}| {elapsed}, about {remaining} to go"
 
 
 @dataclass
 class Plan:
     """A checked request: the benchmark is there, and every notebook takes its parameters."""
 
-    request: Request
+    request: ReproduceRequest
     benchmark: Benchmark
     device: torch.device
     sources: list[Source]
     outcomes: dict[str, Outcome]
     run_dir: Path
     expected: dict[str, float | None]
-    complete: bool
 
 
-def prepare(request: Request) -> Plan:
+def reproduce(request: ReproduceRequest) -> None:
+    """Run the notebooks on each benchmark that is asked for, or say what that would take.
+
+    Raises:
+        RequestError: something is asked for that cannot be; nothing was started.
+        FileNotFoundError: no bundle at that path, or data that are not here.
+        WorkError: a notebook, or the data of a benchmark, failed.
+    """
+    sources = check(request)
+    if request.benchmark in (*WITH_PICTURES, "all"):
+        bring(request)
+    requests = [replace(request, benchmark=name) for name in names(request.benchmark)]
+    if request.dry_run:
+        for one_benchmark in requests:
+            print(outlook(one_benchmark, sources))
+    else:
+        _for_each(requests, _run_on)
+
+
+def check(request: ReproduceRequest) -> list[Source]:
+    """Choose the notebooks, and check all that needs no data, which can take hours to come.
+
+    Raises:
+        RequestError: saying what would be accepted.
+    """
+    check_settings(request.profile, request.seeds, request.device)
+    chosen = choose_sources(find_sources(request.folder), request.notebooks)
+    if request.semantics and request.benchmark in (*WITH_PICTURES, "all"):
+        known_semantics(request.semantics)
+    with tempfile.TemporaryDirectory() as folder:
+        for source in chosen:
+            check_parameters(source, write_source(source, Path(folder)), parameters(request))
+    return chosen
+
+
+def bring(request: ReproduceRequest) -> None:
+    """Bring published benchmarks, or say what that would take; of all, one may fail."""
+    from zslnb.studies.published_data import bring_data  # here: it imports open_clip for seconds
+
+    try:
+        bring_data(DataRequest(request.benchmark, device=request.device, dry_run=request.dry_run))
+    except WorkError as error:
+        if request.benchmark != "all":
+            raise
+        print(f"zslnb: {error}", file=sys.stderr, flush=True)
+
+
+def outlook(request: ReproduceRequest, chosen: Iterable[Source]) -> str:
+    """Say how many notebooks would run, and for how long if that is known."""
+    if request.benchmark in WITH_PICTURES:  # which may not be here yet
+        sources = [source for source in chosen if source.needs.kind != "aviary"]
+        folder = run_dir(request.benchmark, request.semantics, request.profile)
+    else:
+        benchmark = _load(request)
+        sources = [source for source in chosen if not source.needs.unmet(benchmark)]
+        folder = run_folder(benchmark, request.semantics, request.profile)
+    return f"{folder.name}: {foretold(expected_seconds(sources, folder))}."
+
+
+def _for_each(
+    requests: Sequence[ReproduceRequest], work: Callable[[ReproduceRequest], None]
+) -> None:
+    """Do one request after another; of several, one that fails stops none of the others."""
+    failed = []
+    for request in requests:
+        try:
+            work(request)
+        except (RequestError, WorkError, OSError) as error:
+            if len(requests) == 1:
+                raise
+            failed.append(request.benchmark)
+            print(f"zslnb: {request.benchmark}: {error}", file=sys.stderr, flush=True)
+    if failed:
+        raise WorkError(f"{', '.join(failed)} could not be finished, as said above.")
+
+
+def names(benchmark: str) -> tuple[str, ...]:
+    """Benchmarks that a name stands for."""
+    return WITH_PICTURES if benchmark == "all" else (benchmark,)
+
+
+def parameters(request: ReproduceRequest) -> dict[str, object]:
+    """What a notebook gets: a bundle's path made absolute, and the rest as it is."""
+    values = {name: getattr(request, name) for name in PARAMETERS}
+    values["benchmark"] = _absolute(request.benchmark)
+    return values | dict(map(assignment, request.parameter))
+
+
+def _load(request: ReproduceRequest | RecordRequest) -> Benchmark:
+    return load(_absolute(request.benchmark), semantics=request.semantics or None)
+
+
+def _absolute(benchmark: str) -> str:
+    """Make a bundle's path absolute, since a notebook runs in another folder."""
+    return str(Path(benchmark).expanduser().resolve()) if benchmark.endswith(".npz") else benchmark
+
+
+def prepare(request: ReproduceRequest) -> Plan:
     """Check everything that can be checked before a notebook starts, and make its files.
 
     Raises:
-        NotebookError: an unknown notebook or parameter, or a value of the wrong type.
-        ValueError: a setting or a benchmark that cannot be (`BenchmarkError`).
+        RequestError: a notebook, a parameter, a setting or a benchmark that cannot be.
         FileNotFoundError: no bundle at that path.
     """
-    check_settings(request.profile, request.seeds)
-    device = choose_device(request.device)
-    everything = find_sources(request.folder or notebooks_dir())
-    chosen = choose_sources(everything, request.notebooks)
-    benchmark = load(str(request.parameters["benchmark"]), semantics=request.semantics or None)
+    chosen = check(request)
+    benchmark = _load(request)
     folder = run_folder(benchmark, request.semantics, request.profile)
-    outcomes = {s.name: Outcome(s.name, source_sha256=s.sha256) for s in chosen}
+    outcomes = {s.name: Outcome(s.name) for s in chosen}
     for source in chosen:
-        if reason := source.unmet(benchmark):
+        if reason := source.needs.unmet(benchmark):
             outcomes[source.name].status, outcomes[source.name].reason = SKIPPED, reason
     applicable = [s for s in chosen if outcomes[s.name].status != SKIPPED]
-    for source in applicable:
-        check_parameters(source, write_source(source, folder), request.parameters)
     expected = expected_seconds(applicable, folder)
-    complete = len(chosen) == len(everything)
-    return Plan(request, benchmark, device, applicable, outcomes, folder, expected, complete)
+    device = choose_device(request.device)
+    return Plan(request, benchmark, device, applicable, outcomes, folder, expected)
 
 
 def expected_seconds(sources: Iterable[Source], folder: Path) -> dict[str, float | None]:
@@ -147,37 +179,30 @@ def expected_seconds(sources: Iterable[Source], folder: Path) -> dict[str, float
     return {s.name: past.get(s.name, s.seconds if declared else None) for s in sources}
 
 
-def write_source(source: Source, folder: Path) -> Path:
-    """Write a source as the `.ipynb` that papermill reads."""
-    path = folder / "source" / f"{source.name}.ipynb"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(to_text(to_notebook(source)), encoding="utf-8")
-    return path
+def foretold(expected: Mapping[str, float | None]) -> str:
+    """Say how many notebooks there are, and how long they will take as far as that is known."""
+    notebooks = f"{len(expected)} notebook{'s' * (len(expected) != 1)}"
+    if None in expected.values():
+        return f"{notebooks}, time not known before a first run here"
+    return f"{notebooks}, about {tqdm.format_interval(sum(expected.values()))}"
 
 
 def check_parameters(source: Source, notebook: Path, parameters: Mapping[str, object]) -> None:
     """Check names and types against a notebook's `parameters` cell, which papermill does not.
 
     Raises:
-        NotebookError: the notebook has no such parameter, or its value has another type.
+        RequestError: the notebook has no such parameter, or its value has another type.
     """
-    known = {name: said["default"] for name, said in inspect_notebook(str(notebook)).items()}
+    known = {name: found["default"] for name, found in inspect_notebook(str(notebook)).items()}
     for name, value in parameters.items():
         if name not in known:
-            raise NotebookError(f"{source.name}: {unknown_name('parameter', name, known)}")
-        default = _literal(known[name])
+            raise RequestError(f"{source.name}: {unknown_name('parameter', name, known)}")
+        default = literal(known[name])
         if not _fits(value, default):
-            raise NotebookError(
+            raise RequestError(
                 f"{source.name}: parameter {name!r} is of type {type(default).__name__}, "
                 f"as in {name} = {known[name]}; it cannot be {value!r}."
             )
-
-
-def _literal(text: str) -> object:
-    try:
-        return ast.literal_eval(text)
-    except (ValueError, SyntaxError):
-        return text
 
 
 def _fits(value: object, default: object) -> bool:
@@ -188,27 +213,75 @@ def _fits(value: object, default: object) -> bool:
     return type(value) is type(default)
 
 
+def _run_on(request: ReproduceRequest) -> None:
+    """Run the notebooks on one benchmark, and report."""
+    plan = prepare(request)
+    try:
+        run(plan)
+    except KeyboardInterrupt:
+        print(f"\nWhat was done is in {plan.run_dir / 'manifest.json'}")
+        raise
+    report(plan)
+    if failed := [o.notebook for o in plan.outcomes.values() if o.status not in (RAN, SKIPPED)]:
+        raise WorkError(f"{len(failed)} of {len(plan.sources)} failed: {', '.join(failed)}.")
+
+
 def run(plan: Plan, stream: TextIOBase = sys.stdout) -> list[Outcome]:
     """Run a plan's notebooks one after another, and keep the manifest up to date.
+
+    A terminal gets one bar, in seconds as they are expected; anything else gets plain lines.
 
     Raises:
         KeyboardInterrupt: after the notebook in progress was stopped and the manifest written.
     """
-    progress = Progress(plan.run_dir.name, plan.expected, stream)
-    manifest = describe_run(plan)
-    outcomes = [*plan.outcomes.values()]
-    timeout = plan.request.timeout or TIMEOUTS[plan.request.profile]
-    progress.skipped(outcomes)
+    start, manifest, outcomes = time.monotonic(), describe_run(plan), [*plan.outcomes.values()]
+    weights = {s.name: plan.expected[s.name] or s.seconds for s in plan.sources}
+    bar = tqdm(
+        total=sum(weights.values()), bar_format=BAR, smoothing=0, leave=False,
+        file=stream, disable=not stream.isatty(),
+    )  # fmt: skip
+    _say(f"{plan.run_dir.name}: {foretold(plan.expected)}.", stream)
+    for outcome in outcomes:
+        if outcome.status == SKIPPED:
+            _say(str(outcome), stream)
     try:
-        for source in plan.sources:
-            outcome = plan.outcomes[source.name]
-            progress.start(source.name)
-            run_notebook(source, plan, outcome, timeout, progress.tick)
-            progress.finish(outcome)
-            write_manifest(plan.run_dir, manifest, outcomes, progress.elapsed)
+        for number, source in enumerate(plan.sources, 1):
+            position, outcome = f"[{number}/{len(plan.sources)}]", plan.outcomes[source.name]
+            bar.set_description_str(f"{position} {source.name}")
+            if bar.disable:
+                _say(f"{position} {source.name} ...", stream)
+            _run_one(source, plan, bar, weights[source.name])
+            _say(f"{position} {outcome}", stream)
+            write_manifest(plan.run_dir, manifest, outcomes, time.monotonic() - start)
     finally:
-        write_manifest(plan.run_dir, manifest, outcomes, progress.elapsed)
+        bar.close()
+        write_manifest(plan.run_dir, manifest, outcomes, time.monotonic() - start)
     return outcomes
+
+
+def _run_one(source: Source, plan: Plan, bar: tqdm, weight: float) -> None:
+    """Run one notebook, while the bar moves on by its weight in seconds."""
+    before, outcome = bar.n, plan.outcomes[source.name]
+
+    def tick() -> None:
+        bar.n = before + min(outcome.seconds, weight)
+        bar.refresh()
+
+    execute(
+        source,
+        plan.run_dir,
+        outcome,
+        parameters=parameters(plan.request),
+        timeout=plan.request.timeout or TIMEOUTS[plan.request.profile],
+        env={"ZSLNB_BUILD": str(build_dir()), "ZSLNB_RUNS": str(plan.run_dir.parent)},
+        tick=tick,
+    )
+    bar.n = before + weight
+
+
+def _say(line: str, stream: TextIOBase) -> None:
+    with tqdm.external_write_mode(file=stream):
+        print(line, file=stream, flush=True)
 
 
 def describe_run(plan: Plan) -> dict:
@@ -220,155 +293,8 @@ def describe_run(plan: Plan) -> dict:
         "profile": request.profile,
         "seeds": [*range(request.seeds)],
         "device_asked": request.device,
-        "parameters": dict(request.extra),
-        "complete": plan.complete,
+        "parameters": dict(map(assignment, request.parameter)),
     }
-
-
-def run_notebook(
-    source: Source,
-    plan: Plan,
-    outcome: Outcome,
-    timeout: float,
-    tick: Callable[[], None] = lambda: None,
-) -> None:
-    """Run one notebook in a process of its own, and write into `outcome` how it went."""
-    start = time.monotonic()
-    log = plan.run_dir / "logs" / f"{source.name}.log"
-    result = plan.run_dir / "notebooks" / f"{source.name}.ipynb"
-    for path in (log, result):
-        path.parent.mkdir(exist_ok=True)
-        path.unlink(missing_ok=True)
-    outcome.status = INTERRUPTED
-    child = _start(source, plan, log)
-    try:
-        for outcome.peak_memory in _peaks(child):
-            outcome.seconds = round(time.monotonic() - start, 1)
-            if outcome.seconds > timeout:
-                outcome.status = TIMED_OUT
-                break
-            tick()
-        else:
-            outcome.status = RAN if child.returncode == 0 else FAILED
-    finally:
-        _kill_tree(child)
-        outcome.seconds = round(time.monotonic() - start, 1)
-        _judge(outcome, result, log, timeout)
-
-
-def _start(source: Source, plan: Plan, log: Path) -> subprocess.Popen:
-    name = f"{source.name}.ipynb"
-    # relative to the run's folder: papermill takes braces in a path for a template
-    job = {
-        "input_path": f"source/{name}",
-        "output_path": f"notebooks/{name}",
-        "parameters": plan.request.parameters,
-        "progress_bar": False,
-    }
-    path = plan.run_dir / "source" / f"{source.name}.json"
-    path.write_text(json.dumps(job), encoding="utf-8")
-    env = {"ZSLNB_BUILD": str(build_dir()), "ZSLNB_RUNS": str(plan.run_dir.parent)}
-    with log.open("w") as output:
-        return subprocess.Popen(
-            [sys.executable, "-c", CHILD, f"source/{path.name}"],
-            cwd=plan.run_dir,
-            env=os.environ | env,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,  # Ctrl-C is for the runner, which then stops the notebook
-        )
-
-
-def _peaks(child: subprocess.Popen) -> Iterator[int]:
-    """Give the greatest memory so far, twice a second, until the child ends."""
-    peak = 0
-    while child.poll() is None:
-        peak = max(peak, sum(_memory(process) for process in _tree(child.pid)))
-        yield peak
-        try:
-            child.wait(POLL_SECONDS)
-        except subprocess.TimeoutExpired:
-            continue
-
-
-def _tree(pid: int) -> list[psutil.Process]:
-    try:
-        process = psutil.Process(pid)
-        return [process, *process.children(recursive=True)]
-    except psutil.NoSuchProcess:
-        return []
-
-
-def _memory(process: psutil.Process) -> int:
-    try:
-        return process.memory_info().rss
-    except psutil.Error:
-        return 0
-
-
-def _kill_tree(child: subprocess.Popen) -> None:
-    for process in _tree(child.pid):
-        try:
-            process.kill()
-        except psutil.NoSuchProcess:
-            continue
-    child.wait()
-
-
-def _judge(outcome: Outcome, result: Path, log: Path, timeout: float) -> None:
-    """Complete an outcome from what the notebook left; a cell that did not run is a failure."""
-    cells = _own_cells(result)
-    outcome.cell, fault = _first_fault(cells, ended=outcome.status == RAN)
-    before = [cell for number, cell in cells if number < (outcome.cell or len(cells) + 1)]
-    outcome.cells = sum(cell.cell_type == "code" and _has_run(cell) for cell in before)
-    if outcome.status == RAN and (fault or not cells):
-        outcome.status = FAILED
-    if outcome.status == FAILED:
-        outcome.reason = fault or _last_line(log)
-    elif outcome.status == TIMED_OUT:
-        outcome.reason = f"stopped after {timeout:g} s"
-
-
-def _own_cells(result: Path) -> list[tuple[int, NotebookNode]]:
-    """Read an executed notebook's cells, numbered as in its source."""
-    if not result.is_file():
-        return []
-    added = {"injected-parameters", "papermill-error-cell-tag"}
-    try:
-        cells = nbformat.read(result, as_version=4).cells
-    except ValueError:  # killed while it was being written
-        return []
-    own = [cell for cell in cells if not added & {*cell.metadata.get("tags", ())}]
-    return [*enumerate(own, 1)]
-
-
-def _has_run(cell: NotebookNode) -> bool:
-    errors = [output for output in cell.outputs if output.output_type == "error"]
-    return not errors and cell.execution_count is not None
-
-
-def _first_fault(cells: list[tuple[int, NotebookNode]], ended: bool) -> tuple[int | None, str]:
-    """Find the cell that failed; without an error, the last that started, or the first not run."""
-    last = None
-    for number, cell in cells:
-        if cell.cell_type != "code" or not cell.source.strip():
-            continue
-        for output in cell.outputs:
-            if output.output_type == "error":
-                return number, f"{output.ename}: {output.evalue}"
-        if not _has_run(cell) and ended:
-            return number, "did not run, although the notebook ended without an error"
-        if cell.metadata.get("papermill", {}).get("start_time"):
-            last = number
-    return (None if ended else last), ""
-
-
-def _last_line(log: Path) -> str:
-    lines = [line.strip() for line in log.read_text(errors="replace").splitlines()]
-    said = [line for line in lines if line and "IPKernelApp] WARNING" not in line]
-    last = said[-1] if said else "its process ended without a message; was it stopped from outside?"
-    return re.sub(r"^(\w+\.)+(?=\w+:)", "", last)
 
 
 def report(plan: Plan, stream: TextIOBase = sys.stdout) -> None:
@@ -379,148 +305,22 @@ def report(plan: Plan, stream: TextIOBase = sys.stdout) -> None:
     print(file=stream)
     for outcome in plan.outcomes.values():
         if outcome.status not in (RAN, SKIPPED):
-            print(f"{sentence(outcome)}", file=stream)
-            print(f"    log: {plan.run_dir / 'logs' / outcome.notebook}.log", file=stream)
+            log = plan.run_dir / "logs" / f"{outcome.notebook}.log"
+            print(f"{outcome}\n    log: {log}", file=stream)
     for what in ("tables", "figures", "notebooks", "manifest.json"):
         if (plan.run_dir / what).exists():
             print(f"{what.removesuffix('.json'):10}{plan.run_dir / what}", file=stream)
 
 
-def parse(argv: list[str] | None) -> tuple[Request, str]:
-    """Read the command line: what to run, and whether to "run", "record" or only "describe" it."""
-    parser = argparse.ArgumentParser(
-        prog="python -m zslnb.notebook.reproduce",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument(
-        "--benchmark", default="aviary", help='name, path of an .npz bundle, or "all" published'
-    )
-    parser.add_argument("--semantics", default="", help="which semantics; the default if empty")
-    parser.add_argument("--profile", default="smoke", help=", ".join(PROFILES))
-    parser.add_argument("--seeds", type=int, default=5, help="how many")
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1")
-    parser.add_argument("--notebooks", nargs="+", default=[], help="numbers or names; else all")
-    parser.add_argument("--folder", type=Path, help="folder of the notebooks")
-    parser.add_argument("--timeout", type=float, help="seconds for one notebook")
-    parser.add_argument(
-        "-p",
-        "--parameter",
-        action="append",
-        default=[],
-        metavar="NAME=VALUE",
-        help="a further parameter of the notebooks; VALUE is a Python literal or a string",
-    )
-    tasks = parser.add_mutually_exclusive_group()
-    task = {"action": "store_const", "dest": "task", "default": "run"}
-    tasks.add_argument("--record", const="record", help="promote the last such run", **task)
-    tasks.add_argument("--dry-run", const="describe", help="say what would be done", **task)
-    args = vars(parser.parse_args(argv))
-    extra = dict(assignment(text) for text in args.pop("parameter"))
-    task = args.pop("task")
-    return Request(**args | {"extra": extra, "notebooks": tuple(args["notebooks"])}), task
-
-
-def assignment(text: str) -> tuple[str, object]:
-    """Read NAME=VALUE; a value that is no Python literal is a string.
+def record_run(request: RecordRequest) -> None:
+    """Promote the last such run of each benchmark that is asked for.
 
     Raises:
-        NotebookError: there is no "=".
+        RequestError: there is no such run, or it is not fit to be recorded.
+        FileNotFoundError: no bundle at that path.
     """
-    name, equals, value = text.partition("=")
-    if not equals:
-        raise NotebookError(f"A parameter is given as NAME=VALUE; {text!r} is not.")
-    return name.strip(), _literal(value.strip())
-
-
-def main(argv: list[str] | None = None, results: Path | None = None) -> int:
-    """Run, record or describe what the command line asks for; return the exit status."""
-    try:
-        request, task = parse(argv)
-        published = request.benchmark in (*WITH_PICTURES, "all")
-        chosen = _choose(request, published)
-        if task == "describe" and not published:
-            load(str(request.parameters["benchmark"]), semantics=request.semantics or None)
-    except (ValueError, OSError) as error:
-        return _refuse(error)
-    names = WITH_PICTURES if request.benchmark == "all" else (request.benchmark,)
-    status = 0
-    if published and task != "record":
-        status = _bring_data(request, dry_run=task == "describe")
-    if task == "describe":
-        for name in names:
-            _describe(replace(request, benchmark=name), chosen)
-        return status
-    if status in (2, 130) or (status and len(names) == 1):
-        return status
-    for name in names:
-        one = replace(request, benchmark=name)
-        status = max(status, _record(one, results) if task == "record" else _run(one))
-        if status == 130:
-            break
-    return status
-
-
-def _choose(request: Request, published: bool) -> list[Source]:
-    """Choose the notebooks, and check before hours of data all that needs no data."""
-    check_settings(request.profile, request.seeds)
-    chosen = choose_sources(find_sources(request.folder or notebooks_dir()), request.notebooks)
-    if published:
-        if request.semantics:
-            known_semantics(request.semantics)
-        with tempfile.TemporaryDirectory() as folder:
-            for source in chosen:
-                check_parameters(source, write_source(source, Path(folder)), request.parameters)
-    return chosen
-
-
-def _describe(request: Request, chosen: Iterable[Source]) -> None:
-    """Say how many notebooks would run, and for how long if that is known."""
-    applicable = [s for s in chosen if s.needs != "aviary" or request.benchmark == "aviary"]
-    folder = run_dir(Path(request.benchmark).stem, request.semantics, request.profile)
-    print(f"{folder.name}: {foretold(expected_seconds(applicable, folder))}.")
-
-
-def _bring_data(request: Request, *, dry_run: bool) -> int:
-    """Bring a published benchmark, or say what that would take."""
-
-    asked = ["--benchmark", request.benchmark, "--device", request.device]
-    return published_benchmark.main([*asked, *(["--dry-run"] if dry_run else [])])
-
-
-def _refuse(error: Exception) -> int:
-    print(f"zslnb: {error}", file=sys.stderr)
-    return 2
-
-
-def _record(request: Request, results: Path | None) -> int:
-    """Promote the last such run."""
-    try:
-        plan = prepare(request)
-        target = record(plan.run_dir, results or (repository_root() or Path.cwd()) / "results")
-    except (ValueError, OSError) as error:
-        return _refuse(error)
-    print(f"Recorded in results/{target.name}.")
-    return 0
-
-
-def _run(request: Request) -> int:
-    """Run the notebooks on one benchmark."""
-    try:
-        plan = prepare(request)
-    except (ValueError, OSError) as error:
-        return _refuse(error)
-    try:
-        outcomes = run(plan)
-    except KeyboardInterrupt:
-        print(f"\nInterrupted; what was done is in {plan.run_dir / 'manifest.json'}")
-        return 130
-    report(plan)
-    return 0 if all(outcome.status in (RAN, SKIPPED) for outcome in outcomes) else 1
-
-
-if __name__ == "__main__":
-    # a shell that starts this in the background has Ctrl-C ignored; both stop a run in order
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.default_int_handler)
-    sys.exit(main())
+    results = request.results or (repository_root() or Path.cwd()) / "results"
+    for name in names(request.benchmark):
+        benchmark = _load(replace(request, benchmark=name))
+        folder = run_folder(benchmark, request.semantics, request.profile)
+        print(f"Recorded in {results.name}/{record(folder, results).name}.")

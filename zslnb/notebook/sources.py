@@ -1,7 +1,7 @@
 """The notebooks as files: which there are, what each says of itself, and the pair it makes.
 
 A notebook is `notebooks/NN_topic.py` in jupytext's percent format. Its header holds, under
-`zslnb`, what the benchmark must have (`needs`) and how long it takes (`seconds`).
+`zslnb`, what the page needs (`zslnb.notebook.needs`) and how long it takes (`seconds`).
 """
 
 import hashlib
@@ -13,18 +13,16 @@ from pathlib import Path
 import jupytext
 import nbformat
 import pandas as pd
+from jupytext.config import load_jupytext_config
 from nbformat import NotebookNode
 
-from zslnb.benchmark import Benchmark
-from zslnb.errors import unknown_name
+from zslnb.errors import RequestError, unknown_name
 from zslnb.files import repository_root
+from zslnb.notebook.needs import KINDS, Needs, read_header, read_needs
 
-NEEDS = ("semantics", "images", "aviary")
-PARAMETERS = ("benchmark", "semantics", "profile", "seeds", "device")
-
-
-class NotebookError(ValueError):
-    """A notebook, a parameter or a choice of notebooks cannot be; the message says why."""
+# To JupyterLab a pair must be one text, whichever is younger: so the hash lies outside what
+# jupytext compares, and the notebook holds the filters by which it compares
+EXECUTED = "executed"
 
 
 @dataclass(frozen=True)
@@ -33,13 +31,13 @@ class Source:
 
     Attributes:
         path: the `.py` file.
-        needs: "semantics", "images" or "aviary": what a benchmark must have for it to apply.
+        needs: what a benchmark must have for it to apply.
         seconds: how long it takes on two cores the first time, its experiments included.
         title: its first heading.
     """
 
     path: Path
-    needs: str
+    needs: Needs
     seconds: float
     title: str = ""
 
@@ -54,7 +52,7 @@ class Source:
         return self.name.partition("_")[0]
 
     @property
-    def twin(self) -> Path:
+    def executed(self) -> Path:
         """The executed notebook beside it."""
         return self.path.with_suffix(".ipynb")
 
@@ -63,37 +61,29 @@ class Source:
         """Hash of the source's text, the same whatever ends its lines."""
         return hashlib.sha256(self.path.read_text(encoding="utf-8").encode()).hexdigest()
 
-    def unmet(self, benchmark: Benchmark) -> str:
-        """Say what a benchmark lacks for this notebook to apply; nothing if it applies."""
-        if self.needs == "images" and not benchmark.has_images:
-            return f"needs images, and {benchmark.name} has class semantics only"
-        drawn = benchmark.name == "aviary" and "file_sha256" not in benchmark.provenance
-        if self.needs == "aviary" and not drawn:
-            return "needs the built-in aviary"
-        return ""
-
 
 def notebooks_dir() -> Path:
     """Folder of the notebooks: `notebooks/` of the repository.
 
     Raises:
-        NotebookError: the package is not in its repository.
+        RequestError: the package is not in its repository.
     """
     root = repository_root()
     if root is None:
-        raise NotebookError("The notebooks are in the repository, not in an installed package.")
+        raise RequestError("The notebooks are in the repository, not in an installed package.")
     return root / "notebooks"
 
 
-def find_sources(folder: Path) -> list[Source]:
-    """Read the headers of a folder's notebooks, in the order of their names.
+def find_sources(folder: Path | None = None) -> list[Source]:
+    """Read the headers of a folder's notebooks (the repository's, if None), ordered by name.
 
     Raises:
-        NotebookError: there is no notebook, or a header is incomplete.
+        RequestError: there is no notebook, or a header is incomplete.
     """
+    folder = folder or notebooks_dir()
     sources = [read_source(path) for path in sorted(folder.glob("*.py"))]
     if not sources:
-        raise NotebookError(f"There is no notebook in the folder {folder.name!r}.")
+        raise RequestError(f"There is no notebook in the folder {folder.name!r}.")
     return sources
 
 
@@ -101,34 +91,24 @@ def read_source(path: Path) -> Source:
     """Read what one notebook's header says.
 
     Raises:
-        NotebookError: the header lacks `needs` or `seconds`, or they are of the wrong kind.
+        RequestError: the header lacks `needs` or `seconds`, or they are of the wrong kind.
     """
-    notebook = jupytext.read(path)
-    said = notebook.metadata.get("zslnb", {})
-    if said.get("needs") not in NEEDS:
-        kinds = ", ".join(NEEDS)
-        raise NotebookError(f"{path.name}: its header must say `zslnb: needs:`, one of {kinds}.")
-    if not isinstance(said.get("seconds"), int | float):
-        raise NotebookError(f"{path.name}: its header must say `zslnb: seconds:`, a number.")
-    heading = re.search(r"^# +(.+)$", "\n".join(c.source for c in notebook.cells[:1]), re.M)
-    title = heading.group(1) if heading else path.stem
-    return Source(path, said["needs"], float(said["seconds"]), title)
+    needs, seconds = read_needs(path), read_header(path).get("seconds")
+    if not isinstance(seconds, int | float):
+        raise RequestError(f"{path.name}: its header must say `zslnb: seconds:`, a number.")
+    heading = re.search(r"(?m)^# # +(.+)$", path.read_text(encoding="utf-8"))
+    return Source(path, needs, seconds, heading[1] if heading else path.stem)
 
 
 def contents(folder: Path | None = None) -> pd.DataFrame:
     """List the notebooks as a table of links: number and title, what each needs, seconds."""
-    runs_on = {
-        "semantics": "any class semantics",
-        "images": "any benchmark",
-        "aviary": "the built-in aviary",
-    }
     rows = [
         {
-            "notebook": f"[{s.number} {s.title}]({s.twin.name})",
-            "runs on": runs_on[s.needs],
+            "notebook": f"[{s.number} {s.title}]({s.executed.name})",
+            "runs on": KINDS[s.needs.kind],
             "seconds": round(s.seconds),
         }
-        for s in find_sources(folder or notebooks_dir())
+        for s in find_sources(folder)
     ]
     return pd.DataFrame(rows)
 
@@ -137,28 +117,28 @@ def choose_sources(sources: list[Source], wanted: Iterable[str]) -> list[Source]
     """Keep the notebooks named by number ("10") or name ("10_topic"); all, if none is named.
 
     Raises:
-        NotebookError: a number or name that no notebook has, with the nearest ones.
+        RequestError: a number or name that no notebook has, with the nearest ones.
     """
     names = [name.removesuffix(".py").removesuffix(".ipynb") for name in wanted]
     for name in names:
         if not any(name in (s.name, s.number) for s in sources):
-            raise NotebookError(unknown_name("notebook", name, [s.name for s in sources]))
+            raise RequestError(unknown_name("notebook", name, [s.name for s in sources]))
     return [s for s in sources if not names or {s.name, s.number} & {*names}]
 
 
 def to_notebook(source: Source) -> NotebookNode:
     """Turn a source into a notebook without outputs, the same on every call and machine."""
-    notebook = jupytext.read(source.path)
+    text = source.path.read_text(encoding="utf-8")
+    config = load_jupytext_config(str(source.path))
+    notebook = jupytext.reads(text, fmt="py:percent", config=config)
     for number, cell in enumerate(notebook.cells):
         cell["id"] = f"cell-{number:02d}"
+    header = {key: notebook.metadata[key] for key in ("kernelspec", "zslnb", "jupytext")}
+    del header["jupytext"]["text_representation"]  # of the .py alone
     notebook.metadata = NotebookNode(
-        kernelspec={"display_name": "Python 3", "language": "python", "name": "python3"},
+        **header,
         language_info={"name": "python"},
-        zslnb={
-            "needs": source.needs,
-            "seconds": source.seconds,
-            "source_sha256": source.sha256,
-        },
+        **{EXECUTED: {"source_sha256": source.sha256}},
     )
     return notebook
 

@@ -1,0 +1,127 @@
+"""The one command: verbs, exit statuses, and consoles that lack letters."""
+
+import os
+import re
+import subprocess
+import sys
+import tomllib
+
+import pytest
+from conftest import ROOT
+
+from zslnb import cli
+from zslnb.errors import BenchmarkError, DivergedError, RequestError, WorkError
+
+
+def zslnb(*arguments: str, **env: str) -> subprocess.CompletedProcess:
+    command = [sys.executable, "-m", "zslnb", *arguments]
+    return subprocess.run(command, cwd=ROOT, env=os.environ | env, capture_output=True)
+
+
+@pytest.fixture
+def verb(monkeypatch):
+    """Put a function in the place of `zslnb pair`'s."""
+
+    def put(function):
+        find = cli._find
+        asked = cli.VERBS["pair"].function
+        monkeypatch.setattr(cli, "_find", lambda at: function if at == asked else find(at))
+
+    return put
+
+
+def raising(error: BaseException):
+    def work(request):
+        raise error
+
+    return work
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "says"),
+    [
+        (WorkError("10_topic failed"), 1, "zslnb: 10_topic failed\n"),
+        (DivergedError("the loss is NaN", []), 1, "zslnb: the loss is NaN\n"),
+        (OSError(28, "No space left"), 1, "zslnb: [Errno 28] No space left\n"),
+        (RequestError("no such thing"), 2, "zslnb: no such thing\n"),
+        (BenchmarkError("labels are bad"), 2, "zslnb: labels are bad\n"),
+        (FileNotFoundError("There is no bundle"), 2, "zslnb: There is no bundle\n"),
+        (KeyboardInterrupt(), 130, "zslnb: interrupted; what is done is kept"),
+    ],
+)
+def test_one_rule_says_the_exit_status(verb, capsys, error, status, says):
+    verb(raising(error))
+    assert cli.main(["pair"]) == status
+    text = capsys.readouterr().err
+    assert text.startswith(says)
+    assert text.count("\n") == 1
+
+
+def test_what_is_no_error_of_ours_keeps_its_traceback(verb):
+    verb(raising(ZeroDivisionError()))
+    with pytest.raises(ZeroDivisionError):
+        cli.main(["pair"])
+
+
+def test_options_become_a_request(verb):
+    requests = []
+    verb(requests.append)
+    assert cli.main(["pair", "10", "14", "--force", "--folder", "~/pages"]) == 0
+    (request,) = requests
+    assert (request.notebooks, request.force) == (("10", "14"), True)
+    assert request.folder.is_absolute()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["reprduce"], "no command 'reprduce'. Did you mean 'reproduce'"),
+        (["pair", "--forse"], "--forse"),
+        (["pair", "--timeout", "soon"], "--timeout"),
+        (["pair", "--timeout", "0"], "above 0 seconds"),
+        (["reproduce", "--seeds", "many"], "--seeds"),
+        (["reproduce", "-p", "fast"], "NAME=VALUE"),
+    ],
+)
+def test_a_wrong_request_is_status_2(capsys, arguments, says):
+    assert cli.main(arguments) == 2
+    assert says in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("arguments", [[], ["--help"]])
+def test_the_verbs_are_listed(capsys, arguments):
+    assert cli.main(arguments) == 0
+    listed = re.findall(r"(?m)^  (\w+) ", capsys.readouterr().out)
+    assert listed == [*cli.VERBS]
+
+
+@pytest.mark.parametrize("name", [name for name, verb in cli.VERBS.items() if verb.request])
+def test_every_option_is_explained(capsys, name):
+    assert cli.main([name, "--help"]) == 0
+    text = capsys.readouterr().out
+    for option in cli._find(cli.VERBS[name].request).__dataclass_fields__:
+        assert f"--{option.replace('_', '-')}" in text or option.upper() in text.upper()
+
+
+def test_help_and_wrong_options_need_no_torch():
+    code = "import sys; from zslnb import cli; cli.main(['pair', '--timeout', '0']); "
+    code += "sys.exit('torch' in sys.modules or 'pandas' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_console_without_the_letters_of_a_name_gets_their_numbers():
+    done = zslnb("麻雀", PYTHONIOENCODING="cp1252")
+    assert done.returncode == 2
+    assert rb"\u9ebb\u96c0" in done.stderr
+
+
+def test_the_project_installs_the_command():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert project["scripts"] == {"zslnb": "zslnb.cli:main"}
+
+
+def test_it_is_a_module_too():
+    done = zslnb("--help")
+    assert done.returncode == 0
+    assert b"usage: zslnb VERB" in done.stdout

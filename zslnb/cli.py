@@ -1,0 +1,122 @@
+"""The one command: `zslnb VERB ...`, which is also `python -m zslnb VERB ...`.
+
+A verb is a request, a frozen dataclass whose fields are the options, and a function that does it.
+The exit status is decided here and nowhere else: 0 done, 1 something named failed, 2 a wrong
+request, 130 interrupted.
+"""
+
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from zslnb.errors import RequestError, WorkError, unknown_name
+
+
+class Verb(NamedTuple):
+    """Where its request and its function are; imported on demand, since torch takes seconds."""
+
+    request: str
+    function: str
+    what: str
+
+
+VERBS = {
+    "reproduce": Verb(
+        "notebook.requests:ReproduceRequest", "notebook.reproduce:reproduce",
+        "run the notebooks on a benchmark, and print the headline tables",
+    ),
+    "data": Verb(
+        "encode.requests:DataRequest", "studies.published_data:bring_data",
+        "bring CUB, SUN or AWA2: download, check, extract features",
+    ),
+    "pictures": Verb(
+        "encode.requests:PicturesRequest", "encode.picture_benchmark:make_benchmark",
+        "make a benchmark of your own pictures, in one folder a class",
+    ),
+    "pair": Verb(
+        "notebook.requests:PairRequest", "notebook.pairing:pair",
+        "execute the notebooks whose source changed",
+    ),
+    "report": Verb(
+        "report:ReportRequest", "report:report",
+        "write the generated parts of README.md and docs/ from results/",
+    ),
+    "record": Verb(
+        "notebook.requests:RecordRequest", "notebook.reproduce:record_run",
+        "promote the records of the last run to results/",
+    ),
+    "aviary": Verb(
+        "encode.requests:AviaryRequest", "encode.aviary_build:build_aviary",
+        "draw the built-in benchmark and train its small CLIP again",
+    ),
+}  # fmt: skip
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Do what the command line asks for; return the exit status."""
+    # a shell that starts this in the background has Ctrl-C ignored; both stop a verb in order
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):  # a console may lack the letters of a name
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        _run([*(sys.argv[1:] if arguments is None else arguments)])
+    except KeyboardInterrupt:
+        return _end(130, "interrupted; what is done is kept, and the same command goes on there")
+    except (RequestError, FileNotFoundError) as error:
+        return _end(2, error)
+    except (WorkError, OSError) as error:
+        return _end(1, error)
+    except SystemExit as stop:  # help, or what tyro says of a wrong option
+        return int(stop.code or 0)
+    return 0
+
+
+def _end(status: int, why: object) -> int:
+    print(f"zslnb: {why}", file=sys.stderr, flush=True)
+    return status
+
+
+def _run(arguments: list[str]) -> None:
+    """Find the verb, read its options, and do it."""
+    if not arguments or arguments[0] in ("-h", "--help"):
+        print(usage())
+        return
+    name, *options = arguments
+    if name not in VERBS:
+        raise RequestError(unknown_name("command", name, VERBS))
+    verb = VERBS[name]
+    request = parse(_find(verb.request), f"zslnb {name}", options)
+    _find(verb.function)(request)
+
+
+def _find(address: str) -> Callable[..., Any]:
+    """Import what "room.module:name" says."""
+    module, _, name = address.partition(":")
+    return getattr(import_module(f"zslnb.{module}"), name)
+
+
+def usage() -> str:
+    """List the verbs."""
+    verbs = "\n".join(f"  {name:10} {verb.what}" for name, verb in VERBS.items())
+    return f"usage: zslnb VERB [OPTIONS]\n\n{verbs}\n\nzslnb VERB --help lists a verb's options."
+
+
+def parse(request: type, name: str, options: Sequence[str]) -> Any:
+    """Read options into a request; what has no default is given without its name."""
+    import tyro  # here: the list of verbs needs none
+
+    # without the request's own checks, whose sentences tyro would put into a box
+    unchecked = {"__doc__": request.__doc__, "__post_init__": lambda self: None}
+    config = (tyro.conf.FlagCreatePairsOff, tyro.conf.PositionalRequiredArgs)
+    given = tyro.cli(type(name, (request,), unchecked), prog=name, args=options, config=config)
+    return request(**{key: _at_home(value) for key, value in vars(given).items()})
+
+
+def _at_home(value: object) -> object:
+    """Expand ~ in a path, which a quoted one keeps."""
+    return value.expanduser() if isinstance(value, Path) else value

@@ -1,0 +1,225 @@
+"""Execute one notebook with papermill, and say how it went: the only way notebooks are run here.
+
+Each runs in a process of its own, so that one which fails, hangs or loses its kernel stops none
+of the others; and it counts as run only if every code cell has.
+"""
+
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import nbformat
+import psutil
+from nbformat import NotebookNode
+from tqdm import tqdm
+
+from zslnb.notebook.sources import Source, to_notebook, to_text
+
+RAN, FAILED, TIMED_OUT = "ran", "failed", "timed out"
+SKIPPED, NOT_RUN, INTERRUPTED = "skipped", "not run", "interrupted"
+POLL_SECONDS = 0.5
+PATHS = {"input_path": "source", "output_path": "notebooks"}
+NO_MESSAGE = "its process ended without a message; was it stopped from outside?"
+CHILD = Path(__file__).with_name("child.py")
+
+
+@dataclass
+class Outcome:
+    """How one notebook went.
+
+    Attributes:
+        notebook: its name.
+        status: "ran", "failed", "timed out", "interrupted", "skipped" or "not run".
+        reason: what went wrong, or why it was skipped.
+        cell: number of the cell that went wrong, counting the source's cells from 1.
+        cells: code cells that ran.
+        seconds: wall time.
+        peak_memory: bytes, of the notebook's process tree, sampled twice a second.
+        source_sha256: hash of the source's text.
+    """
+
+    notebook: str
+    status: str = NOT_RUN
+    reason: str = ""
+    cell: int | None = None
+    cells: int = 0
+    seconds: float = 0.0
+    peak_memory: int = 0
+    source_sha256: str = ""
+
+    def __str__(self) -> str:
+        """One line for the reader."""
+        if self.status == SKIPPED:
+            return f"{self.notebook} skipped: it {self.reason}."
+        spent = f"{tqdm.format_interval(self.seconds)}, {self.peak_memory / 1e9:.1f} GB at most"
+        if self.status == RAN:
+            return f"{self.notebook} ran, {self.cells} cells, {spent}"
+        where = f" in cell {self.cell}" if self.cell else ""
+        return f"{self.notebook} {self.status.upper()}{where} ({spent}): {self.reason}"
+
+
+def write_source(source: Source, folder: Path) -> Path:
+    """Write a source as the `.ipynb` that papermill reads."""
+    path = folder / "source" / f"{source.name}.ipynb"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(to_text(to_notebook(source)), encoding="utf-8")
+    return path
+
+
+def execute(
+    source: Source,
+    folder: Path,
+    outcome: Outcome,
+    *,
+    parameters: Mapping[str, object],
+    timeout: float,
+    env: Mapping[str, str],
+    tick: Callable[[], None] = lambda: None,
+) -> Path:
+    """Execute a notebook and write into `outcome` how it went, whatever ends it.
+
+    Args:
+        source: what to execute, in a fresh kernel of this interpreter.
+        folder: where its `source/`, `notebooks/` and `logs/` go.
+        outcome: of this notebook; kept up to date.
+        parameters: injected after its `parameters` cell.
+        timeout: seconds until it is stopped.
+        env: added to the environment.
+        tick: called twice a second.
+
+    Returns:
+        The executed notebook's path; there is none if it did not get so far.
+    """
+    log, result = (
+        folder / part / f"{source.name}.{ending}"
+        for part, ending in (("logs", "log"), ("notebooks", "ipynb"))
+    )
+    for path in (log, result):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.unlink(missing_ok=True)
+    outcome.status, outcome.source_sha256 = INTERRUPTED, source.sha256
+    job = _write_job(source, folder, parameters)
+    try:
+        outcome.status = _run(job, log, env, outcome, timeout, tick)
+    finally:
+        _judge(outcome, result, log, timeout)
+    return result
+
+
+def _write_job(source: Source, folder: Path, parameters: Mapping[str, object]) -> Path:
+    notebook = write_source(source, folder)
+    # relative to the folder: papermill takes braces in a path for a template
+    paths = {part: f"{name}/{notebook.name}" for part, name in PATHS.items()}
+    job = notebook.with_suffix(".json")
+    job.write_text(json.dumps({**paths, "parameters": dict(parameters)}), encoding="utf-8")
+    return job
+
+
+def _run(
+    job: Path,
+    log: Path,
+    env: Mapping[str, str],
+    outcome: Outcome,
+    timeout: float,
+    tick: Callable[[], None],
+) -> str:
+    """Run papermill, note time and memory, and leave no process behind; return the status."""
+    start = time.monotonic()
+    child = _start(job, log, env)
+    family = {child}
+    try:
+        while child.poll() is None:
+            with suppress(psutil.NoSuchProcess):
+                family.update(child.children(recursive=True))
+            outcome.peak_memory = max(outcome.peak_memory, sum(map(_memory, family)))
+            outcome.seconds = round(time.monotonic() - start, 1)
+            if outcome.seconds > timeout:
+                return TIMED_OUT
+            tick()
+            with suppress(psutil.TimeoutExpired):
+                child.wait(POLL_SECONDS)
+        return RAN if child.returncode == 0 else FAILED
+    finally:
+        for process in family:
+            with suppress(psutil.NoSuchProcess):  # an id that another process has now is none
+                process.kill()
+        child.wait()
+        outcome.seconds = round(time.monotonic() - start, 1)
+
+
+def _start(job: Path, log: Path, env: Mapping[str, str]) -> psutil.Popen:
+    with log.open("wb") as output:
+        return psutil.Popen(
+            [sys.executable, "-P", str(CHILD), f"source/{job.name}"],
+            cwd=job.parent.parent,
+            env=os.environ | dict(env),
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,  # Ctrl-C is for the runner, which then stops the notebook
+        )
+
+
+def _memory(process: psutil.Process) -> int:
+    try:
+        return process.memory_info().rss
+    except psutil.Error:
+        return 0
+
+
+def _judge(outcome: Outcome, result: Path, log: Path, timeout: float) -> None:
+    """Complete an outcome from what the notebook left; a cell that did not run is a failure."""
+    cells = cells_of_source(result)
+    outcome.cell, fault = _first_fault(cells, ended=outcome.status == RAN)
+    before = cells[: outcome.cell - 1] if outcome.cell else cells
+    outcome.cells = sum(cell.cell_type == "code" and _has_run(cell) for cell in before)
+    if outcome.status == RAN and (fault or not cells):
+        outcome.status = FAILED
+    if outcome.status == FAILED:
+        outcome.reason = fault or _last_line(log)
+    elif outcome.status == TIMED_OUT:
+        outcome.reason = f"stopped after {timeout:g} s"
+
+
+def cells_of_source(result: Path) -> list[NotebookNode]:
+    """Read an executed notebook's cells without those that papermill adds; none if it is cut."""
+    added = {"injected-parameters", "papermill-error-cell-tag"}
+    try:
+        cells = nbformat.read(result, as_version=4).cells
+    except (FileNotFoundError, ValueError):  # killed before it was written, or in between
+        return []
+    return [cell for cell in cells if not added & {*cell.metadata.get("tags", ())}]
+
+
+def _has_run(cell: NotebookNode) -> bool:
+    errors = [output for output in cell.outputs if output.output_type == "error"]
+    return not errors and cell.execution_count is not None
+
+
+def _first_fault(cells: list[NotebookNode], ended: bool) -> tuple[int | None, str]:
+    """Find the cell that failed; without an error, the last that started, or the first not run."""
+    last = None
+    for number, cell in enumerate(cells, 1):
+        if cell.cell_type != "code" or not cell.source.strip():
+            continue
+        for output in cell.outputs:
+            if output.output_type == "error":
+                return number, f"{output.ename}: {output.evalue}"
+        if not _has_run(cell) and ended:
+            return number, "did not run, although the notebook ended without an error"
+        if cell.metadata.get("papermill", {}).get("start_time"):
+            last = number
+    return (None if ended else last), ""
+
+
+def _last_line(log: Path) -> str:
+    lines = [*filter(str.strip, log.read_text(encoding="utf-8", errors="replace").splitlines())]
+    last = lines[-1].strip() if lines else NO_MESSAGE
+    return re.sub(r"^(\w+\.)+(?=\w+:)", "", last)

@@ -1,0 +1,110 @@
+"""What can be asked for, as the command line's options; nothing here takes long to import."""
+
+import ast
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+from tyro.conf import Positional, UseAppendAction, arg
+
+from zslnb.errors import RequestError
+
+
+@dataclass(frozen=True)
+class ReproduceRequest:
+    """Run the notebooks on a benchmark, and print the headline tables.
+
+    Attributes:
+        benchmark: name, path of an .npz bundle, or "all" published ones.
+        semantics: which class semantics; the benchmark's default if empty.
+        profile: smoke (minutes), medium (hours) or full (the published schedules; wants a GPU).
+        seeds: how many.
+        device: auto, cpu, cuda or cuda:1.
+        notebooks: numbers or names; all that apply, if there is none.
+        parameter: a further parameter of the notebooks; VALUE is a Python literal or a string.
+        folder: where the notebooks are; the repository's unless said.
+        timeout: seconds for one notebook; by the profile unless said.
+        dry_run: check everything, say what would run and for how long, and stop.
+    """
+
+    benchmark: str = "aviary"
+    semantics: str = ""
+    profile: str = "smoke"
+    seeds: int = 5
+    device: str = "auto"
+    notebooks: tuple[str, ...] = ()
+    parameter: Annotated[
+        tuple[str, ...], arg(aliases=["-p"], metavar="NAME=VALUE"), UseAppendAction
+    ] = ()
+    folder: Path | None = None
+    timeout: float | None = None
+    dry_run: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be meant."""
+        positive_timeout(self.timeout)
+        dict(map(assignment, self.parameter))
+
+
+@dataclass(frozen=True)
+class RecordRequest:
+    """Promote the records of the last such run to results/.
+
+    Attributes:
+        benchmark: as it was given to reproduce.
+        semantics: likewise.
+        profile: likewise.
+        results: the folder that records are kept in; the repository's unless said.
+    """
+
+    benchmark: str = "aviary"
+    semantics: str = ""
+    profile: str = "smoke"
+    results: Path | None = None
+
+
+@dataclass(frozen=True)
+class PairRequest:
+    """Execute the notebooks whose source changed, on the built-in benchmark and the CPU.
+
+    Attributes:
+        notebooks: numbers or names; all, if none is named.
+        force: execute those that are up to date as well.
+        folder: where the notebooks are; the repository's unless said.
+        timeout: seconds for one notebook.
+    """
+
+    notebooks: Positional[tuple[str, ...]] = ()
+    force: bool = False
+    folder: Path | None = None
+    timeout: float = 1800.0
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be meant."""
+        positive_timeout(self.timeout)
+
+
+def positive_timeout(seconds: float | None) -> None:
+    """Raise RequestError if a time-out is not above 0; None stands for the usual one."""
+    if seconds is not None and not seconds > 0:
+        raise RequestError(f"A time-out is above 0 seconds; it cannot be {seconds:g}.")
+
+
+def assignment(text: str) -> tuple[str, object]:
+    """Read NAME=VALUE; a value that is no Python literal is a string.
+
+    Raises:
+        RequestError: there is no "=".
+    """
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise RequestError(f"A parameter is given as NAME=VALUE; {text!r} is not.")
+    return name.strip(), literal(value.strip())
+
+
+def literal(text: str) -> object:
+    """Read a Python literal; any other text stands for itself."""
+    try:
+        return ast.literal_eval(text)
+    except (ValueError, SyntaxError):
+        return text
