@@ -15,7 +15,10 @@ import numpy as np
 import pytest
 import torch
 from conftest import HEADER
-from mats import write_mat
+from mats import (
+    in_this_process,  # noqa: F401
+    write_mat,
+)
 from pages import arguments, commands, page
 from PIL import Image
 from toys import shared_data
