@@ -140,7 +140,7 @@ print(f"right images {by_image:.0%}, but right by class {by_class:.0%}")
 # $$\hat y = \arg\max_{c}\; \cos(x, z_c).$$
 
 # %%
-shared_space = bench.feature_dim == bench.semantic_dim
+shared_space = bench.shared_space
 if shared_space:
     cosines = F.normalize(bench.features, dim=1) @ F.normalize(bench.semantics, dim=1).T
     assert torch.allclose(

@@ -658,7 +658,7 @@ ends = [
     for row in rows
 ]
 aligned = scores("to text").mean(0)
-same_width = bench.feature_dim == bench.semantic_dim
+shared_space = bench.shared_space
 rising = all(np.diff(ends) > -0.001)
 told = {part: scores("nearest neighbour", part).mean(0) for part in ("unseen", "seen")}
 none = genuine.xs(0.0, level="λ")
@@ -681,7 +681,7 @@ Markdown(
     f"{told['seen'][-1]:.1%}.\n"
     f"- **The text** has a cosine of {real['to text']:.3f} with the real mean of its unseen class. "
     f"Synthetic features have {aligned[0]:.3f} at λ = 0 and {aligned[-1]:.3f} at λ = 10."
-    + ("" if same_width else " (Semantics are mapped to feature space by ridge regression here.)")
+    + ("" if shared_space else " (Semantics are mapped to feature space by ridge regression here.)")
 )
 
 # %% [markdown]

@@ -103,7 +103,7 @@ rivals = {
     label: imagination.profile_settings(bench.name, profile, kind)
     for label, kind in [("cVAE", "cvae"), ("f-CLSWGAN", "gan"), ("f-VAEGAN", "fvaegan")]
 }
-shared_space = bench.feature_dim == bench.semantic_dim
+shared_space = bench.shared_space
 rows = {"plain CLIP": ("clip", None)} if shared_space else {}
 rows |= {"ESZSL": ("eszsl", None)}
 rows |= {label: ("imagination", own) for label, own in rivals.items()}
@@ -366,7 +366,7 @@ for kind in kinds:
     other = here.with_semantics(kind) if kind else bench
     some = {f"{label} · {kind}": how for label, how in generators.items()}
     some = {f"ESZSL · {kind}": ("eszsl", None), **some}
-    if other.feature_dim == other.semantic_dim:
+    if other.shared_space:
         some = {f"plain CLIP · {kind}": ("clip", None), **some}
     by_kind += experiments.run_rows(some, other, here.seeds, here.device, table="T4")
 here.keep(by_kind)

@@ -100,6 +100,34 @@ def test_what_a_benchmark_says_of_itself():
     assert "| test, unseen classes | 2 | 20 |" in b._repr_markdown_()
 
 
+def named(*names: str) -> Benchmark:
+    b = toy()
+    return replace(b, class_names=(*names, *b.class_names[len(names) :]))
+
+
+def test_classes_with_the_same_semantics_are_said_with_both_names():
+    b = named("Cat", "cat", "heron")
+    assert (b.equal_semantics, b.remarks) == ((), ())
+    rows = b.semantics.clone()
+    rows[1] = rows[0] * (1 + 1e-7)  # one text, encoded in two batches
+    rows[7] = rows[2]
+    b = replace(b, semantics=rows)
+    assert b.equal_semantics == (("Cat", "cat"), ("heron", "bird 7"))
+    (remark,) = b.remarks
+    assert "'Cat' and 'cat', 'heron' and 'bird 7'" in remark
+    assert "'heron' and 'bird 7'" in b._repr_markdown_()
+
+
+def test_equal_widths_are_no_shared_space():
+    assert toy().shared_space
+    assert not replace(toy(), provenance={}).shared_space
+
+
+def test_names_are_text_and_never_markup():
+    b = replace(toy(), name="a|b $x$ *c*")
+    assert r"**a\|b \$x\$ \*c\***" in b._repr_markdown_()
+
+
 def test_text_alone_is_a_benchmark():
     none = torch.zeros(0, dtype=torch.int64)
     b = Benchmark(torch.zeros(0, 0), none, torch.eye(2), ("a", "b"), none, none, none, none)

@@ -89,6 +89,7 @@ def toy(
         test_unseen_idx=(~is_seen).nonzero()[:, 0],
         val_classes=torch.tensor([1, 3]) if seen > 3 else torch.zeros(0, dtype=torch.int64),
         name="toy",
+        provenance={"shared_space": feature_dim == semantic_dim},
     )
 
 

@@ -9,16 +9,23 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import TYPE_CHECKING
 
-import pandas as pd
 import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
 
 from zslnb.errors import BenchmarkError
+from zslnb.text import markdown
+
+if TYPE_CHECKING:  # pandas takes a second to import, and few need it
+    import pandas as pd
 
 INDEX_FIELDS = ("train_idx", "test_seen_idx", "test_unseen_idx")
 UNIT_NORM_TOLERANCE = 2e-3  # float16 storage of a 1000-d unit vector stays well within this
+EQUAL_TOLERANCE = 1e-5  # of a row's norm: one text encoded in two batches
+SHOWN = 5  # pairs of classes in a remark
+BLOCK = 1 << 20  # numbers looked at together, so that a check needs no second copy of them
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -34,7 +41,8 @@ class Benchmark:
         val_classes: seen classes held out when a hyper-parameter is chosen; may be empty.
         name: what records call it.
         provenance: where it came from. `file` is used in messages; `unit_norm` lists the
-            fields ("features", "semantics") whose rows are promised to have norm one.
+            fields ("features", "semantics") whose rows are promised to have norm one;
+            `shared_space` is True if one model put both into one space.
 
     Raises:
         BenchmarkError: naming the file, the field and the first offending item.
@@ -55,7 +63,7 @@ class Benchmark:
         """Keep floats as float32; refuse a benchmark that breaks a rule, at the first broken."""
         for name in ("features", "semantics"):
             object.__setattr__(self, name, getattr(self, name).float())
-        for rule in (_types, _shapes, _labels, _finite, _unit_norm, _indices, _split, _validation):
+        for rule in RULES:
             for complaint in rule(self):
                 raise BenchmarkError(f"{self.provenance.get('file', self.name)}: {complaint}.")
 
@@ -84,6 +92,35 @@ class Benchmark:
         """S, width of a class's semantics."""
         return self.semantics.shape[1]
 
+    @property
+    def shared_space(self) -> bool:
+        """Whether features and semantics lie in one space, as CLIP's do; widths alone don't say."""
+        return bool(self.provenance.get("shared_space"))
+
+    @cached_property
+    def equal_semantics(self) -> tuple[tuple[str, str], ...]:
+        """Pairs of classes with one and the same semantics, which nothing can tell apart."""
+        rows = self.semantics.double()
+        # equal rows are neighbours once all are sorted by some weighted sum
+        order = (rows @ torch.linspace(1, 2, self.semantic_dim).double()).argsort(stable=True)
+        gaps = (rows[order[1:]] - rows[order[:-1]]).norm(dim=1)
+        is_equal = gaps <= EQUAL_TOLERANCE * rows[order[1:]].norm(dim=1)
+        pairs = [sorted(order[i : i + 2].tolist()) for i in is_equal.nonzero()[:, 0].tolist()]
+        return tuple((self.class_names[i], self.class_names[j]) for i, j in sorted(pairs))
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What its user should know before any number, a sentence each."""
+        pairs = [f"{one!r} and {other!r}" for one, other in self.equal_semantics]
+        if not pairs:
+            return ()
+        more = f" (and {len(pairs) - SHOWN} more pairs)" if len(pairs) > SHOWN else ""
+        return (
+            f"Classes with one and the same semantics, which no method can tell apart: "
+            f"{', '.join(pairs[:SHOWN])}{more}. Texts may be equal but for case, or cut where the "
+            "encoder stops reading; give such classes other names.",
+        )
+
     def require_seen(self, n: int, why: str) -> None:
         """Raise ValueError, with the reason, if there are fewer than n seen classes."""
         if len(self.seen) < n:
@@ -101,18 +138,24 @@ class Benchmark:
         for tensor in _tensors(self):
             # with its shape: the same images in a row, split elsewhere, are another benchmark
             digest.update(repr(tuple(tensor.shape)).encode())
-            digest.update(tensor.contiguous().cpu().numpy().tobytes())
+            digest.update(tensor.contiguous().cpu().numpy().reshape(-1).view("u1"))
         return digest.hexdigest()
 
-    def summary(self) -> pd.DataFrame:
+    def summary(self) -> "pd.DataFrame":
         """Count classes and images, one row for each part of the split."""
+        import pandas as pd  # here, so that importing the package stays quick
+
+        return pd.DataFrame.from_dict(self.counts, orient="index", columns=["classes", "images"])
+
+    @property
+    def counts(self) -> dict[str, tuple[int, int]]:
+        """Classes and images of each part of the split."""
         rows = {
             "trainval": (self.seen, self.train_idx),
             "test, seen classes": (self.labels[self.test_seen_idx].unique(), self.test_seen_idx),
             "test, unseen classes": (self.unseen, self.test_unseen_idx),
         }
-        counts = {part: (len(classes), len(idx)) for part, (classes, idx) in rows.items()}
-        return pd.DataFrame.from_dict(counts, orient="index", columns=["classes", "images"])
+        return {part: (len(classes), len(idx)) for part, (classes, idx) in rows.items()}
 
     def __repr__(self) -> str:
         """One line: name, sizes, widths."""
@@ -124,17 +167,14 @@ class Benchmark:
 
     def _repr_markdown_(self) -> str:
         """The summary as a table, which is what Jupyter shows for a cell ending in a benchmark."""
-        rows = "\n".join(f"| {part} | {c} | {n:,} |" for part, (c, n) in _pairs(self.summary()))
+        rows = "\n".join(f"| {part} | {c} | {n:,} |" for part, (c, n) in self.counts.items())
+        space = ", in one space" if self.shared_space else ""
         return (
-            f"**{self.name}**: {self.n_classes} classes; features {self.feature_dim}-d, "
-            f"semantics {self.semantic_dim}-d\n\n"
+            f"**{markdown(self.name)}**: {self.n_classes} classes; features {self.feature_dim}-d, "
+            f"semantics {self.semantic_dim}-d{space}\n\n"
             f"| part | classes | images |\n| --- | ---: | ---: |\n{rows}\n"
+            + "".join(f"\n{markdown(remark)}\n" for remark in self.remarks)
         )
-
-
-def _pairs(frame: pd.DataFrame) -> Iterator[tuple[str, tuple[int, int]]]:
-    for part, row in frame.iterrows():
-        yield str(part), (int(row["classes"]), int(row["images"]))
 
 
 def _tensors(b: Benchmark) -> tuple[Tensor, ...]:
@@ -177,10 +217,14 @@ def _labels(b: Benchmark) -> Iterator[str]:
 
 def _finite(b: Benchmark) -> Iterator[str]:
     for name in ("features", "semantics"):
-        bad = ~getattr(b, name).isfinite()
-        if bad.any():
-            row, column = bad.nonzero()[0].tolist()
-            yield f"{name}[{row}, {column}] is {float(getattr(b, name)[row, column])}, not finite"
+        rows = getattr(b, name)
+        step = max(1, BLOCK // max(1, rows.shape[1]))
+        for start in range(0, len(rows), step):
+            bad = ~rows[start : start + step].isfinite()
+            if bad.any():
+                row, column = bad.nonzero()[0].tolist()
+                value = float(rows[start + row, column])
+                yield f"{name}[{start + row}, {column}] is {value}, not finite"
 
 
 def _unit_norm(b: Benchmark) -> Iterator[str]:
@@ -190,6 +234,14 @@ def _unit_norm(b: Benchmark) -> Iterator[str]:
         if bad.any():
             i = _first(bad)
             yield f"{name}[{i}] has norm {float(norms[i]):.4f} although unit norm is promised"
+
+
+def _space(b: Benchmark) -> Iterator[str]:
+    if b.shared_space and b.feature_dim != b.semantic_dim:
+        yield (
+            f"one space is promised, but features are {b.feature_dim}-d and semantics "
+            f"{b.semantic_dim}-d"
+        )
 
 
 def _indices(b: Benchmark) -> Iterator[str]:
@@ -228,3 +280,6 @@ def _validation(b: Benchmark) -> Iterator[str]:
         yield f"val_classes holds {int(stray[0])}, which is no seen class"
     if len(b.val_classes) and len(b.val_classes.unique()) == len(b.seen):
         yield "val_classes holds every seen class, which leaves none to train on"
+
+
+RULES = (_types, _shapes, _labels, _finite, _unit_norm, _space, _indices, _split, _validation)

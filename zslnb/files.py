@@ -4,11 +4,17 @@
 share the experiments without touching anyone's results. `ZSLNB_DATA` moves what is downloaded.
 """
 
+import contextlib
+import errno
 import os
 import re
 import socket
+import sys
 import threading
+from collections.abc import Iterator
 from pathlib import Path
+
+NO_LOCKS = (errno.ENOLCK, errno.EOPNOTSUPP)  # of a disk that has none: there all may go on
 
 
 def repository_root() -> Path | None:
@@ -44,17 +50,48 @@ def run_dir(benchmark: str, semantics: str, profile: str) -> Path:
     return parent / run_name(benchmark, semantics, profile)
 
 
-def write_atomically(path: Path, content: str | bytes) -> None:
-    """Write a file so that a reader never meets half of one, and make its folder.
+@contextlib.contextmanager
+def written_atomically(path: Path) -> Iterator[Path]:
+    """Give a name to write under; the file takes its own once the block has come to its end.
 
-    The temporary name holds host, process and thread, so that two machines on a shared disk do not
-    meet; whatever fails, no temporary file stays.
+    So a reader never meets half of one. The temporary name holds host, process and thread, so
+    that two machines on a shared disk do not meet; whatever fails, no temporary file stays.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    writer = f"{socket.gethostname()}-{os.getpid()}-{threading.get_ident()}"
-    part = path.with_name(f".{path.name}.{writer}.part")
+    part = path.with_name(f".{path.name}.{writer_id()}-{threading.get_ident()}.part")
     try:
-        part.write_bytes(content.encode() if isinstance(content, str) else content)
+        yield part
         os.replace(part, path)
     finally:
         part.unlink(missing_ok=True)
+
+
+def write_atomically(path: Path, content: str | bytes) -> None:
+    """Write a file whole or not at all, and make its folder; see `written_atomically`."""
+    with written_atomically(path) as part:
+        part.write_bytes(content.encode() if isinstance(content, str) else content)
+
+
+def writer_id() -> str:
+    """Host and process: no two writers that share a disk have the same."""
+    return f"{socket.gethostname()}-{os.getpid()}"
+
+
+@contextlib.contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Hold a lock file, waiting for whoever else does; the system frees it when its holder dies."""
+    import filelock  # here, because only downloads and extractions need it
+
+    lock = filelock.FileLock(path)
+    try:
+        lock.acquire(timeout=0)
+    except filelock.Timeout:
+        print(f"Another run is at {path.stem.lstrip('.')}; waiting for it.", file=sys.stderr)
+        lock.acquire()
+    except OSError as error:
+        if error.errno not in NO_LOCKS:
+            raise
+    try:
+        yield
+    finally:
+        lock.release()

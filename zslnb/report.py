@@ -13,7 +13,7 @@ from pathlib import Path
 import pandas as pd
 
 from zslnb.datasets.aviary import contact_sheet
-from zslnb.datasets.published import WITH_PICTURES
+from zslnb.datasets.published_files import WITH_PICTURES
 from zslnb.download.sources import all_sources, size
 from zslnb.files import repository_root
 from zslnb.notebook.sources import contents, find_sources, notebooks_dir

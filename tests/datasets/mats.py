@@ -1,12 +1,17 @@
 """MATLAB files in the true layouts of xlsa17, small enough to write in a test."""
 
+import contextlib
+import io
 import struct
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import pytest
 from scipy.io import savemat
+
+from zslnb.datasets import matlab, matlab_child
 
 AWA2_FOLDER = "/BS/xian/work/data/Animals_with_Attributes2//JPEGImages/"
 CUB_FOLDER = "/BS/Deep_Fragments/work/MSc/CUB_200_2011/CUB_200_2011/images/"
@@ -83,3 +88,23 @@ def add(path: Path, variable: bytes, *, compressed: bool = False) -> Path:
         variable = struct.pack("<II", 15, len(packed)) + packed
     path.write_bytes(data[:128] + variable + data[128:])
     return path
+
+
+def run_here(path: Path, target: Path, wanted: str) -> tuple[int, str]:
+    """Do what `matlab.run_child` does, in this process."""
+    stderr = io.StringIO()
+    with contextlib.redirect_stderr(stderr):
+        status = matlab_child.main(str(path), str(target), wanted)
+    return status, stderr.getvalue()
+
+
+@pytest.fixture
+def in_a_child():
+    """Read MATLAB files in a process of its own, as users do."""
+
+
+@pytest.fixture(autouse=True)
+def in_this_process(request, monkeypatch):
+    """Read them here, wherever this is imported: each process more takes most of a second."""
+    if "in_a_child" not in request.fixturenames:
+        monkeypatch.setattr(matlab, "run_child", run_here)

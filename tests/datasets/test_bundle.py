@@ -5,6 +5,7 @@ import json
 import os
 import pickle
 import re
+import tracemalloc
 import zipfile
 from pathlib import Path
 
@@ -108,6 +109,10 @@ WRONG = {
         {"provenance": provenance(unit_norm="features")},
         "unit_norm must list names of arrays, not be 'features'",
     ),
+    "nested promise": (
+        {"provenance": provenance(unit_norm=[["x"]])},
+        "unit_norm must list names of arrays, not be [['x']]",
+    ),
     "misspelt promise": (
         {"provenance": provenance(unit_norm=["feature"])},
         "unit_norm names 'feature', which the bundle lacks",
@@ -157,6 +162,64 @@ def test_features_and_semantics_can_be_chosen(tmp_path):
     torch.testing.assert_close(
         b.semantics, 2 * load(path, features="wide", semantics="words").semantics
     )
+
+
+SQUARE = {"words": np.ones((4, 5)) + np.eye(4, 5), "other": np.eye(4, 5)}
+
+
+@pytest.mark.parametrize(
+    ("facts", "shared"),
+    [
+        ({}, False),  # equal widths say nothing
+        ({"shared_space": ["features", "words"]}, True),
+        ({"shared_space": ["features", "other"]}, False),
+    ],
+)
+def test_a_bundle_says_which_arrays_share_a_space(tmp_path, facts, shared):
+    path = write(tmp_path / "b.npz", **SQUARE, provenance=provenance(**facts))
+    assert load(path, semantics="words").shared_space is shared
+
+
+def test_bundles_that_were_extracted_here_share_their_texts_space(tmp_path):
+    arrays = {**SQUARE, "clip_text": np.eye(4, 5), "provenance": provenance(prompt="A {}.")}
+    path = write(tmp_path / "b.npz", **arrays)
+    assert load(path, semantics="clip_text").shared_space
+    assert not load(path, semantics="words").shared_space
+
+
+def test_a_space_of_two_widths_is_none(tmp_path):
+    path = write(tmp_path / "b.npz", provenance=provenance(shared_space=["features", "words"]))
+    with pytest.raises(BenchmarkError, match="one space is promised, but features are 5-d and"):
+        load(path)
+
+
+def test_only_what_is_needed_is_read_and_by_pieces(tmp_path):
+    """At most 1.5 times the float32 features, whatever they are stored as."""
+    n, d = 4000, 1000
+    labels = np.arange(n) % 4
+    arrays = {
+        "features": np.ones((n, d), np.float64),
+        "unasked": np.ones((3, n, d), np.float32),
+        "labels": labels,
+        "trainval_idx": np.flatnonzero(labels < 2)[10:],
+        "test_seen_idx": np.flatnonzero(labels < 2)[:10],
+        "test_unseen_idx": np.flatnonzero(labels >= 2),
+    }
+    path = write(tmp_path / "b.npz", **arrays)
+    tracemalloc.start()
+    try:
+        b = load(path)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 1.5 * 4 * n * d
+    assert b.features.shape == (n, d)
+
+
+def test_columns_that_come_first_are_read_in_rows(tmp_path):
+    features = tiny_arrays()["features"]
+    path = write(tmp_path / "b.npz", features=np.asfortranarray(features, np.float64))
+    np.testing.assert_array_equal(load(path).features, features)
 
 
 def npy(array: np.ndarray) -> bytes:

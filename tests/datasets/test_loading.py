@@ -28,6 +28,12 @@ def test_unknown_names_of_anything_are_told_alike():
     )
 
 
+@pytest.mark.parametrize("name", ["aviary", "SUN", "Aviary-Outliers", "awa1"])
+def test_a_bundle_may_not_be_called_as_another_benchmark(bundle: Path, name):
+    with pytest.raises(BenchmarkError, match=rf"^{name}\.npz: '{name}' is the name of .*Rename"):
+        load(bundle.rename(bundle.with_name(f"{name}.npz")))
+
+
 def test_a_missing_bundle_is_named_with_its_folder(tmp_path):
     with pytest.raises(FileNotFoundError, match=rf"no bundle 'gone\.npz' in '{tmp_path}'"):
         load(tmp_path / "gone.npz")

@@ -5,13 +5,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from mats import in_this_process  # noqa: F401
 from world import EACH, NAMES, SIZES, picture_paths, write_published
 
 from zslnb import BenchmarkError, load
 from zslnb.datasets.bundle import write_bundle
-from zslnb.datasets.published import REAL, Place, features_of, load_real
+from zslnb.datasets.extracted import rows_sha256
+from zslnb.datasets.published import load_published
+from zslnb.datasets.published_files import (
+    PUBLISHED_BENCHMARKS,
+    PublishedFiles,
+    features_of,
+)
 from zslnb.datasets.xlsa17 import PUBLISHED
-from zslnb.encode.extract import _sha256_of_rows
 
 WIDTH = 8
 
@@ -22,8 +28,8 @@ def root(tmp_path, monkeypatch) -> Path:
     monkeypatch.setenv("ZSLNB_DATA", str(tmp_path))
     for name in NAMES:
         monkeypatch.setitem(PUBLISHED, name.upper(), SIZES)
-        write_published(Place(name, "resnet101").published, name)
-    write_made(Place("cub", "clip"))
+        write_published(PublishedFiles(name, "resnet101").mat_folder, name)
+    write_extracted(PublishedFiles("cub", "clip"))
     return tmp_path
 
 
@@ -32,16 +38,16 @@ def unit(n: int, seed: int) -> np.ndarray:
     return rows / np.linalg.norm(rows, axis=1, keepdims=True)
 
 
-def write_made(place: Place, *, weights: str = "w", **changes: object) -> None:
+def write_extracted(place: PublishedFiles, *, weights: str = "w", **changes: object) -> None:
     """What an extraction and the encoding of class names leave."""
-    place.made.mkdir(parents=True, exist_ok=True)
+    place.features_folder.mkdir(parents=True, exist_ok=True)
     paths, _ = picture_paths(place.name)
     rows = unit(len(paths), 1)
     facts = {"weights_sha256": "w", "images_sha256": "i", "preprocessing": "p"}
     facts |= {"precision": "float32", "unreadable": {}, "images": len(paths)}
-    facts |= {"features_sha256": _sha256_of_rows(rows)}
+    facts |= {"features_sha256": rows_sha256(rows)}
     arrays = {"features": rows, "images": np.array(paths), "provenance": json.dumps(facts)}
-    write_bundle(place.made / "features.npz", arrays | changes)
+    write_bundle(place.features_folder / "features.npz", arrays | changes)
     said = json.dumps({"weights_sha256": weights, "prompt": "A photo of a {}."})
     names = [name.split(".")[-1].replace("_", " ") for name in NAMES[place.name]]
     texts = {"text": unit(6, 2), "class_names": np.array(names), "provenance": said}
@@ -94,15 +100,29 @@ def test_resnet_says_which_file_it_is(root):
 
 def test_the_data_can_be_elsewhere(root, monkeypatch):
     monkeypatch.setenv("ZSLNB_DATA", str(root / "nowhere"))
-    assert load("cub", root=root).sha256 == load_real("cub", root=root).sha256
+    assert load("cub", root=root).sha256 == load_published("cub", root=root).sha256
     with pytest.raises(FileNotFoundError):
         load("cub")
+
+
+def test_the_published_list_of_validation_classes_is_used_where_there_is_one(root):
+    folder = PublishedFiles("cub", "clip").mat_folder
+    (folder / "valclasses1.txt").write_text("002.Laysan_Auk\n001.Rock_Wren\n")
+    b = load("cub")
+    assert b.val_classes.tolist() == [0, 1]
+    assert b.provenance["validation"] == "a list of class names"
+
+
+def test_only_features_and_texts_of_one_model_share_a_space(root):
+    assert load("cub").shared_space
+    assert not load("cub", semantics="attributes").shared_space
+    assert not load("cub", features="resnet101", semantics="clip-text").shared_space
 
 
 def test_sentences_are_there_where_their_file_is(root):
     with pytest.raises(FileNotFoundError, match=r"no sentences of cub.*sent_splits\.mat into"):
         load("cub", semantics="sentences")
-    folder = Place("cub", "clip").published
+    folder = PublishedFiles("cub", "clip").mat_folder
     (folder / "sent_splits.mat").write_bytes((folder / "att_splits.mat").read_bytes())
     b = load("cub", semantics="sentences")
     assert b.semantics.equal(load("cub", semantics="attributes").semantics)
@@ -121,15 +141,12 @@ def test_sentences_are_there_where_their_file_is(root):
         ),
     ],
 )
-def test_what_is_missing_is_told_with_the_command_and_the_size(
-    tmp_path, monkeypatch, name, wishes, told
-):
+def test_what_is_missing_is_told_with_the_command(tmp_path, monkeypatch, name, wishes, told):
     monkeypatch.setenv("ZSLNB_DATA", str(tmp_path / "empty"))
     with pytest.raises(FileNotFoundError, match=told) as caught:
         load(name, **wishes)
     if name != "awa1":
-        assert "MB to download" in str(caught.value) or "GB to download" in str(caught.value)
-        assert "of disk; with DRY_RUN=1" in str(caught.value)
+        assert "with DRY_RUN=1 it says what it would download" in str(caught.value)
     assert not (tmp_path / "empty").exists()
 
 
@@ -137,7 +154,7 @@ def test_features_that_were_not_made_are_no_other_features(root):
     with pytest.raises(FileNotFoundError, match="CLIP features of sun have not been made yet"):
         load("sun")
     assert load("sun", features="resnet101").provenance["all_features"] == ["resnet101"]
-    Place("cub", "clip").text_file.unlink()
+    PublishedFiles("cub", "clip").text_file.unlink()
     with pytest.raises(FileNotFoundError, match="CLIP texts of cub's class names"):
         load("cub")
     assert load("cub", semantics="attributes").provenance["all_semantics"][0] == "attributes"
@@ -151,14 +168,14 @@ def test_features_that_were_not_made_are_no_other_features(root):
     ],
 )
 def test_features_that_do_not_fit_are_refused(root, changes, told):
-    write_made(Place("cub", "clip"), **changes)
+    write_extracted(PublishedFiles("cub", "clip"), **changes)
     with pytest.raises(BenchmarkError, match=told):
         load("cub")
 
 
 def test_texts_that_do_not_fit_are_refused(root):
-    place = Place("cub", "clip")
-    write_made(place, weights="other")
+    place = PublishedFiles("cub", "clip")
+    write_extracted(place, weights="other")
     with pytest.raises(BenchmarkError, match="made with other weights than the features"):
         load("cub")
     assert load("cub", features="resnet101", semantics="clip-text").semantic_dim == WIDTH
@@ -173,13 +190,13 @@ def test_texts_that_do_not_fit_are_refused(root):
 
 
 def test_pictures_left_out_are_not_passed_over(root):
-    place = Place("cub", "clip")
+    place = PublishedFiles("cub", "clip")
     paths, _ = picture_paths("cub")
     rows = unit(len(paths), 1)[1:]
     facts = {"unreadable": {paths[0]: "cut"}, "images": len(paths)}
-    facts |= {"features_sha256": _sha256_of_rows(rows)}
+    facts |= {"features_sha256": rows_sha256(rows)}
     changes = {"features": rows, "images": np.array(paths[1:]), "provenance": json.dumps(facts)}
-    write_made(place, **changes)
+    write_extracted(place, **changes)
     with pytest.raises(BenchmarkError, match=r"30 pictures of cub .* and 1 left out"):
         load("cub")
 
@@ -198,37 +215,21 @@ def test_unknown_wishes_suggest_the_nearest(root, name, wishes, told):
     with pytest.raises(BenchmarkError, match=told):
         load(name, **wishes)
     with pytest.raises(BenchmarkError, match="no published benchmark 'cubb'"):
-        load_real("cubb")
+        load_published("cubb")
 
 
 def test_awa1_flo_and_apy_load_where_they_were_put(root, monkeypatch):
     for name in ("awa1", "flo", "apy"):
         monkeypatch.setitem(PUBLISHED, name.upper(), SIZES)
-        write_published(Place(name, "resnet101").published, "awa2")
+        write_published(PublishedFiles(name, "resnet101").mat_folder, "awa2")
         b = load(name)
         assert (b.name, b.feature_dim) == (name, 12)
         assert b.provenance["all_features"] == ["resnet101"]
 
 
 def test_each_benchmark_has_a_first_kind_of_features():
-    assert {name: features_of(name)[0] for name in REAL} == {
+    assert {name: features_of(name)[0] for name in PUBLISHED_BENCHMARKS} == {
         **dict.fromkeys(("cub", "sun", "awa2"), "clip"),
         **dict.fromkeys(("awa1", "flo", "apy"), "resnet101"),
     }
     assert features_of("aviary") == ()
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_every_listed_picture_must_be_in_the_archives_layout(root, name):
-    place = Place(name, "clip")
-    listed = place.image_list().image_files
-    assert list(listed) == picture_paths(name)[0]
-    with pytest.raises(FileNotFoundError, match="There are no pictures of"):
-        place.require_pictures(listed)
-    for path in listed:
-        (place.pictures / path).parent.mkdir(parents=True, exist_ok=True)
-        (place.pictures / path).touch()
-    place.require_pictures(listed)
-    (place.pictures / listed[4]).unlink()
-    with pytest.raises(BenchmarkError, match=rf"{name}: 1 of 30 pictures .*: {listed[4][:5]}"):
-        place.require_pictures(listed)

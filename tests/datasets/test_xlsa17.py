@@ -14,6 +14,7 @@ from mats import (
     add,
     cells,
     column,
+    in_this_process,  # noqa: F401
     matrix,
     write_mat,
     write_res101,
@@ -25,12 +26,14 @@ from zslnb import Benchmark, BenchmarkError
 from zslnb.datasets.xlsa17 import (
     PUBLISHED,
     Sizes,
+    _facts,
     _folder_class,
     _ids,
     benchmark_from_xlsa17,
     check_sizes,
     read_class_list,
     read_features,
+    read_image_list,
     read_split,
     readable,
 )
@@ -97,7 +100,8 @@ def test_the_two_files_become_a_benchmark(tmp_path):
     assert facts["folders"] == "30 of 30 images lie in the folder of their class"
     assert facts["sizes"] == "as published"
     assert re.fullmatch(r"classes of val_loc in .*/att_splits\.mat", facts["validation"])
-    assert facts["split_version"] == "not told"
+    assert facts["split_version"].startswith("1.0: ")
+    assert facts["unknown_attributes"] == "none marked"
     assert len(facts["file_sha256"]) == len(facts["split_sha256"]) == 64
 
 
@@ -299,7 +303,7 @@ def test_semantics_that_are_not_there_list_what_is(tmp_path):
 def test_a_function_handle_in_the_place_of_data_is_refused(tmp_path, name):
     path = write_res101(tmp_path / "res101.mat", LABELS, NAMES, **{name: None})
     add(path, matrix(FUNCTION, name, b""))
-    with pytest.raises(BenchmarkError, match=rf"{name} must be .*, but is a function handle"):
+    with pytest.raises(BenchmarkError, match=rf"{name} must be .*, but is of class .function."):
         read_features(path)
 
 
@@ -362,6 +366,78 @@ def test_sizes_agree_with_those_that_the_ledger_quotes():
     for row in published_sizes():
         parts = ("seen", "unseen", "trainval", "test seen", "test unseen")
         assert asdict(PUBLISHED[row["benchmark"]]) == {p.replace(" ", "_"): row[p] for p in parts}
+
+
+def test_features_and_labels_need_no_paths(tmp_path):
+    b = tiny(tmp_path, changes={"res101": {"image_files": None}})
+    assert b.features.shape == (30, 4)
+    assert b.provenance["folders"] == "not checked: the images have no paths"
+    with pytest.raises(BenchmarkError, match="image_files is missing"):
+        read_image_list(tmp_path / "res101.mat")
+
+
+def test_lists_of_text_as_scipy_writes_them_do(tmp_path):
+    files = [
+        f"/home/me/images/{name}/{i}.jpg" for i, name in enumerate(np.array(NAMES)[LABELS - 1])
+    ]
+    b = tiny(tmp_path, changes={"res101": {"image_files": files}, "allclasses_names": NAMES})
+    assert b.class_names[:2] == ("Auk", "Rock Wren")
+    assert b.provenance["folders"].startswith("30 of 30")
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ["麻雀", "喜鹊", "乌鸦", "燕子", "鸽子", "老鹰"],
+        ["Воробей", "Сорока", "Ворона", "Синица", "Голубь", "Орёл"],
+        ["ก่า", "ก้า", "ก๊า", "ก๋า", "กา", "ข่า"],  # told apart by their marks alone
+        ["C", "C+", "C#", "C++", "$", "$$"],
+    ],
+    ids=["Chinese", "Cyrillic", "Thai", "signs"],
+)
+def test_names_in_any_script_are_names(tmp_path, names):
+    b = tiny(tmp_path, changes={"names": names})
+    assert b.class_names == tuple(map(readable, names))
+
+
+@pytest.mark.parametrize(
+    ("changes", "version"),
+    [
+        ({}, "1.0: its train_loc and val_loc hold"),
+        ({"train_loc": None, "val_loc": None}, "2.0: it has neither"),
+        (
+            {
+                "train_loc": column(LISTS["trainval_loc"][:12]),
+                "val_loc": column(LISTS["trainval_loc"][12:]),
+            },
+            "2.0: its train_loc and val_loc hold no",
+        ),
+    ],
+)
+def test_the_split_s_version_follows_from_its_lists(tmp_path, changes, version):
+    assert tiny(tmp_path, changes=changes).provenance["split_version"].startswith(version)
+
+
+def test_unknown_values_are_counted_and_kept(tmp_path):
+    original = ATT * 10
+    original[1, 2] = original[2, 3] = -1
+    b = tiny(tmp_path, changes={"original_att": original}, semantics="original_attributes")
+    assert b.provenance["unknown_attributes"].startswith("2 of 18 values are marked -1")
+    assert b.semantics[2, 1] == -1
+    original[0, 0] = -0.5  # of a scale that goes below zero
+    assert tiny(tmp_path, changes={"original_att": original}).provenance["unknown_attributes"] == (
+        "none marked"
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "version", "unknown"),
+    [("AWA2", "1", "4 of 4,250"), ("CUB", "2", "none"), ("SUN", "1", "none")],
+)
+def test_the_published_files_tell_their_version(name, version, unknown):
+    facts = _facts(read_split(shared_data(f"xlsa17/{name}/att_splits.mat")))
+    assert facts["split_version"].startswith(version)
+    assert facts["unknown_attributes"].startswith(unknown)
 
 
 def test_an_unknown_name_has_no_sizes_to_compare_with(tmp_path):

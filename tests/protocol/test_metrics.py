@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import pytest
 import torch
 from toys import bare
@@ -36,6 +37,13 @@ def test_what_cannot_be_scored_is_said():
     nothing = torch.tensor([], dtype=torch.int64)
     with pytest.raises(ValueError, match="No classes to score"):
         gzsl_scores(LABELS, PREDICTIONS, nothing, nothing)
+
+
+@pytest.mark.parametrize("kind", [list, np.array, torch.tensor])
+def test_lists_and_arrays_do_as_tensors(kind):
+    assert per_class_accuracy(kind([0, 0, 1]), kind([0, 1, 1]), kind([0, 1])) == 0.75
+    scores = gzsl_scores(kind([0, 0]), kind([0, 1]), kind([2, 2, 3]), kind([2, 0, 3]))
+    assert (scores["S"], scores["U"]) == (0.5, 0.75)
 
 
 def test_lengths_must_agree():

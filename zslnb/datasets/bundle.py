@@ -3,34 +3,81 @@
 Arrays `features` (N, D), `labels` (N,), `class_names` (C,), `trainval_idx`, `test_seen_idx`,
 `test_unseen_idx`, optional `val_classes`, and one or more (C, S) arrays of class semantics under
 names of their own. `provenance`, optional, is JSON text: `unit_norm` lists arrays whose rows
-have norm one, `default_semantics` names one of the semantics. A bundle without `features` is a
-list of class names with semantics, enough to study the semantics alone; in such a list a name
-may repeat, and its repeats are numbered.
+have norm one, `shared_space` lists arrays of features and of semantics that one model put into
+one space, as CLIP does, and `default_semantics` names one of the semantics. A bundle without
+`features` is a list of class names with semantics, enough to study the semantics alone; in such
+a list a name may repeat, and its repeats are numbered.
 """
 
+import contextlib
 import hashlib
+import io
 import json
-import os
-import platform
+import math
+import tokenize
 import zipfile
 import zlib
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.lib import format as npy_format
 from torch import Tensor
 
 from zslnb.benchmark import Benchmark
 from zslnb.errors import BenchmarkError
+from zslnb.files import written_atomically
 
 INDEX_KEYS = ("trainval_idx", "test_seen_idx", "test_unseen_idx")
 IMAGE_KEYS = ("features", "labels", *INDEX_KEYS)
 RESERVED = (*IMAGE_KEYS, "class_names", "val_classes", "provenance")
+PIECE = 1 << 22  # bytes that are read and converted at a time
+DAMAGE = (zlib.error, EOFError, ValueError, SyntaxError, tokenize.TokenError, zipfile.BadZipFile)
 
 
-def read_bundle(path: Path) -> dict[str, np.ndarray]:
-    """Read every array of a bundle, without unpickling anything.
+@dataclass(frozen=True)
+class StoredArray:
+    """An array of a bundle that stays on disk until it is asked for, as by `np.asarray`."""
+
+    path: Path
+    key: str
+    shape: tuple[int, ...]
+    dtype: np.dtype
+
+    @property
+    def ndim(self) -> int:
+        """Number of dimensions."""
+        return len(self.shape)
+
+    def __len__(self) -> int:
+        """Rows."""
+        return self.shape[0]
+
+    def __array__(self, dtype: object = None, copy: bool | None = None) -> np.ndarray:
+        """Read it, in the type asked for from the start: both are never in memory at once."""
+        with (
+            _as_damage(self.path, self.key),
+            zipfile.ZipFile(self.path) as archive,
+            archive.open(f"{self.key}.npy") as stream,
+        ):
+            if dtype is None or self.dtype.kind not in "fiu" or self.ndim == 0:
+                return npy_format.read_array(stream, allow_pickle=False)
+            _, is_fortran, _ = _header(stream)
+            array = np.empty(self.shape, dtype)
+            _fill(array.T if is_fortran else array, stream, self.dtype)
+            if stream.read(1):  # at its end the checksum is compared
+                raise ValueError("it holds more than its shape says")
+            return array
+
+
+Arrays = Mapping[str, np.ndarray | StoredArray]
+
+
+def open_bundle(path: Path) -> dict[str, StoredArray]:
+    """List every array of a bundle, and read none.
 
     Raises:
         FileNotFoundError: there is no such file.
@@ -43,40 +90,64 @@ def read_bundle(path: Path) -> dict[str, np.ndarray]:
             f"{path.name}: not an .npz bundle, or cut short; a pickle is never opened, "
             "because opening it could run code."
         )
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            return {key: _read_array(path, archive, key) for key in archive.files}
-    except zipfile.BadZipFile as error:
-        raise BenchmarkError(f"{path.name}: a damaged .npz bundle ({error}).") from error
+    with _as_damage(path, "the list of arrays"), zipfile.ZipFile(path) as archive:
+        stored = (_stored_array(path, archive, info) for info in archive.infolist())
+        return {array.key: array for array in stored}
+
+
+def read_bundle(path: Path) -> dict[str, np.ndarray]:
+    """Read every array of a bundle, without unpickling anything; raises as `open_bundle`."""
+    return {key: np.asarray(array) for key, array in open_bundle(path).items()}
 
 
 def write_bundle(path: Path, arrays: Mapping[str, np.ndarray | str]) -> None:
-    """Write arrays as an .npz, under another name until all is there, so that it is never half.
-
-    That name is this process's alone: machines may share a disk, and some disks have no locks.
-    """
-    part = path.with_name(f".{path.name}.{platform.node()}-{os.getpid()}.part")
-    try:
-        with part.open("wb") as stream:
-            np.savez(stream, **arrays)
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
+    """Write arrays as an .npz, whole or not at all."""
+    with written_atomically(path) as part, part.open("wb") as stream:
+        np.savez(stream, **arrays)
 
 
-def _read_array(path: Path, archive: np.lib.npyio.NpzFile, key: str) -> np.ndarray:
-    try:
-        array = archive[key]
-    except (zlib.error, EOFError) as error:
-        raise BenchmarkError(f"{path.name}: {key!r} is damaged ({error}).") from error
-    except ValueError as error:
-        raise BenchmarkError(
-            f"{path.name}: array {key!r} is damaged, or holds Python objects (a pickle), which "
-            "are never loaded; store plain numbers or strings."
-        ) from error
-    if not isinstance(array, np.ndarray):  # NumPy hands out other files of the zip as bytes
+def _stored_array(path: Path, archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> StoredArray:
+    key = info.filename.removesuffix(".npy")
+    if key == info.filename:
         raise BenchmarkError(f"{path.name}: {key!r} is not an array.")
-    return array
+    with _as_damage(path, key), archive.open(info) as stream:
+        shape, _, dtype = _header(stream)
+    if dtype.hasobject:
+        raise BenchmarkError(
+            f"{path.name}: array {key!r} holds Python objects (a pickle), which are never loaded; "
+            "store plain numbers or strings."
+        )
+    if math.prod(shape) * dtype.itemsize > info.file_size:
+        raise BenchmarkError(f"{path.name}: {key!r} is damaged (it ends early).")
+    return StoredArray(path, key, shape, dtype)
+
+
+def _header(stream: io.BufferedIOBase) -> tuple[tuple[int, ...], bool, np.dtype]:
+    """Shape of an array, whether its columns come first, and its type."""
+    if npy_format.read_magic(stream) == (1, 0):
+        return npy_format.read_array_header_1_0(stream)
+    return npy_format.read_array_header_2_0(stream)
+
+
+def _fill(array: np.ndarray, stream: io.BufferedIOBase, dtype: np.dtype) -> None:
+    """Read and convert some rows at a time."""
+    rows = max(1, PIECE // max(1, dtype.itemsize * math.prod(array.shape[1:])))
+    with np.errstate(over="ignore"):  # what overflows is refused as not finite, by name
+        for start in range(0, len(array), rows):
+            part = array[start : start + rows]
+            data = stream.read(part.size * dtype.itemsize)
+            part[...] = np.frombuffer(data, dtype).reshape(part.shape)
+
+
+@contextlib.contextmanager
+def _as_damage(path: Path, key: str) -> Iterator[None]:
+    """Say of which array it is that reading failed."""
+    try:
+        yield
+    except BenchmarkError:
+        raise
+    except DAMAGE as error:
+        raise BenchmarkError(f"{path.name}: {key!r} is damaged ({error}).") from error
 
 
 def file_sha256(path: Path) -> str:
@@ -85,7 +156,7 @@ def file_sha256(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def semantics_names(arrays: Mapping[str, np.ndarray]) -> list[str]:
+def semantics_names(arrays: Arrays) -> list[str]:
     """Names of the arrays that hold one row for each class."""
     n_classes = len(arrays["class_names"])
     return [
@@ -96,7 +167,7 @@ def semantics_names(arrays: Mapping[str, np.ndarray]) -> list[str]:
 
 
 def benchmark_from_arrays(
-    arrays: Mapping[str, np.ndarray],
+    arrays: Arrays,
     *,
     name: str,
     file: str,
@@ -107,7 +178,7 @@ def benchmark_from_arrays(
     """Make a validated `Benchmark` of a bundle's arrays.
 
     Args:
-        arrays: what `read_bundle` returned.
+        arrays: what `open_bundle` returned, or arrays; only those that it needs are read.
         name: what records will call the benchmark.
         file: what error messages will call it.
         semantics: which (C, S) array; may be left out where there is only one, or a default.
@@ -120,8 +191,8 @@ def benchmark_from_arrays(
     _require(arrays, ["class_names"], file)
     names = _names(arrays, file)
     text_only = features is None and not {"features", "labels"} & set(arrays)
-    own = _own_provenance(arrays, file)
-    chosen = _choose_semantics(arrays, semantics, own.get("default_semantics"), file)
+    facts = _read_provenance(arrays, file)
+    chosen = _choose_semantics(arrays, semantics, facts.get("default_semantics"), file)
     rows = features or "features"
     if not text_only:
         _require(arrays, [rows, *IMAGE_KEYS[1:]], file)
@@ -134,28 +205,29 @@ def benchmark_from_arrays(
         **_indices(arrays, file),
         name=name,
         provenance={
-            **own,
+            **facts,
             **(provenance or {}),
             "file": file,
             "semantics": chosen,
             "all_semantics": semantics_names(arrays),
-            "unit_norm": _promises(own, rows, chosen),
+            "unit_norm": _promises(facts, rows, chosen),
+            "shared_space": {rows, chosen} <= {*facts.get("shared_space", ())},
         },
     )
 
 
-def _indices(arrays: Mapping[str, np.ndarray], file: str) -> dict[str, Tensor]:
+def _indices(arrays: Arrays, file: str) -> dict[str, Tensor]:
     renamed = {"train_idx": "trainval_idx"}
     fields = ("train_idx", "test_seen_idx", "test_unseen_idx", "val_classes")
     return {name: _integers(arrays, renamed.get(name, name), file) for name in fields}
 
 
-def _promises(own: dict, features: str, semantics: str) -> list[str]:
+def _promises(facts: dict, features: str, semantics: str) -> list[str]:
     roles = {features: "features", semantics: "semantics"}
-    return [roles[key] for key in own.get("unit_norm", ()) if key in roles]
+    return [roles[key] for key in facts.get("unit_norm", ()) if key in roles]
 
 
-def _require(arrays: Mapping[str, np.ndarray], keys: list[str], file: str) -> None:
+def _require(arrays: Arrays, keys: list[str], file: str) -> None:
     missing = [key for key in keys if key not in arrays]
     if missing:
         raise BenchmarkError(
@@ -164,9 +236,7 @@ def _require(arrays: Mapping[str, np.ndarray], keys: list[str], file: str) -> No
         )
 
 
-def _choose_semantics(
-    arrays: Mapping[str, np.ndarray], wanted: str | None, default: str | None, file: str
-) -> str:
+def _choose_semantics(arrays: Arrays, wanted: str | None, default: str | None, file: str) -> str:
     available = semantics_names(arrays)
     if not available:
         others = [f"{key} {array.shape}" for key, array in arrays.items() if key not in RESERVED]
@@ -188,7 +258,7 @@ def _choose_semantics(
     return chosen
 
 
-def _floats(arrays: Mapping[str, np.ndarray], key: str, file: str) -> Tensor:
+def _floats(arrays: Arrays, key: str, file: str) -> Tensor:
     array = arrays[key]
     if array.dtype.kind not in "fiu":
         raise BenchmarkError(f"{file}: {key} must hold numbers, but its type is {array.dtype}.")
@@ -196,43 +266,52 @@ def _floats(arrays: Mapping[str, np.ndarray], key: str, file: str) -> Tensor:
         return torch.from_numpy(np.ascontiguousarray(array, dtype=np.float32))
 
 
-def _integers(arrays: Mapping[str, np.ndarray], key: str, file: str) -> Tensor:
+def _integers(arrays: Arrays, key: str, file: str) -> Tensor:
     array = arrays.get(key, np.zeros(0, np.int64))
     if array.dtype.kind not in "iu" or array.ndim != 1:
         raise BenchmarkError(
             f"{file}: {key} must be a row of whole numbers, but is {array.dtype} "
             f"of shape {array.shape}."
         )
-    return torch.from_numpy(array.astype(np.int64))
+    return torch.from_numpy(np.array(array, dtype=np.int64))
 
 
 def _told_apart(names: tuple[str, ...]) -> tuple[str, ...]:
     """Number repeats, which real lists of words have: ImageNet's two kinds of crane."""
-    met = [names[:i].count(name) + 1 for i, name in enumerate(names)]
-    return tuple(f"{name} ({n})" if n > 1 else name for name, n in zip(names, met, strict=True))
+    met: Counter[str] = Counter()
+    numbered = []
+    for name in names:
+        met[name] += 1
+        numbered.append(f"{name} ({met[name]})" if met[name] > 1 else name)
+    return tuple(numbered)
 
 
-def _names(arrays: Mapping[str, np.ndarray], file: str) -> tuple[str, ...]:
+def _names(arrays: Arrays, file: str) -> tuple[str, ...]:
     array = arrays["class_names"]
     if array.dtype.kind != "U" or array.ndim != 1:
         raise BenchmarkError(
             f"{file}: class_names must be a row of text, but is {array.dtype} "
             f"of shape {array.shape}."
         )
-    return tuple(str(name) for name in array)
+    return tuple(map(str, np.asarray(array)))
 
 
-def _own_provenance(arrays: Mapping[str, np.ndarray], file: str) -> dict:
+def _read_provenance(arrays: Arrays, file: str) -> dict:
     try:
-        own = json.loads(str(arrays.get("provenance", "{}")))
+        facts = json.loads(str(np.asarray(arrays.get("provenance", "{}"))))
     except json.JSONDecodeError as error:
         raise BenchmarkError(f"{file}: provenance is not JSON ({error}).") from error
-    if not isinstance(own, dict):
-        raise BenchmarkError(f"{file}: provenance must be a JSON object, not {type(own).__name__}.")
-    promised = own.get("unit_norm", [])
-    if not isinstance(promised, list):
-        raise BenchmarkError(f"{file}: unit_norm must list names of arrays, not be {promised!r}.")
-    for name in promised:
-        if name not in arrays:
-            raise BenchmarkError(f"{file}: unit_norm names {name!r}, which the bundle lacks.")
-    return own
+    if not isinstance(facts, dict):
+        raise BenchmarkError(
+            f"{file}: provenance must be a JSON object, not {type(facts).__name__}."
+        )
+    if "prompt" in facts and "clip_text" in arrays:  # extracted here, before bundles listed it
+        facts = {"shared_space": ["features", "clip_text"]} | facts
+    for field in ("unit_norm", "shared_space"):
+        listed = facts.get(field, [])
+        if not isinstance(listed, list) or not all(isinstance(name, str) for name in listed):
+            raise BenchmarkError(f"{file}: {field} must list names of arrays, not be {listed!r}.")
+        for name in listed:
+            if name not in arrays:
+                raise BenchmarkError(f"{file}: {field} names {name!r}, which the bundle lacks.")
+    return facts

@@ -9,14 +9,17 @@ not (0.05) when they are taken for classes 001 to 200.
 
 The Proposed Split has two versions: arXiv 1707.00600 announces "Version 2.0", and people put a
 difference of 2 % in a published result down to it (github.com/akshitac8/tfvaegan/issues/24). The
-files do not name theirs, and we know of no count that tells the two apart; so provenance keeps
-what can be compared, the date in the split file's header and a hash of its three lists. Some
-official files lack `train_loc` and `val_loc` (github.com/hbdat/cvpr20_DAZLE/issues/1,
-github.com/stevehuanghe/GDAN/issues/5).
+files do not name theirs, but their content does: in files of 2017 and 2018 `train_loc` and
+`val_loc` hold images of `test_seen_loc`, in those of 2019 and later none, or both are absent
+(github.com/hbdat/cvpr20_DAZLE/issues/1, github.com/stevehuanghe/GDAN/issues/5). The three lists
+that matter are the same. Provenance says the version, the date in the file's header and a hash
+of the three lists.
 """
 
 import hashlib
 import re
+import unicodedata
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -29,12 +32,13 @@ from torch import Tensor
 
 from zslnb.benchmark import Benchmark
 from zslnb.datasets.bundle import file_sha256
-from zslnb.datasets.matfile import AGAIN, mat_created, mat_label, read_mat
+from zslnb.datasets.matlab import AGAIN, mat_created, mat_label, read_mat
 from zslnb.errors import BenchmarkError
 
 LISTS = ("trainval_loc", "test_seen_loc", "test_unseen_loc")
 OPTIONAL_LISTS = ("train_loc", "val_loc")
 IMAGE_FOLDERS = re.compile(r"(?:^|/)(?:images|JPEGImages|jpg)/+")
+UNKNOWN = -1  # for a value that nobody rated, among percentages: AWA2 has four
 DEEPEST = 3  # folders that may make up a class's name: SUN's "apartment_building/outdoor"
 
 
@@ -64,7 +68,10 @@ PUBLISHED: dict[str, Sizes] = {
 
 @dataclass(frozen=True)
 class Images:
-    """Images of a benchmark: features (N, D), labels (N,) from 0, N paths in the image folder."""
+    """Images of a benchmark: features (N, D), labels (N,) from 0, N paths in the image folder.
+
+    There are no paths where the file lists none, as with features of one's own.
+    """
 
     features: Float32[Tensor, "N D"]
     labels: Int64[Tensor, " N"]
@@ -102,13 +109,18 @@ class Split:
 
 
 def read_features(path: Path) -> Images:
-    """Read `res101.mat`: `features` (D, N), `labels` (N, 1) from 1, `image_files` (N, 1).
+    """Read `res101.mat`: `features` (D, N), `labels` (N, 1) from 1, `image_files` (N, 1) if any.
 
     Raises:
         FileNotFoundError: there is no such file.
-        BenchmarkError: no MATLAB v5 file, or a variable is missing or of the wrong kind.
+        BenchmarkError: no MATLAB file, or a variable is missing or of the wrong kind.
     """
-    return _read_images(path, ("features", "labels", "image_files"))
+    file, arrays = (
+        mat_label(path),
+        read_mat(path, numbers=("features", "labels"), text=("image_files",)),
+    )
+    _require(arrays, ("features", "labels"), file)
+    return _images(arrays, file)
 
 
 def read_image_list(path: Path) -> Images:
@@ -116,23 +128,27 @@ def read_image_list(path: Path) -> Images:
 
     The features come as (N, 0), and hundreds of megabytes stay unread. Raises as `read_features`.
     """
-    return _read_images(path, ("labels", "image_files"))
+    file, arrays = mat_label(path), read_mat(path, numbers=("labels",), text=("image_files",))
+    _require(arrays, ("labels", "image_files"), file)
+    return _images(arrays, file)
 
 
-def _read_images(path: Path, wanted: tuple[str, ...]) -> Images:
-    file = mat_label(path)
-    arrays = read_mat(path, numbers=wanted[:-1], text=("image_files",))
-    _require(arrays, wanted, file)
+def _images(arrays: dict[str, np.ndarray], file: str) -> Images:
+    """Check that all of a file's variables count the same images."""
     labels = _from_one(arrays["labels"], "labels", file)
-    arrays.setdefault("features", np.zeros((0, len(labels)), np.float32))
-    for name, n in (
-        ("features", arrays["features"].shape[-1]),
-        ("image_files", len(arrays["image_files"])),
-    ):
-        if n != len(labels):
-            raise BenchmarkError(f"{file}: {name} has {n} images, but labels has {len(labels)}.")
-    paths = tuple(_within_image_folder(str(name), file) for name in arrays["image_files"])
-    return Images(_rows(arrays["features"], "features", file), labels, paths, file)
+    features = arrays.get("features", np.zeros((0, len(labels)), np.float32))
+    image_files = arrays.get("image_files")
+    counts = {"features": features.shape[-1]}
+    if image_files is not None:
+        counts["image_files"] = len(image_files)
+    for name, count in counts.items():
+        if count != len(labels):
+            raise BenchmarkError(
+                f"{file}: {name} has {count} images, but labels has {len(labels)}."
+            )
+    paths = () if image_files is None else image_files.tolist()
+    inside = tuple(_within_image_folder(path, file) for path in paths)
+    return Images(_rows(features, "features", file), labels, inside, file)
 
 
 def read_split(path: Path) -> Split:
@@ -140,7 +156,7 @@ def read_split(path: Path) -> Split:
 
     Raises:
         FileNotFoundError: there is no such file.
-        BenchmarkError: no MATLAB v5 file, or a variable is missing or of the wrong kind.
+        BenchmarkError: no MATLAB file, or a variable is missing or of the wrong kind.
     """
     file = mat_label(path)
     numbers = ("att", "original_att", *LISTS, *OPTIONAL_LISTS)
@@ -243,7 +259,7 @@ def join(
         provenance={
             "file": f"{images.file} with {split.file}",
             "semantics": semantics,
-            "all_semantics": _told_apart(available),
+            "all_semantics": _worth_comparing(available),
             "validation": how,
             **_facts(split),
         },
@@ -334,16 +350,20 @@ def _within_image_folder(image_file: str, file: str) -> str:
 
 
 def _key(name: str) -> str:
-    return re.sub(r"[^0-9a-z]+", "_", name.casefold()).strip("_")
+    """What is left of a name, in any script, when case and punctuation are put aside."""
+    folded = unicodedata.normalize("NFKC", name).casefold()
+    kept = (c if unicodedata.category(c)[0] in "LMN" else " " for c in folded)
+    return "_".join("".join(kept).split())
 
 
 def _ids(names: Sequence[str], file: str) -> dict[str, int]:
-    """Class ids by what is left of a name when case and punctuation are put aside."""
+    """Class ids by name, and by key where no other name has the same ("C+" and "C#")."""
     ids: dict[str, int] = {}
     for i, name in enumerate(names):
-        if ids.setdefault(_key(name), i) != i:
+        if ids.setdefault(name.casefold(), i) != i:
             raise BenchmarkError(f"{file}: allclasses_names repeats {name!r}.")
-    return ids
+    sharing = Counter(map(_key, names))
+    return ids | {_key(name): i for i, name in enumerate(names) if sharing[_key(name)] == 1}
 
 
 def _class_names(split: Split) -> tuple[str, ...]:
@@ -361,8 +381,8 @@ def _all_semantics(split: Split, sentences: Split | None) -> dict[str, Float32[T
     return available
 
 
-def _told_apart(available: Mapping[str, Tensor]) -> list[str]:
-    """Name the kinds worth comparing: originals that are the attributes at full length are not."""
+def _worth_comparing(available: Mapping[str, Tensor]) -> list[str]:
+    """All kinds but originals that are the attributes at full length."""
     original = available.get("original_attributes")
     same = original is not None and torch.allclose(
         F.normalize(original, dim=1), F.normalize(available["attributes"], dim=1), atol=1e-5
@@ -379,32 +399,56 @@ def _chosen(available: Mapping[str, Tensor], semantics: str, file: str) -> Float
 
 
 def _facts(split: Split) -> dict[str, str]:
-    """What provenance keeps of a split file; its version is nowhere told."""
+    """What provenance keeps of a split file."""
     return {
         "class_names": "as published" if split.class_names else "none given: numbered",
-        "split_version": "not told",
+        "split_version": _version(split),
+        "unknown_attributes": _unknown(split),
         "split_created": split.created or "not told",
         "split_sha256": split.sha256,
     }
 
 
+def _version(split: Split) -> str:
+    """Tell the Proposed Split's version by what train_loc and val_loc hold."""
+    lists = [idx for idx in (split.train_idx, split.val_idx) if idx is not None]
+    if not lists:
+        return "2.0: it has neither train_loc nor val_loc"
+    if torch.isin(torch.cat(lists), split.test_seen_idx).any():
+        return "1.0: its train_loc and val_loc hold images of test_seen_loc"
+    return "2.0: its train_loc and val_loc hold no image of test_seen_loc"
+
+
+def _unknown(split: Split) -> str:
+    """Count attribute values that are marked as unknown; they are kept as published."""
+    original = split.original_attributes
+    count = 0 if original is None else int((original == UNKNOWN).sum())
+    if not count or (original[original != UNKNOWN] < 0).any():  # else -1 is a number like others
+        return "none marked"
+    return f"{count} of {original.numel():,} values are marked -1; they are kept as published"
+
+
 def _rows_of(split: Split, other: Split) -> Int64[Tensor, " C"]:
     """Rows of another file's semantics in the order of this one's classes, found by name."""
-    for one in (split, other):
-        if one.class_names is None:
+    for nameless in (split, other):
+        if nameless.class_names is None:
             raise BenchmarkError(
-                f"{one.file}: allclasses_names is missing, and without it the semantics of "
+                f"{nameless.file}: allclasses_names is missing, and without it the semantics of "
                 f"{other.file} cannot be mapped by name."
             )
-    rows = _ids([readable(name) for name in other.class_names], other.file)
-    return _find(rows, split.class_names, other.file)
+    return _find([readable(name) for name in other.class_names], split.class_names, other.file)
 
 
-def _find(ids: Mapping[str, int], names: Sequence[str], file: str) -> Int64[Tensor, " n"]:
+def _find(among: Sequence[str], names: Sequence[str], file: str) -> Int64[Tensor, " n"]:
+    """Where each name is among others, whatever its case and punctuation."""
+    ids = _ids(among, file)
+    rows = []
     for name in names:
-        if _key(readable(name)) not in ids:
-            raise BenchmarkError(f"{file}: no class {name!r} among its {len(ids)}.")
-    return torch.tensor([ids[_key(readable(name))] for name in names], dtype=torch.int64)
+        row = ids.get(readable(name).casefold(), ids.get(_key(readable(name))))
+        if row is None:
+            raise BenchmarkError(f"{file}: no class {name!r} among its {len(among)}.")
+        rows.append(row)
+    return torch.tensor(rows, dtype=torch.int64)
 
 
 def _validation(
@@ -412,8 +456,7 @@ def _validation(
 ) -> tuple[Int64[Tensor, " n_val"], str]:
     """Find the validation classes, and say where they come from."""
     if names is not None:
-        ids = _ids(_class_names(split), split.file)
-        return _find(ids, names, split.file).unique(), "a list of class names"
+        return _find(_class_names(split), names, split.file).unique(), "a list of class names"
     same = sentences is not None and sentences.sha256 == split.sha256
     for source in (split, sentences) if same else (split,):
         if source.val_idx is not None:
@@ -439,21 +482,23 @@ def _classes(images: Images, split: Split, part: str) -> Int64[Tensor, " n"]:
 
 
 def _check_folders(images: Images, split: Split) -> str:
-    """Refuse an image in the folder of another class than its label's; say how many were told."""
+    """Refuse an image in the folder of another class than its label's; count the others."""
     if split.class_names is None:
         return "not checked: the classes have no names"
+    if not images.image_files:
+        return "not checked: the images have no paths"
     ids = _ids(split.class_names, split.file)
     parents = [str(PurePosixPath(path).parent) for path in images.image_files]
     classes = {folder: _folder_class(folder, ids) for folder in set(parents)}
-    told = 0
+    checked = 0
     for i, (folder, label) in enumerate(zip(parents, images.labels.tolist(), strict=True)):
         if classes[folder] not in (None, label):
             raise BenchmarkError(
                 f"{images.file}: image {i}, {images.image_files[i]!r}, lies in the folder of "
                 f"another class than its label's, {split.class_names[label]!r} in {split.file}."
             )
-        told += classes[folder] is not None
-    return f"{told} of {len(parents)} images lie in the folder of their class"
+        checked += classes[folder] is not None
+    return f"{checked} of {len(parents)} images lie in the folder of their class"
 
 
 def _folder_class(folder: str, ids: Mapping[str, int]) -> int | None:

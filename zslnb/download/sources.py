@@ -12,10 +12,13 @@ from pathlib import Path
 import pandas as pd
 import yaml
 
+from zslnb.errors import WorkError, unknown_name
 from zslnb.files import data_dir
 
+WEIGHTS = "clip-vit-b-16"  # the papers' model, among the sources
 
-class SourceError(RuntimeError):
+
+class SourceError(WorkError):
     """Something could not be had, or is not what it should be; the message says what to do."""
 
 
@@ -73,11 +76,15 @@ def all_sources() -> dict[str, Source]:
 
 def source(name: str) -> Source:
     """Look a source up by its name; SourceError suggests the nearest for one that is unknown."""
-    from zslnb.errors import unknown_name  # here, because the registry builds on this
-
     if name not in all_sources():
         raise SourceError(unknown_name("source", name, all_sources()))
     return all_sources()[name]
+
+
+def pictures_folder(benchmark: str, root: Path | None = None) -> Path:
+    """Folder that the paths of a benchmark's published list of pictures start from."""
+    archive = source(f"{benchmark}-images")
+    return archive.folder(root) / archive.holds[0]  # which names the pictures' folder
 
 
 def needed(benchmark: str, features: str = "clip") -> list[Source]:

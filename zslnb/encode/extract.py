@@ -26,11 +26,10 @@ from tqdm import tqdm
 
 from zslnb.datasets.bundle import read_bundle, write_bundle
 from zslnb.datasets.extracted import RESULT, Extracted, rows_sha256
-from zslnb.download.unpack import locked
 from zslnb.encode.clip import PRECISIONS, PROMPT, ClipEncoder, encode_pixels
 from zslnb.encode.pictures import default_workers, read_pictures
 from zslnb.errors import BenchmarkError, WorkError
-from zslnb.files import write_atomically
+from zslnb.files import locked, write_atomically
 from zslnb.settings import at_least_one, one_of
 
 SETTINGS = "settings.json"

@@ -20,7 +20,7 @@ from zslnb.datasets.bundle import (
     write_bundle,
 )
 from zslnb.datasets.extracted import Extracted
-from zslnb.datasets.loading import BUILT_IN, load
+from zslnb.datasets.loading import load, refuse_reserved_name
 from zslnb.datasets.picture_folder import (
     PictureFolder,
     content_hashes,
@@ -29,7 +29,6 @@ from zslnb.datasets.picture_folder import (
     read_picture_folder,
     some,
 )
-from zslnb.datasets.xlsa17 import PUBLISHED
 from zslnb.device import choose_device
 from zslnb.encode.clip import (
     ClipEncoder,
@@ -49,8 +48,6 @@ from zslnb.encode.extract import Extraction, UnreadableImages, require_writable
 from zslnb.encode.requests import PicturesRequest, read_shard
 from zslnb.errors import BenchmarkError, RequestError
 from zslnb.files import build_dir, run_name
-
-TAKEN = {*BUILT_IN, *(name.lower() for name in PUBLISHED)}
 
 
 @dataclass(frozen=True)
@@ -110,11 +107,7 @@ def prepare(request: PicturesRequest) -> Plan:
             something else has the name.
         ExtractionError: a folder that cannot be written to.
     """
-    if request.bundle.stem.lower() in TAKEN:
-        raise RequestError(
-            f"{request.bundle.stem!r} is the name of a published benchmark, whose settings and "
-            "numbers go by it; give yours another."
-        )
+    refuse_reserved_name(request.bundle)
     paths = {key: path for key, path in vars(request).items() if isinstance(path, Path)}
     request = replace(request, **{key: path.expanduser() for key, path in paths.items()})
     check_clip(request.model, request.pretrained, request.weights)
@@ -308,6 +301,7 @@ def assemble(
         "recipe": plan.recipe,
         "attribute_names": plan.attribute_names,
         "unit_norm": ["features", "clip_text"],
+        "shared_space": ["features", "clip_text"],
         "default_semantics": "clip_text",
     }
     return {
@@ -358,6 +352,7 @@ def finish(plan: Plan, benchmark: Benchmark) -> str:
     return "\n".join(
         [
             benchmark.summary().to_string(),
+            *benchmark.remarks,
             *([f"left out, unreadable: {len(left_out)} ({some([*left_out])})"] if left_out else []),
             f"made: {plan.request.bundle}",
             f"next: make reproduce BENCHMARK={bundle} PROFILE=medium NOTEBOOKS=01",

@@ -144,8 +144,9 @@ def prepare(
     referents = _referents(benchmark, chosen_on, settings.n_referents)
     if settings.renormalise:
         refined = F.normalize(refined, dim=1)
-    same_width = features.shape[1] == raw.shape[1]
-    anchors = refined if same_width else semantics_to_features(refined, features, labels)
+    anchors = refined
+    if not benchmark.shared_space:
+        anchors = semantics_to_features(refined, features, labels)
     # all of this is exact and done once; from here on, work where the device is
     features, labels = features.to(device), labels.to(device)
     with seeded(seed, "genzsl/weights"):

@@ -22,7 +22,7 @@ from matplotlib.figure import Figure
 
 from zslnb.benchmark import Benchmark
 from zslnb.datasets import load
-from zslnb.datasets.published import features_of
+from zslnb.datasets.published_files import features_of
 from zslnb.device import choose_device
 from zslnb.errors import unknown_name
 from zslnb.files import run_dir

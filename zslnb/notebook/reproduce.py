@@ -30,7 +30,8 @@ from papermill import inspect_notebook
 
 from zslnb.benchmark import Benchmark
 from zslnb.datasets import load
-from zslnb.datasets.published import WITH_PICTURES, known_semantics
+from zslnb.datasets.published import known_semantics
+from zslnb.datasets.published_files import WITH_PICTURES
 from zslnb.device import choose_device
 from zslnb.encode import published_benchmark
 from zslnb.errors import unknown_name

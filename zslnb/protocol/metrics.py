@@ -1,15 +1,18 @@
 """How zero-shot learning is scored: per-class accuracy, S, U and their harmonic mean H."""
 
 import math
+from collections.abc import Sequence
 
+import numpy as np
 import torch
 from jaxtyping import Int
 from torch import Tensor
 
+# class ids in a row: a tensor, an array or a list
+Ids = Int[Tensor, "_"] | Int[np.ndarray, "_"] | Sequence[int]
 
-def per_class_accuracy(
-    labels: Int[Tensor, " N"], predictions: Int[Tensor, " N"], classes: Int[Tensor, " K"]
-) -> float:
+
+def per_class_accuracy(labels: Ids, predictions: Ids, classes: Ids) -> float:
     """Average over classes of the share of each class's samples that is predicted right.
 
     A class with a thousand images counts as much as one with ten, as in the Proposed Split's
@@ -21,6 +24,8 @@ def per_class_accuracy(
     Raises:
         ValueError: no classes, a class without samples, or lengths that differ.
     """
+    labels, predictions = torch.as_tensor(labels), torch.as_tensor(predictions)
+    classes = torch.as_tensor(classes)
     if len(labels) != len(predictions):
         raise ValueError(f"{len(labels)} labels but {len(predictions)} predictions.")
     if not len(classes):
@@ -46,18 +51,17 @@ def harmonic_mean(seen: float, unseen: float) -> float:
 
 
 def gzsl_scores(
-    labels_seen: Int[Tensor, " N"],
-    predictions_seen: Int[Tensor, " N"],
-    labels_unseen: Int[Tensor, " M"],
-    predictions_unseen: Int[Tensor, " M"],
+    labels_seen: Ids, predictions_seen: Ids, labels_unseen: Ids, predictions_unseen: Ids
 ) -> dict[str, float]:
     """Score generalised zero-shot predictions, where every class is a candidate.
 
     Returns:
         S and U, per-class accuracy on test images of seen and unseen classes, and H; fractions.
     """
-    seen = per_class_accuracy(labels_seen, predictions_seen, labels_seen.unique())
-    unseen = per_class_accuracy(labels_unseen, predictions_unseen, labels_unseen.unique())
+    seen = per_class_accuracy(labels_seen, predictions_seen, torch.as_tensor(labels_seen).unique())
+    unseen = per_class_accuracy(
+        labels_unseen, predictions_unseen, torch.as_tensor(labels_unseen).unique()
+    )
     return {"S": seen, "U": unseen, "H": harmonic_mean(seen, unseen)}
 
 

@@ -1,0 +1,20 @@
+"""Names that people gave, as text and never as markup: in figures, in Markdown, on a console."""
+
+import re
+import sys
+
+
+def plain(name: str) -> str:
+    """Escape a name for a figure's label, where two dollars would set what is between as math."""
+    return name.replace("$", r"\$")
+
+
+def markdown(text: str) -> str:
+    """Escape a text for Markdown, in a table's cell too: it is shown as it is written."""
+    return re.sub(r"([\\`*_{}\[\]<>$|~#])", r"\\\1", text)
+
+
+def print_any_name() -> None:
+    """Let stdout write an escape where its encoding lacks a letter, instead of failing."""
+    if hasattr(sys.stdout, "reconfigure"):  # a test's stand-in need not have it
+        sys.stdout.reconfigure(errors="backslashreplace")
