@@ -1,12 +1,12 @@
-"""Make the aviary again from its seeds: `python -m zslnb.encode.aviary_build`.
+"""Make the aviary again from its seeds.
 
 Draws the training birds, trains the small CLIP, and extracts the features of every species
 with the weights as they are shipped. One core, about 12 minutes.
 """
 
-import argparse
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -35,15 +35,15 @@ PROVENANCE = {
 
 def extract(encoder: ClipEncoder, species: Sequence[Species]) -> dict[str, np.ndarray]:
     """Extract what a bundle holds of some species, features in half precision to keep it small."""
-    places = [ALL_SPECIES.index(one) for one in species]
-    pairs = [(place, index) for place in places for index in range(PICTURES_PER_SPECIES)]
+    numbers = [ALL_SPECIES.index(bird_species) for bird_species in species]
+    pairs = [(number, index) for number in numbers for index in range(PICTURES_PER_SPECIES)]
     pictures = (picture(*pair) for pair in tqdm(pairs, desc="drawing and encoding"))
-    names = [one.name for one in species]
+    names = [bird_species.name for bird_species in species]
     return {
         "features": extract_image_features(encoder, pictures).astype(np.float16),
         "class_names": np.array(names),
         "clip_text": extract_text_features(encoder, names),
-        "attributes": np.stack([attribute_vector(one.bird) for one in species]),
+        "attributes": np.stack([attribute_vector(bird_species.bird) for bird_species in species]),
     }
 
 
@@ -57,12 +57,17 @@ def build(folder: Path, settings: TrainingSettings = SHIPPED, seed: int = SEED) 
     np.savez_compressed(folder / "outliers.npz", **extract(encoder, OUTLIER_SPECIES))
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Build the aviary where the package reads it, or in the folder given."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--folder", type=Path, default=DATA, help="where to write")
-    build(parser.parse_args(arguments).folder)
+@dataclass(frozen=True)
+class AviaryRequest:
+    """Draw the built-in benchmark and train its small CLIP again; over ten minutes.
+
+    Attributes:
+        folder: where to write; where the package reads it, unless given.
+    """
+
+    folder: Path = DATA
 
 
-if __name__ == "__main__":
-    main()
+def build_aviary(request: AviaryRequest) -> None:
+    """Do what is asked for."""
+    build(request.folder)

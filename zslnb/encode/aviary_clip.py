@@ -5,7 +5,6 @@ The model is open_clip's, small. It never sees a bird or a prompt of an unseen o
 
 import json
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -30,8 +29,9 @@ from zslnb.datasets.aviary.species import (
     Bird,
     split,
 )
+from zslnb.device import deterministic
 from zslnb.encode.clip import PROMPT, ClipEncoder
-from zslnb.seeds import numpy_generator, seed_for
+from zslnb.seeds import numpy_generator, seeded
 
 PICTURE_SIZE = 48
 MEAN, STD = (0.5,) * 3, (0.3,) * 3
@@ -90,8 +90,8 @@ def random_birds(seed: int, count: int) -> list[Bird]:
 def _nouns(bird: Bird) -> list[str]:
     return [
         noun
-        for noun, told in NOUNS.items()
-        if all(getattr(bird, field) == value for field, value in told.items())
+        for noun, required in NOUNS.items()
+        if all(getattr(bird, field) == value for field, value in required.items())
     ]
 
 
@@ -193,18 +193,6 @@ def contrastive_loss(
     return (F.cross_entropy(logits, target) + F.cross_entropy(logits.T, target)) / 2
 
 
-@contextmanager
-def _repeatable(seed: int, threads: int) -> Iterator[None]:
-    before = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
-    torch.set_num_threads(threads)
-    torch.use_deterministic_algorithms(True)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed_for(seed, "aviary/initialisation"))
-        yield
-    torch.set_num_threads(before[0])
-    torch.use_deterministic_algorithms(before[1])
-
-
 def _optimiser(
     model: torch.nn.Module, settings: TrainingSettings, steps: int
 ) -> tuple[torch.optim.Optimizer, torch.optim.lr_scheduler.LRScheduler]:
@@ -236,7 +224,7 @@ def train(settings: TrainingSettings = SHIPPED, seed: int = SEED) -> ClipEncoder
     birds = random_birds(seed, settings.pictures)
     pictures = training_pictures(birds, seed)
     steps = settings.epochs * (len(birds) // settings.batch_size)
-    with _repeatable(seed, settings.threads):
+    with deterministic(settings.threads), seeded(seed, "aviary/initialisation"):
         encoder = build_encoder(caption_vocabulary())
         optimiser, schedule = _optimiser(encoder.model, settings, steps)
         batches = shuffled_batches(birds, settings, seed)
