@@ -33,8 +33,8 @@ from zslnb.datasets import load
 from zslnb.datasets.published import known_semantics
 from zslnb.datasets.published_files import WITH_PICTURES
 from zslnb.device import choose_device
-from zslnb.encode import published_benchmark
-from zslnb.errors import unknown_name
+from zslnb.encode.requests import DataRequest
+from zslnb.errors import RequestError, WorkError, unknown_name
 from zslnb.files import build_dir, repository_root, run_dir
 from zslnb.notebook.desk import PROFILES, check_settings
 from zslnb.notebook.manifest import (
@@ -484,8 +484,12 @@ def _describe(request: Request, chosen: Iterable[Source]) -> None:
 def _bring_data(request: Request, *, dry_run: bool) -> int:
     """Bring a published benchmark, or say what that would take."""
 
-    asked = ["--benchmark", request.benchmark, "--device", request.device]
-    return published_benchmark.main([*asked, *(["--dry-run"] if dry_run else [])])
+    try:
+        bring_data(DataRequest(request.benchmark, device=request.device, dry_run=dry_run))
+    except (WorkError, RequestError) as error:
+        print(f"zslnb: {error}", file=sys.stderr)
+        return 1
+    return 0
 
 
 def _refuse(error: Exception) -> int:
