@@ -7,13 +7,15 @@ import h5py
 import mats
 import numpy as np
 import pytest
-from mats import (
+from mats import (  # noqa: F401
     FUNCTION,
     OBJECT,
     OPAQUE,
     add,
     cells,
     element,
+    in_a_child,
+    in_this_process,
     matrix,
     nested_cells,
     write_mat,

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from mats import in_this_process  # noqa: F401
 from world import EACH, NAMES, SIZES, picture_paths, write_published
 
 from zslnb import BenchmarkError, load

@@ -18,7 +18,10 @@ import pytest
 import torch
 import tyro
 from conftest import HEADER
-from mats import write_mat
+from mats import (
+    in_this_process,  # noqa: F401
+    write_mat,
+)
 from pages import commands, page
 from PIL import Image
 from toys import shared_data

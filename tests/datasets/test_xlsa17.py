@@ -14,6 +14,7 @@ from mats import (
     add,
     cells,
     column,
+    in_this_process,  # noqa: F401
     matrix,
     write_mat,
     write_res101,

@@ -299,7 +299,7 @@ def test_too_few_pictures_are_refused_before_the_model_is_loaded(request_):
     ("change", "message"),
     [
         ({"bundle": "mine.npy"}, "must end in .npz"),
-        ({"bundle": "CUB.npz"}, "name of a published benchmark"),
+        ({"bundle": "CUB.npz"}, "name of a benchmark that comes with"),
         ({"test_share": "100%"}, "lies in 0..1"),
         ({"test_share": "a few"}, "lies in 0..1"),
         ({"batch_size": 0}, "batch_size must be at least 1"),

@@ -12,13 +12,13 @@ from pathlib import Path
 import pandas as pd
 import yaml
 
-from zslnb.errors import unknown_name
+from zslnb.errors import WorkError, unknown_name
 from zslnb.files import data_dir
 
 WEIGHTS = "clip-vit-b-16"  # the papers' model, among the sources
 
 
-class SourceError(RuntimeError):
+class SourceError(WorkError):
     """Something could not be had, or is not what it should be; the message says what to do."""
 
 

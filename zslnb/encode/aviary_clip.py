@@ -90,8 +90,8 @@ def random_birds(seed: int, count: int) -> list[Bird]:
 def _nouns(bird: Bird) -> list[str]:
     return [
         noun
-        for noun, told in NOUNS.items()
-        if all(getattr(bird, field) == value for field, value in told.items())
+        for noun, required in NOUNS.items()
+        if all(getattr(bird, field) == value for field, value in required.items())
     ]
 
 

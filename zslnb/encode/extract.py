@@ -233,7 +233,7 @@ class Extraction:
     ) -> list[_Chunk]:
         """Encode chunk by chunk, each written before the next is begun."""
         device = self._device(part)
-        workers = max(1, default_workers(device) // of) if self.workers is None else self.workers
+        workers = -(-default_workers(device) // of) if self.workers is None else self.workers
         batches = read_pictures(
             self.root,
             [chunk.names for chunk in todo],

@@ -20,7 +20,7 @@ from zslnb.datasets.bundle import (
     write_bundle,
 )
 from zslnb.datasets.extracted import Extracted
-from zslnb.datasets.loading import RESERVED_NAMES, load
+from zslnb.datasets.loading import load, refuse_reserved_name
 from zslnb.datasets.picture_folder import (
     PictureFolder,
     content_hashes,
@@ -107,11 +107,7 @@ def prepare(request: PicturesRequest) -> Plan:
             something else has the name.
         ExtractionError: a folder that cannot be written to.
     """
-    if request.bundle.stem.casefold() in RESERVED_NAMES:
-        raise RequestError(
-            f"{request.bundle.stem!r} is the name of a published benchmark, whose settings and "
-            "numbers go by it; give yours another."
-        )
+    refuse_reserved_name(request.bundle)
     paths = {key: path for key, path in vars(request).items() if isinstance(path, Path)}
     request = replace(request, **{key: path.expanduser() for key, path in paths.items()})
     check_clip(request.model, request.pretrained, request.weights)

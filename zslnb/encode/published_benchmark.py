@@ -8,7 +8,6 @@ import json
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
-from typing import get_args
 
 import numpy as np
 import torch
@@ -50,10 +49,11 @@ from zslnb.encode.clip import (
     weights_are_here,
 )
 from zslnb.encode.extract import Extraction, ExtractionError, UnreadableImages
-from zslnb.encode.requests import DataRequest, Published, read_shard
+from zslnb.encode.requests import DataRequest, read_shard
 from zslnb.errors import BenchmarkError, RequestError, WorkError, unknown_name
 from zslnb.files import data_dir
 
+ALL = "all"
 SHOWN = 5  # names in a message
 BATCH = 128  # pictures in a batch, and at most lost by a kill
 Texts = Callable[[torch.Tensor, PublishedFiles], str]
@@ -101,10 +101,10 @@ def check(request: DataRequest) -> list[PublishedFiles]:
 
     Raises RequestError.
     """
-    known = get_args(Published)
+    known = (*WITH_PICTURES, ALL)
     if request.benchmark not in known:
         raise RequestError(unknown_name("benchmark to download", request.benchmark, known))
-    names = WITH_PICTURES if request.benchmark == "all" else (request.benchmark,)
+    names = WITH_PICTURES if request.benchmark == ALL else (request.benchmark,)
     wanted = [PublishedFiles(name, request.features or features_of(name)[0]) for name in names]
     for files in wanted:
         if files.is_clip:

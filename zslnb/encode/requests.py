@@ -2,11 +2,8 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from zslnb.errors import RequestError
-
-Published = Literal["cub", "sun", "awa2", "all"]
 
 
 @dataclass(frozen=True)
@@ -92,7 +89,7 @@ class DataRequest:
     good: the same command goes on where it stopped.
 
     Attributes:
-        benchmark: which, or all, one after the other.
+        benchmark: cub, sun, awa2, or all for one after the other.
         features: clip, resnet101, or MODEL/TAG of open_clip; clip unless given.
         weights: local file of CLIP's weights, where open_clip cannot download them.
         device: auto, cpu, cuda or cuda:1.
@@ -101,7 +98,7 @@ class DataRequest:
         dry_run: say what would be done, and stop.
     """
 
-    benchmark: Published
+    benchmark: str
     features: str = ""
     weights: Path | None = None
     device: str = "auto"
