@@ -20,7 +20,8 @@ import requests
 from tqdm import tqdm
 
 from zslnb.download.sources import Source, SourceError, free, require_space, size
-from zslnb.download.unpack import FULL, locked, unpack
+from zslnb.download.unpack import FULL, unpack
+from zslnb.files import locked
 
 WAITS = (1.0, 5.0, 15.0)  # seconds before each further try that follows a fruitless one
 TIMEOUT = (15, 60)  # seconds to connect, and between two pieces

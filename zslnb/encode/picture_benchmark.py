@@ -135,7 +135,7 @@ def prepare(request: Request) -> Plan:
         FolderError: something is missing, contradictory or too small, or a bundle made of
             something else has the name.
     """
-    folder = read_picture_folder(request.pictures)
+    folder = read_picture_folder(request.pictures, least=sum(LEAST.values()))
     names = read_class_names(request.names, folder)
     columns, attributes = (), None
     if request.attributes:
