@@ -1,0 +1,38 @@
+import numpy as np
+import pytest
+
+from zslnb.studies.rows import by_row, gains, plus_minus, row_names, summary, values
+
+RECORDS = [
+    {"row": row, "seed": seed, "scores": {"clean": {"H": h}, "history": [{"kl": h}, {"kl": 2 * h}]}}
+    for row, seed, h in [("b", 0, 1.0), ("b", 1, 3.0), ("a", 1, 2.0), ("a", 0, 4.0)]
+]
+
+
+def test_values_are_a_number_for_each_seed_or_a_curve():
+    assert row_names(RECORDS) == ["b", "a"]
+    assert values(RECORDS, "a", "clean", "H").tolist() == [2, 4]
+    assert values(RECORDS, "b", "history", "kl").tolist() == [[1, 2], [3, 6]]
+    assert by_row(RECORDS, ["a", "b"], "clean", "H").tolist() == [[2, 1], [4, 3]]
+
+
+def test_gains_pair_seeds_and_not_places():
+    assert gains(RECORDS, "a", "b", "clean", "H").tolist() == [-1, 3]
+
+
+@pytest.mark.parametrize("ask", [lambda: values(RECORDS, "c", "clean"),
+                                 lambda: gains(RECORDS, "a", "c", "clean", "H")])  # fmt: skip
+def test_an_unknown_row_is_named(ask):
+    with pytest.raises(ValueError, match="'c'"):
+        ask()
+
+
+def test_one_seed_stands_without_a_spread():
+    assert plus_minus([2.0], ".1f") == "2.0"
+    assert plus_minus(np.array([1.0, 3.0]), ".2f") == "2.00 ± 1.41"
+
+
+def test_summary_lays_rows_by_columns():
+    frame = summary(RECORDS, ["b", "a"], {"H, clean": ("clean", "H")}, ".1f")
+    assert frame.loc["a", "H, clean"] == "3.0 ± 1.4"
+    assert [*frame.index] == ["b", "a"]
