@@ -1,6 +1,17 @@
 """One question each: its rows, its table, its figure, its one-sentence finding."""
 
 from zslnb.studies.calibration_curves import COUNTS, curve, epochs_tried, nearest_point
+from zslnb.studies.code_audit import (
+    Audit,
+    ConventionalScores,
+    Differences,
+    SwitchGains,
+    WaysToANumber,
+    in_words,
+    model_differences,
+    switched_back,
+    train_as_released,
+)
 from zslnb.studies.feature_fidelity import FeatureFidelity, FeaturePlane, feature_fidelity
 from zslnb.studies.genzsl_results import (
     INGREDIENTS,
@@ -42,6 +53,13 @@ from zslnb.studies.speed import (
     training_speed,
 )
 from zslnb.studies.study import Study
+from zslnb.studies.training_orders import (
+    BoostingOrders,
+    ClassifierOrders,
+    LooksAtTest,
+    StoredOrders,
+    looks_of_training,
+)
 from zslnb.studies.watched_training import (
     Collapse,
     Losses,
@@ -56,11 +74,17 @@ __all__ = [
     "INGREDIENTS",
     "REFERENTS",
     "UNDECIDED",
+    "Audit",
+    "BoostingOrders",
     "ClassSimilarity",
+    "ClassifierOrders",
     "Collapse",
     "Compared",
+    "ConventionalScores",
+    "Differences",
     "FeatureFidelity",
     "FeaturePlane",
+    "LooksAtTest",
     "Losses",
     "Paradigms",
     "PenaltyRule",
@@ -75,9 +99,12 @@ __all__ = [
     "SpeedGains",
     "SpeedUp",
     "StepCosts",
+    "StoredOrders",
     "Study",
+    "SwitchGains",
     "TrainingSpeed",
     "Watch",
+    "WaysToANumber",
     "ablation",
     "acceptance",
     "acceptance_words",
@@ -88,7 +115,10 @@ __all__ = [
     "epochs_tried",
     "feature_fidelity",
     "genzsl_verdicts",
+    "in_words",
+    "looks_of_training",
     "main_results",
+    "model_differences",
     "nearest_point",
     "needed",
     "quoted_ablation",
@@ -101,6 +131,8 @@ __all__ = [
     "speed_up_words",
     "speed_ups",
     "steady",
+    "switched_back",
     "text_acceptance",
+    "train_as_released",
     "training_speed",
 ]

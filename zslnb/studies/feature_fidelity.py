@@ -19,7 +19,7 @@ from zslnb.experiments.memo import run_rows
 from zslnb.genzsl import GenZSLSettings, within_class_cosine
 from zslnb.imagination import ImaginationSettings
 from zslnb.protocol import class_means
-from zslnb.results.tables import told_apart
+from zslnb.results import told_apart
 from zslnb.studies.rows import Records, plus_minus, row_names, summary, values
 from zslnb.studies.study import Study
 
@@ -98,7 +98,9 @@ class FeatureFidelity(Study):
 
     def _against(self, row: str, other: str, measure: str, more: str, less: str) -> str:
         one, two = (values(self.records, r, "unseen", measure) for r in (row, other))
-        known = told_apart(1000 * (one - two))  # the rule is made for points; these are fractions
+        known = told_apart(
+            [*1000 * (one - two)]
+        )  # the rule is made for points; these are fractions
         mean = (one - two).mean()
         side = more if mean > 0 else less
         note = "too few seeds to tell" if known is None else side if known else "not told apart"

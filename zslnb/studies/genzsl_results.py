@@ -21,7 +21,7 @@ from zslnb.genzsl import (
 )
 from zslnb.imagination import ImaginationSettings
 from zslnb.protocol import PROTOCOLS, validation_split
-from zslnb.results.tables import (
+from zslnb.results import (
     protocol_gap,
     results_against,
     results_beside,

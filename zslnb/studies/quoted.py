@@ -8,7 +8,7 @@ import pandas as pd
 from zslnb import genzsl, imagination
 from zslnb.genzsl import GenZSLSettings
 from zslnb.imagination import ImaginationSettings
-from zslnb.results.claims import published, published_value
+from zslnb.results import published, published_value
 from zslnb.studies.study import Study
 
 QUOTED = "**Quoted, not reproduced.**"

@@ -17,7 +17,7 @@ from zslnb.benchmark import Benchmark
 from zslnb.experiments.memo import run_rows
 from zslnb.genzsl import GenZSLSettings
 from zslnb.imagination import ImaginationSettings
-from zslnb.results.tables import points
+from zslnb.results import points
 from zslnb.studies import plots
 from zslnb.studies.rows import Records, plus_minus, row_names
 from zslnb.studies.study import Study
@@ -144,7 +144,7 @@ class TrainingSpeed(Study):
     def curves(self, row: str, key: str) -> Float[np.ndarray, "R n"]:
         """One quantity along training, a line for each seed."""
         own = [steady(r["scores"]["curve"]) for r in self.records if r["row"] == row]
-        return np.array([[point[key] for point in curve] for curve in own])
+        return np.array([[point[key] for point in curve] for curve in own], dtype=float)
 
     @property
     def faster(self) -> list[str]:
@@ -201,7 +201,7 @@ class TrainingSpeed(Study):
             for ax, along in zip(line, ALONG, strict=True):
                 for row, mark in zip(row_names(self.records), "osv^", strict=False):
                     style = {"marker": mark, "markersize": 4, "color": COLOURS[row]}
-                    x, y = self.curves(row, along).mean(0), 100 * self.curves(row, metric)
+                    x, y = [*self.curves(row, along).mean(0)], 100 * self.curves(row, metric)
                     plots.band(ax, x, y, row, **style)
                 top, colour = self.best(SLOWER, metric), COLOURS[SLOWER]
                 ax.axhline(top, color=colour, linestyle=":", label=f"{SLOWER}'s best")
@@ -361,7 +361,8 @@ class SpeedGains(TrainingSpeed):
 
     def _gain(self, row: str, metric: str, best: bool) -> str:
         one, other = (100 * self.curves(r, metric) for r in (row, SLOWER))
-        return points(one.max(1) - other.max(1) if best else one[:, -1] - other[:, -1])
+        gains = one.max(1) - other.max(1) if best else one[:, -1] - other[:, -1]
+        return points([*gains])
 
     def table(self) -> pd.DataFrame:
         """Points gained within a seed."""

@@ -41,6 +41,7 @@ class Watch:
     looks: dict[str, pd.DataFrame] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        """Scale the features once."""
         self._features = F.normalize(self.benchmark.features, dim=1).to(self.device)
 
     def train(self, name: str, settings: Settings, benchmark: Benchmark | None = None) -> Generator:
