@@ -219,7 +219,7 @@ class SlowRates(Study):
 
     def finding(self) -> str:
         """State what is lost where the shortest of these runs ends."""
-        last = min(self.looks[f"{name}, rate / 10"].steps.iloc[-1] for name in self.names)
+        last = min(float(self.looks[f"{name}, rate / 10"].steps.iloc[-1]) for name in self.names)
         lost = ", ".join(
             f"{name} {self._at_last(name, last) - self._at_last(f'{name}, rate / 10', last):.0f} "
             "points"
