@@ -177,8 +177,8 @@ assert genzsl.GenZSLSettings().lr == ClassifierSettings().lr == 1e-3
 # %%
 texts = one.anchors[one.seen]
 x_hat = training[0].clone().requires_grad_()
-own = torch.exp((x_hat * one.anchors[one.labels[:8]]).sum(1) / 0.07)
-printed = -(own / (len(texts) * own)).mean()  # the sum over j has no j in it
+target = torch.exp((x_hat * one.anchors[one.labels[:8]]).sum(1) / 0.07)
+printed = -(target / (len(texts) * target)).mean()  # the sum over j has no j in it
 (gradient,) = torch.autograd.grad(printed, x_hat)
 torch.testing.assert_close(printed, torch.tensor(-1 / len(texts), device=here.device))
 assert gradient.abs().max() < 1e-6

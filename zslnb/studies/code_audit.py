@@ -55,6 +55,10 @@ def _percents(records: Records, row: str, kind: str, metric: str) -> Gains:
     return 100 * values(records, row, kind, metric)
 
 
+def _shown(records: Records, row: str, kind: str, metric: str) -> str:
+    return percent([*values(records, row, kind, metric)])
+
+
 def _points(gains: Gains) -> str:
     return points([*gains])
 
@@ -96,8 +100,8 @@ class ModelDifferences(Study):
 
     def gains(self, row: str, metric: str = "H") -> Gains:
         """Code minus paper: in the row STORED it is the row that does as the code has it."""
-        base, own = self.percents(self._base(row), metric=metric), self.percents(row, metric=metric)
-        return own - base if row == STORED else base - own
+        base, other = (self.percents(r, metric=metric) for r in (self._base(row), row))
+        return other - base if row == STORED else base - other
 
     def _base(self, row: str) -> str:
         """The code's model at the row's own width of the latent."""
@@ -108,7 +112,7 @@ class ModelDifferences(Study):
         """H of each row, and what the code's way has over the text's."""
         gains = {row: self.gains(row) for row in self.rows}
         frame = laid_out(gains, "H, code minus paper")
-        frame.insert(0, "H", [self._shown(row) for row in self.rows])
+        frame.insert(0, "H", [_shown(self.records, row, "clean", "H") for row in self.rows])
         frame["T1, code minus paper"] = [_points(self.gains(row, "T1")) for row in self.rows]
         return frame.rename_axis("row")
 
@@ -117,13 +121,10 @@ class ModelDifferences(Study):
         apart = [row for row in self.rows if _told_apart(self.gains(row))]
         return (
             f"**{self.benchmark}, protocol clean.** The code's model has H "
-            f"{self._shown('GenZSL')}. Each row does one thing as the text has it; the last does "
-            "one as the code has it, where the text has no word. H told apart from none: "
-            f"{', '.join(apart) or 'not one of them'}."
+            f"{_shown(self.records, 'GenZSL', 'clean', 'H')}. Each row does one thing as the text "
+            "has it; the last does one as the code has it, where the text has no word. H told "
+            f"apart from none: {', '.join(apart) or 'not one of them'}."
         )
-
-    def _shown(self, row: str) -> str:
-        return percent([*values(self.records, row, "clean", "H")])
 
 
 def model_differences(
@@ -176,20 +177,17 @@ class ReleasedTraining(Study):
         """Mean S and U, which say where H comes from."""
         return ", ".join(f"{self.percents(row, kind, metric).mean():.0f}" for metric in "SU")
 
-    def _shown(self, row: str, kind: str, metric: str = "H") -> str:
-        return percent([*values(self.records, row, kind, metric)])
-
     def table(self) -> pd.DataFrame:
         """The best look beside the last epoch."""
         cells = {
             row: {
-                "H, best on test": self._shown(row, "released"),
+                "H, best on test": _shown(self.records, row, "released", "H"),
                 "S, U at best": self.seen_unseen(row, "released"),
-                "H, last epoch": self._shown(row, "last"),
+                "H, last epoch": _shown(self.records, row, "last", "H"),
                 "S, U at last": self.seen_unseen(row, "last"),
                 "best minus last": _points(self.choosing(row)),
                 "looks": self.looks[row],
-                "T1, best": self._shown(row, "released", "T1"),
+                "T1, best": _shown(self.records, row, "released", "T1"),
             }
             for row in self.rows
         }
@@ -299,9 +297,9 @@ class ConventionalScores(Study):
 
     def table(self) -> pd.DataFrame:
         """Each, and what it has over the benchmarks' protocol."""
-        own = [values(self.training.records, RELEASED, "conventional", kind) for kind in COUNTED]
+        records = self.training.records
         cells = {
-            "T1": [percent([*fractions]) for fractions in own],
+            "T1": [_shown(records, RELEASED, "conventional", kind) for kind in COUNTED],
             "minus per class": [self.over(kind, "per class") for kind in COUNTED],
         }
         return pd.DataFrame(cells, index=pd.Index(COUNTED, name="counted"))

@@ -98,9 +98,7 @@ class FeatureFidelity(Study):
 
     def _against(self, row: str, other: str, measure: str, more: str, less: str) -> str:
         one, two = (values(self.records, r, "unseen", measure) for r in (row, other))
-        known = told_apart(
-            [*1000 * (one - two)]
-        )  # the rule is made for points; these are fractions
+        known = told_apart([*1000 * (one - two)])  # its rule is made for points
         mean = (one - two).mean()
         side = more if mean > 0 else less
         note = "too few seeds to tell" if known is None else side if known else "not told apart"
@@ -159,9 +157,9 @@ class FeaturePlane(Study):
         n = len(self.generators)
         fig, panels = plt.subplots(1, n, figsize=(10.4, 4.4), sharex=True, sharey=True)
         for ax, (name, run) in zip(np.atleast_1d(panels), self.generators.items(), strict=True):
-            made = tuple(part.cpu() for part in run.synthesise(self.classes, 30, self.stream))
+            synthetic = tuple(part.cpu() for part in run.synthesise(self.classes, 30, self.stream))
             for number, c in enumerate(self.classes):
-                dots, crosses = (self._projected(x[y == c]) for x, y in (self._real, made))
+                dots, crosses = (self._projected(x[y == c]) for x, y in (self._real, synthetic))
                 colour = f"C{number}"
                 ax.plot(*dots.T, ".", color=colour, markersize=3.5, alpha=0.4)
                 ax.plot(*crosses.T, "x", color="k", markersize=6, markeredgewidth=2.6, alpha=0.6)

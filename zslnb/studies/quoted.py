@@ -33,21 +33,21 @@ class Quoted(Study):
 
 def quoted_results() -> Quoted:
     """GenZSL's Tables 1 and 2: T1, U, S and H of each benchmark."""
-    own = _printed_for_genzsl()
-    wide = own.pivot_table(index="benchmark", columns="metric", values="value", sort=False)
+    printed = _printed_for_genzsl()
+    wide = printed.pivot_table(index="benchmark", columns="metric", values="value", sort=False)
     wide = wide[["T1", "U", "S", "H"]].reset_index()
     return Quoted("GenZSL's Tables 1 and 2.", wide, "printed")
 
 
 def quoted_rivals() -> Quoted:
     """T1 and H of rivals as published, and which of them print a higher H than GenZSL."""
-    quoted, own = published("genzsl"), _printed_for_genzsl()
+    quoted, printed = published("genzsl"), _printed_for_genzsl()
     rows = quoted[quoted.index.str.startswith("B-") & quoted.metric.isin(["T1", "H"])]
     wide = rows.pivot_table(
         index="method", columns=["benchmark", "metric"], values="value", sort=False
     )
     wide.columns = [" ".join(pair) for pair in wide.columns]
-    printed_h = own[own.metric == "H"].set_index("benchmark")["value"]
+    printed_h = printed[printed.metric == "H"].set_index("benchmark")["value"]
     higher = "; ".join(
         f"{name}: {', '.join(m for m in wide.index if wide.at[m, f'{name} H'] > h) or 'none'}"
         for name, h in printed_h.items()

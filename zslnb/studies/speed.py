@@ -82,10 +82,10 @@ def speed_up(
         share: of the slower's best score; a lower bar is an easier one.
     """
     target = share * max(point[metric] for point in slower)
-    own, other = needed(slower, metric, target, along), needed(faster, metric, target, along)
-    if math.isinf(other):
-        return SpeedUp(own / faster[-1][along], "<")
-    return SpeedUp(own / other, ">=" if other == faster[0][along] else "=")
+    long, short = needed(slower, metric, target, along), needed(faster, metric, target, along)
+    if math.isinf(short):
+        return SpeedUp(long / faster[-1][along], "<")
+    return SpeedUp(long / short, ">=" if short == faster[0][along] else "=")
 
 
 def speed_ups(
@@ -113,13 +113,13 @@ def speed_ups(
     return [speed_up(of[slower][s], of[faster][s], metric, along, share) for s in shared]
 
 
-def speed_up_words(found: list[SpeedUp]) -> str:
+def speed_up_words(by_seed: list[SpeedUp]) -> str:
     """Write speed-ups over seeds: median and range, and in how many seeds the score was reached.
 
     "≥": in some of these seeds the faster had the score when it was first looked at. Where it never
     had it there is no number, only the bound that the length of its run gives.
     """
-    reached, never = ([u for u in found if (u.relation == "<") == side] for side in (False, True))
+    reached, never = ([u for u in by_seed if (u.relation == "<") == side] for side in (False, True))
     bound = f"none (below {_times(max(u.times for u in never))})" if never else ""
     if not reached:
         return bound
@@ -127,7 +127,7 @@ def speed_up_words(found: list[SpeedUp]) -> str:
     words = "≥ " * any(u.relation == ">=" for u in reached) + _times(median(values))
     if len(values) > 1:
         words += f" ({_times(min(values))} to {_times(max(values))})"
-    return f"{words} in {len(reached)} of {len(found)} seeds, else {bound}" if never else words
+    return f"{words} in {len(reached)} of {len(by_seed)} seeds, else {bound}" if never else words
 
 
 def _times(value: float) -> str:
@@ -143,8 +143,8 @@ class TrainingSpeed(Study):
 
     def curves(self, row: str, key: str) -> Float[np.ndarray, "R n"]:
         """One quantity along training, a line for each seed."""
-        own = [steady(r["scores"]["curve"]) for r in self.records if r["row"] == row]
-        return np.array([[point[key] for point in curve] for curve in own], dtype=float)
+        curves = [steady(r["scores"]["curve"]) for r in self.records if r["row"] == row]
+        return np.array([[point[key] for point in curve] for curve in curves], dtype=float)
 
     @property
     def faster(self) -> list[str]:
@@ -167,8 +167,8 @@ class TrainingSpeed(Study):
 
     def typical(self, row: str, metric: str, share: float) -> float:
         """Median speed-up in seconds over seeds; 0 where half of them or more never get there."""
-        found = self.speed_ups(row, metric, share=share)
-        return float(np.median([u.times if u.relation != "<" else 0.0 for u in found]))
+        by_seed = self.speed_ups(row, metric, share=share)
+        return float(np.median([u.times if u.relation != "<" else 0.0 for u in by_seed]))
 
     def table(self) -> pd.DataFrame:
         """Times as fast, for two bars, in H and T1, counted in seconds, steps and samples."""
@@ -228,25 +228,25 @@ class TrainingSpeed(Study):
 
     def promise(self, metric: str) -> str:
         """Say whether GenZSL reaches f-VAEGAN's best score sooner."""
-        found = self.speed_ups("GenZSL", metric)
-        kept = sum(u.relation != "<" and u.times > 1 for u in found)
-        state = {0: "did not hold", len(found): "held"}.get(kept, "held in part")
-        state += ", though the seeds are too few to tell" * (len(found) < 3)
+        by_seed = self.speed_ups("GenZSL", metric)
+        kept = sum(u.relation != "<" and u.times > 1 for u in by_seed)
+        state = {0: "did not hold", len(by_seed): "held"}.get(kept, "held in part")
+        state += ", though the seeds are too few to tell" * (len(by_seed) < 3)
         easier = "; ".join(f"{row} {self.words(row, metric, share=0.9)}" for row in self.faster)
         return (
-            f"**Faster to f-VAEGAN's best {metric}: {state}**, in {kept} of {len(found)} seeds. "
+            f"**Faster to f-VAEGAN's best {metric}: {state}**, in {kept} of {len(by_seed)} seeds. "
             f"Speed-up: {self.words('GenZSL', metric)}. To nine tenths of it: {easier}."
         )
 
     def origin(self, metric: str) -> str:
         """Say what part of GenZSL's speed-up the two controls have."""
-        own = self.typical("GenZSL", metric, 0.9)
-        if own <= 1:
+        genzsl = self.typical("GenZSL", metric, 0.9)
+        if genzsl <= 1:
             return (
                 f"**{metric}:** at nine tenths of f-VAEGAN's best there is no speed-up to explain."
             )
         adversary, induction = (
-            self.typical(row, metric, 0.9) / own for row in ("cVAE", "GenZSL, noise")
+            self.typical(row, metric, 0.9) / genzsl for row in ("cVAE", "GenZSL, noise")
         )
         explained = max(adversary, induction) >= 0.5
         due = "not owed to induction" if explained else "not explained by the controls"

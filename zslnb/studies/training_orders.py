@@ -160,9 +160,9 @@ class ClassifierOrders(Study):
     def _follow(self, order: Int64[Tensor, " N"], shuffle: bool) -> pd.DataFrame:
         b, model = self.benchmark, self.model
         rows, features = order.to(model.features.device), unit_features(b, model)
-        made, made_labels = model.synthesise(b.unseen, self.released.n_synthetic)
-        x = torch.cat([model.features[rows], made])
-        y = torch.cat([model.labels[rows], made_labels])
+        synthetic, synthetic_labels = model.synthesise(b.unseen, self.released.n_synthetic)
+        x = torch.cat([model.features[rows], synthetic])
+        y = torch.cat([model.labels[rows], synthetic_labels])
         how = replace(self.released.classifier, shuffle=shuffle)
         judge = ClassifierTrainer(x.shape[1], y.unique(), how, 0, x.device)
         last = (judge.classes == y[-1]).nonzero().item()
@@ -170,9 +170,9 @@ class ClassifierOrders(Study):
         curve = []
         for _ in range(how.epochs):
             judge.train_epoch(x, y)
-            found = evaluate_gzsl(judge.scores, judge.classes, features, b)
+            scores = evaluate_gzsl(judge.scores, judge.classes, features, b)
             named = judge.scores(features[test]).argmax(1) == last
-            curve.append({**found, "last class": float(named.float().mean())})
+            curve.append({**scores, "last class": float(named.float().mean())})
         return 100 * pd.DataFrame(curve, index=range(1, how.epochs + 1))
 
     def figure(self) -> Figure:

@@ -60,9 +60,9 @@ class Watch:
         judge = train_classifier(x, y, self.classifier, seed=0)
         scored = judge.scores, judge.classes, self._features, self.benchmark
         alike = mean_cosines(class_means(x, y))["without diagonal"]
-        found = {"steps": run.history[-1]["steps"], "T1": evaluate_conventional(*scored)}
+        look = {"steps": run.history[-1]["steps"], "T1": evaluate_conventional(*scored)}
         adversarial = isinstance(run, Imagination) and run.networks.critic is not None
-        return {**found, "alike": alike} | ({"steep": steepness(run)} if adversarial else {})
+        return {**look, "alike": alike} | ({"steep": steepness(run)} if adversarial else {})
 
 
 @torch.no_grad()
