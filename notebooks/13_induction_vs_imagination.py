@@ -9,12 +9,6 @@
 #     language: python
 #     name: python3
 #   zslnb:
-#     at_least:
-#       seen_classes_not_for_validation: 3
-#       seen_classes_with_two_test_images: 1
-#       training_images_of_each_seen_class: 2
-#       unseen_classes: 2
-#       unseen_classes_with_two_test_images: 2
 #     needs: images
 #     seconds: 285
 # ---
@@ -46,22 +40,15 @@ device = "auto"
 
 # %%
 import math
-from collections.abc import Callable
 from dataclasses import replace
 
-import matplotlib.pyplot as plt
-import numpy as np
-import pandas as pd
 import torch
 import torch.nn.functional as F
 from IPython.display import Markdown
-from matplotlib.ticker import LogLocator
 
-from zslnb import Benchmark, experiments, genzsl, imagination, protocol, results, studies
-from zslnb.device import one_thread
+from zslnb import genzsl, imagination, results, studies
 from zslnb.notebook import desk
 from zslnb.seeds import seeded, torch_generator
-from zslnb.studies import plots
 
 here = desk.begin("13_induction_vs_imagination", benchmark, semantics, profile, seeds, device)
 bench = here.benchmark
@@ -70,28 +57,7 @@ bench = here.benchmark
 # ## Two ways to a feature that nobody has seen
 
 # %%
-boxes = {
-    "noise $z \\sim \\mathcal{N}(0, I)$": (1.3, 3.5),
-    "semantics $a$ of\nan unseen class": (1.3, 2.75),
-    "generator G": (4.2, 3.1),
-    "feature $\\hat x = \\mathrm{G}(z, a)$": (6.9, 3.1),
-    "features of similar\nseen classes $x^{refer}$": (1.3, 1.3),
-    "semantics $\\tilde z$ of\nthe unseen class": (1.3, 0.4),
-    "inductive VAE": (4.2, 0.85),
-    "feature $\\hat x = \\mathrm{IVAE}(x^{refer}, \\tilde z)$": (6.9, 0.85),
-}
-
-# %%
-z, a, G, imagined, refer, text, ivae, induced = boxes
-arrows = [(z, G), (a, G), (G, imagined), (refer, ivae), (text, ivae), (ivae, induced)]
-fig = plots.schematic(boxes, arrows, (8.4, 4.1), filled=(G, ivae))
-for y, title in ((3.9, "(a) imagination"), (1.8, "(b) induction, GenZSL")):
-    fig.axes[0].text(0.1, y, title, weight="bold", fontsize=10)
-caption = (
-    "The paper's Figure 1, redrawn. Trained parts are filled. Both are trained on seen classes. What "
-    "differs is where a feature starts from: noise, or features of similar seen classes."
-)
-here.figure(fig, "paradigms", caption)
+here.figure(studies.Paradigms())
 
 # %% [markdown]
 # That is how the paper draws it. The code draws it otherwise in one place: the inductive VAE, too,
@@ -205,128 +171,26 @@ fvaegan, vae = rivals["fvaegan"], rivals["cvae"]
 # and how **steep** the critic is.
 
 # %%
-features = F.normalize(bench.features, dim=1).to(here.device)
-
-
-# %%
-@torch.no_grad()
-def steepness(run: imagination.Imagination) -> float:
-    """Mean length of the critic's gradient, between real and generated training features."""
-    rows = torch.arange(0, len(run.labels), max(1, len(run.labels) // 500))
-    x, a = run.scaled(rows), run.semantics[run.labels[rows]]
-    with seeded(0, "lesson/steepness"):
-        fake, share = run.networks.make(x, a), torch.rand(len(x), 1, device=x.device)
-    critic, between = run.networks.critic, share * x + (1 - share) * fake
-    return float(critic.input_gradient(between, critic.semantics(a)).norm(dim=1).mean())
-
-
-# %%
-def look(run: genzsl.GenZSL | imagination.Imagination) -> dict[str, float]:
-    """Note how a generator in training is doing."""
-    x, y = run.synthesise(bench.unseen, 100)
-    judge = protocol.train_classifier(x, y, settings.classifier, seed=0)
-    t1 = protocol.evaluate_conventional(judge.scores, judge.classes, features, bench)
-    alike = genzsl.mean_cosines(protocol.class_means(x, y))["without diagonal"]
-    adversarial = isinstance(run, imagination.Imagination) and run.networks.critic is not None
-    steep = {"steep": steepness(run)} if adversarial else {}
-    return {"steps": run.history[-1]["steps"], "T1": t1, "alike": alike, **steep}
-
-
-# %%
-seen_live: dict[str, pd.DataFrame] = {}
-
-
-# %%
-def train(
-    name: str, fit: Callable, settings: object, data: Benchmark = bench
-) -> genzsl.GenZSL | imagination.Imagination:
-    """Train on one thread, seed 0, and keep a look at every round under a name."""
-    notes: list[dict] = []
-    with one_thread():
-        run = fit(data, settings, 0, here.device, on_round=lambda run: notes.append(look(run)))
-    seen_live[name] = pd.DataFrame(notes)
-    return run
-
-
-# %%
+watch = studies.Watch(bench, settings.classifier, here.device)
 live = {
-    "GenZSL": train("GenZSL", genzsl.fit, settings),
-    "f-VAEGAN": train("f-VAEGAN", imagination.fit, fvaegan),
-    "cVAE": train("cVAE", imagination.fit, vae),
+    "GenZSL": watch.train("GenZSL", settings),
+    "f-VAEGAN": watch.train("f-VAEGAN", fvaegan),
+    "cVAE": watch.train("cVAE", vae),
 }
-history = {name: pd.DataFrame(run.history) for name, run in live.items()}
 
 # %% [markdown]
 # Each reconstruction error has a floor to be held against: that of a generator which knows the class
 # and nothing more, and so can at best return something like the class mean (notebook 11).
 
 # %%
-induction, adversary = live["GenZSL"], live["f-VAEGAN"]
-X, y = induction.features, torch.searchsorted(induction.seen, induction.labels)
-means = protocol.class_means(X, y)
-floors = {"GenZSL": float((2 - 2 * F.cosine_similarity(means[y], X)).mean())}
-scaled = adversary.scaled(torch.arange(len(y), device=y.device))
-guess = protocol.class_means(scaled, y)[y].clamp(1e-6, 1 - 1e-6)
-floors["f-VAEGAN"] = float(F.binary_cross_entropy(guess, scaled, reduction="sum") / len(y))
-
-# %%
-panels = {
-    ("GenZSL", "reconstruction"): "squared error",
-    ("GenZSL", "kl"): "KL",
-    ("GenZSL", "boosting"): "boosting term",
-    ("f-VAEGAN", "reconstruction"): "cross-entropy",
-    ("f-VAEGAN", "kl"): "KL",
-    ("f-VAEGAN", "critic"): r"critic's $D(\hat x) - D(x)$",
-}
-gaps = {name: history[name]["reconstruction"].iloc[-1] - floor for name, floor in floors.items()}
-
-# %%
-fig, axes = plt.subplots(2, 3, figsize=(10, 5.2), sharex="row")
-for ax, ((name, term), title) in zip(axes.flat, panels.items(), strict=True):
-    colour = "C0" if name == "GenZSL" else "C1"
-    ax.plot(history[name]["steps"], history[name][term], marker="o", markersize=4, color=colour)
-    ax.set(title=f"{name}: {title}")
-    if term == "reconstruction":
-        ax.axhline(floors[name], color="k", linestyle=":", label="floor: class means")
-        ax.legend(fontsize=8)
-axes[0, 1].set_yscale("log")
-for ax in axes[1]:
-    ax.set_xlabel("steps of the generator")
-for ax in axes[:, 0]:
-    ax.set_ylabel("loss term, unweighted")
-caption = (
-    f"Loss terms by round, one seed. GenZSL's reconstruction ends {gaps['GenZSL']:+.3f} from the floor "
-    f"of class means, f-VAEGAN's {gaps['f-VAEGAN']:+.2f}; their KL end at "
-    f"{history['GenZSL']['kl'].iloc[-1]:.0e} and {history['f-VAEGAN']['kl'].iloc[-1]:.2f}. Terms of "
-    "different kinds cannot be compared in height, only in course."
-)
-here.figure(fig, "losses", caption)
+here.figure(studies.Losses(live))
 
 # %% [markdown]
 # And the weight of the gradient penalty?
 
 # %%
-weight, steps = history["f-VAEGAN"]["penalty weight"], history["f-VAEGAN"]["steps"]
-steep = seen_live["f-VAEGAN"]["steep"]
-drifted = abs(steep.iloc[-1] - 2) < abs(steep.iloc[-1] - 1)
-
-# %%
-fig, axes = plt.subplots(1, 2, figsize=(8.6, 3.2))
-axes[0].plot([0, *steps], [fvaegan.penalty_weight, *weight], marker="o", markersize=4, color="C1")
-axes[0].set(yscale="log", ylabel=r"weight $\lambda_1$ (log scale)")
-axes[1].plot(steps, steep, marker="o", markersize=4, color="C1")
-axes[1].axhline(1, color="k", linestyle=":", label="asked for by the formula")
-axes[1].axhline(2, color="k", linestyle="--", label="where the rule holds still")
-axes[1].set(ylabel="mean length of the gradient", ylim=(0, None))
-axes[1].legend(fontsize=8, loc="lower right")
-for ax in axes:
-    ax.set_xlabel("steps of the generator")
-caption = (
-    rf"The released rule at work: $\lambda_1$ goes from {fvaegan.penalty_weight:g} to "
-    f"{weight.iloc[-1]:.2g} (lowest {weight.min():.2g}), and the critic's gradient ends at a mean length of "
-    f"{steep.iloc[-1]:.2f}: nearer to {'2, as the rule implies' if drifted else '1, as it should be'}."
-)
-here.figure(fig, "penalty", caption)
+penalty_rule = studies.PenaltyRule(live["f-VAEGAN"], watch.looks["f-VAEGAN"])
+here.figure(penalty_rule)
 
 # %% [markdown]
 # ## Figure 4: do the features look real?
@@ -336,47 +200,7 @@ here.figure(fig, "penalty", caption)
 # synthetic ones are projected onto it.
 
 # %%
-counts = bench.labels[bench.test_unseen_idx].bincount()
-several = bench.unseen[counts[bench.unseen] > 1]
-shown = several[:: max(1, len(several) // 6)][:6]
-rows = bench.test_unseen_idx[torch.isin(bench.labels[bench.test_unseen_idx], shown)]
-real, labels = F.normalize(bench.features[rows], dim=1), bench.labels[rows]
-middle = protocol.class_means(real, labels).mean(0)
-axes_of = torch.linalg.svd(protocol.class_means(real, labels) - middle, full_matrices=False).Vh[:2]
-explained = float(((real - middle) @ axes_of.T).square().sum() / (real - middle).square().sum())
-
-# %%
-alike = {
-    name: genzsl.within_class_cosine(*run.synthesise(shown, 50, "lesson/figure 4"))
-    for name, run in live.items()
-}
-
-# %%
-fig, panels = plt.subplots(1, 3, figsize=(10.4, 4.4), sharex=True, sharey=True)
-for ax, (name, run) in zip(panels, live.items(), strict=True):
-    made, of = (part.cpu() for part in run.synthesise(shown, 30, "lesson/figure 4"))
-    for number, c in enumerate(shown):
-        dots, crosses = (
-            (f[own == c] - middle) @ axes_of.T for f, own in ((real, labels), (made, of))
-        )
-        ax.plot(*dots.T, ".", color=f"C{number}", markersize=3.5, alpha=0.4)
-        ax.plot(*crosses.T, "x", color="k", markersize=6, markeredgewidth=2.6, alpha=0.6)
-        ax.plot(*crosses.T, "x", color=f"C{number}", markersize=5, markeredgewidth=1.2)
-    ax.set(title=name, xlabel="first direction", aspect="equal")
-    ax.locator_params(nbins=5)
-panels[0].set_ylabel("second direction")
-names = [bench.class_names[c].replace("_", " ") for c in shown]
-handles = [plt.Line2D([], [], linestyle="", marker="o", color=f"C{i}") for i in range(len(shown))]
-marks = [plt.Line2D([], [], linestyle="", marker=m, color="0.3") for m in ".x"]
-fig.legend(handles + marks, [*names, "real", "synthetic"], loc="outside lower center", ncols=4)
-caption = (
-    f"{len(shown)} unseen classes, real test features (dots) and synthetic ones (crosses), in the plane "
-    f"that spreads the real class means most; it holds {explained:.0%} of the real variance. Mean cosine "
-    f"within a class: real {genzsl.within_class_cosine(real, labels):.2f}, "
-    + ", ".join(f"{name} {value:.3f}" for name, value in alike.items())
-    + "."
-)
-here.figure(fig, "figure-4", caption)
+here.figure(studies.FeaturePlane(bench, live))
 
 # %% [markdown]
 # A picture of a plane proves nothing: what it leaves out is most of the space, and the eye forgives
@@ -393,83 +217,21 @@ here.figure(fig, "figure-4", caption)
 
 # %%
 noise = replace(settings, referent="noise")
-fidelity_rows = {
-    "GenZSL": ("fidelity", settings),
-    "GenZSL, noise": ("fidelity", noise),
-    "f-VAEGAN": ("imagination_fidelity", fvaegan),
-    "f-CLSWGAN": ("imagination_fidelity", rivals["gan"]),
-    "cVAE": ("imagination_fidelity", vae),
-}
-fidelity = experiments.run_rows(fidelity_rows, bench, here.seeds, here.device, table="fidelity")
-here.keep(fidelity)
+rows = {"GenZSL": settings, "GenZSL, noise": noise}
+rows |= {"f-VAEGAN": fvaegan, "f-CLSWGAN": rivals["gan"], "cVAE": vae}
+fidelity = studies.feature_fidelity(bench, rows, here.seeds, here.device)
 
 # %%
 for name in ("GenZSL", "cVAE"):  # an adversary may take another way on another machine
-    first = next(r for r in fidelity if r["row"] == name and r["seed"] == 0)["scores"]["history"]
-    now = history[name]["reconstruction"].iloc[-1]
-    assert math.isclose(first[-1]["reconstruction"], now, rel_tol=1e-2)
-
-
-# %%
-def measured(row: str, measure: str, part: str = "unseen") -> np.ndarray:
-    """One measure of fidelity of a row, a value for each seed."""
-    return np.array([r["scores"][part][measure] for r in fidelity if r["row"] == row])
-
-
-def plus_minus(values: np.ndarray, form: str = ".3f") -> str:
-    """Write mean ± standard deviation over seeds; a single seed stands alone."""
-    mean, sd = results.mean_and_sd(values.tolist())
-    return f"{mean:{form}}" + ("" if np.isnan(sd) else f" ± {sd:{form}}")
-
+    first = next(r for r in fidelity.records if r["row"] == name and r["seed"] == 0)
+    ends = [run["history"][-1]["reconstruction"] for run in (first["scores"], vars(live[name]))]
+    assert math.isclose(*ends, rel_tol=1e-2)
 
 # %%
-columns = {
-    "frechet": "Fréchet",
-    "nearest neighbour": "1-NN",
-    "to mean": "to mean",
-    "within": "within",
-}
-table = pd.DataFrame(
-    {
-        title: {
-            **{row: plus_minus(measured(row, measure)) for row in fidelity_rows},
-            "real against real": plus_minus(measured("GenZSL", measure, "real"))
-            if measure in fidelity[0]["scores"]["real"]
-            else "",
-        }
-        for measure, title in columns.items()
-    }
-)
+here.table(fidelity)
 
 # %%
-nearest = min(fidelity_rows, key=lambda row: measured(row, "frechet").mean())
-middle_of = max(fidelity_rows, key=lambda row: measured(row, "to mean").mean())
-here.table(
-    table.rename_axis("unseen classes"),
-    "fidelity",
-    "Synthetic features of unseen classes against real ones, mean ± standard deviation over seeds "
-    f"({len(here.seeds)}). Nearest as a cloud: {nearest}. Nearest class means: {middle_of}.",
-    headline=True,
-)
-
-
-# %%
-def crowd(row: str) -> str:
-    """Say whether a row's samples of a class are one point, and whether the 1-NN test tells them."""
-    within, told = measured(row, "within").mean(), measured(row, "nearest neighbour").mean()
-    kind = "nearly one point" if within > 0.95 else "a cloud"
-    return (
-        f"- **{row}:** samples of a class are {kind} (mean cosine {within:.3f}); the nearest neighbour "
-        f"tells real from synthetic in {told:.0%} of cases."
-    )
-
-
-# %%
-yardstick = measured("GenZSL", "within", "real").mean()
-Markdown(
-    f"Between real samples of a class the mean cosine is {yardstick:.3f}.\n\n"
-    + "\n".join(crowd(row) for row in fidelity_rows)
-)
+Markdown(fidelity.finding())
 
 # %% [markdown]
 # None of this says that such features are useless: a classifier needs to know where a class *is*
@@ -500,161 +262,33 @@ Markdown(
 
 # %%
 fine = replace(settings, passes=1, rounds=settings.passes * settings.rounds)
-speed_rows = {
-    "f-VAEGAN": ("imagination_speed", fvaegan),
-    "cVAE": ("imagination_speed", vae),
-    "GenZSL": ("speed", fine),
-    "GenZSL, noise": ("speed", replace(fine, referent="noise")),
-}
-speed = experiments.run_rows(speed_rows, bench, here.seeds, here.device, table="speed")
-here.keep(speed)
+rows = {"f-VAEGAN": fvaegan, "cVAE": vae, "GenZSL": fine}
+rows["GenZSL, noise"] = replace(fine, referent="noise")
+speed = studies.training_speed(bench, rows, here.seeds, here.device)
 
 # %%
-reduced = {
-    method: reductions(now, bench.name)
-    for method, reductions, now in (
-        ("GenZSL", genzsl.reductions, settings),
-        ("f-VAEGAN", imagination.reductions, fvaegan),
-    )
-}
-
-# %%
-lines = [
-    {"method": method, "setting": name, "published": str(before), "here": str(after)}
-    for method, changes in reduced.items()
-    for name, (before, after) in changes.items()
-]
-here.table(
-    pd.DataFrame(lines, columns=["method", "setting", "published", "here"]),
-    "reductions",
-    f"What the profile `{profile}` and the matched classifier change in the published settings. "
-    "Speed depends on every line of this.",
-)
-
-
-# %%
-def curves(row: str, key: str) -> np.ndarray:
-    """One quantity along training, a line for each seed."""
-    found = [studies.steady(r["scores"]["curve"]) for r in speed if r["row"] == row]
-    return np.array([[point[key] for point in curve] for curve in found])
-
-
-# %%
-def best_of(row: str, metric: str) -> np.ndarray:
-    """Best score ever seen on the test set, in percent, for each seed: the paper's kind of number."""
-    return 100 * curves(row, metric).max(1)
-
-
-# %%
-along = {"seconds": "training time (s)", "steps": "generator steps", "samples": "samples drawn"}
-metrics, marks = ("H", "T1"), dict(zip(speed_rows, "osv^", strict=True))
-colours = dict(zip(speed_rows, ("C1", "C2", "C0", "C4"), strict=True))
-early = {row: 100 * curves(row, "H")[:, 0].mean() for row in speed_rows}
-
-# %%
-fig, axes = plt.subplots(2, 3, figsize=(10.4, 6), sharex="col", sharey="row")
-for line, metric in zip(axes, metrics, strict=True):
-    for ax, key in zip(line, along, strict=True):
-        for row, mark in marks.items():
-            style = {"marker": mark, "markersize": 4, "color": colours[row]}
-            plots.band(ax, curves(row, key).mean(0), 100 * curves(row, metric), row, **style)
-        top = best_of("f-VAEGAN", metric).mean()
-        ax.axhline(top, color=colours["f-VAEGAN"], linestyle=":", label="f-VAEGAN's best")
-        ax.set_xscale("log")
-    line[0].set_ylabel(f"{metric} on test images (%)")
-for ax, label in zip(axes[1], along.values(), strict=True):
-    ax.set_xlabel(f"{label}, log scale")
-fig.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=5)
 caption = (
-    f"Scores along training, mean and range over seeds ({len(here.seeds)}), a point an evaluation. The "
-    "first evaluation finds H of "
-    + ", ".join(f"{value:.0f} % ({row})" for row, value in early.items())
-    + "; the best ever seen is, on average, "
-    + ", ".join(f"{best_of(row, 'H').mean():.1f} % ({row})" for row in speed_rows)
-    + "."
+    f"What the profile `{profile}` and the matched classifier change in the published settings. "
+    "Speed depends on every line of this."
 )
-here.figure(fig, "figure-5", caption)
+matched = {"GenZSL": settings, "f-VAEGAN": fvaegan}
+here.table(studies.Reductions(matched, bench.name, caption, by_method=True))
+
+# %%
+here.figure(speed, "figure-5")
 
 # %% [markdown]
 # Now the numbers. The bar may be f-VAEGAN's best score, or, easier, nine tenths of it.
 
 # %%
-fast_rows = [row for row in speed_rows if row != "f-VAEGAN"]
-bars = {"f-VAEGAN's best": 1.0, "nine tenths of it": 0.9}
-
-
-# %%
-def words(row: str, metric: str, key: str, share: float) -> str:
-    """Write how much sooner than f-VAEGAN a row has a score, in seconds, steps or samples."""
-    found = studies.speed_ups(speed, "f-VAEGAN", row, metric, key, share)
-    return studies.speed_up_words(found)
-
-
-# %%
-table = pd.DataFrame(
-    [
-        {
-            "bar": f"{metric}, {bar}",
-            "counted in": key,
-            **{r: words(r, metric, key, share) for r in fast_rows},
-        }
-        for metric in metrics
-        for bar, share in bars.items()
-        for key in along
-    ]
-)
-here.table(
-    table,
-    "speed-up",
-    "How many times as fast as f-VAEGAN: median and range over the seeds that reach the bar. ≥: in some "
-    "of them the score was there at the first evaluation. *None*: not reached within the whole run, "
-    "so that a speed-up, if there is one, is below the number in brackets. Seconds depend on the machine "
-    "and on how busy it was; steps and samples do not.",
-    headline=True,
-)
+here.table(speed)
 
 # %% [markdown]
 # The bar decides. Here is the speed-up for every bar, from a low one on the left to the one of
 # our definition at the right end:
 
 # %%
-shares = np.linspace(0.5, 1, 51)
-
-
-def medians(row: str, metric: str) -> np.ndarray:
-    """Median speed-up over seeds for each bar; NaN where half the seeds or more never reach it."""
-    at = [studies.speed_ups(speed, "f-VAEGAN", row, metric, share=s) for s in shares]
-    times = [[u.times if u.relation != "<" else 0.0 for u in found] for found in at]
-    middle = np.median(times, axis=1)
-    return np.where(middle > 0, middle, np.nan)
-
-
-# %%
-fig, axes = plt.subplots(1, 2, figsize=(9.4, 3.8), sharey=True)
-ends: dict[str, dict[str, float]] = {metric: {} for metric in metrics}
-for ax, metric in zip(axes, metrics, strict=True):
-    for row in fast_rows:
-        line = medians(row, metric)
-        ax.plot(100 * shares, line, color=colours[row], label=row)
-        last = int((~np.isnan(line)).sum()) - 1  # a higher bar is never reached sooner
-        ends[metric][row] = 100 * shares[max(last, 0)]
-        ax.plot(ends[metric][row], line[max(last, 0)], "o", color=colours[row])
-    ax.axhline(1, color="k", linestyle=":", linewidth=1)
-    ax.set(yscale="log", xlabel=f"bar: share of f-VAEGAN's best {metric} (%)", title=metric)
-    ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-    ax.yaxis.set_major_formatter("{x:g}")
-axes[0].set_ylabel("times as fast as f-VAEGAN (log)")
-axes[0].legend(fontsize=8)
-caption = (
-    "Speed-up in training time by how high the bar is, median over seeds. A line ends where the method "
-    "no longer reaches the bar in most seeds: "
-    + "; ".join(
-        f"for {metric} " + ", ".join(f"{row} at {end:.0f} %" for row, end in found.items())
-        for metric, found in ends.items()
-    )
-    + ". Below the score of its first evaluation a method's line is a lower bound."
-)
-here.figure(fig, "bars", caption)
+here.figure(studies.SpeedByBar(speed.records))
 
 # %% [markdown]
 # ### Where would a speed-up come from?
@@ -663,27 +297,7 @@ here.figure(fig, "bars", caption)
 # rate, the second on the critic. Both are visible in the records:
 
 # %%
-per_step = {
-    row: 1000 * curves(row, "seconds")[:, -1] / curves(row, "steps")[:, -1] for row in speed_rows
-}
-drawn = {row: float((curves(row, "samples") / curves(row, "steps")).mean()) for row in speed_rows}
-table = pd.DataFrame(
-    {
-        "milliseconds a step": {row: plus_minus(cost, ".2f") for row, cost in per_step.items()},
-        "samples a step": {row: round(n) for row, n in drawn.items()},
-        "learning rate": {row: f"{s.lr:g}" for row, (_, s) in speed_rows.items()},
-        "steps in all": {row: int(curves(row, "steps")[0, -1]) for row in speed_rows},
-    }
-)
-
-# %%
-price = per_step["f-VAEGAN"].mean() / per_step["cVAE"].mean()
-here.table(
-    table.rename_axis("method"),
-    "steps",
-    "What a step of the generator costs, with the critic's steps that go with it; mean ± standard "
-    f"deviation over seeds. The adversary makes a step {price:.1f} times as dear as the same VAE's alone.",
-)
+here.table(studies.StepCosts(speed.records))
 
 # %% [markdown]
 # And in the paper? The settings of the released scripts for AWA2 are known, so steps can be counted.
@@ -711,24 +325,7 @@ Markdown(
 # here, and beside it the scores at the end of training, which nobody chose:
 
 # %%
-ways = {"best on test": lambda c: 100 * c.max(1), "at the end": lambda c: 100 * c[:, -1]}
-gains = {
-    (row, f"{metric}, {name}"): way(curves(row, metric)) - way(curves("f-VAEGAN", metric))
-    for row in fast_rows
-    for metric in metrics
-    for name, way in ways.items()
-}
-
-# %%
-table = pd.Series({key: results.points(values) for key, values in gains.items()}).unstack(
-    sort=False
-)
-here.table(
-    table.rename_axis("minus f-VAEGAN"),
-    "gain",
-    "Points gained over f-VAEGAN, mean ± standard deviation of the differences within a seed. Best on "
-    "test favours the method that is evaluated most often.",
-)
+here.table(studies.SpeedGains(speed.records))
 
 # %% [markdown]
 # One caution. H also depends on how many synthetic features the classifier gets and for how long it
@@ -738,21 +335,13 @@ here.table(
 # (the rows of notebook 14).
 
 # %%
-clean_rows = {
-    "GenZSL": ("genzsl", settings),
-    "f-VAEGAN": ("imagination", imagination.profile_settings(bench.name, profile)),
-    "cVAE": ("imagination", imagination.profile_settings(bench.name, profile, "cvae")),
+rows = {
+    "GenZSL": settings,
+    "f-VAEGAN": imagination.profile_settings(bench.name, profile),
+    "cVAE": imagination.profile_settings(bench.name, profile, "cvae"),
 }
-clean = experiments.run_rows(clean_rows, bench, here.seeds, here.device, table="clean")
-here.keep(clean)
-
-# %%
-here.table(
-    results.results_against(clean, "f-VAEGAN", "clean", metrics).rename_axis("method"),
-    "clean",
-    "Protocol clean, percent, mean ± standard deviation over seeds; and points gained over f-VAEGAN "
-    "within a seed.",
-)
+clean = studies.compared(bench, rows, "f-VAEGAN", here.seeds, here.device, name="clean")
+here.table(clean)
 
 # %% [markdown]
 # ## Does the referent matter?
@@ -762,30 +351,23 @@ here.table(
 # or Gaussian noise in their place. Protocol *clean*: everything chosen on validation classes.
 
 # %%
-referents = {
-    "induced": ("genzsl", settings),
-    "random classes": ("genzsl", replace(settings, referent="random")),
-    "noise": ("genzsl", noise),
+rows = {
+    "induced": settings,
+    "random classes": replace(settings, referent="random"),
+    "noise": noise,
 }
-records = experiments.run_rows(referents, bench, here.seeds, here.device, table="referents")
-here.keep(records)
+names = {"name": "referents", "heading": "referents"}
+referents = studies.compared(bench, rows, "induced", here.seeds, here.device, **names)
 
 # %%
-here.table(
-    results.results_against(records, "induced", "clean", metrics).rename_axis("referents"),
-    "referents",
+caption = (
     "GenZSL with three kinds of referents, protocol clean, percent; and points gained over induced "
-    "referents within a seed.",
-    headline=True,
+    "referents within a seed."
 )
+here.table(referents, caption=caption, headline=True)
 
 # %%
-says = [
-    results.verdict(records, "induced", row, metric, "clean")
-    for row in ("random classes", "noise")
-    for metric in metrics
-]
-Markdown("\n".join(f"- {sentence}" for sentence in says))
+Markdown(studies.bullets(referents.verdicts("random classes", "noise")))
 
 # %% [markdown]
 # Notebook 11 looks for the reason: it swaps the referents of a trained model, keeps everything else, and
@@ -797,42 +379,14 @@ Markdown("\n".join(f"- {sentence}" for sentence in says))
 # adversary or the learning rate? All three methods again, at a tenth of the rate:
 
 # %%
-slower = {
-    "GenZSL": (genzsl.fit, settings),
-    "cVAE": (imagination.fit, vae),
-    "f-VAEGAN": (imagination.fit, replace(fvaegan, rounds=max(1, fvaegan.rounds // 2))),
-}
-for name, (fit, s) in slower.items():
-    train(f"{name}, rate / 10", fit, replace(s, lr=s.lr / 10))
+slower = {"GenZSL": settings, "cVAE": vae}
+slower["f-VAEGAN"] = replace(fvaegan, rounds=max(1, fvaegan.rounds // 2))
+for name, used in slower.items():
+    watch.train(f"{name}, rate / 10", replace(used, lr=used.lr / 10))
 
 # %%
-last = seen_live["f-VAEGAN, rate / 10"].iloc[-1]
-
-
-def t1_at(name: str) -> float:
-    """T1 in percent where the shortest of these runs ends, between two rounds by a straight line."""
-    return 100 * float(np.interp(last.steps, seen_live[name].steps, seen_live[name].T1))
-
-
-lost = {name: t1_at(name) - t1_at(f"{name}, rate / 10") for name in slower}
-
-
-# %%
-fig, ax = plt.subplots(figsize=(7.6, 3.8))
-for name, mark in zip(slower, "vso", strict=True):
-    for label, line in ((name, "-"), (f"{name}, rate / 10", "--")):
-        seen = seen_live[label]
-        style = {"marker": mark, "markersize": 4, "color": colours[name], "label": label}
-        ax.plot(seen.steps, 100 * seen.T1, line, **style)
-ax.set(xlabel="steps of the generator", ylim=(0, 100))
-ax.set_ylabel("T1, classifier of synthetic\nfeatures alone (%)")
-ax.legend(fontsize=8, loc="lower right", ncols=3)
-caption = (
-    f"Slow on purpose, one seed. After {int(last.steps)} steps a tenth of the learning rate costs "
-    + ", ".join(f"{name} {value:.0f} points" for name, value in lost.items())
-    + f". The rates of the released scripts for AWA2 are {old.lr:g} for f-VAEGAN and {new.lr:g} for GenZSL."
-)
-here.figure(fig, "slow", caption)
+published = {"f-VAEGAN": old.lr, "GenZSL": new.lr}
+here.figure(studies.SlowRates(watch.looks, [*slower], published))
 
 # %% [markdown]
 # **Semantic collapse.** Weak semantics, texts of class names, have much in common. Suppose they had
@@ -854,86 +408,27 @@ Markdown(
 )
 
 # %%
-every = replace(settings, passes=1, rounds=8)
-slim = replace(vae, rounds=4)
-train("GenZSL without CDP", genzsl.fit, replace(every, n_removed=0), alike_texts)
-train("GenZSL, CDP as released", genzsl.fit, every, alike_texts)
-train("GenZSL, CDP and unit length", genzsl.fit, replace(every, renormalise=True), alike_texts)
-train("cVAE without CDP", imagination.fit, slim, alike_texts)
-train("cVAE, CDP and unit length", imagination.fit, slim, apart)
-
-# %%
+every, slim = replace(settings, passes=1, rounds=8), replace(vae, rounds=4)
 arms = {
-    "GenZSL without CDP": ("C0", ":", every),
-    "GenZSL, CDP as released": ("C0", "--", every),
-    "GenZSL, CDP and unit length": ("C0", "-", every),
-    "cVAE without CDP": ("C2", ":", slim),
-    "cVAE, CDP and unit length": ("C2", "-", slim),
+    "GenZSL without CDP": (replace(every, n_removed=0), alike_texts),
+    "GenZSL, CDP as released": (every, alike_texts),
+    "GenZSL, CDP and unit length": (replace(every, renormalise=True), alike_texts),
+    "cVAE without CDP": (slim, alike_texts),
+    "cVAE, CDP and unit length": (slim, apart),
 }
+for name, arm in arms.items():
+    watch.train(name, *arm)
 
 # %%
-rows = bench.test_unseen_idx
-truth = genzsl.mean_cosines(
-    protocol.class_means(features[rows.to(features.device)], bench.labels[rows])
-)
-targets = {"T1": 100 * seen_live["GenZSL"].T1.iloc[-1], "alike": truth["without diagonal"]}
-start, stop = ({name: 100 * seen_live[name].T1.iloc[i] for name in arms} for i in (0, -1))
-closest = seen_live["GenZSL without CDP"].alike
+passes = {name: used.passes for name, (used, _) in arms.items()}
+collapse = studies.Collapse(bench, watch.looks, passes, after)
+here.figure(collapse)
 
 # %%
-fig, axes = plt.subplots(1, 2, figsize=(9.8, 4))
-for ax, (key, factor) in zip(axes, {"T1": 100, "alike": 1}.items(), strict=True):
-    for name, (colour, line, s) in arms.items():
-        seen = seen_live[name]
-        passes = s.passes * np.arange(1, len(seen) + 1)
-        mark = "v" if colour == "C0" else "s"
-        ax.plot(
-            passes, factor * seen[key], line, marker=mark, markersize=4, color=colour, label=name
-        )
-    ax.axhline(targets[key], color="k", linewidth=0.8)
-    ax.set_xlabel("passes over the training data")
-axes[0].set(ylabel="T1, synthetic features alone (%)", ylim=(0, 100))
-axes[0].set_title("line: GenZSL on the texts as they are", fontsize=9)
-axes[1].set(ylabel="mean cosine of class means", ylim=(0, 1.05))
-axes[1].set_title("line: real class means", fontsize=9)
-fig.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=2, fontsize=8)
-caption = (
-    f"Class texts with a mean cosine of {after:.3f}, one seed. Without CDP all of GenZSL's synthetic "
-    f"class means start at a cosine of {closest.iloc[0]:.3f} and T1 at {start['GenZSL without CDP']:.0f} %; "
-    f"CDP as released starts at {start['GenZSL, CDP as released']:.0f} %, at unit length at "
-    f"{start['GenZSL, CDP and unit length']:.0f} %. At the end they have "
-    f"{stop['GenZSL without CDP']:.0f}, {stop['GenZSL, CDP as released']:.0f} and "
-    f"{stop['GenZSL, CDP and unit length']:.0f} %."
-)
-here.figure(fig, "collapse", caption)
-
+Markdown(studies.bullets(collapse.recovery()))
 
 # %%
-def recovers(bad: str, good: str) -> str:
-    """Say how much of a collapse is made up by training on."""
-    lost, still = start[good] - start[bad], stop[good] - stop[bad]
-    if lost < 0.5:
-        return f"- **{bad}** does not start behind *{good}*."
-    made_up = min(1.0, 1 - still / lost)
-    return f"- **{bad}** starts {lost:.0f} points behind *{good}*. Training on makes up {made_up:.0%} of that."
-
-
-# %%
-pairs = [
-    ("GenZSL without CDP", "GenZSL, CDP and unit length"),
-    ("GenZSL, CDP as released", "GenZSL, CDP and unit length"),
-    ("cVAE without CDP", "cVAE, CDP and unit length"),
-]
-Markdown("\n".join(recovers(*pair) for pair in pairs))
-
-# %%
-cured = all(start[good] > start[bad] and stop[good] >= stop[bad] for bad, good in pairs[::2])
-Markdown(
-    "CDP at unit length "
-    + ("cures both generators" if cured else "does not cure both generators")
-    + " here, the one that is to induce and the one that imagines. It works on the semantics before any "
-    "generator sees them, so it belongs to neither paradigm."
-)
+Markdown(collapse.cure())
 
 # %% [markdown]
 # ## What held, what did not
@@ -941,75 +436,17 @@ Markdown(
 # Written by the records of this run. A difference counts if over three seeds or more its mean within a
 # seed is above twice its standard error (a rule that passes one in nine differences that are nothing).
 
-
 # %%
-def apart_by(measure: str, more: str, less: str) -> str:
-    """Compare GenZSL's features of unseen classes with f-VAEGAN's, seed by seed."""
-    gains = measured("GenZSL", measure) - measured("f-VAEGAN", measure)
-    known = results.told_apart(1000 * gains)  # the rule is made for points; these are fractions
-    sign = more if gains.mean() > 0 else less
-    note = "too few seeds to tell" if known is None else sign if known else "not told apart"
-    return f"{gains.mean():+.3f} ({note})"
-
-
-# %%
-def promise(metric: str) -> str:
-    """Say whether GenZSL reaches f-VAEGAN's best score sooner."""
-    found = studies.speed_ups(speed, "f-VAEGAN", "GenZSL", metric)
-    kept = sum(u.relation != "<" and u.times > 1 for u in found)
-    state = {0: "did not hold", len(found): "held"}.get(kept, "held in part")
-    state += ", though the seeds are too few to tell" * (len(found) < 3)
-    easier = "; ".join(f"{row} {words(row, metric, 'seconds', 0.9)}" for row in fast_rows)
-    return (
-        f"- **Faster to f-VAEGAN's best {metric}: {state}**, in {kept} of {len(found)} seeds. Speed-up: "
-        f"{words('GenZSL', metric, 'seconds', 1.0)}. To nine tenths of it: {easier}."
-    )
-
-
-# %%
-def typical(row: str, metric: str) -> float:
-    """Median speed-up to nine tenths of f-VAEGAN's best; 0 where most seeds never reach it."""
-    found = studies.speed_ups(speed, "f-VAEGAN", row, metric, share=0.9)
-    return float(np.median([u.times if u.relation != "<" else 0.0 for u in found]))
-
-
-# %%
-def origin(metric: str) -> str:
-    """Say what part of GenZSL's speed-up the two controls have."""
-    own = typical("GenZSL", metric)
-    if own <= 1:
-        return f"- **{metric}:** at nine tenths of f-VAEGAN's best there is no speed-up to explain."
-    part = {row: typical(row, metric) / own for row in ("cVAE", "GenZSL, noise")}
-    due = "not explained by the controls" if max(part.values()) < 0.5 else "not owed to induction"
-    return (
-        f"- **The speed-up in {metric} is {due}:** at nine tenths of f-VAEGAN's best the cVAE, which has "
-        f"no adversary, has {part['cVAE']:.0%} of it, GenZSL without referents "
-        f"{part['GenZSL, noise']:.0%}."
-    )
-
-
-# %%
-told = min(measured(row, "nearest neighbour").mean() for row in fidelity_rows)
-real = measured("GenZSL", "nearest neighbour", "real").mean()
-
-# %%
-said = [
-    f"- **Held:** losses, gradients and the penalty's rule by hand are the package's. The rule takes "
-    f"the critic to a gradient of length {steep.iloc[-1]:.2f}.",
-    f"- **More like real features?** The nearest neighbour tells every generator's features from real "
-    f"ones in {told:.0%} of cases or more (real against real: {real:.0%}). GenZSL minus f-VAEGAN: "
-    f"Fréchet distance {apart_by('frechet', 'farther', 'nearer')}, cosine to the real mean "
-    f"{apart_by('to mean', 'nearer', 'farther')}.",
-    *(promise(metric) for metric in metrics),
-    *(origin(metric) for metric in metrics),
-    *(f"- {results.verdict(clean, 'GenZSL', 'f-VAEGAN', m, 'clean')}" for m in metrics),
-    *(
-        f"- Referents: {results.verdict(records, 'induced', 'random classes', m, 'clean')}"
-        for m in metrics
-    ),
-    *(f"- Referents: {results.verdict(records, 'induced', 'noise', m, 'clean')}" for m in metrics),
+lines = [
+    "**Held:** losses, gradients and the penalty's rule by hand are the package's. The rule takes "
+    f"the critic to a gradient of length {penalty_rule.steepness:.2f}.",
+    fidelity.promise(),
+    *(speed.promise(metric) for metric in ("H", "T1")),
+    *(speed.origin(metric) for metric in ("H", "T1")),
+    *clean.verdicts("f-VAEGAN", of="GenZSL"),
+    *(f"Referents: {line}" for line in referents.verdicts("random classes", "noise")),
 ]
-Markdown("\n".join(said))
+Markdown(studies.bullets(lines))
 
 # %% [markdown]
 # The two referent controls ask different questions. Against random classes, everything about the input

@@ -9,9 +9,6 @@
 #     language: python
 #     name: python3
 #   zslnb:
-#     at_least:
-#       seen_classes_not_for_validation: 3
-#       training_images_of_each_seen_class: 2
 #     needs: images
 #     seconds: 395
 # ---
@@ -40,18 +37,13 @@ device = "auto"
 # %%
 from dataclasses import replace
 
-import matplotlib.pyplot as plt
-import numpy as np
-import pandas as pd
-import seaborn as sns
 import torch
 import torch.nn.functional as F
 from IPython.display import Markdown
 
-from zslnb import experiments, genzsl, imagination, protocol, results
+from zslnb import genzsl, imagination, protocol, results, studies
 from zslnb.device import one_thread
 from zslnb.notebook import desk
-from zslnb.studies import plots
 
 here = desk.begin("14_genzsl_results", benchmark, semantics, profile, seeds, device)
 bench = here.benchmark
@@ -65,24 +57,7 @@ bench = here.benchmark
 # class's text (notebook 12).
 
 # %%
-boxes = {
-    "class names,\nas CLIP texts": (1.0, 2.9),
-    "CDP: refined\nsemantics $\\tilde{z}$": (3.2, 2.9),
-    "seen images,\nas CLIP features": (1.0, 0.9),
-    "top-k similar seen classes,\nmixed 0.8 : 0.2": (3.6, 0.9),
-    "inductive encoder\n$\\mu, \\sigma$": (6.1, 0.9),
-    "inductive decoder\n$\\hat{x}$": (8.2, 0.9),
-    "reconstruct a target's\nfeature, KL, boosting": (8.2, 2.9),
-    "classifier on real seen\nand synthetic unseen": (10.6, 0.9),
-}
-names = list(boxes)
-arrows = [(0, 1), (1, 3), (2, 3), (3, 4), (4, 5), (1, 4), (1, 5), (5, 6), (5, 7)]
-fig = plots.schematic(
-    boxes, [(names[a], names[b]) for a, b in arrows], (11.8, 3.7), filled=(names[4], names[5])
-)
-here.figure(
-    fig, "pipeline", "GenZSL from names and images to a classifier; what is trained is filled."
-)
+here.figure(studies.Pipeline())
 
 # %% [markdown]
 # ## What is compared
@@ -102,44 +77,20 @@ here.figure(
 
 # %%
 settings = genzsl.profile_settings(bench.name, profile)
+kinds = {"cVAE": "cvae", "f-CLSWGAN": "gan", "f-VAEGAN": "fvaegan"}
 rivals = {
-    label: imagination.profile_settings(bench.name, profile, kind)
-    for label, kind in [("cVAE", "cvae"), ("f-CLSWGAN", "gan"), ("f-VAEGAN", "fvaegan")]
+    label: imagination.profile_settings(bench.name, profile, kind) for label, kind in kinds.items()
 }
-shared_space = bench.shared_space
-rows = {"plain CLIP": ("clip", None)} if shared_space else {}
-rows |= {"ESZSL": ("eszsl", None)}
-rows |= {label: ("imagination", own) for label, own in rivals.items()}
-rows["GenZSL"] = [
-    ("genzsl", settings),
-    ("genzsl_released", genzsl.released_training(settings)),
-]
 
 # %% [markdown]
 # The profile decides how much of the published schedules is run. What it changes:
 
-
 # %%
-def in_one(differences):
-    """Lay out method -> setting -> (published, here), methods that agree in one row."""
-    lines = [
-        (setting, str(before), str(after), label)
-        for label, changes in differences.items()
-        for setting, (before, after) in changes.items()
-    ]
-    frame = pd.DataFrame(lines, columns=["setting", "published", "here", "methods"])
-    grouped = frame.groupby(["setting", "published", "here"], sort=False)["methods"]
-    return grouped.agg(", ".join).reset_index()
-
-
-changes = {"GenZSL": genzsl.reductions(settings, bench.name)}
-changes |= {label: imagination.reductions(own, bench.name) for label, own in rivals.items()}
-here.table(
-    in_one(changes),
-    "reductions",
+caption = (
     f"What the profile `{profile}` changes in the published settings; a benchmark that the papers "
-    "do not know takes those of CUB.",
+    "do not know takes those of CUB."
 )
+here.table(studies.Reductions({"GenZSL": settings, **rivals}, bench.name, caption))
 
 # %% [markdown]
 # ## Two ways to arrive at a number (Tables 1 and 2)
@@ -160,26 +111,11 @@ here.table(
 # back after that.
 
 # %%
-main = experiments.run_rows(rows, bench, here.seeds, here.device, table="T2")
-here.keep(main)
-clean = results.results_table(main, "clean")
-here.table(
-    clean.rename_axis("method"),
-    "clean",
-    f"**{bench.name}, protocol clean.** Percent, mean ± standard deviation over seeds. S and U: "
-    "per-class accuracy on seen and unseen test images with all classes competing; H: their "
-    "harmonic mean; T1: unseen images, only unseen classes competing.",
-    headline=True,
-)
+main = studies.main_results(bench, settings, rivals, here.seeds, here.device)
+here.table(main)
 
 # %%
-here.table(
-    results.results_table(main, "released").rename_axis("method"),
-    "released",
-    f"**{bench.name}, protocol released.** The same methods, each number the best that was seen "
-    "on the test set. Not comparable with the table above; shown because papers print such numbers.",
-    headline=True,
-)
+here.table(main.released())
 
 # %% [markdown]
 # ### One seed, step by step
@@ -189,7 +125,9 @@ here.table(
 # and synthetic unseen features, test once.
 
 # %%
-first = next(r for r in main if r["row"] == "GenZSL" and r["seed"] == 0 and "clean" in r["scores"])
+first = next(
+    r for r in main.records if r["row"] == "GenZSL" and r["seed"] == 0 and "clean" in r["scores"]
+)
 choice = first["scores"]["chosen"]["clean"]
 with one_thread():
     model = genzsl.fit(bench, settings, seed=0, device=here.device)
@@ -218,23 +156,7 @@ Markdown(", ".join(f"{name} {100 * value:.1f} %" for name, value in scores.items
 # One dot is one seed.
 
 # %%
-long = results.scores_frame(main)
-fig, ax = plt.subplots(figsize=(7, 3.6))
-sns.stripplot(
-    data=long[long.metric == "H"],
-    x="percent",
-    y="row",
-    hue="protocol",
-    hue_order=protocol.PROTOCOLS,
-    dodge=True,
-    jitter=False,
-    alpha=0.8,
-    ax=ax,
-)
-ax.set(xlabel="H, harmonic mean of seen and unseen accuracy (%)", ylabel="")
-ax.yaxis.grid(True)
-sns.move_legend(ax, "upper left", bbox_to_anchor=(1, 1), title="protocol")
-here.figure(fig, "rows", results.spread_caption(main, "H", "clean"))
+here.figure(main, "rows")
 
 # %% [markdown]
 # ## What the paper prints
@@ -245,32 +167,10 @@ here.figure(fig, "rows", results.spread_caption(main, "H", "clean"))
 # features again (ResNet-101, expert attributes), so not even these compare cleanly with each other.
 
 # %%
-quoted = results.published("genzsl")
-own = quoted[(quoted.method == "GenZSL") & quoted.metric.isin(["T1", "U", "S", "H"])]
-wide = own.pivot_table(index="benchmark", columns="metric", values="value", sort=False)
-here.table(
-    wide[["T1", "U", "S", "H"]].reset_index(),
-    "printed",
-    "**Quoted, not reproduced.** GenZSL's Tables 1 and 2.",
-)
+here.table(studies.quoted_results())
 
 # %%
-rows_printed = quoted[quoted.index.str.startswith("B-") & quoted.metric.isin(["T1", "H"])]
-wide = rows_printed.pivot_table(
-    index="method", columns=["benchmark", "metric"], values="value", sort=False
-)
-wide.columns = [" ".join(pair) for pair in wide.columns]
-higher = {
-    name: [m for m in wide.index if wide.at[m, f"{name} H"] > own_h]
-    for name, own_h in own[own.metric == "H"].set_index("benchmark")["value"].items()
-}
-said = "; ".join(f"{name}: {', '.join(methods) or 'none'}" for name, methods in higher.items())
-here.table(
-    wide.reset_index(),
-    "rivals",
-    "**Quoted, not reproduced.** Rivals as published (ResNet-101 or CLIP features, mostly expert "
-    f"attributes). With a higher H than GenZSL's printed one: {said}.",
-)
+here.table(studies.quoted_rivals())
 
 # %% [markdown]
 # ## Which ingredient helps? (Table 3)
@@ -288,70 +188,17 @@ here.table(
 # | no boosting, no CDP · no boosting, noise | two at once, since boosting may hide the others |
 
 # %%
-unboosted = replace(settings, boosting_weight=0.0)
-parts = {
-    "GenZSL": settings,
-    "no CDP": replace(settings, n_removed=0),
-    "no reconstruction": replace(settings, reconstruction_weight=0.0),
-    "no boosting": unboosted,
-    "selected on raw texts": replace(settings, select_on="raw"),
-    "random referents": replace(settings, referent="random"),
-    "noise for the referent": replace(settings, referent="noise"),
-    "no boosting, no CDP": replace(unboosted, n_removed=0),
-    "no boosting, noise": replace(unboosted, referent="noise"),
-}
-ablation = experiments.run_rows(
-    {label: ("genzsl", s) for label, s in parts.items()},
-    bench,
-    here.seeds,
-    here.device,
-    table="T3",
-)
-here.keep(ablation)
-table = results.results_against(ablation, "GenZSL", "clean").drop(columns="seeds")
-here.table(
-    table.rename_axis("row"),
-    "ablation",
-    f"**{bench.name}, protocol clean.** Percent, and the difference to GenZSL within a seed, mean ± "
-    "standard deviation.",
-    headline=True,
-)
+ablation = studies.ablation(bench, settings, here.seeds, here.device)
+here.table(ablation)
 
 # %% [markdown]
 # The paper prints these drops of H for its own benchmarks (quoted; best on test, one seed):
 
 # %%
-drops = quoted[(quoted.place == "Table 3") & (quoted.metric != "T1")]
-here.table(
-    drops[["benchmark", "method", "metric", "value", "grade"]].reset_index(drop=True),
-    "ablation-printed",
-    "**Quoted, not reproduced.** What is known of the paper's Table 3; a blank value is unknown to us.",
-)
+here.table(studies.quoted_ablation())
 
 # %%
-fig, ax = plt.subplots(figsize=(7, 4))
-long = results.scores_frame(ablation)
-long = long[(long.protocol == "clean") & long.metric.isin(["H", "T1"])]
-sns.pointplot(
-    data=long,
-    x="percent",
-    y="row",
-    hue="metric",
-    errorbar="sd",
-    linestyle="none",
-    dodge=0.35,
-    markers=["o", "D"],
-    ax=ax,
-)
-ax.set(xlabel="accuracy, mean and standard deviation over seeds (%)", ylabel="")
-sns.move_legend(ax, "upper left", bbox_to_anchor=(1, 1), title="")
-costly = table.drop("GenZSL")["H"].str.split(" ").str[0].astype(float)
-here.figure(
-    fig,
-    "ablation",
-    f"GenZSL and its ablations, protocol clean. The most costly change is *{costly.idxmin()}* (H "
-    f"{costly.min():.1f} %); *{costly.idxmax()}* ends highest with {costly.max():.1f} %.",
-)
+here.figure(ablation)
 
 # %% [markdown]
 # ## Strong and weak semantics (Table 4)
@@ -361,46 +208,11 @@ here.figure(
 
 # %%
 kinds = bench.provenance.get("all_semantics", [bench.provenance.get("semantics", "")])
-generators = {label: ("imagination", own) for label, own in rivals.items()}
-for label in ("GenZSL", "random referents", "noise for the referent"):
-    generators[label] = ("genzsl", parts[label])
-by_kind = []
-for kind in kinds:
-    other = here.with_semantics(kind) if kind else bench
-    some = {f"{label} · {kind}": how for label, how in generators.items()}
-    some = {f"ESZSL · {kind}": ("eszsl", None), **some}
-    if other.shared_space:
-        some = {f"plain CLIP · {kind}": ("clip", None), **some}
-    by_kind += experiments.run_rows(some, other, here.seeds, here.device, table="T4")
-here.keep(by_kind)
-
+by_kind = {kind: here.with_semantics(kind) if kind else bench for kind in kinds}
+here.table(studies.semantics(by_kind, settings, rivals, here.seeds, here.device))
 
 # %%
-def by_semantics(records, metric):
-    cells = results.results_table(records, "clean")[metric]
-    cells.index = pd.MultiIndex.from_tuples([tuple(row.split(" · ")) for row in cells.index])
-    return cells.unstack(sort=False).add_prefix(f"{metric}, ").fillna("")
-
-
-both = by_semantics(by_kind, "H").join(by_semantics(by_kind, "T1"))
-here.table(
-    both.rename_axis("method"),
-    "semantics",
-    f"**{bench.name}, protocol clean**, for each kind of class semantics. Percent, mean ± standard "
-    "deviation over seeds.",
-    headline=True,
-)
-
-# %%
-t4 = quoted[(quoted.place == "Table 4") | quoted.index.str.fullmatch("T2-CUB-[USH]")]
-t4 = t4[["method", "metric", "value", "source", "grade"]].reset_index(drop=True)
-here.table(
-    t4,
-    "semantics-printed",
-    "**Quoted, not reproduced.** The paper's Table 4, on CUB: f-VAEGAN falls with weak semantics, "
-    f"yet plain CLIP's U of {results.published_value('genzsl', 'T4-CUB-CLIP-U')} is above GenZSL's "
-    f"{results.published_value('genzsl', 'T2-CUB-U')}.",
-)
+here.table(studies.quoted_semantics())
 
 # %% [markdown]
 # ## How similar classes are (Figures 3 and 8)
@@ -409,27 +221,7 @@ here.table(
 # 10 reads such maps in detail, and shows them for real CLIP texts.
 
 # %%
-fig, axes = plt.subplots(2, len(kinds), figsize=(4.2 * len(kinds), 7.6), squeeze=False)
-told = []
-for column, kind in zip(axes.T, kinds, strict=True):
-    raw = F.normalize(here.with_semantics(kind or None).semantics, dim=1)
-    raw = raw[:: -(-len(raw) // 80)]  # at most eighty classes: more cannot be read
-    for ax, rows_shown, when in zip(
-        column, (raw, genzsl.class_diversity_promotion(raw)), ("before", "after"), strict=True
-    ):
-        unit = F.normalize(rows_shown, dim=1)
-        image = ax.imshow((unit @ unit.T).numpy(), cmap="vlag", vmin=-1, vmax=1)
-        mean = genzsl.mean_cosines(rows_shown)["with diagonal"]
-        ax.set(title=f"{kind}, {when} CDP: mean {mean:.3g}", xticks=[], yticks=[])
-        ax.grid(False)
-        told.append(f"{kind} {when} {mean:.2g}")
-fig.colorbar(image, ax=axes, label="cosine of two classes", shrink=0.6)
-here.figure(
-    fig,
-    "similarity",
-    "Class similarity, classes in their stored order; mean cosine with the diagonal as the paper "
-    f"takes it: {'; '.join(told)}.",
-)
+here.figure(studies.ClassSimilarity(by_kind))
 
 # %% [markdown]
 # ## Sensitivity (Figure 6)
@@ -439,61 +231,7 @@ here.figure(
 # share 0.2. The last curve costs nothing: every clean record has it.
 
 # %%
-weights, ks = [0.0, 0.001, 0.01, 0.1, 1.0, 10.0], [1, 2, 4, 8]
-if profile == "medium":  # fewer points, for two cores
-    weights = [0.0, 0.1, 1.0]
-some_seeds = here.seeds if profile == "full" else here.seeds[:3]
-classes = len(protocol.validation_split(bench, 0).seen)  # clean also trains without the others
-sweep = {f"λ = {w:g}": replace(settings, boosting_weight=w) for w in weights}
-sweep |= {f"k = {k}": replace(settings, n_referents=k) for k in ks if k < classes}
-sensitivity = experiments.run_rows(
-    {label: ("genzsl", s) for label, s in sweep.items()},
-    bench,
-    some_seeds,
-    here.device,
-    table="F6",
-)
-here.keep(sensitivity)
-
-
-# %%
-def curves(records, metric):
-    """Return, for each panel, its ticks and an array of seeds by ticks, in percent."""
-    clean = {(r["row"], r["seed"]): r["scores"]["clean"][metric] for r in records}
-    by_n = {r["seed"]: r["scores"]["by n_synthetic"] for r in records if r["row"] == "k = 2"}
-    panels = {}
-    for name, start in [("boosting weight λ", "λ = "), ("number k of referents", "k = ")]:
-        labels = [row for row in dict.fromkeys(row for row, _ in clean) if row.startswith(start)]
-        values = [[100 * clean[label, seed] for label in labels] for seed in by_n]
-        panels[name] = [label.removeprefix(start) for label in labels], np.array(values)
-    counts = list(next(iter(by_n.values())))
-    values = [[100 * own[n][metric] for n in counts] for own in by_n.values()]
-    panels["synthetic features a class"] = counts, np.array(values)
-    return panels
-
-
-# %%
-def sensitivity_figure(records, name):
-    fig, axes = plt.subplots(1, 3, figsize=(11, 3.4), sharey=True)
-    for metric, style in [("S", ":"), ("U", "--"), ("H", "-"), ("T1", "-.")]:
-        panels = curves(records, metric)
-        for ax, (label, (ticks, values)) in zip(axes, panels.items(), strict=True):
-            plots.band(ax, range(len(ticks)), values, metric, linestyle=style)
-            ax.set(xlabel=label, xticks=range(len(ticks)), xticklabels=ticks)
-    axes[0].set_ylabel("accuracy (%)")
-    axes[-1].legend(loc="upper left", bbox_to_anchor=(1, 1))
-    h = {label: values.mean(0) for label, (_, values) in curves(records, "H").items()}
-    said = ", ".join(f"{np.ptp(values):.1f} points over the {label}" for label, values in h.items())
-    here.figure(
-        fig,
-        name,
-        f"Clean scores on {records[0]['benchmark']['name']}, mean and range over "
-        f"{len({r['seed'] for r in records})} seeds. Mean H moves by {said}.",
-    )
-
-
-# %%
-sensitivity_figure(sensitivity, "sensitivity")
+here.figure(studies.sensitivity(bench, settings, here.seeds, here.device, profile))
 
 # %% [markdown]
 # ## Where the paper's other figures are
@@ -519,89 +257,49 @@ sensitivity_figure(sensitivity, "sensitivity")
 # without a verdict. Reduced from the published settings:
 
 # %%
-cub = [
-    record
-    for record in results.recorded("cub_resnet_fc1000-sentences-medium")
-    if record["notebook"] == here.notebook
-]
-medium = {"GenZSL": genzsl.reductions(genzsl.profile_settings("cub", "medium"), "cub")}
-for label, own in rivals.items():
-    there = imagination.profile_settings("cub", "medium", own.kind)
-    medium[label] = imagination.reductions(there, "cub")
-here.table(
-    in_one(medium),
-    "cub-reductions",
-    "What the profile `medium` changes in the published settings for CUB. Rows of the profile "
-    "`full`, with nothing changed: not measured.",
-)
-
-
-# %%
-def of(table, ending=""):
-    return results.rows_of(cub, table, ending)
-
-
-def recorded_table(records):
-    return (
-        results.results_beside(records) if records else pd.DataFrame({"method": ["not measured"]})
-    )
-
-
-parts_of_cub = {
-    "sentences": (of("T2"), of("T3")),
-    "attributes": (of("T4", " · attributes"), []),
+cub = results.recorded("cub_resnet_fc1000-sentences-medium")
+cub = [record for record in cub if record["notebook"] == here.notebook]
+tables = {name: results.rows_of(cub, name) for name in ("T2", "T3", "F6")}
+tables["attributes"] = results.rows_of(cub, "T4", " · attributes")
+medium = {"GenZSL": genzsl.profile_settings("cub", "medium")}
+medium |= {
+    label: imagination.profile_settings("cub", "medium", rival.kind)
+    for label, rival in rivals.items()
 }
 
-# %% tags=["nbval-check-output"]
-here.table(
-    recorded_table(of("T2")),
-    "cub-sentences",
-    "**CUB, ResNet fc1000 features, sentences** (profile medium): S, U, H and T1 are clean.",
+# %%
+caption = (
+    "What the profile `medium` changes in the published settings for CUB. Rows of the profile "
+    "`full`, with nothing changed: not measured."
 )
+here.table(studies.Reductions(medium, "cub", caption, name="cub-reductions"))
 
 # %% tags=["nbval-check-output"]
-here.table(
-    recorded_table(of("T4", " · attributes")),
-    "cub-attributes",
-    "**CUB, ResNet fc1000 features, attributes** (profile medium): S, U, H and T1 are clean.",
-)
+caption = "**CUB, ResNet fc1000 features, sentences** (profile medium): S, U, H and T1 are clean."
+here.table(studies.RecordedResults(caption, "cub-sentences", recorded=tables["T2"]))
 
 # %% tags=["nbval-check-output"]
-here.table(
-    recorded_table(of("T3")).drop(columns="H, released", errors="ignore"),
-    "cub-ablation",
-    "**CUB, ResNet fc1000 features, sentences: GenZSL and its ablations** (profile medium).",
-)
+caption = "**CUB, ResNet fc1000 features, attributes** (profile medium): S, U, H and T1 are clean."
+here.table(studies.RecordedResults(caption, "cub-attributes", recorded=tables["attributes"]))
+
+# %% tags=["nbval-check-output"]
+caption = "**CUB, ResNet fc1000 features, sentences: GenZSL and its ablations** (profile medium)."
+here.table(studies.RecordedResults(caption, "cub-ablation", "H, released", tables["T3"]))
 
 # %%
-if of("F6"):
-    sensitivity_figure(of("F6"), "cub-sensitivity")
+if tables["F6"]:
+    study = studies.Sensitivity(tables["F6"])
+    here.figure(study.figure(), "cub-sensitivity", study.finding())
 
 # %% [markdown]
 # What was found there, in sentences that the records write:
 
-
-# %%
-def findings(main, ablation):
-    ablation = [r for r in ablation if r["method"] == "genzsl"]
-    said = [
-        results.verdict(main, "GenZSL", other, "H", "clean")
-        for other in dict.fromkeys(r["row"] for r in main)
-        if other != "GenZSL"
-    ]
-    return said + [
-        results.verdict(ablation, row, "GenZSL", "H", "clean")
-        for row in dict.fromkeys(r["row"] for r in ablation)
-        if row != "GenZSL"
-    ]
-
-
 # %% tags=["nbval-check-output"]
-found = []
-for kind, (rows_there, ablation_there) in parts_of_cub.items():
-    if rows_there:
-        found += [f"**{kind}**", *findings(rows_there, ablation_there)]
-Markdown("\n".join(f"- {line}" for line in found) or "Not measured.")
+lines = []
+for kind, rows, ablated in (("sentences", "T2", tables["T3"]), ("attributes", "attributes", [])):
+    if tables[rows]:
+        lines += [f"**{kind}**", *studies.genzsl_verdicts(tables[rows], ablated)]
+Markdown(studies.bullets(lines) or "Not measured.")
 
 # %% [markdown]
 # Read together: on these features the generator that starts from plain noise and trains without an
@@ -619,43 +317,19 @@ Markdown("\n".join(f"- {line}" for line in found) or "Not measured.")
 # Answered for this run by its records, and beside it for CUB by the recorded ones. The rule for
 # "above" and "below" is in the open: twice the standard error of the differences within a seed.
 
-
-# %%
-def question(lines, *sources):
-    text = [
-        f"- {where}: {line}" for where, records in sources if records for line in lines(records)
-    ]
-    return "\n".join(text)
-
-
-ablation_sources = [(bench.name, ablation), ("CUB, sentences", of("T3"))]
-
-
 # %% [markdown]
 # **1. Is it CDP, boosting or induction that helps?** What GenZSL loses without each:
 
-
 # %%
-def ingredients(records):
-    for row in ("no CDP", "no boosting", "noise for the referent"):
-        yield results.verdict(records, "GenZSL", row, "H", "clean")
-
-
-Markdown(question(ingredients, *ablation_sources))
+ablations = {bench.name: ablation.records, "CUB, sentences": tables["T3"]}
+Markdown(studies.Question(studies.INGREDIENTS, ablations).finding())
 
 # %% [markdown]
 # **2. Does the referent carry information?** If it did, referents of random classes, or noise, would
 # cost something. (Notebook 11 swaps the referent of a trained model and looks at the output.)
 
-
 # %%
-def referents(records):
-    for row in ("random referents", "noise for the referent"):
-        yield results.verdict(records, row, "GenZSL", "H", "clean")
-        yield results.verdict(records, row, "GenZSL", "T1", "clean")
-
-
-Markdown(question(referents, *ablation_sources))
+Markdown(studies.Question(studies.REFERENTS, ablations).finding())
 
 # %% [markdown]
 # **3. How much of H is best-on-test selection?** *Peeked* takes the very candidates of *clean*, the
@@ -664,26 +338,8 @@ Markdown(question(referents, *ablation_sources))
 # nothing chosen at all; what the best has over it is the price of keeping the best of all looks.
 # Notebook 01 shows how the price grows with the number of looks.
 
-
 # %%
-def price(records):
-    rows = dict.fromkeys(r["row"] for r in records if r["method"] != "clip")
-    return {
-        row: {
-            "peeked minus clean": results.protocol_gap(records, row, "H", "peeked"),
-            "best of all looks minus last epoch": results.protocol_gap(
-                records, row, "H", "released", over="last"
-            ),
-        }
-        for row in rows
-    }
-
-
-prices = {bench.name: main, "CUB, sentences": of("T2")}
-frame = pd.concat(
-    [pd.DataFrame(price(r)).T.assign(data=name) for name, r in prices.items() if r]
-).rename_axis("method")
-here.table(frame.reset_index(), "selection", "Points of H that choosing on the test set adds.")
+here.table(studies.SelectionPrice({bench.name: main.records, "CUB, sentences": tables["T2"]}))
 
 # %% [markdown]
 # ## What held, what did not
@@ -691,10 +347,10 @@ here.table(frame.reset_index(), "selection", "Points of H that choosing on the t
 # The sentences below are written by the records of this run, not by hand.
 
 # %%
-said = findings(main, ablation)
-if shared_space:
-    said.append(results.verdict(main, "GenZSL", "plain CLIP", "T1", "clean"))
-Markdown("\n".join(f"- {sentence}" for sentence in said))
+lines = studies.genzsl_verdicts(main.records, ablation.records)
+if bench.shared_space:
+    lines.append(results.verdict(main.records, "GenZSL", "plain CLIP", "T1", "clean"))
+Markdown(studies.bullets(lines))
 
 # %% [markdown]
 # Read the comparison with plain CLIP with care: plain CLIP trains on nothing, while every other row

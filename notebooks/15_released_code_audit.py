@@ -9,9 +9,6 @@
 #     language: python
 #     name: python3
 #   zslnb:
-#     at_least:
-#       seen_classes_not_for_validation: 3
-#       training_images_of_each_seen_class: 2
 #     needs: images
 #     seconds: 380
 # ---
@@ -42,18 +39,16 @@ device = "auto"
 # %%
 from dataclasses import replace
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import torch
 import torch.nn.functional as F
 from IPython.display import Markdown
 
-from zslnb import Benchmark, experiments, genzsl, protocol, results
+from zslnb import genzsl, protocol, studies
 from zslnb.device import one_thread
 from zslnb.notebook import desk
-from zslnb.protocol import ClassifierSettings, ClassifierTrainer, evaluate_gzsl
-from zslnb.results.tables import points, told_apart
+from zslnb.protocol import ClassifierSettings, evaluate_gzsl
 from zslnb.seeds import seeded
 from zslnb.settings import differences
 
@@ -109,7 +104,7 @@ def adam(*modules: torch.nn.Module) -> torch.optim.Adam:
     return torch.optim.Adam(weights, lr=1e-3, betas=(0.5, 0.999))
 
 
-def train(run: genzsl.GenZSL, *adams: torch.optim.Adam) -> list[float]:
+def train_by_hand(run: genzsl.GenZSL, *adams: torch.optim.Adam) -> list[float]:
     """Pass over the training data `passes` times; return the boosting term of each step."""
     s, n, curve = run.settings, len(run.labels), []
     for _ in range(s.passes):
@@ -133,7 +128,7 @@ e, d = [two.model.encoder, two.model.mean, two.model.log_var], two.model.decoder
 with one_thread():
     for run, adams in ((one, [adam(one.model)]), (two, [adam(*e), adam(d)])):
         with seeded(0, "genzsl/round0"):  # the stream of the package's first round
-            train(run, *adams)
+            train_by_hand(run, *adams)
     package = genzsl.fit(bench, tiny, 0, here.device)
 trained = [[*run.model.parameters()] for run in (one, two, package)]
 
@@ -182,8 +177,8 @@ assert genzsl.GenZSLSettings().lr == ClassifierSettings().lr == 1e-3
 # %%
 texts = one.anchors[one.seen]
 x_hat = training[0].clone().requires_grad_()
-own = torch.exp((x_hat * one.anchors[one.labels[:8]]).sum(1) / 0.07)
-printed = -(own / (len(texts) * own)).mean()  # the sum over j has no j in it
+target = torch.exp((x_hat * one.anchors[one.labels[:8]]).sum(1) / 0.07)
+printed = -(target / (len(texts) * target)).mean()  # the sum over j has no j in it
 (gradient,) = torch.autograd.grad(printed, x_hat)
 torch.testing.assert_close(printed, torch.tensor(-1 / len(texts), device=here.device))
 assert gradient.abs().max() < 1e-6
@@ -257,70 +252,10 @@ as_text = {
     "scaled to length one": replace(settings, renormalise=True),
     "noise for the referent": replace(settings, referent="noise"),
 }
-base_of = dict.fromkeys(as_text, "GenZSL")
-models = {"GenZSL": settings, **as_text, "images in stored order": replace(settings, shuffle=False)}
-if wide != settings:
-    base_of["decoder gets x_refer + o"] = "GenZSL, wide latent"
-    models["GenZSL, wide latent"] = wide
 
 # %%
-rows = {name: ("genzsl", now) for name, now in models.items()}
-records = experiments.run_rows(rows, bench, here.seeds, here.device)
-here.keep(records)
-
-
-# %%
-def scores(row: str, kind: str = "clean", metric: str = "H") -> np.ndarray:
-    """Percent of one row, a value for each seed."""
-    return np.array([100 * r["scores"][kind][metric] for r in records if r["row"] == row])
-
-
-def shown(row: str, kind: str = "clean", metric: str = "H") -> str:
-    """Mean and spread of one row over seeds."""
-    return results.percent([*scores(row, kind, metric) / 100])
-
-
-def sure(gains: np.ndarray) -> str:
-    """Answer, for a table: are these differences told apart from none?"""
-    return {None: "too few seeds", True: "yes", False: "no"}[told_apart([*gains])]
-
-
-def laid_out(gains: dict[str, np.ndarray], of: str) -> pd.DataFrame:
-    """Points of each difference, and whether it is told apart from none."""
-    columns = {of: map(points, gains.values()), f"{of}: told apart": map(sure, gains.values())}
-    return pd.DataFrame({head: [*cells] for head, cells in columns.items()}, index=[*gains])
-
-
-def say(name: str, gains: np.ndarray) -> str:
-    """Put one difference in words."""
-    note = {None: ", too few seeds to tell", True: "", False: ", not told apart from none"}
-    return f"- **{name}:** {points(gains)} points of H{note[told_apart([*gains])]}."
-
-
-# %%
-gained = {
-    metric: {
-        name: scores(base_of[name], metric=metric) - scores(name, metric=metric) for name in as_text
-    }
-    for metric in ("H", "T1")
-}
-for metric, gains in gained.items():  # here the row is the code's way, and GenZSL the other
-    code, usual = (scores(row, metric=metric) for row in ("images in stored order", "GenZSL"))
-    gains["images in stored order"] = code - usual
-effect = gained["H"]
-
-# %%
-frame = laid_out(effect, "H, code minus paper")
-frame.insert(0, "H", [shown(name) for name in effect])
-frame["T1, code minus paper"] = [points(gains) for gains in gained["T1"].values()]
-counted = [name for name, gains in effect.items() if told_apart([*gains])]
-here.table(
-    frame.rename_axis("row"),
-    "models",
-    f"**{bench.name}, protocol clean.** The code's model has H {shown('GenZSL')}. Each row does one thing as "
-    "the text has it; the last does one as the code has it, where the text has no word. H told apart from "
-    f"none: {', '.join(counted) or 'not one of them'}.",
-)
+models = studies.model_differences(bench, settings, as_text, here.seeds, here.device)
+here.table(models)
 
 # %% [markdown]
 # Little is to be expected of the prior, of $x^{refer} + o$ and of the shares: notebook 11 shows that a
@@ -337,17 +272,8 @@ here.table(
 
 
 # %%
-labels = bench.labels[bench.train_idx]
-with seeded(0, "lesson/stored once"):
-    once = torch.randperm(len(labels))
-orders = {"class by class": labels.argsort(stable=True), "shuffled once": once}
-stored = {name: replace(bench, train_idx=bench.train_idx[rows]) for name, rows in orders.items()}
-in_blocks = int((labels.diff() != 0).sum()) == len(bench.seen) - 1
-Markdown(
-    f"The training images of {bench.name} are stored "
-    f"{'class by class, like SUN’s' if in_blocks else 'in mixed order, like AWA2’s and CUB’s'}: "
-    f"{len(labels):,} images make {int((labels.diff() != 0).sum()) + 1:,} runs of one class."
-)
+orders = studies.StoredOrders(bench)
+Markdown(orders.finding())
 
 # %% [markdown]
 # **The generator.** In a batch of one class all texts are the same, and the boosting term cannot fall
@@ -357,29 +283,13 @@ Markdown(
 small = replace(tiny, hidden_dim=128, latent_dim=64, batch_size=64, passes=6)
 kept = replace(small, shuffle=False)
 curves = {}
-for name, data in {**stored, "shuffled in each pass": bench}.items():
-    run = genzsl.prepare(data, kept if data in stored.values() else small, 0, here.device)
+for name, data in {**orders.stored, "shuffled in each pass": bench}.items():
+    run = genzsl.prepare(data, kept if name in orders.stored else small, 0, here.device)
     with one_thread(), seeded(0, "lesson/orders"):
-        curves[name] = np.array(train(run, adam(run.model)))
+        curves[name] = np.array(train_by_hand(run, adam(run.model)))
 
 # %%
-ends = {name: curve[-len(curve) // small.passes :].mean() for name, curve in curves.items()}
-said = ", ".join(f"{end:.2f} {name}" for name, end in ends.items())
-alike = abs(ends["shuffled once"] - ends["shuffled in each pass"]) < 0.2
-caption = (
-    f"The boosting term over training. In its last pass it is {said}; ln 64 is {np.log(64):.2f}."
-    + (" An order shuffled once does as well as one that is shuffled always." if alike else "")
-)
-
-# %%
-fig, ax = plt.subplots(figsize=(7.5, 3.3))
-for (name, curve), style in zip(curves.items(), ("-", "--", "-"), strict=True):
-    ax.plot(np.arange(1, len(curve) + 1), curve, style, label=name, linewidth=1.2)
-ax.axhline(np.log(64), color="k", linewidth=0.8, linestyle=":", label="ln 64: a batch of one class")
-ax.set(xlabel="training step", ylabel="boosting term of the batch (nats)")
-ax.legend(fontsize=8, ncols=2, loc="lower left")
-ax.set_ylim(0, None)
-here.figure(fig, "boosting-orders", caption)
+here.figure(studies.BoostingOrders(curves, small.passes, small.batch_size))
 
 # %% [markdown]
 # **The classifier.** The gradient of the cross-entropy by the logit of class $c$ is $p_c - [c = y]$.
@@ -408,123 +318,22 @@ assert int(answers["class by class"].argmax()) == 4
 # runs below, after its first rounds.
 
 # %%
-switches = {
-    "as released": released,
-    "classifier shuffled": replace(released, classifier=replace(released.classifier, shuffle=True)),
-    "classifier new each round": replace(released, keep_classifier=False),
-    "images shuffled": replace(released, shuffle=True),
-    "referents drawn, not tiled": replace(released, synthesis="drawn"),
-    "linear classifier": replace(
-        released,
-        classifier=replace(released.classifier, hidden=(), scale=ClassifierSettings().scale),
-    ),
-}
+switches = studies.switched_back(released)
+training = studies.train_as_released(switches, orders, here.seeds, here.device)
+here.keep(training.records)
 
 # %%
-rows = {name: ("genzsl_released", now) for name, now in switches.items()}
-more = experiments.run_rows(rows, bench, here.seeds, here.device)
-mixed = "stored in an order shuffled once"
-if in_blocks:
-    more += experiments.run_rows(
-        {mixed: rows["as released"]}, stored["shuffled once"], here.seeds, here.device
-    )
-here.keep(more)
-records = records + more
-
-
-# %%
-def all_looks(data: Benchmark) -> tuple[genzsl.GenZSL, pd.DataFrame]:
-    """Train as released, seed 0, two rounds; return the model, and S, U, H (%) of each look."""
-    unit, judges, curve = F.normalize(data.features, dim=1).to(here.device), [], []
-
-    def look(run: genzsl.GenZSL) -> None:
-        stream = f"synthesis/{len(run.history)}"  # fresh synthetic features in each round
-        x, y = run.synthesise(data.unseen, released.n_synthetic, stream)
-        x, y = torch.cat([run.features, x]), torch.cat([run.labels, y])
-        how = released.classifier, 0, here.device
-        judges.append(judges[0] if judges else ClassifierTrainer(x.shape[1], y.unique(), *how))
-        for _ in range(released.classifier.epochs):
-            judges[0].train_epoch(x, y)
-            curve.append(evaluate_gzsl(judges[0].scores, judges[0].classes, unit, data))
-
-    with one_thread():
-        first_rounds = replace(released, rounds=min(2, released.rounds))
-        run = genzsl.fit(data, first_rounds, 0, here.device, on_round=look)
-    return run, 100 * pd.DataFrame(curve, index=range(1, len(curve) + 1))
-
-
-# %%
-model, on_test = all_looks(bench)
-record = more[0]["scores"]
+model, on_test = studies.looks_of_training(bench, released, here.device)
+record = training.records[0]["scores"]
 within = 0.1 if here.device.type == "cpu" else 1.0
 assert on_test["H"].max() < 100 * record["released"]["H"] + within  # equal if its best is in here
-made, made_labels = model.synthesise(bench.unseen, released.n_synthetic)
-scaled = F.normalize(bench.features, dim=1).to(here.device)
-test = torch.cat([bench.test_seen_idx, bench.test_unseen_idx])
-
 
 # %%
-def follow(rows: torch.Tensor, shuffle: bool, epochs: int) -> pd.DataFrame:
-    """Train the released classifier; S, U, H and the share of the last class after each epoch."""
-    x, y = torch.cat([model.features[rows], made]), torch.cat([model.labels[rows], made_labels])
-    how = replace(released.classifier, shuffle=shuffle)
-    judge = ClassifierTrainer(x.shape[1], y.unique(), how, 0, here.device)
-    last, curve = (judge.classes == y[-1]).nonzero().item(), []
-    for _ in range(epochs):
-        judge.train_epoch(x, y)
-        found = evaluate_gzsl(judge.scores, judge.classes, scaled, bench)
-        answers = judge.scores(scaled[test]).argmax(1)
-        curve.append({**found, "last class": float((answers == last).float().mean())})
-    return 100 * pd.DataFrame(curve, index=range(1, epochs + 1))
-
+fed = studies.ClassifierOrders(bench, model, released, orders)
+here.figure(fed)
 
 # %%
-epochs = released.classifier.epochs
-with one_thread():
-    followed = {
-        "all class by class": follow(orders["class by class"].to(here.device), False, epochs),
-        "seen shuffled once": follow(once.to(here.device), False, epochs),
-        "all shuffled": follow(once.to(here.device), True, epochs),
-    }
-
-# %%
-peaks = {name: (curve["H"].idxmax(), curve["H"].max()) for name, curve in followed.items()}
-ordered, shuffled = followed["all class by class"], followed["all shuffled"]
-caption = (
-    f"The released classifier on one model's features. Class by class, S is {ordered['S'].iloc[0]:.0f} % "
-    f"after one epoch, and up to {ordered['last class'].max():.0f} % of all test images (in epoch "
-    f"{ordered['last class'].idxmax()}) are named the very last class. H is highest "
-    + ", ".join(f"in epoch {epoch} ({name}, {high:.0f} %)" for name, (epoch, high) in peaks.items())
-    + f". On {bench.name} the released order is the {'left' if in_blocks else 'middle'} one."
-)
-
-# %%
-fig, axes = plt.subplots(1, 3, figsize=(10, 3.4), sharey=True)
-for ax, (name, curve) in zip(axes, followed.items(), strict=True):
-    for metric, style in {"S": "--", "U": ":", "H": "-", "last class": "-."}.items():
-        label = "answers that name the last class" if metric == "last class" else metric
-        ax.plot(curve.index, curve[metric], style, label=label, linewidth=1.4)
-    ax.set(title=name, xlabel="classifier epoch", ylim=(-2, 102))
-axes[0].set_ylabel("% of test images")
-fig.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=4)
-here.figure(fig, "classifier-orders", caption)
-
-# %%
-ends = {name: followed[name].iloc[-1] for name in ("all class by class", "all shuffled")}
-in_order, mixed_up = ends.values()
-slow = in_order["S"] < mixed_up["S"] / 2
-favour = in_order["U"] > mixed_up["U"] + 2
-Markdown(
-    f"After {epochs} epochs U is {in_order['U']:.0f} % class by class and {mixed_up['U']:.0f} % shuffled; S is "
-    f"{in_order['S']:.0f} % and {mixed_up['S']:.0f} %. "
-    + ("Class by class, seen classes have hardly been learnt yet. " if slow else "")
-    + (
-        "The order is not only slow: unseen classes come last, and that works like a hidden weight in their "
-        "favour, which real seen features wear down with time. Where H is highest depends on when one looks."
-        if favour and not slow
-        else ""
-    )
-)
+Markdown(fed.at_the_end())
 
 # %% [markdown]
 # ## Training and scoring, one switch at a time
@@ -536,57 +345,13 @@ Markdown(
 
 
 # %%
-def seen_unseen(row: str, kind: str) -> str:
-    """Mean S and U of a row, which say where its H comes from."""
-    return ", ".join(f"{scores(row, kind, metric).mean():.0f}" for metric in "SU")
-
+here.table(training)
 
 # %%
-looks = {r["row"]: r["scores"]["chosen"]["released"]["looks"] for r in more}
-gap = {name: scores(name, "released") - scores(name, "last") for name in looks}
-columns = {
-    "H, best on test": [shown(name, "released") for name in looks],
-    "S, U at best": [seen_unseen(name, "released") for name in looks],
-    "H, last epoch": [shown(name, "last") for name in looks],
-    "S, U at last": [seen_unseen(name, "last") for name in looks],
-    "best minus last": [points(gains) for gains in gap.values()],
-    "looks": [*looks.values()],
-    "T1, best": [shown(name, "released", "T1") for name in looks],
-}
+here.table(studies.SwitchGains(training))
 
 # %%
-published = results.published_value("genzsl", "CODE-looks")
-low, high = (pick(gains.mean() for gains in gap.values()) for pick in (min, max))
-here.table(
-    pd.DataFrame(columns, index=[*looks]).rename_axis("row"),
-    "training",
-    f"**{bench.name}, trained and scored as released**, and with one thing changed. Choosing on test is "
-    f"worth {low:.1f} to {high:.1f} points of H, by row, after {looks['as released']:,} looks; the published "
-    f"schedule has up to {published:,.0f}.",
-)
-
-# %%
-others = [name for name in looks if name != "as released"]
-trained, at_last = (
-    {name: scores("as released", kind) - scores(name, kind) for name in others}
-    for kind in ("released", "last")
-)
-frame = laid_out(trained, "best on test").join(laid_out(at_last, "last epoch"))
-here.table(
-    frame.rename_axis("instead of the code's way"),
-    "switches",
-    "Code minus the row: points of H that the repository's way adds to the row's.",
-)
-
-# %%
-fresh = trained["classifier new each round"]
-holds = {None: "There are too few seeds to tell", True: "Here it is so", False: "Here it is not so"}
-so = None if told_apart([*fresh]) is None else bool(told_apart([*fresh]) and fresh.mean() > 0)
-Markdown(
-    "One might expect a classifier that is fed in order and starts anew in each round not to get far in its "
-    f"{epochs} epochs, so that never resetting it keeps the fixed order alive. {holds[so]}: never resetting "
-    f"is worth {points(fresh)} points of H."
-)
+Markdown(training.finding())
 
 # %% [markdown]
 # ## Three conventional scores
@@ -597,30 +362,13 @@ Markdown(
 # does not report it; our *clean* does. All three are the best on test.
 
 # %%
-kinds = ("per image", "per class", "restricted")
-t1 = {kind: scores("as released", "conventional", kind).round(6) for kind in kinds}
+conventional = studies.ConventionalScores(training, bench)
 counts = bench.labels[bench.test_unseen_idx].bincount()
-counts = counts[counts > 0]
-equal = bool((counts == counts[0]).all())
-if equal:
-    assert np.allclose(t1["per image"], t1["per class"])  # an average of equal parts
+if len(counts[counts > 0].unique()) == 1:  # an average of equal parts
+    assert np.allclose(*map(conventional.percents, ("per image", "per class")))
 
 # %%
-sizes = f"{counts[0]}" if equal else f"{counts.min()} to {counts.max()}"
-frame = pd.DataFrame(
-    {
-        "T1": [shown("as released", "conventional", kind) for kind in kinds],
-        "minus per class": [points(value - t1["per class"]) for value in t1.values()],
-    },
-    index=pd.Index(kinds, name="counted"),
-)
-here.table(
-    frame,
-    "conventional",
-    f"Each unseen class of {bench.name} has {sizes} test images, so counting images and averaging "
-    f"classes {'are the same thing' if equal else 'differ'}. (Published: on SUN 20 each, the same; on AWA2 "
-    "very unequal.)",
-)
+here.table(conventional)
 
 # %% [markdown]
 # ## One referent
@@ -637,15 +385,16 @@ def one_referent(weight: float, seed: int) -> float:
     run = genzsl.prepare(bench, replace(small, n_referents=1, passes=2), seed, here.device)
     run.weights = weight * run.weights
     with one_thread(), seeded(seed, "lesson/one referent"):
-        train(run, adam(run.model))
+        train_by_hand(run, adam(run.model))
         x, y = run.synthesise(bench.unseen, settings.n_synthetic_choices[0])
         pair = torch.cat([run.features, x]), torch.cat([run.labels, y])
         judge = protocol.train_classifier(*pair, settings.classifier, seed)
-    return 100 * evaluate_gzsl(judge.scores, judge.classes, scaled, bench)["H"]
+    unit = F.normalize(bench.features, dim=1).to(here.device)
+    return 100 * evaluate_gzsl(judge.scores, judge.classes, unit, bench)["H"]
 
 
 shrunk = np.array([one_referent(0.8, seed) - one_referent(1.0, seed) for seed in here.seeds])
-Markdown(say("One referent, weight 0.8 minus weight 1", shrunk))
+Markdown("- " + studies.in_words("One referent, weight 0.8 minus weight 1", shrunk))
 
 # %% [markdown]
 # ## How much of H is choosing on test?
@@ -656,33 +405,9 @@ Markdown(say("One referent, weight 0.8 minus weight 1", shrunk))
 # honest stop: it needs no look at the test set.
 
 # %%
-_, on_validation = all_looks(protocol.validation_split(bench, seed=0))
-look = {
-    "best on test": on_test["H"].idxmax(),
-    "chosen on validation": on_validation["H"].idxmax(),
-    "last shown": on_test.index[-1],
-}
-starts = on_test.index[:: released.classifier.epochs]
-jump = np.mean([on_test["H"][at] - on_test["H"][at - 1] for at in starts[1:]] or [np.nan])
-
-# %%
-at_looks = ", ".join(f"{on_test['H'][at]:.1f} {name} (look {at})" for name, at in look.items())
-caption = (
-    f"One seed, every look of its first {len(starts)} of {released.rounds} rounds. H on test: "
-    f"{at_looks}. Grey lines: the generator has gone on, and features are fresh; the first epoch on them moves H by {jump:+.1f} points on average."
-)
-
-# %%
-fig, ax = plt.subplots(figsize=(8.5, 3.6))
-ax.vlines(starts, 0, 100, color="0.85", linewidth=1)
-for metric, style in {"S": "--", "U": ":", "H": "-"}.items():
-    ax.plot(on_test.index, on_test[metric], style, label=f"{metric}, test", linewidth=1.3)
-ax.plot(on_validation.index, on_validation["H"], "-.", label="H, validation", linewidth=1.3)
-for marker, (name, epoch) in zip("*so", look.items(), strict=True):
-    ax.plot(epoch, on_test["H"][epoch], marker, color="k", markersize=8, label=name, zorder=3)
-ax.set(xlabel="look (classifier epoch)", ylabel="%", ylim=(0, 100))
-fig.legend(ncols=7, fontsize=8, loc="outside lower center")
-here.figure(fig, "looks", caption)
+inner = protocol.validation_split(bench, seed=0)
+_, on_validation = studies.looks_of_training(inner, released, here.device)
+here.figure(studies.LooksAtTest(on_test, on_validation, released))
 
 # %% [markdown]
 # So *best minus last* is no pure luck. Part of it is stopping in time, which a validation set could
@@ -693,59 +418,11 @@ here.figure(fig, "looks", caption)
 # classifiers), picked by the test set instead of the validation classes. That is *peeked*.
 
 # %%
-ways = {
-    "clean": ("GenZSL", "clean"),
-    "clean,\npicked on test": ("GenZSL", "peeked"),
-    "released,\nlast epoch": ("as released", "last"),
-    "released,\nbest on test": ("as released", "released"),
-}
-if in_blocks:
-    ways |= {
-        "mixed once,\nlast epoch": (mixed, "last"),
-        "mixed once,\nbest on test": (mixed, "released"),
-    }
-at = {name: scores(*way) for name, way in ways.items()}
-clean, peeked, last, best = [*at.values()][:4]
+ways = studies.WaysToANumber(models, training)
+here.figure(ways, "whole")
 
 # %%
-total, chosen, schedule = best - clean, best - last, last - clean
-caption = (
-    "H by seed: ways to arrive at a number. From clean to what the released schedule would report: "
-    f"{points(total)} points; of these, its best look over its last makes {points(chosen)}, and training the "
-    f"released way to the end {points(schedule)} (S, U at the last epoch: {seen_unseen('as released', 'last')}; "
-    f"clean: {seen_unseen('GenZSL', 'clean')})."
-)
-
-# %%
-fig, ax = plt.subplots(figsize=(9.5, 3.8))
-for i, run in enumerate(np.array([*at.values()]).T):
-    ax.plot(run, "o-", color="0.6", markersize=4, linewidth=0.8, label="" if i else "one seed")
-ax.plot([run.mean() for run in at.values()], "_", markersize=40, color="C0", label="mean")
-ax.set_xticks(range(len(at)), [*at], fontsize=8)
-ax.set(ylabel="H (%)", xlim=(-0.5, len(at) - 0.5))
-ax.legend(loc="best", markerscale=0.5)
-here.figure(fig, "whole", caption)
-
-# %%
-split = {
-    "whole: released, best on test, minus clean": total,
-    "of it, choosing: best minus last": chosen,
-    "of it, training to the end as released: last minus clean": schedule,
-    "clean's candidates, picked on test, minus clean": peeked - clean,
-}
-if in_blocks:
-    split["images mixed once: best on test minus clean"] = scores(mixed, "released") - clean
-    split["images mixed once: best minus last"] = gap[mixed]
-
-# %%
-here.table(
-    laid_out(split, "points of H").rename_axis("part"),
-    "split",
-    "From clean to what the released schedule would report, and what looking at the test set is worth "
-    f"in it; mean ± standard deviation over seeds ({len(here.seeds)}). A best is never below what it was "
-    "picked from, so *best minus last* and *picked on test* cannot be negative.",
-    headline=True,
-)
+here.table(ways)
 
 # %% [markdown]
 # ## Difference by difference
@@ -753,112 +430,15 @@ here.table(
 # All that was measured, on one scale.
 
 # %%
-forest = {
-    "boosting in the batch, not over classes": effect["boosting over classes"],
-    "boosting at all (the printed formula is constant)": effect["no boosting"],
-    "prior N(0, I), not p(o | z)": effect["prior p(o | z)"],
-    "decoder gets o, not x_refer + o": effect["decoder gets x_refer + o"],
-    "shares 0.8 and 0.2, not drawn": effect["shares drawn"],
-    "lengths left, not scaled to one": effect["scaled to length one"],
-    "a referent, not noise (a control)": effect["noise for the referent"],
-    "images in stored order (clean)": effect["images in stored order"],
-    "one referent × 0.8, not × 1": shrunk,
-    "images in stored order (released)": trained["images shuffled"],
-    "classifier fed in order, not shuffled": trained["classifier shuffled"],
-    "classifier never reset, not each round": trained["classifier new each round"],
-    "referents tiled, not drawn": trained["referents drawn, not tiled"],
-    "MLP with dropout, not linear": trained["linear classifier"],
-    "best look, not last epoch": chosen,
-}
-if in_blocks:
-    forest["here stored class by class, not mixed once"] = trained[mixed]
-
-# %%
-apart = {name: gains.mean() for name, gains in forest.items() if told_apart([*gains])}
-ranked = sorted(apart, key=lambda name: -abs(apart[name]))[:3]
-with seeded(0, "lesson/rule"):
-    nothing = torch.randn(4000, max(3, len(here.seeds))).tolist()
-chance = np.mean([told_apart(draw) for draw in nothing])
-caption = (
-    f"One dot a seed, the bar their mean; blue: told apart from none ({len(apart)} of {len(forest)}; if "
-    f"none mattered, the rule would still let about {chance * len(forest):.0f} through). "
-    + ("Largest: " + "; ".join(f"{n} ({apart[n]:+.1f})" for n in ranked) + "." if ranked else "")
-)
-
-# %%
-fig, ax = plt.subplots(figsize=(8, 0.34 * len(forest) + 1))
-for i, gains in enumerate(forest.values()):
-    colour = "C0" if told_apart([*gains]) else "0.55"
-    ax.plot(gains, np.full(len(gains), i), "o", color=colour, alpha=0.5, markersize=4)
-    ax.plot([gains.mean()], [i], "|", color=colour, markersize=16, markeredgewidth=2)
-ax.axvline(0, color="k", linewidth=0.8)
-ax.set_yticks(range(len(forest)), [*forest])
-ax.set(xlabel="points of H, code minus paper", ylim=(len(forest) - 0.5, -0.5))
-ax.grid(axis="y", visible=False)
-here.figure(fig, "differences", caption)
+measured = studies.Differences(models, training, {"one referent": shrunk})
+here.figure(measured)
 
 # %% [markdown]
 # The audit itself. Every difference between text and repository that we know of, what became of it
 # here, and what it is worth. *By proof* is shown above; *not measured* is said plainly where it applies.
 
 # %%
-audit = [
-    f"no word on how a run is chosen || the test set picks classifier epoch and round, and stops early; up to {published:,.0f} looks || released, best of {looks['as released']} looks minus last epoch; clean's candidates picked on test, minus clean; stopping early left out, as it cannot raise a best || {points(chosen)} released; {points(peeked - clean)} clean",
-    f"a softmax classifier on real seen and synthetic unseen features || one classifier and one Adam for all rounds, never reset || released, minus a new one in each round || {points(trained['classifier new each round'])}",
-    f"no word on order || classifier fed seen images in stored order, then one unseen class after another || released, minus classifier shuffled || {points(trained['classifier shuffled'])}",
-    f"no word on order || generator fed images in stored order || clean and released, each minus its shuffled twin || {points(effect['images in stored order'])} clean; {points(trained['images shuffled'])} released",
-    f"softmax classifier, size not known to us || MLP 256-256 with dropout 0.5 || released, minus one linear layer in its place || {points(trained['linear classifier'])}",
-    f"referents sampled || for synthesis each referent class is tiled whole, in file order || released, minus drawn || {points(trained['referents drawn, not tiled'])}",
-]
-
-# %%
-audit += [
-    f"T1, averaged over classes by the benchmarks' protocol || T1 counts images || T1 per image minus per class: {points(t1['per image'] - t1['per class'])} points of T1 || 0 by proof: H does not use T1",
-    f"one T1 || a T1 of the generalised classifier is computed and not reported || T1 reported minus that one: {points(t1['per image'] - t1['restricted'])} points of T1 || 0 by proof: H does not use T1",
-    "no word || two Adams || trained both ways above: equal weights || 0 by proof",
-    "no word || encoder never in evaluation mode || both modes give the same above || 0 by proof",
-    "no word || the argument `lr` reaches the classifier only || its default is the generator's fixed 1e-3; other values not run || 0 by proof at the default",
-    "no word || loss printed as a mean of batches; the whole of CLIP loaded, and files left open, to no use || no number depends on it || 0 by proof",
-]
-
-# %%
-audit += [
-    f"boosting: softmax over seen classes (our reading) || symmetric softmax over the batch, with false negatives || clean, minus softmax over classes || {points(effect['boosting over classes'])}",
-    f"boosting: as printed, a constant || as above || clean, minus λ = 0, which is what a constant teaches || {points(effect['no boosting'])}",
-    f"KL to a conditional prior p(o given z) || KL to N(0, I) || clean, minus a prior linear in z (our reading) || {points(effect['prior p(o | z)'])}",
-    f"decodes x_refer + o || decodes o; the referent enters by the encoder alone || clean, minus x_refer + o, latent as wide as features || {points(effect['decoder gets x_refer + o'])}",
-    f"no word on lengths || refined semantics and mixed referents shorter than one || clean, minus both scaled to length one || {points(effect['scaled to length one'])}",
-    f"mixup || always 0.8 and 0.2 || clean, minus shares from Beta(4, 1) (our reading) || {points(effect['shares drawn'])}",
-    f"features are induced from referents || referent and target independent given the class: the best generator ignores the referent || clean, minus noise for the referent: a control (notebook 11 has the mechanism) || {points(effect['noise for the referent'])}",
-    f"k referents, k up to 8 in a figure || k = 1: the referent is still multiplied by 0.8 || small network by hand, 0.8 minus 1 || {points(shrunk)}",
-]
-
-# %%
-over_gan, over_next = (
-    results.published_value("genzsl", name) for name in ("F5-AWA2-gain", "C-AWA2-T1-gain")
-)
-audit += [
-    "k referents, k up to 8 in a figure || k above 2: stops unless weights are given; the figure's are unknown || nothing to compare with; ours share 0.2 equally || not measured",
-    "an ablation without target reconstruction || one weight for reconstruction and KL together, so no switch for the one alone || not on this page; our settings have a weight for each || not measured",
-    "no word || SUN's H by a second script: a new classifier, another seed, best on test of 200 epochs; it needs saved weights, and the line that saves them is commented out || no CLIP features of SUN here || not measured",
-    "no word || the README speaks of released models; no weights are there || nothing to run || not measured",
-    f"gains of {over_gan} and {over_next} points on AWA2 || no word || a matter of the text: over f-VAEGAN, and over the table's next best || not measured",
-]
-
-# %%
-heads = ["the paper", "the code", "how we ran it", "points of H, code minus paper"]
-frame = pd.DataFrame([row.split(" || ") for row in audit], columns=heads)
-frame.index = pd.RangeIndex(1, len(audit) + 1, name="no.")
-nothing = sum("by proof" in row for row in audit)
-unmeasured = sum("not measured" in row for row in audit)
-here.table(
-    frame,
-    "audit",
-    f"**The audit, on {bench.name}, profile {profile}, seeds: {len(here.seeds)}.** {len(audit)} differences: "
-    f"{nothing} are nothing by proof, {unmeasured} are not measured here, the others were run. “No word” "
-    "means none in what we have of the text.",
-    headline=True,
-)
+here.table(studies.Audit(profile, measured, ways, conventional))
 
 # %% [markdown]
 # ## What held, what did not
@@ -867,17 +447,18 @@ here.table(
 # above twice its standard error over three seeds or more.
 
 # %%
-quiet = [name for name, gains in forest.items() if told_apart([*gains]) is False]
+total, chosen, schedule, peeked = [*ways.parts.values()][:4]
+largest = [name for name in [*measured.apart][:3] if name != "best look, not last epoch"]
 lines = [
-    "- **Held:** two Adams are one, modes agree, and every switch by hand is the package's.",
-    say("The released switch as a whole, best on test, over clean", total),
-    say("Choosing on test, within the released run (best minus last)", chosen),
-    say("Choosing on test, within the clean run", peeked - clean),
-    say("Training to the end as released, nothing chosen, over clean", schedule),
-    *(say(n[0].upper() + n[1:], forest[n]) for n in ranked if forest[n] is not chosen),
-    f"- **Not told apart from none:** {'; '.join(quiet) or 'no difference'}.",
+    "**Held:** two Adams are one, modes agree, and every switch by hand is the package's.",
+    studies.in_words("The released switch as a whole, best on test, over clean", total),
+    studies.in_words("Choosing on test, within the released run (best minus last)", chosen),
+    studies.in_words("Choosing on test, within the clean run", peeked),
+    studies.in_words("Training to the end as released, nothing chosen, over clean", schedule),
+    *(studies.in_words(n[0].upper() + n[1:], measured.gains[n]) for n in largest),
+    f"**Not told apart from none:** {'; '.join(measured.quiet) or 'no difference'}.",
 ]
-Markdown("\n".join(lines))
+Markdown(studies.bullets(lines))
 
 # %% [markdown]
 # Two cautions. Effects of single switches do not add up: a choice that costs points by itself can be

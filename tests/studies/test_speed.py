@@ -2,9 +2,29 @@
 
 import math
 
+import matplotlib.pyplot as plt
 import pytest
+from toys import QUICK, QUICK_IMAGINATION, toy
 
-from zslnb.studies.speed import SpeedUp, needed, speed_up, speed_up_words, speed_ups, steady
+from zslnb.studies.speed import (
+    SpeedByBar,
+    SpeedGains,
+    SpeedUp,
+    StepCosts,
+    TrainingSpeed,
+    needed,
+    speed_up,
+    speed_up_words,
+    speed_ups,
+    steady,
+    training_speed,
+)
+
+
+@pytest.fixture(autouse=True)
+def one_process(monkeypatch):
+    """Starting others takes longer than these experiments."""
+    monkeypatch.setattr("joblib.cpu_count", lambda: 1)
 
 
 def curve(scores: list[float], seconds: float = 1.0, steps: int = 10) -> list[dict[str, float]]:
@@ -80,3 +100,79 @@ def test_rows_are_compared_within_seeds():
 )
 def test_words_say_what_is_a_bound(found, words):
     assert speed_up_words([SpeedUp(*one) for one in found]) == words
+
+
+def timed(row: str, seed: int, scores: list[float], seconds: float) -> dict:
+    points = [{**point, "T1": point["H"]} for point in curve(scores, seconds=seconds)]
+    return {"row": row, "seed": seed, "settings": {"lr": 1e-3}, "scores": {"curve": points}}
+
+
+SPEED = TrainingSpeed(
+    [
+        record
+        for seed in range(3)
+        for record in (
+            timed("f-VAEGAN", seed, [0.1, 0.4, 0.5], 6.0),
+            timed("cVAE", seed, [0.3, 0.5, 0.5], 2.0),
+            timed("GenZSL", seed, [0.2, 0.5, 0.6], 1.0),
+            timed("GenZSL, noise", seed, [0.2, 0.44, 0.44], 1.0),
+        )
+    ]
+)
+
+
+def test_the_table_compares_by_bar_and_by_what_is_counted():
+    table = SPEED.table().set_index(["bar", "counted in"])
+    assert table.loc[("H, f-VAEGAN's best", "seconds"), "GenZSL"] == "9.0 (9.0 to 9.0)"
+    assert table.loc[("H, f-VAEGAN's best", "steps"), "cVAE"] == "1.5 (1.5 to 1.5)"
+    assert table.loc[("T1, f-VAEGAN's best", "seconds"), "GenZSL, noise"] == "none (below 6.0)"
+
+
+def test_a_promise_holds_in_part_or_not_at_all():
+    assert SPEED.promise("H").startswith("**Faster to f-VAEGAN's best H: held**, in 3 of 3 seeds.")
+    slow = [timed("GenZSL", r["seed"], [0.1, 0.2], 1.0) if r["row"] == "GenZSL" else r
+            for r in SPEED.records]  # fmt: skip
+    assert "did not hold" in TrainingSpeed(slow).promise("H")
+    assert "there is no speed-up to explain" in TrainingSpeed(slow).origin("H")
+    mixed = [*slow[:4], *SPEED.records[4:]]
+    assert "held in part" in TrainingSpeed(mixed).promise("H")
+    assert "too few to tell" in TrainingSpeed([*SPEED.records[:4]]).promise("H")
+
+
+def test_the_origin_of_a_speed_up_is_what_the_controls_have():
+    # the cVAE has half of it, and so does GenZSL without referents: 18 s against 2 s, 4 s, 2 s
+    text = SPEED.origin("H")
+    assert "not owed to induction" in text
+    assert "has 50% of it, GenZSL without referents 0%" in text
+    fast = [timed("cVAE", r["seed"], [0.1, 0.1], 1.0) if r["row"] == "cVAE" else r
+            for r in SPEED.records]  # fmt: skip
+    assert "not explained by the controls" in TrainingSpeed(fast).origin("T1")
+
+
+def test_a_steps_cost_and_the_adversarys_price():
+    study = StepCosts(SPEED.records)
+    assert study.table().loc["cVAE"].tolist() == ["200.00 ± 0.00", 64, "0.001", 30]
+    assert "The adversary makes a step 3.0 times as dear" in study.caption()
+
+
+def test_gains_are_of_the_best_and_of_the_end():
+    table = SpeedGains(SPEED.records).table()
+    assert table.loc["GenZSL", "H, best on test"] == "+10.0 ± 0.0"
+    assert table.loc["GenZSL, noise", "T1, at the end"] == "-6.0 ± 0.0"
+
+
+def test_a_line_of_speed_ups_ends_at_the_highest_bar_that_is_reached():
+    study = SpeedByBar(SPEED.records)
+    assert "for H cVAE at 100 %, GenZSL at 100 %, GenZSL, noise at 88 %" in study.finding()
+    for drawn, panels in ((study, 2), (SPEED, 6)):
+        fig = drawn.figure()
+        assert len(fig.axes) == panels
+        plt.close(fig)
+    assert "The first evaluation finds H of 10 % (f-VAEGAN), 30 % (cVAE)" in SPEED.finding()
+
+
+def test_training_is_timed_for_generators_of_both_kinds(build):
+    rows = {"f-VAEGAN": QUICK_IMAGINATION, "GenZSL": QUICK}
+    study = training_speed(toy(), rows, range(1))
+    assert [r["method"] for r in study.records] == ["imagination_speed", "speed"]
+    assert study.faster == ["GenZSL"]

@@ -12,11 +12,23 @@ from zslnb.studies.class_cosines import (
     SmallCase,
 )
 from zslnb.studies.classification_loss import ClassificationLoss
+from zslnb.studies.code_audit import (
+    Audit,
+    ConventionalScores,
+    Differences,
+    SwitchGains,
+    WaysToANumber,
+    in_words,
+    model_differences,
+    switched_back,
+    train_as_released,
+)
 from zslnb.studies.conditionings import Conditionings, TimeClocks, WaysToJoin
 from zslnb.studies.density import WalkDensity
 from zslnb.studies.directions_removed import Directions, RealNames, directions
 from zslnb.studies.equal_looks import Looks, looks
 from zslnb.studies.exact_denoisers import gaussian_denoiser, mixture_denoiser
+from zslnb.studies.feature_fidelity import FeatureFidelity, FeaturePlane, feature_fidelity
 from zslnb.studies.forward_noise import (
     DissolvingClass,
     ForwardWalk,
@@ -24,6 +36,24 @@ from zslnb.studies.forward_noise import (
     StepBack,
     TellingApart,
 )
+from zslnb.studies.genzsl_results import (
+    INGREDIENTS,
+    REFERENTS,
+    ClassSimilarity,
+    Compared,
+    Question,
+    RecordedResults,
+    SelectionPrice,
+    Sensitivity,
+    ablation,
+    bullets,
+    compared,
+    genzsl_verdicts,
+    main_results,
+    semantics,
+    sensitivity,
+)
+from zslnb.studies.genzsl_schematics import Paradigms, Pipeline
 from zslnb.studies.guidance import GuidanceScales
 from zslnb.studies.image_swaps import ImageSwaps
 from zslnb.studies.input_acceptance import (
@@ -36,6 +66,13 @@ from zslnb.studies.input_acceptance import (
 )
 from zslnb.studies.loss_weights import DiffusionTraining, LikelihoodBound, LossShares, LossWeights
 from zslnb.studies.lost_signal import LostSignal
+from zslnb.studies.quoted import (
+    Reductions,
+    quoted_ablation,
+    quoted_results,
+    quoted_rivals,
+    quoted_semantics,
+)
 from zslnb.studies.referent_copying import Copying, copying, copying_losses
 from zslnb.studies.referent_swaps import LossTerms, Swaps, Variety, pair_cosines, swaps
 from zslnb.studies.referents import ChangedReferents, Draws, Referents
@@ -64,37 +101,76 @@ from zslnb.studies.revcd_results import (
 )
 from zslnb.studies.revcd_schematics import RevCDDirection, RevCDNetwork
 from zslnb.studies.seen_bias import Handicap, Mistaken, SeenBias
-from zslnb.studies.speed import SpeedUp, needed, speed_up, speed_up_words, speed_ups, steady
+from zslnb.studies.speed import (
+    SpeedByBar,
+    SpeedGains,
+    SpeedUp,
+    StepCosts,
+    TrainingSpeed,
+    needed,
+    speed_up,
+    speed_up_words,
+    speed_ups,
+    steady,
+    training_speed,
+)
 from zslnb.studies.splits import PublishedSizes, Split
 from zslnb.studies.study import Study
 from zslnb.studies.tilted_density import TiltedDensity
 from zslnb.studies.tokens import BlindAttention, FeatureTokens, TokenAttention
 from zslnb.studies.toy_losses import ToyLosses
+from zslnb.studies.training_orders import (
+    BoostingOrders,
+    ClassifierOrders,
+    LooksAtTest,
+    StoredOrders,
+    looks_of_training,
+)
 from zslnb.studies.untrained import Baselines, baselines
 from zslnb.studies.walks import Samplers, guided_denoiser, starting_noise
+from zslnb.studies.watched_training import (
+    Collapse,
+    Losses,
+    PenaltyRule,
+    SlowRates,
+    Watch,
+    class_mean_floor,
+)
 
 __all__ = [
+    "INGREDIENTS",
+    "REFERENTS",
     "UNDECIDED",
+    "Audit",
     "Baselines",
     "BlindAttention",
+    "BoostingOrders",
     "BoostingWeight",
     "CalibrationCurves",
     "ChangedNeighbours",
     "ChangedReferents",
     "ClassCosines",
+    "ClassSimilarity",
     "ClassificationLoss",
     "ClassificationWeight",
+    "ClassifierOrders",
+    "Collapse",
+    "Compared",
     "Conditionings",
+    "ConventionalScores",
     "Copying",
     "CosineSpread",
     "CubHull",
     "CubModels",
     "CurvesBesidePrinted",
+    "Differences",
     "DiffusionTraining",
     "Directions",
     "DissolvingClass",
     "Draws",
     "FalseNegatives",
+    "FeatureFidelity",
+    "FeaturePlane",
     "FeatureTokens",
     "ForwardWalk",
     "GuidanceScales",
@@ -105,18 +181,26 @@ __all__ = [
     "Inputs",
     "LikelihoodBound",
     "Looks",
+    "LooksAtTest",
     "LossShares",
     "LossTerms",
     "LossWeights",
+    "Losses",
     "LossesRemoved",
     "LostSignal",
     "MeanCosines",
     "Mistaken",
     "OrderFloors",
     "Orders",
+    "Paradigms",
+    "PenaltyRule",
+    "Pipeline",
     "PublishedSizes",
     "Pull",
+    "Question",
     "RealNames",
+    "RecordedResults",
+    "Reductions",
     "Referents",
     "RevCDDirection",
     "RevCDModels",
@@ -126,52 +210,82 @@ __all__ = [
     "RevCDTextClaims",
     "Samplers",
     "SeenBias",
+    "SelectionPrice",
+    "Sensitivity",
     "SettingsShown",
+    "SlowRates",
     "SmallCase",
+    "SpeedByBar",
+    "SpeedGains",
     "SpeedUp",
     "Split",
     "Standardising",
     "StepBack",
+    "StepCosts",
+    "StoredOrders",
     "Study",
     "Swaps",
+    "SwitchGains",
     "TellingApart",
     "TiltedDensity",
     "TimeClocks",
     "TokenAttention",
     "ToyLosses",
+    "TrainingSpeed",
     "ValidationChoices",
     "Variety",
     "WalkDensity",
+    "Watch",
+    "WaysToANumber",
     "WaysToCount",
     "WaysToJoin",
+    "ablation",
     "acceptance",
     "acceptance_words",
     "baselines",
     "batch_floor",
     "boosting_weight",
+    "bullets",
+    "class_mean_floor",
     "classification_weight",
+    "compared",
     "copying",
     "copying_losses",
     "cub_rows",
     "directions",
+    "feature_fidelity",
     "gaussian_denoiser",
+    "genzsl_verdicts",
     "guided_denoiser",
+    "in_words",
     "inputs",
     "looks",
+    "looks_of_training",
     "losses_removed",
+    "main_results",
     "mixture_denoiser",
+    "model_differences",
     "needed",
     "orders",
     "pair_cosines",
     "printed_scores_of_revcd",
+    "quoted_ablation",
+    "quoted_results",
+    "quoted_rivals",
+    "quoted_semantics",
     "revcd_findings",
     "revcd_models",
+    "semantics",
+    "sensitivity",
     "speed_up",
     "speed_up_words",
     "speed_ups",
     "starting_noise",
     "steady",
     "swaps",
+    "switched_back",
     "text_acceptance",
+    "train_as_released",
+    "training_speed",
     "ways_to_count",
 ]

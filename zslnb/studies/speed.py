@@ -1,10 +1,36 @@
 """How much sooner one generator learns than another: what each needs for the same score."""
 
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 
-Curve = list[dict[str, float]]  # of `zslnb.experiments.speed.speed_scores`, a point an evaluation
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import torch
+from jaxtyping import Float
+from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator
+
+from zslnb.benchmark import Benchmark
+from zslnb.experiments.memo import run_rows
+from zslnb.genzsl import GenZSLSettings
+from zslnb.imagination import ImaginationSettings
+from zslnb.results import points
+from zslnb.studies import plots
+from zslnb.studies.rows import Records, plus_minus, row_names
+from zslnb.studies.study import Study
+
+METRICS = ("H", "T1")
+ALONG = {"seconds": "training time (s)", "steps": "generator steps", "samples": "samples drawn"}
+BARS = {"f-VAEGAN's best": 1.0, "nine tenths of it": 0.9}
+COLOURS = {"f-VAEGAN": "C1", "cVAE": "C2", "GenZSL": "C0", "GenZSL, noise": "C4"}
+SLOWER = "f-VAEGAN"  # the method that the others are compared with
+
+Curve = list[
+    dict[str, float]
+]  # of `zslnb.experiments.fidelity_and_speed.speed_scores`, a point an evaluation
 
 
 @dataclass(frozen=True)
@@ -56,10 +82,10 @@ def speed_up(
         share: of the slower's best score; a lower bar is an easier one.
     """
     target = share * max(point[metric] for point in slower)
-    own, other = needed(slower, metric, target, along), needed(faster, metric, target, along)
-    if math.isinf(other):
-        return SpeedUp(own / faster[-1][along], "<")
-    return SpeedUp(own / other, ">=" if other == faster[0][along] else "=")
+    long, short = needed(slower, metric, target, along), needed(faster, metric, target, along)
+    if math.isinf(short):
+        return SpeedUp(long / faster[-1][along], "<")
+    return SpeedUp(long / short, ">=" if short == faster[0][along] else "=")
 
 
 def speed_ups(
@@ -87,13 +113,13 @@ def speed_ups(
     return [speed_up(of[slower][s], of[faster][s], metric, along, share) for s in shared]
 
 
-def speed_up_words(found: list[SpeedUp]) -> str:
+def speed_up_words(by_seed: list[SpeedUp]) -> str:
     """Write speed-ups over seeds: median and range, and in how many seeds the score was reached.
 
     "≥": in some of these seeds the faster had the score when it was first looked at. Where it never
     had it there is no number, only the bound that the length of its run gives.
     """
-    reached, never = ([u for u in found if (u.relation == "<") == side] for side in (False, True))
+    reached, never = ([u for u in by_seed if (u.relation == "<") == side] for side in (False, True))
     bound = f"none (below {_times(max(u.times for u in never))})" if never else ""
     if not reached:
         return bound
@@ -101,8 +127,256 @@ def speed_up_words(found: list[SpeedUp]) -> str:
     words = "≥ " * any(u.relation == ">=" for u in reached) + _times(median(values))
     if len(values) > 1:
         words += f" ({_times(min(values))} to {_times(max(values))})"
-    return f"{words} in {len(reached)} of {len(found)} seeds, else {bound}" if never else words
+    return f"{words} in {len(reached)} of {len(by_seed)} seeds, else {bound}" if never else words
 
 
 def _times(value: float) -> str:
     return f"{value:.0f}" if value >= 10 else f"{value:.1f}" if value >= 1 else f"{value:.2f}"
+
+
+@dataclass(frozen=True)
+class TrainingSpeed(Study):
+    """How much sooner than f-VAEGAN does each method have the same score (GenZSL, Figure 5)?"""
+
+    records: Records = ()
+    name, headline = "speed-up", True
+
+    def curves(self, row: str, key: str) -> Float[np.ndarray, "R n"]:
+        """One quantity along training, a line for each seed."""
+        curves = [steady(r["scores"]["curve"]) for r in self.records if r["row"] == row]
+        return np.array([[point[key] for point in curve] for curve in curves], dtype=float)
+
+    @property
+    def faster(self) -> list[str]:
+        """All rows but the one that they are compared with."""
+        return [row for row in row_names(self.records) if row != SLOWER]
+
+    def best(self, row: str, metric: str) -> float:
+        """Mean over seeds of the best score ever seen on the test set, in percent."""
+        return float(100 * self.curves(row, metric).max(1).mean())
+
+    def speed_ups(
+        self, row: str, metric: str, along: str = "seconds", share: float = 1.0
+    ) -> list[SpeedUp]:
+        """Compare a row with the slower one within each seed; see `speed_ups`."""
+        return speed_ups([*self.records], SLOWER, row, metric, along, share)
+
+    def words(self, row: str, metric: str, along: str = "seconds", share: float = 1.0) -> str:
+        """Write how much sooner a row has a score."""
+        return speed_up_words(self.speed_ups(row, metric, along, share))
+
+    def typical(self, row: str, metric: str, share: float) -> float:
+        """Median speed-up in seconds over seeds; 0 where half of them or more never get there."""
+        by_seed = self.speed_ups(row, metric, share=share)
+        return float(np.median([u.times if u.relation != "<" else 0.0 for u in by_seed]))
+
+    def table(self) -> pd.DataFrame:
+        """Times as fast, for two bars, in H and T1, counted in seconds, steps and samples."""
+        lines = [
+            {
+                "bar": f"{metric}, {bar}",
+                "counted in": along,
+                **{row: self.words(row, metric, along, share) for row in self.faster},
+            }
+            for metric in METRICS
+            for bar, share in BARS.items()
+            for along in ALONG
+        ]
+        return pd.DataFrame(lines)
+
+    def caption(self) -> str:
+        """Say how to read bounds, and what depends on the machine."""
+        return (
+            "How many times as fast as f-VAEGAN: median and range over the seeds that reach the "
+            "bar. ≥: in some of them the score was there at the first evaluation. *None*: not "
+            "reached within the whole run, so that a speed-up, if there is one, is below the "
+            "number in brackets. Seconds depend on the machine and on how busy it was; steps and "
+            "samples do not."
+        )
+
+    def figure(self) -> Figure:
+        """H and T1 along seconds, steps and samples."""
+        fig, axes = plt.subplots(2, 3, figsize=(10.4, 6), sharex="col", sharey="row")
+        for line, metric in zip(axes, METRICS, strict=True):
+            for ax, along in zip(line, ALONG, strict=True):
+                for row, mark in zip(row_names(self.records), "osv^", strict=False):
+                    style = {"marker": mark, "markersize": 4, "color": COLOURS[row]}
+                    x, y = [*self.curves(row, along).mean(0)], 100 * self.curves(row, metric)
+                    plots.band(ax, x, y, row, **style)
+                top, colour = self.best(SLOWER, metric), COLOURS[SLOWER]
+                ax.axhline(top, color=colour, linestyle=":", label=f"{SLOWER}'s best")
+                ax.set_xscale("log")
+            line[0].set_ylabel(f"{metric} on test images (%)")
+        for ax, label in zip(axes[1], ALONG.values(), strict=True):
+            ax.set_xlabel(f"{label}, log scale")
+        fig.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=5)
+        return fig
+
+    def finding(self) -> str:
+        """State where each method starts, and its best."""
+        rows = row_names(self.records)
+        early = {row: 100 * self.curves(row, "H")[:, 0].mean() for row in rows}
+        return (
+            "Scores along training, mean and range over seeds "
+            f"({len({r['seed'] for r in self.records})}), a point an evaluation. The first "
+            "evaluation finds H of "
+            + ", ".join(f"{value:.0f} % ({row})" for row, value in early.items())
+            + "; the best ever seen is, on average, "
+            + ", ".join(f"{self.best(row, 'H'):.1f} % ({row})" for row in rows)
+            + "."
+        )
+
+    def promise(self, metric: str) -> str:
+        """Say whether GenZSL reaches f-VAEGAN's best score sooner."""
+        by_seed = self.speed_ups("GenZSL", metric)
+        kept = sum(u.relation != "<" and u.times > 1 for u in by_seed)
+        state = {0: "did not hold", len(by_seed): "held"}.get(kept, "held in part")
+        state += ", though the seeds are too few to tell" * (len(by_seed) < 3)
+        easier = "; ".join(f"{row} {self.words(row, metric, share=0.9)}" for row in self.faster)
+        return (
+            f"**Faster to f-VAEGAN's best {metric}: {state}**, in {kept} of {len(by_seed)} seeds. "
+            f"Speed-up: {self.words('GenZSL', metric)}. To nine tenths of it: {easier}."
+        )
+
+    def origin(self, metric: str) -> str:
+        """Say what part of GenZSL's speed-up the two controls have."""
+        genzsl = self.typical("GenZSL", metric, 0.9)
+        if genzsl <= 1:
+            return (
+                f"**{metric}:** at nine tenths of f-VAEGAN's best there is no speed-up to explain."
+            )
+        adversary, induction = (
+            self.typical(row, metric, 0.9) / genzsl for row in ("cVAE", "GenZSL, noise")
+        )
+        explained = max(adversary, induction) >= 0.5
+        due = "not owed to induction" if explained else "not explained by the controls"
+        return (
+            f"**The speed-up in {metric} is {due}:** at nine tenths of f-VAEGAN's best the cVAE, "
+            f"which has no adversary, has {adversary:.0%} of it, GenZSL without referents "
+            f"{induction:.0%}."
+        )
+
+
+def training_speed(
+    benchmark: Benchmark,
+    rows: Mapping[str, GenZSLSettings | ImaginationSettings],
+    seeds: Sequence[int],
+    device: torch.device | str = "cpu",
+) -> TrainingSpeed:
+    """Train each row's generator with a stop-watch, and test it after every round."""
+    methods = {GenZSLSettings: "speed", ImaginationSettings: "imagination_speed"}
+    timed = {row: (methods[type(used)], used) for row, used in rows.items()}
+    return TrainingSpeed(run_rows(timed, benchmark, seeds, device, table="speed"))
+
+
+@dataclass(frozen=True)
+class SpeedByBar(TrainingSpeed):
+    """How does the speed-up depend on how high the bar is?"""
+
+    name, headline = "bars", False
+    shares = tuple(np.linspace(0.5, 1, 51))
+
+    def _medians(self, row: str, metric: str) -> Float[np.ndarray, " n"]:
+        """Median speed-up for each bar; NaN where most seeds never reach it."""
+        times = np.array([self.typical(row, metric, share) for share in self.shares])
+        return np.where(times > 0, times, np.nan)
+
+    def _end(self, medians: Float[np.ndarray, " n"]) -> int:
+        """The highest bar that is reached; a higher one is never reached sooner."""
+        return max(int((~np.isnan(medians)).sum()) - 1, 0)
+
+    def figure(self) -> Figure:
+        """A line for each method, for H and for T1."""
+        percents = 100 * np.array(self.shares)
+        fig, axes = plt.subplots(1, 2, figsize=(9.4, 3.8), sharey=True)
+        for ax, metric in zip(axes, METRICS, strict=True):
+            for row in self.faster:
+                line = self._medians(row, metric)
+                end = self._end(line)
+                ax.plot(percents, line, color=COLOURS[row], label=row)
+                ax.plot(percents[end], line[end], "o", color=COLOURS[row])
+            ax.axhline(1, color="k", linestyle=":", linewidth=1)
+            ax.set(yscale="log", xlabel=f"bar: share of {SLOWER}'s best {metric} (%)", title=metric)
+            ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+            ax.yaxis.set_major_formatter("{x:g}")
+        axes[0].set_ylabel(f"times as fast as {SLOWER} (log)")
+        axes[0].legend(fontsize=8)
+        return fig
+
+    def finding(self) -> str:
+        """State the highest bar that each method reaches."""
+        ends = {
+            metric: ", ".join(
+                f"{row} at {100 * self.shares[self._end(self._medians(row, metric))]:.0f} %"
+                for row in self.faster
+            )
+            for metric in METRICS
+        }
+        return (
+            "Speed-up in training time by how high the bar is, median over seeds. A line ends "
+            "where the method no longer reaches the bar in most seeds: "
+            + "; ".join(f"for {metric} {rows}" for metric, rows in ends.items())
+            + ". Below the score of its first evaluation a method's line is a lower bound."
+        )
+
+
+@dataclass(frozen=True)
+class StepCosts(TrainingSpeed):
+    """What does a step of the generator cost?"""
+
+    name, headline = "steps", False
+
+    def _milliseconds(self, row: str) -> Float[np.ndarray, " R"]:
+        return 1000 * self.curves(row, "seconds")[:, -1] / self.curves(row, "steps")[:, -1]
+
+    def table(self) -> pd.DataFrame:
+        """Time and samples a step, the learning rate, and the number of steps."""
+        cells = {}
+        for row in row_names(self.records):
+            steps = self.curves(row, "steps")
+            settings = next(r["settings"] for r in self.records if r["row"] == row)
+            cells[row] = {
+                "milliseconds a step": plus_minus(self._milliseconds(row), ".2f"),
+                "samples a step": round(float((self.curves(row, "samples") / steps).mean())),
+                "learning rate": f"{settings['lr']:g}",
+                "steps in all": int(steps[0, -1]),
+            }
+        return pd.DataFrame.from_dict(cells, orient="index").rename_axis("method")
+
+    def caption(self) -> str:
+        """State the price of the adversary."""
+        price = self._milliseconds(SLOWER).mean() / self._milliseconds("cVAE").mean()
+        return (
+            "What a step of the generator costs, with the critic's steps that go with it; mean ± "
+            f"standard deviation over seeds. The adversary makes a step {price:.1f} times as dear "
+            "as the same VAE's alone."
+        )
+
+
+@dataclass(frozen=True)
+class SpeedGains(TrainingSpeed):
+    """Is it better, too? Scores against f-VAEGAN's, best on test and at the end."""
+
+    name, headline = "gain", False
+
+    def _gain(self, row: str, metric: str, best: bool) -> str:
+        one, other = (100 * self.curves(r, metric) for r in (row, SLOWER))
+        gains = one.max(1) - other.max(1) if best else one[:, -1] - other[:, -1]
+        return points([*gains])
+
+    def table(self) -> pd.DataFrame:
+        """Points gained within a seed."""
+        ways = {"best on test": True, "at the end": False}
+        cells = {
+            f"{metric}, {way}": [self._gain(row, metric, best) for row in self.faster]
+            for metric in METRICS
+            for way, best in ways.items()
+        }
+        return pd.DataFrame(cells, index=self.faster).rename_axis(f"minus {SLOWER}")
+
+    def caption(self) -> str:
+        """Warn of what best-on-test favours."""
+        return (
+            f"Points gained over {SLOWER}, mean ± standard deviation of the differences within a "
+            "seed. Best on test favours the method that is evaluated most often."
+        )

@@ -1,0 +1,192 @@
+"""Do synthetic features look like real ones? Counted in all dimensions, and in one plane."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float, Int64
+from matplotlib.figure import Figure
+from torch import Tensor
+
+from zslnb.benchmark import Benchmark
+from zslnb.experiments.generative import Generator
+from zslnb.experiments.memo import run_rows
+from zslnb.genzsl import GenZSLSettings, within_class_cosine
+from zslnb.imagination import ImaginationSettings
+from zslnb.protocol import class_means
+from zslnb.results import told_apart
+from zslnb.studies.rows import Records, plus_minus, row_names, summary, values
+from zslnb.studies.study import Study
+
+MEASURES = {
+    "Fréchet": "frechet",
+    "1-NN": "nearest neighbour",
+    "to mean": "to mean",
+    "within": "within",
+}
+
+
+@dataclass(frozen=True)
+class FeatureFidelity(Study):
+    """How near are synthetic features of unseen classes to real ones?"""
+
+    records: Records = ()
+    name, headline = "fidelity", True
+
+    def mean(self, row: str, measure: str, part: str = "unseen") -> float:
+        """Mean over seeds of one measure; `part` is "unseen", "seen" or "real"."""
+        return float(values(self.records, row, part, measure).mean())
+
+    def table(self) -> pd.DataFrame:
+        """One row a generator, and the yardstick: one half of the real features and the other."""
+        columns = {head: ("unseen", measure) for head, measure in MEASURES.items()}
+        rows = row_names(self.records)
+        table = summary(self.records, rows, columns)
+        yardstick = self.records[0]["scores"]["real"]
+        table.loc["real against real"] = [
+            plus_minus(values(self.records, rows[0], "real", measure))
+            if measure in yardstick
+            else ""
+            for measure in MEASURES.values()
+        ]
+        return table.rename_axis("unseen classes")
+
+    def caption(self) -> str:
+        """Name the nearest."""
+        rows = row_names(self.records)
+        nearest = min(rows, key=lambda row: self.mean(row, "frechet"))
+        centred = max(rows, key=lambda row: self.mean(row, "to mean"))
+        return (
+            "Synthetic features of unseen classes against real ones, mean ± standard deviation "
+            f"over seeds ({len({r['seed'] for r in self.records})}). Nearest as a cloud: "
+            f"{nearest}. Nearest class means: {centred}."
+        )
+
+    def finding(self) -> str:
+        """Say of each row whether its samples of a class are one point."""
+        rows = row_names(self.records)
+        real = self.mean(rows[0], "within", "real")
+        lines = [f"Between real samples of a class the mean cosine is {real:.3f}.\n"]
+        for row in rows:
+            within, apart = self.mean(row, "within"), self.mean(row, "nearest neighbour")
+            kind = "nearly one point" if within > 0.95 else "a cloud"
+            lines.append(
+                f"- **{row}:** samples of a class are {kind} (mean cosine {within:.3f}); the "
+                f"nearest neighbour tells real from synthetic in {apart:.0%} of cases."
+            )
+        return "\n".join(lines)
+
+    def promise(self, row: str = "GenZSL", other: str = "f-VAEGAN") -> str:
+        """Say whether any row's features pass for real, and whether one's are nearer than other's.
+
+        Distances and cosines are compared seed by seed.
+        """
+        apart = min(self.mean(r, "nearest neighbour") for r in row_names(self.records))
+        real = self.mean(row, "nearest neighbour", "real")
+        return (
+            f"**More like real features?** The nearest neighbour tells every generator's features "
+            f"from real ones in {apart:.0%} of cases or more (real against real: {real:.0%}). "
+            f"{row} minus {other}: Fréchet distance "
+            f"{self._against(row, other, 'frechet', 'farther', 'nearer')}, cosine to the real mean "
+            f"{self._against(row, other, 'to mean', 'nearer', 'farther')}."
+        )
+
+    def _against(self, row: str, other: str, measure: str, more: str, less: str) -> str:
+        one, two = (values(self.records, r, "unseen", measure) for r in (row, other))
+        known = told_apart([*1000 * (one - two)])  # its rule is made for points
+        mean = (one - two).mean()
+        side = more if mean > 0 else less
+        note = "too few seeds to tell" if known is None else side if known else "not told apart"
+        return f"{mean:+.3f} ({note})"
+
+
+def feature_fidelity(
+    benchmark: Benchmark,
+    rows: Mapping[str, GenZSLSettings | ImaginationSettings],
+    seeds: Sequence[int],
+    device: torch.device | str = "cpu",
+) -> FeatureFidelity:
+    """Train each row's generator, and compare as many synthetic features as there are real ones."""
+    methods = {GenZSLSettings: "fidelity", ImaginationSettings: "imagination_fidelity"}
+    trained = {row: (methods[type(used)], used) for row, used in rows.items()}
+    return FeatureFidelity(run_rows(trained, benchmark, seeds, device, table="fidelity"))
+
+
+@dataclass
+class FeaturePlane(Study):
+    """Real and synthetic features of some unseen classes, in one plane (GenZSL, Figure 4).
+
+    The plane is fitted to real features alone: it spreads their class means most.
+    """
+
+    benchmark: Benchmark
+    generators: Mapping[str, Generator]
+    stream: str = "lesson/figure 4"
+    name = "figure-4"
+
+    @cached_property
+    def classes(self) -> Int64[Tensor, " K"]:
+        """Six unseen classes with more than one test image, or as many as there are."""
+        b = self.benchmark
+        several = b.unseen[b.labels[b.test_unseen_idx].bincount()[b.unseen] > 1]
+        return several[:: max(1, len(several) // 6)][:6]
+
+    @cached_property
+    def _real(self) -> tuple[Float[Tensor, "N D"], Int64[Tensor, " N"]]:
+        b = self.benchmark
+        rows = b.test_unseen_idx[torch.isin(b.labels[b.test_unseen_idx], self.classes)]
+        return F.normalize(b.features[rows], dim=1), b.labels[rows]
+
+    @cached_property
+    def _plane(self) -> tuple[Float[Tensor, " D"], Float[Tensor, "2 D"]]:
+        """Its origin, and its two directions."""
+        means = class_means(*self._real)
+        return means.mean(0), torch.linalg.svd(means - means.mean(0), full_matrices=False).Vh[:2]
+
+    def _projected(self, features: Float[Tensor, "N D"]) -> Float[Tensor, "N 2"]:
+        origin, directions = self._plane
+        return (features - origin) @ directions.T
+
+    def figure(self) -> Figure:
+        """A panel for each generator: real features as dots, synthetic ones as crosses."""
+        n = len(self.generators)
+        fig, panels = plt.subplots(1, n, figsize=(10.4, 4.4), sharex=True, sharey=True)
+        for ax, (name, run) in zip(np.atleast_1d(panels), self.generators.items(), strict=True):
+            synthetic = tuple(part.cpu() for part in run.synthesise(self.classes, 30, self.stream))
+            for number, c in enumerate(self.classes):
+                dots, crosses = (self._projected(x[y == c]) for x, y in (self._real, synthetic))
+                colour = f"C{number}"
+                ax.plot(*dots.T, ".", color=colour, markersize=3.5, alpha=0.4)
+                ax.plot(*crosses.T, "x", color="k", markersize=6, markeredgewidth=2.6, alpha=0.6)
+                ax.plot(*crosses.T, "x", color=colour, markersize=5, markeredgewidth=1.2)
+            ax.set(title=name, xlabel="first direction", aspect="equal")
+            ax.locator_params(nbins=5)
+        fig.axes[0].set_ylabel("second direction")
+        names = [self.benchmark.class_names[c].replace("_", " ") for c in self.classes]
+        dot = {"linestyle": "", "marker": "o"}
+        handles = [plt.Line2D([], [], color=f"C{i}", **dot) for i in range(len(names))]
+        handles += [plt.Line2D([], [], linestyle="", marker=m, color="0.3") for m in ".x"]
+        labels = [*names, "real", "synthetic"]
+        fig.legend(handles, labels, loc="outside lower center", ncols=4)
+        return fig
+
+    def finding(self) -> str:
+        """Say how much the plane holds, and how alike samples of a class are."""
+        real, labels = self._real
+        spread = (real - self._plane[0]).square().sum()
+        explained = float(self._projected(real).square().sum() / spread)
+        alike = ", ".join(
+            f"{name} {within_class_cosine(*run.synthesise(self.classes, 50, self.stream)):.3f}"
+            for name, run in self.generators.items()
+        )
+        return (
+            f"{len(self.classes)} unseen classes, real test features (dots) and synthetic ones "
+            "(crosses), in the plane that spreads the real class means most; it holds "
+            f"{explained:.0%} of the real variance. Mean cosine within a class: real "
+            f"{within_class_cosine(real, labels):.2f}, {alike}."
+        )
