@@ -47,10 +47,9 @@ import numpy as np
 import torch
 from IPython.display import Markdown
 
-from zslnb import revcd
+from zslnb import revcd, studies
 from zslnb.notebook import desk
 from zslnb.seeds import seeded
-from zslnb.studies import exact_denoisers, forward_noise, lost_signal, revcd_schematics
 
 here = desk.begin(
     "20_forward_diffusion", benchmark, semantics, profile, seeds, device, prefer=revcd.INPUTS
@@ -65,7 +64,7 @@ bench = here.benchmark
 # to an estimate of the semantics of its class, which the nearest class prototype then names.
 
 # %%
-here.figure(revcd_schematics.Direction())
+here.figure(studies.RevCDDirection())
 
 # %% [markdown]
 # ## A little noise, many times
@@ -125,7 +124,7 @@ for t in range(T):
     torch.testing.assert_close(at_once, zt, rtol=1e-6, atol=1e-6)
 
 # %%
-here.figure(forward_noise.Walk(schedule, z0, torch.cat(path)))
+here.figure(studies.ForwardWalk(schedule, z0, torch.cat(path)))
 
 # %% [markdown]
 # ## Standardise first
@@ -154,7 +153,7 @@ torch.testing.assert_close(z[:, varies].double(), by_hand[:, varies], rtol=1e-3,
 
 
 # %%
-standardising = forward_noise.Standardising(bench, schedule)
+standardising = studies.Standardising(bench, schedule)
 here.figure(standardising)
 
 # %% [markdown]
@@ -192,7 +191,7 @@ here.table(standardising, "variance")
 # will decide in the end.
 
 # %%
-dissolving = forward_noise.Dissolving(bench, schedule, z)
+dissolving = studies.DissolvingClass(bench, schedule, z)
 here.figure(dissolving)
 
 # %% [markdown]
@@ -204,7 +203,7 @@ here.figure(dissolving)
 # $\bar\alpha_t$ falls as a squared cosine (Nichol and Dhariwal, 2021).
 
 # %%
-telling = forward_noise.TellingApart(bench, schedule, z, here.seeds)
+telling = studies.TellingApart(bench, schedule, z, here.seeds)
 here.figure(telling)
 
 # %%
@@ -249,11 +248,11 @@ pairs = schedule.q_sample(clean, t, noise)
 centred = pairs - pairs.mean(0)
 slope = (centred * clean).mean(0) / centred.square().mean(0)
 torch.testing.assert_close(slope, by_hand, rtol=0.05, atol=0.01)
-best = exact_denoisers.gaussian_denoiser(schedule, m, s)
+best = studies.gaussian_denoiser(schedule, m, s)
 torch.testing.assert_close(best(pairs, t), m + by_hand * (pairs - left.sqrt() * m))
 
 # %%
-rest = lost_signal.LostSignal(schedule, m, s)
+rest = studies.LostSignal(schedule, m, s)
 np.testing.assert_allclose(rest.lack[f"DDIM, linear, {T} steps"], rest.predicted, atol=0.01)
 here.figure(rest)
 
@@ -325,7 +324,7 @@ earlier = before[t].sqrt() * z0 + (1 - before[t]).sqrt() * one
 later = alpha[t].sqrt() * earlier + (1 - alpha[t]).sqrt() * other
 
 # %%
-pairs = forward_noise.Posterior(schedule, t, z0, earlier, later)
+pairs = studies.StepBack(schedule, t, z0, earlier, later)
 assert abs(pairs.inside - 0.954) < 0.02
 here.figure(pairs)
 

@@ -49,11 +49,10 @@ import torch.nn.functional as F
 from IPython.display import Markdown
 from torch.distributions import Normal, kl_divergence
 
-from zslnb import revcd
+from zslnb import revcd, studies
 from zslnb.device import one_thread
 from zslnb.notebook import desk
 from zslnb.seeds import seeded
-from zslnb.studies import classification_loss, loss_weights, toy_losses
 
 here = desk.begin(
     "21_diffusion_losses", benchmark, semantics, profile, seeds, device, prefer=revcd.INPUTS
@@ -105,7 +104,7 @@ parts = {
     "diffusion": -float((schedule.reconstruction_weights(steps) * (1 - abar[steps])).sum()),
 }
 truth = -0.5 * math.log(2 * math.pi * math.e)
-bound = loss_weights.Bound(parts, truth)
+bound = studies.LikelihoodBound(parts, truth)
 assert bound.gap > 0  # a lower bound
 
 # %%
@@ -195,7 +194,7 @@ torch.testing.assert_close(of_clean.sum(), (snr[0] - snr[-1]) / 2)  # a telescop
 
 # %%
 cap = settings.weight_cap
-weights = loss_weights.LossWeights(schedule, cap)
+weights = studies.LossWeights(schedule, cap)
 by_hand = {
     "clean, simple": torch.ones(T),
     "noise, simple": snr,
@@ -257,9 +256,7 @@ torch.testing.assert_close(along, torch.zeros(2), atol=1e-5, rtol=0)
 # %%
 net = revcd.prepare(bench, replace(settings, masked=0.5), 0, here.device)
 prototypes = net.prototypes[net.seen].cpu()
-turning = classification_loss.ClassificationLoss(
-    plane, prototypes, settings.temperature, bench.name
-)
+turning = studies.ClassificationLoss(plane, prototypes, settings.temperature, bench.name)
 here.figure(turning)
 
 # %% [markdown]
@@ -354,7 +351,7 @@ with one_thread():
 # since the semantics are standardised, and guesses. That is the line to get below.
 
 # %%
-training = loss_weights.Training(run, snr.clamp(max=cap))
+training = studies.DiffusionTraining(run, snr.clamp(max=cap))
 here.figure(training)
 
 # %% [markdown]
@@ -366,7 +363,7 @@ here.figure(training)
 
 
 # %%
-shares = loss_weights.LossShares(weights.by_loss, start, run)
+shares = studies.LossShares(weights.by_loss, start, run)
 here.figure(shares)
 
 # %%
@@ -399,7 +396,7 @@ left, m, s = schedule.alphas_cumprod[t][:, None], 0.8 * x, 0.6
 by_hand = m + left.sqrt() * s**2 / (left * s**2 + 1 - left) * (zt - left.sqrt() * m)
 
 # %%
-toy = toy_losses.ToyLosses(schedule, cap, here.seeds[:3])
+toy = studies.ToyLosses(schedule, cap, here.seeds[:3])
 torch.testing.assert_close(toy.best(zt, t, x), by_hand)
 here.figure(toy)
 

@@ -48,11 +48,10 @@ import torch
 import torch.nn.functional as F
 from IPython.display import Markdown
 
-from zslnb import revcd
+from zslnb import revcd, studies
 from zslnb.device import one_thread
 from zslnb.notebook import desk
 from zslnb.seeds import seeded
-from zslnb.studies import conditionings, image_swaps, revcd_schematics, tokens
 
 here = desk.begin(
     "22_conditioning", benchmark, semantics, profile, seeds, device, prefer=revcd.INPUTS
@@ -69,7 +68,7 @@ bench = here.benchmark
 
 # %%
 settings = revcd.profile_settings(profile)
-here.figure(revcd_schematics.Network(bench, settings))
+here.figure(studies.RevCDNetwork(bench, settings))
 
 # %% [markdown]
 # ## Telling the time
@@ -106,7 +105,7 @@ alike = (package[apart:] * package[:-apart]).sum(1)
 torch.testing.assert_close(alike, (omega * apart).cos().sum().expand_as(alike), rtol=0, atol=1e-3)
 
 # %%
-time = conditionings.TimeEmbedding(settings)
+time = studies.TimeClocks(settings)
 here.figure(time)
 
 # %% [markdown]
@@ -166,7 +165,7 @@ with one_thread():
     }
 
 # %%
-here.figure(tokens.Attention(models["cross"], bench))
+here.figure(studies.TokenAttention(models["cross"], bench))
 
 # %% [markdown]
 # Weights are not yet importance. A harder question: make attention *blind* in the trained models, so
@@ -174,7 +173,7 @@ here.figure(tokens.Attention(models["cross"], bench))
 
 
 # %%
-blind = tokens.BlindAttention(models["cross"], bench)
+blind = studies.BlindAttention(models["cross"], bench)
 Markdown(blind.finding())
 
 # %% [markdown]
@@ -185,9 +184,9 @@ Markdown(blind.finding())
 # Transformer).
 
 # %%
-ways = conditionings.Conditionings(bench, settings, some_seeds, here.device)
+ways = studies.Conditionings(bench, settings, some_seeds, here.device)
 as_stored = [record for record in ways.records if record["row"] == "cross"]
-cut = tokens.Tokens(bench, settings, some_seeds, here.device, as_stored)
+cut = studies.FeatureTokens(bench, settings, some_seeds, here.device, as_stored)
 here.table(cut)
 
 # %% [markdown]
@@ -226,7 +225,7 @@ torch.testing.assert_close(moved_twice["up"], 2 * moved["up"])  # multiplied: in
 # with the two ways exchanged.
 
 # %%
-here.table(conditionings.WaysToJoin(bench, settings))
+here.table(studies.WaysToJoin(bench, settings))
 
 # %% [markdown]
 # ## Does it matter?
@@ -261,7 +260,7 @@ Markdown(ways.lowest_error())
 # conditional estimate; scale 0 is the network without an image.)
 
 # %%
-swaps = image_swaps.ImageSwaps(models, bench)
+swaps = studies.ImageSwaps(models, bench)
 here.table(swaps)
 
 # %% [markdown]

@@ -44,12 +44,10 @@ device = "auto"
 import torch
 from IPython.display import Markdown
 
-from zslnb import revcd
+from zslnb import revcd, studies
 from zslnb.device import one_thread
 from zslnb.notebook import desk
 from zslnb.seeds import seeded
-from zslnb.studies import density, guidance, tilted_density, walks
-from zslnb.studies.exact_denoisers import mixture_denoiser
 
 here = desk.begin(
     "23_guidance_and_sampling", benchmark, semantics, profile, seeds, device, prefer=revcd.INPUTS
@@ -128,7 +126,7 @@ tweedie = (zt + (1 - left) * score) / left.sqrt()
 # %%
 r = (-away.square().sum(2) / (2 * v)).softmax(1)[:, :, None]
 mixed = (r * (everyone + left.sqrt() * s**2 / v * away)).sum(1)
-exact = mixture_denoiser(plane, everyone, s)(zt, t)
+exact = studies.mixture_denoiser(plane, everyone, s)(zt, t)
 torch.testing.assert_close(exact, mixed)
 torch.testing.assert_close(exact, tweedie, rtol=1e-4, atol=1e-4)
 
@@ -141,7 +139,7 @@ torch.testing.assert_close(exact, tweedie, rtol=1e-4, atol=1e-4)
 # which is written down in the plane, on a fine grid, and drawn from directly.
 
 # %%
-tilted = tilted_density.TiltedDensity(blobs, s, plane)
+tilted = studies.TiltedDensity(blobs, s, plane)
 here.table(tilted, "tilted")
 
 # %%
@@ -157,7 +155,7 @@ here.figure(tilted)
 
 # %%
 middle, own = torch.tensor([[-0.5, 0.3]]), torch.tensor([[0.5, 0.0]])
-given, always = (mixture_denoiser(plane, centre, s) for centre in (own, middle))
+given, always = (studies.mixture_denoiser(plane, centre, s) for centre in (own, middle))
 ended = revcd.ddim_sample(
     lambda zt, t: revcd.guided_noise(given(zt, t), always(zt, t), 3.0), plane, tilted.start, 200
 )
@@ -175,7 +173,7 @@ torch.testing.assert_close(ended.std(0), torch.full((2,), s), rtol=0.05, atol=0)
 # \hat\varepsilon \Big) + \sigma_t\, \eta .$$
 
 # %%
-denoise, visits, start = mixture_denoiser(schedule, everyone, s), [], tilted.start[:5]
+denoise, visits, start = studies.mixture_denoiser(schedule, everyone, s), [], tilted.start[:5]
 with seeded(0, "lesson/step"):
     end = revcd.ancestral_sample(denoise, schedule, start, lambda *visit: visits.append(visit))
 with seeded(0, "lesson/step"):
@@ -220,13 +218,13 @@ with one_thread():
 # %%
 model, few, scale = models[0], bench.test_seen_idx[:20], 2.0
 net, times = model.networks.eval(), torch.full((len(few),), 99, device=here.device)
-zt = walks.starting_noise(model, len(few), "lesson")
+zt = studies.starting_noise(model, len(few), "lesson")
 with torch.no_grad():
     v = net.visual(model.images(bench.features[few].to(model.features)))
     with_image, without = (
         net.unet(zt, times, condition) for condition in (v, net.null.expand_as(v))
     )
-denoise = walks.guided_denoiser(model, bench, few, scale)
+denoise = studies.guided_denoiser(model, bench, few, scale)
 mixed = (1 - scale) * without + scale * with_image
 torch.testing.assert_close(denoise(zt, times), mixed, rtol=1e-3, atol=1e-3)
 
@@ -243,7 +241,7 @@ torch.testing.assert_close(by_hand, package, rtol=1e-2, atol=1e-2)
 
 
 # %%
-samplers = walks.Samplers(models, bench)
+samplers = studies.Samplers(models, bench)
 here.table(samplers)
 
 # %%
@@ -265,7 +263,7 @@ Markdown(f"{samplers.finding()} {rest}")
 # have the profile's own); the scale that a table elsewhere uses is chosen on them, too.
 
 # %%
-scales = guidance.Guidance(bench, settings, here.seeds, here.device)
+scales = studies.GuidanceScales(bench, settings, here.seeds, here.device)
 here.table(scales)
 
 # %%
@@ -298,7 +296,7 @@ with one_thread():
     }
 
 # %%
-reproduced = density.Density(trained, data)
+reproduced = studies.WalkDensity(trained, data)
 here.table(reproduced)
 
 # %%

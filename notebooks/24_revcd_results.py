@@ -37,9 +37,8 @@ device = "auto"
 import numpy as np
 from IPython.display import Markdown, display
 
-from zslnb import revcd
+from zslnb import revcd, studies
 from zslnb.notebook import desk
-from zslnb.studies import calibration_curves, revcd_printed, revcd_results
 
 here = desk.begin(
     "24_revcd_results", benchmark, semantics, profile, seeds, device, prefer=revcd.INPUTS
@@ -60,7 +59,7 @@ bench = here.benchmark
 kinds = {"RevCD": "revcd", "cVAE": "cvae", "GAN": "gan"}
 compared = {label: revcd.profile_settings(profile, kind) for label, kind in kinds.items()}
 settings = compared["RevCD"]
-here.table(revcd_results.Settings(settings, profile))
+here.table(studies.SettingsShown(settings, profile))
 
 # %% [markdown]
 # ## Strict and lenient
@@ -83,11 +82,11 @@ here.table(revcd_results.Settings(settings, profile))
 
 
 # %%
-models = revcd_results.models(bench, compared, here.seeds, here.device)
+models = studies.revcd_models(bench, compared, here.seeds, here.device)
 here.table(models)
 
 # %%
-here.table(revcd_results.Choices(models.rows, models.title))
+here.table(studies.ValidationChoices(models.rows, models.title))
 
 # %% [markdown]
 # ## What the paper prints (Table 1)
@@ -95,17 +94,17 @@ here.table(revcd_results.Choices(models.rows, models.title))
 # All of it quoted, none of it computed here. The last column recomputes H from S and U as printed.
 
 # %%
-for name in revcd_printed.BENCHMARKS:
-    display(here.table(revcd_printed.Table1(name)))
+for name in ("AWA2", "CUB", "SUN"):
+    display(here.table(studies.RevCDTable1(name)))
 
 # %%
-here.table(revcd_printed.Table2())
+here.table(studies.RevCDTable2())
 
 # %% [markdown]
 # What the text says about these tables, and what they say:
 
 # %%
-here.table(revcd_printed.TextClaims())
+here.table(studies.RevCDTextClaims())
 
 # %% [markdown]
 # ## The classification weight (Figure 4)
@@ -115,7 +114,7 @@ here.table(revcd_printed.TextClaims())
 
 # %%
 some_seeds = here.seeds if profile == "full" else here.seeds[:3]
-weights = revcd_results.classification_weight(bench, settings, some_seeds, here.device)
+weights = studies.classification_weight(bench, settings, some_seeds, here.device)
 here.figure(weights)
 
 # %% [markdown]
@@ -125,7 +124,7 @@ here.figure(weights)
 # significantly, and gives no number. One loss taken away at a time:
 
 # %%
-losses = revcd_results.losses_removed(bench, settings, some_seeds, here.device)
+losses = studies.losses_removed(bench, settings, some_seeds, here.device)
 here.table(losses)
 
 # %% [markdown]
@@ -157,7 +156,7 @@ answer
 
 # %%
 blunt = [record for record in losses.rows if record["row"] == "no classification"]
-here.table(revcd_results.HullDistances([*models.rows, *blunt], bench.name))
+here.table(studies.HullDistances([*models.rows, *blunt], bench.name))
 
 # %% [markdown]
 # Leaving the hull is not yet arriving: guidance pushes estimates outwards, away from the average
@@ -173,23 +172,23 @@ here.table(revcd_results.HullDistances([*models.rows, *blunt], bench.name))
 
 # %%
 cub = {
-    kind: {name: revcd_results.cub_rows(kind, f"RevCD {name}") for name in ("T2", "losses", "F4")}
+    kind: {name: studies.cub_rows(kind, f"RevCD {name}") for name in ("T2", "losses", "F4")}
     for kind in ("attributes", "sentences")
 }
 
 # %% tags=["nbval-check-output"]
 for kind, tables in cub.items():
-    display(here.table(revcd_results.CubModels(tables["T2"], kind), f"cub-{kind}"))
+    display(here.table(studies.CubModels(tables["T2"], kind), f"cub-{kind}"))
 
 # %% tags=["nbval-check-output"]
 if rows := {kind: tables["losses"] for kind, tables in cub.items() if tables["losses"]}:
-    display(here.table(revcd_results.CubHull(rows)))
+    display(here.table(studies.CubHull(rows)))
 
 # %%
 for kind, tables in cub.items():
     if rows := tables["F4"]:
         title = f"{rows[0]['benchmark']['name']}, {kind}"
-        here.figure(revcd_results.ClassificationWeight(rows, title), f"cub-weight-{kind}")
+        here.figure(studies.ClassificationWeight(rows, title), f"cub-weight-{kind}")
 
 # %% [markdown]
 # ## What it would take
@@ -199,7 +198,7 @@ for kind, tables in cub.items():
 # row with the best of those H, each counted in four ways.
 
 # %%
-here.table(revcd_results.ways_to_count(losses.rows, weights.rows, settings, bench.name))
+here.table(studies.ways_to_count(losses.rows, weights.rows, settings, bench.name))
 
 # %% [markdown]
 # Where a calibration ends is a choice, too. The curves below make none: they start (dot) where no
@@ -209,7 +208,7 @@ here.table(revcd_results.ways_to_count(losses.rows, weights.rows, settings, benc
 
 
 # %%
-here.figure(calibration_curves.CalibrationCurves(models.rows, bench.name))
+here.figure(studies.CalibrationCurves(models.rows, bench.name))
 
 # %% [markdown]
 # And on CUB, beside the printed pair. The nearest point is found with that pair in hand, so it says
@@ -217,16 +216,16 @@ here.figure(calibration_curves.CalibrationCurves(models.rows, bench.name))
 # features and, for sentences, different semantics.
 
 # %% tags=["nbval-check-output"]
-printed = revcd_printed.printed_pair("CUB")
+printed = studies.printed_scores_of_revcd("CUB")
 for kind, tables in cub.items():
-    ways = revcd_results.ways_to_count(tables["losses"], tables["F4"], settings, f"CUB, {kind}")
+    ways = studies.ways_to_count(tables["losses"], tables["F4"], settings, f"CUB, {kind}")
     if ways.rows:
         text = f"**{ways.title}**; printed: S {printed['S']}, U {printed['U']}, H {printed['H']}."
         display(here.table(ways, f"cub-ways-{kind}", text))
 
 # %%
 if rows := {kind: tables["T2"] for kind, tables in cub.items() if tables["T2"]}:
-    here.figure(calibration_curves.CurvesBesidePrinted(rows, printed))
+    here.figure(studies.CurvesBesidePrinted(rows, printed))
 
 # %% [markdown]
 # ## What held, what did not
@@ -243,7 +242,7 @@ outcomes |= {f"CUB, {kind}": tuple(tables.values()) for kind, tables in cub.item
 
 def sentences(title: str) -> Markdown:
     """Every sentence for one benchmark."""
-    lines = (f"- {sentence}" for sentence in revcd_results.findings(*outcomes[title]))
+    lines = (f"- {sentence}" for sentence in studies.revcd_findings(*outcomes[title]))
     return Markdown("\n".join([f"**{title}**", "", *lines]))
 
 

@@ -1,8 +1,16 @@
 """`calibration_curves`: curves averaged over seeds, and the point nearest to a printed pair."""
 
+import matplotlib.pyplot as plt
 import pytest
 
-from zslnb.studies.calibration_curves import curve, epochs_tried, nearest_point
+from tests.studies.records import several
+from zslnb.studies.calibration_curves import (
+    CalibrationCurves,
+    CurvesBesidePrinted,
+    curve,
+    epochs_tried,
+    nearest_point,
+)
 
 
 def record(seed: float, row: str = "RevCD") -> dict:
@@ -38,3 +46,16 @@ def test_the_nearest_point_of_all_curves_of_a_count():
 def test_a_row_without_records_is_named():
     with pytest.raises(ValueError, match="'GAN'"):
         curve(RECORDS, "GAN", 4, "strict")
+
+
+def test_curves_are_drawn_and_said():
+    study = CalibrationCurves(several({"RevCD": 0.0}), "toy")
+    assert study.finding() == (
+        "toy: S over U for every constant. Clean's choice without one has U 10.1 and S 90.1 %; "
+        "with the constant that validation chose, U 40.1 and S 70.1 %."
+    )
+    assert len(study.figure().axes[0].lines) == 4
+    beside = CurvesBesidePrinted({"words": RECORDS}, {"S": 83.0, "U": 34.0})
+    assert "words, lenient: S 80.0, U 30.0 after 10 epochs" in beside.finding()
+    assert beside.figure().axes[0].lines[-1].get_label() == "printed"
+    plt.close("all")

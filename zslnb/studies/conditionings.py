@@ -33,7 +33,7 @@ BORDER = (
 
 
 @dataclass
-class TimeEmbedding(Study):
+class TimeClocks(Study):
     """How unlike do two steps look, embedded for each layer's width?
 
     Attributes:
@@ -64,7 +64,7 @@ class TimeEmbedding(Study):
         fig, axes = plt.subplots(1, 2, figsize=(9.8, 3.5), width_ratios=(3, 2))
         style = {"aspect": "auto", "cmap": "vlag", "vmin": -1, "vmax": 1}
         extent = (0.5, steps + 0.5, self.narrow, 0)
-        image = axes[0].imshow(self._embedded(self.narrow).T, extent=extent, **style)
+        image = axes[0].imshow(self._embedded(self.narrow).T.numpy(), extent=extent, **style)
         axes[0].axhline(self.narrow / 2, color="k", linewidth=0.8)
         axes[0].set(xlabel="step", ylabel="column: sines above, cosines below")
         axes[0].grid(False)
@@ -147,7 +147,9 @@ class Conditionings(Study):
     def table(self) -> pd.DataFrame:
         """Lay out strict scores, gains over "cross", and the error at the end of training."""
         table = results.results_against(self.records, "cross", "clean")
-        table["training error"] = [results.spread(self.last_errors(how)) for how in table.index]
+        table["training error"] = [
+            rows.plus_minus(self.last_errors(how), ".2f") for how in table.index
+        ]
         return table.rename_axis("way to join")
 
     def caption(self) -> str:
@@ -197,7 +199,7 @@ class Conditionings(Study):
         for how in OTHERS:
             points = self.gains(how, metric)
             side = "above it" if points.mean() > 0 else "below it"
-            apart = results.told_apart(points)
+            apart = results.told_apart(points.tolist())
             sides[side if apart else "not told apart from it"].append(how)
         return "; ".join(f"{', '.join(ways)} {side}" for side, ways in sides.items() if ways)
 

@@ -10,19 +10,18 @@ from jaxtyping import Float
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from zslnb import results
 from zslnb.benchmark import Benchmark
 from zslnb.device import one_thread
 from zslnb.protocol import frechet_distance
 from zslnb.revcd import RevCD, ddim_sample, ddim_times, prototype_scores
-from zslnb.studies import plots
+from zslnb.studies import plots, rows
 from zslnb.studies.study import Study
 from zslnb.studies.walks import guided_denoiser, starting_noise
 
 GOALS = (50, 90)  # percent of the way
 
 
-class Density(Study):
+class WalkDensity(Study):
     """At which step has a walk come how far, and at which is an image's class decided?
 
     Attributes:
@@ -69,8 +68,8 @@ class Density(Study):
         lines = {}
         for kind, traces in self.traces.items():
             line = {
-                "distance, first": results.spread([t["walk"][0] for t in traces]),
-                "distance, end": results.spread([t["walk"][-1] for t in traces]),
+                "distance, first": rows.plus_minus([t["walk"][0] for t in traces], ".2f"),
+                "distance, end": rows.plus_minus([t["walk"][-1] for t in traces], ".2f"),
             }
             for curve in self.curves[kind]:
                 for goal in GOALS:

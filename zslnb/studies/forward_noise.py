@@ -26,7 +26,7 @@ COLUMNS_SHOWN = 64
 
 
 @dataclass
-class Walk(Study):
+class ForwardWalk(Study):
     """Where do a few attributes go on their way to noise?
 
     Attributes:
@@ -175,7 +175,7 @@ class Standardising(Study):
         return [float(zt.var(0).mean()) for zt in noised]
 
 
-class Dissolving(Study):
+class DissolvingClass(Study):
     """What is left of one class after some steps, and which prototype is nearest?
 
     Attributes:
@@ -204,7 +204,7 @@ class Dissolving(Study):
         kept = torch.linspace(0, width - 1, min(COLUMNS_SHOWN, width)).long()
         names = self._attributes()
         fig, ax = plt.subplots(figsize=(10, 4.4 if names else 3.4))
-        image = ax.imshow(self.rows[:, kept], cmap="vlag", vmin=-3, vmax=3, aspect="auto")
+        image = ax.imshow(self.rows[:, kept].numpy(), cmap="vlag", vmin=-3, vmax=3, aspect="auto")
         left = self.schedule.alphas_cumprod[self.t].sqrt().tolist()
         labels = [f"step {t + 1}: {share:.0%} left" for t, share in zip(self.t, left, strict=True)]
         ax.set_yticks(range(len(self.rows)), ["clean", *labels], fontsize=8)
@@ -348,7 +348,7 @@ class TellingApart(Study):
         return f"at step {self.grid[below[0]] + 1}" if len(below) else "never"
 
 
-class Posterior(Study):
+class StepBack(Study):
     """Does eq. 8 say where z_{t-1} lies, given z_t and z_0?
 
     Attributes:

@@ -16,7 +16,7 @@ from zslnb.studies import plots, rows
 from zslnb.studies.study import Study
 
 
-class Guidance(Study):
+class GuidanceScales(Study):
     """What does the guidance scale do to S, U, H and T1, and to the estimates?
 
     Attributes:
@@ -57,7 +57,7 @@ class Guidance(Study):
         """Lay out strict scores, gains over the first scale, and distances to the hull."""
         table = results.results_against(self.by_scale, self.base, "clean", ("U", "H", "T1"))
         for images in ("seen", "unseen"):
-            distances = [results.spread(self.hull(g, images)) for g in self.scales]
+            distances = [rows.plus_minus(self.hull(g, images), ".2f") for g in self.scales]
             table[f"off the hull, {images}"] = distances
         return table.rename_axis("guidance")
 

@@ -11,11 +11,10 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from matplotlib.figure import Figure
 
-from zslnb import results
 from zslnb.benchmark import Benchmark
 from zslnb.revcd import RevCD, prototype_scores
 from zslnb.seeds import seeded
-from zslnb.studies import plots
+from zslnb.studies import plots, rows
 from zslnb.studies.study import Study
 from zslnb.studies.tokens import all_tests
 
@@ -54,7 +53,8 @@ class ImageSwaps(Study):
         }
         self.turned = {how: np.array([self._turned(m) for m in ms]) for how, ms in models.items()}
         last = len(next(iter(models.values()))[0].networks.schedule) - 1
-        self.steps = [0, 4, 9, 19, 39, *range(69, last + 1, 86), last]
+        steps = (0, 4, 9, 19, 39, *range(69, last, 86))
+        self.steps = [*(t for t in steps if t < last), last]
 
     @cached_property
     def by_step(self) -> dict[str, Float[np.ndarray, "R n 3"]]:
@@ -67,7 +67,7 @@ class ImageSwaps(Study):
     def table(self) -> pd.DataFrame:
         """Lay out turns and changes of class, a line for each swap."""
         columns = {
-            f"{how}: {what}": [results.spread(cells) for cells in turned[:, :, i].T]
+            f"{how}: {what}": [rows.plus_minus(cells, ".2f") for cells in turned[:, :, i].T]
             for how, turned in self.turned.items()
             for i, what in enumerate(["turn", "class changes, %"])
         }
@@ -83,13 +83,14 @@ class ImageSwaps(Study):
 
     def figure(self) -> Figure:
         """Draw the turn of one estimate over steps."""
-        fig, axes = plt.subplots(1, 2, figsize=(9.6, 3.5), sharey=True)
-        for ax, (how, turns) in zip(axes, self.by_step.items(), strict=True):
+        n = len(self.models)
+        fig, axes = plt.subplots(1, n, figsize=(4.8 * n, 3.5), sharey=True, squeeze=False)
+        for ax, (how, turns) in zip(axes[0], self.by_step.items(), strict=True):
             for i, (swap, style) in enumerate(zip(self.swaps, ("-", "--", ":"), strict=False)):
                 plots.band(ax, np.array(self.steps) + 1.0, turns[:, :, i], swap, linestyle=style)
             ax.set(title=how, xlabel="step", ylim=(0, None))
-        axes[0].set_ylabel(r"turn of the estimate, $1 - \cos$")
-        handles = axes[0].get_legend_handles_labels()
+        axes[0, 0].set_ylabel(r"turn of the estimate, $1 - \cos$")
+        handles = axes[0, 0].get_legend_handles_labels()
         fig.legend(*handles, loc="outside lower center", ncols=3, fontsize=8)
         return fig
 
@@ -118,7 +119,7 @@ class ImageSwaps(Study):
         return len(next(iter(self.models.values())))
 
     def _turned(self, model: RevCD) -> list[list[float]]:
-        features, rows = self.benchmark.features, []
+        features, turns = self.benchmark.features, []
         before = model.estimate(features[self.images.flatten()], guidance=1.0, stream="swap")
         classes = prototype_scores(before, model.prototypes).argmax(1)
         for swap, images in self.swaps.items():
@@ -126,8 +127,8 @@ class ImageSwaps(Study):
             after = model.estimate(features[images.flatten()], guidance=scale, stream=stream)
             turn = float(1 - F.cosine_similarity(before, after).mean())
             changed = prototype_scores(after, model.prototypes).argmax(1) != classes
-            rows.append([turn, 100 * float(changed.double().mean())])
-        return rows
+            turns.append([turn, 100 * float(changed.double().mean())])
+        return turns
 
     @torch.no_grad()
     def _turned_at(self, model: RevCD, step: int) -> list[float]:

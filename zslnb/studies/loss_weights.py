@@ -21,7 +21,7 @@ IMAGES_A_STEP = 20
 
 
 @dataclass
-class Bound(Study):
+class LikelihoodBound(Study):
     """How large are the three parts of the bound, and how far below the truth is it?
 
     Attributes:
@@ -110,7 +110,7 @@ class LossWeights(Study):
         )
 
 
-class Training(Study):
+class DiffusionTraining(Study):
     """How far do the three terms fall below those of a network that has learnt nothing?
 
     It would answer 0, the average of standardised semantics, and guess.
@@ -167,7 +167,7 @@ class LossShares(Study):
     Attributes:
         errors: "untrained" and "trained" -> (T,) squared error of z_0 at each step.
         shares: the same -> loss -> (T,) share of the loss that comes from the steps so far.
-        tenth: a fiftieth of the steps, which the table and `early` are about.
+        early_steps: a fiftieth of the steps, which the table and `early` are about.
     """
 
     name = "shares"

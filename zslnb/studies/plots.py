@@ -8,7 +8,7 @@ from itertools import groupby
 import matplotlib.pyplot as plt
 import numpy as np
 import seaborn as sns
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
@@ -49,7 +49,11 @@ def cosine_heatmap(ax: Axes, cosines: Float[np.ndarray, "C C"], names: Sequence[
 
 
 def band(
-    ax: Axes, x: Sequence[float], runs: Float[np.ndarray, "R n"], label: str, **style: object
+    ax: Axes,
+    x: Sequence[float] | Float[np.ndarray, " n"] | Int[np.ndarray, " n"],
+    runs: Float[np.ndarray, "R n"],
+    label: str,
+    **style: object,
 ) -> None:
     """Draw the mean of several runs as a line, and their range as a band around it.
 

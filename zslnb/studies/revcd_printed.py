@@ -20,21 +20,21 @@ def _quoted() -> pd.DataFrame:
 def printed_scores(place: str, benchmark: str) -> pd.DataFrame:
     """One benchmark's printed S, U and H with H recomputed, best H first, and its misprints."""
     quoted = _quoted()
-    here = quoted[(quoted.place == place) & (quoted.benchmark == benchmark)]
-    wide = here.pivot_table(index="method", columns="metric", values="value", sort=False)
+    rows = quoted[(quoted.place == place) & (quoted.benchmark == benchmark)]
+    wide = rows.pivot_table(index="method", columns="metric", values="value", sort=False)
     wide = wide[["S", "U", "H"]].dropna()
     wide["H from S and U"] = (2 * wide.S * wide.U / (wide.S + wide.U)).round(1)
     wide["misprint"] = np.where((wide.H - wide["H from S and U"]).abs() > 0.15, "yes", "")
     return wide.sort_values("H from S and U", ascending=False)
 
 
-def printed_pair(benchmark: str = "CUB") -> dict[str, float]:
+def printed_scores_of_revcd(benchmark: str = "CUB") -> dict[str, float]:
     """S, U and H that Table 1 prints for RevCD."""
     return {m: results.published_value("revcd", f"T1-{benchmark}-RevCD-{m}") for m in "SUH"}
 
 
 @dataclass
-class Table1(Study):
+class RevCDTable1(Study):
     """Where does the paper place RevCD on one benchmark, and does each H follow from S and U?"""
 
     benchmark: str
@@ -51,15 +51,15 @@ class Table1(Study):
     def caption(self) -> str:
         """Say RevCD's place, and name the misprints."""
         table = self.table().set_index("method")
-        place = list(table.index).index("RevCD") + 1
+        rank = list(table.index).index("RevCD") + 1
         wrong = ", ".join(table.index[table.misprint == "yes"]) or "none"
         return (
             f"**Quoted, not reproduced. {self.benchmark}** (Table 1), by recomputed H. RevCD is "
-            f"{place} of {len(table)}. H that do not follow from S and U: {wrong}."
+            f"{rank} of {len(table)}. H that do not follow from S and U: {wrong}."
         )
 
 
-class Table2(Study):
+class RevCDTable2(Study):
     """What does the paper print of RevCD beside other generative models?"""
 
     name = "printed-models"
@@ -74,7 +74,7 @@ class Table2(Study):
         return "**Quoted, not reproduced.** The paper's Table 2."
 
 
-class TextClaims(Study):
+class RevCDTextClaims(Study):
     """Does the text say of Tables 1 and 2 what they print?"""
 
     name = "claims"

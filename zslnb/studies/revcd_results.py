@@ -70,7 +70,7 @@ class Rows(Study):
 
 
 @dataclass
-class Settings(Study):
+class SettingsShown(Study):
     """Which settings does RevCD have here, and which would a full run have?"""
 
     settings: RevCDSettings
@@ -94,7 +94,7 @@ class Settings(Study):
         )
 
 
-class Models(Rows):
+class RevCDModels(Rows):
     """How do RevCD, a conditional VAE and a GAN score (after the paper's Table 2)?"""
 
     name = "models"
@@ -112,7 +112,7 @@ class Models(Rows):
         )
 
 
-class Choices(Rows):
+class ValidationChoices(Rows):
     """What did validation choose, seed by seed?"""
 
     name = "chosen"
@@ -194,8 +194,8 @@ class HullDistances(Rows):
             for scale in scales:
                 label = f"{row}, guidance {scale}" if len(scales) > 1 else row
                 lines[label] = {
-                    f"{part} images": results.spread(
-                        rows.values(self.rows, row, "hull", scale, part)
+                    f"{part} images": rows.plus_minus(
+                        rows.values(self.rows, row, "hull", scale, part), ".2f"
                     )
                     for part in ("seen", "unseen")
                 }
@@ -222,8 +222,8 @@ class WaysToCount(Rows):
         lines = {}
         for way, protocol in WAYS.items():
             for row in ("RevCD", self.picked(protocol)):
-                one = [record for record in self.rows if record["row"] == row]
-                scores = results.results_table(one, protocol).iloc[0]
+                records = [record for record in self.rows if record["row"] == row]
+                scores = results.results_table(records, protocol).iloc[0]
                 lines[f"{row}: {way}"] = scores[["S", "U", "H"]]
         order = sorted(lines, key=lambda line: not line.startswith("RevCD"))
         return pd.DataFrame({line: lines[line] for line in order}).T.rename_axis("RevCD")
@@ -242,15 +242,15 @@ class WaysToCount(Rows):
         )
 
 
-def models(
+def revcd_models(
     benchmark: Benchmark,
     settings: Mapping[str, RevCDSettings],
     seeds: Sequence[int],
     device: torch.device | str,
-) -> Models:
+) -> RevCDModels:
     """Run Table 2's models, or read them back."""
     records = _run("RevCD T2", settings, benchmark, seeds, device)
-    return Models(records, _title(benchmark), records)
+    return RevCDModels(records, _title(benchmark), records)
 
 
 def losses_removed(
@@ -301,7 +301,7 @@ def cub_rows(kind: str, table: str, notebook: str = "24_revcd_results") -> list[
     return results.rows_of(wanted, table)
 
 
-class CubModels(Models):
+class CubModels(RevCDModels):
     """How do the models score on real features, recorded by a run of profile medium?"""
 
     headline = False
@@ -345,11 +345,13 @@ class CubHull(Study):
         return "**CUB**: distance to the hull, as above."
 
 
-def findings(models: Sequence[dict], losses: Sequence[dict], weights: Sequence[dict]) -> list[str]:
+def revcd_findings(
+    models: Sequence[dict], losses: Sequence[dict], weights: Sequence[dict]
+) -> list[str]:
     """Say in sentences what came out on one benchmark."""
-    one = Models(models, "")
-    strict, lenient = (one.percent("RevCD", protocol, "S") for protocol in ("clean", "lenient"))
-    unseen, alone = (one.percent("RevCD", "clean", metric) for metric in ("U", "T1"))
+    scored = RevCDModels(models, "")
+    strict, lenient = (scored.percent("RevCD", protocol, "S") for protocol in ("clean", "lenient"))
+    unseen, alone = (scored.percent("RevCD", "clean", metric) for metric in ("U", "T1"))
     gain = results.protocol_gap(models, "RevCD", "H", "calibrated")
     return [
         f"S is {strict:.1f} on test images and {lenient:.1f} on training images.",

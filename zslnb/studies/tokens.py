@@ -37,7 +37,7 @@ def attention_weights(model: RevCD, benchmark: Benchmark) -> Float[Tensor, "M H 
     return attention(tokens, tokens, tokens, average_attn_weights=False)[1].cpu()
 
 
-class Attention(Study):
+class TokenAttention(Study):
     """What do the tokens of trained models listen to?"""
 
     name = "attention"
@@ -55,7 +55,7 @@ class Attention(Study):
         heads = len(self.average)
         fig, axes = plt.subplots(1, heads, figsize=(10, 2.9), sharey=True, squeeze=False)
         for i, (ax, head) in enumerate(zip(axes[0], self.average, strict=True)):
-            image = ax.imshow(head, vmin=0, vmax=2 / self.tokens, cmap="vlag")
+            image = ax.imshow(head.numpy(), vmin=0, vmax=2 / self.tokens, cmap="vlag")
             ax.set(title=f"head {i + 1}", xlabel="token asked")
             ax.grid(False)
         axes[0, 0].set_ylabel("token that asks")
@@ -114,7 +114,7 @@ def blinded(model: RevCD) -> RevCD:
     return copy
 
 
-class Tokens(Study):
+class FeatureTokens(Study):
     """Is the feature's cut into tokens worth anything, its columns shuffled, or uncut?"""
 
     name = "tokens"

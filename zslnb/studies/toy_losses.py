@@ -42,7 +42,8 @@ class ToyLosses(Study):
         """Train a network a kind and seed; `cap` is that of the noise loss's weights."""
         self.schedule, self.cap, self.seeds, self.updates = schedule, cap, seeds, updates
         last = len(schedule) - 1
-        self.grid = [0, 1, 2, 4, EARLY, 16, 32, 64, *range(100, last + 1, 57), last]
+        steps = (0, 1, 2, 4, EARLY, 16, 32, 64, *range(100, last, 57))
+        self.grid = [*(t for t in steps if t < last), last]
         self.networks = {kind: [self._trained(kind, seed) for seed in seeds] for kind in KINDS}
         self.distance = {
             kind: np.array([[self._off(kind, unet, t) for t in self.grid] for unet in unets])
