@@ -1,6 +1,7 @@
 """`loss_weights`: the parts of the bound, which steps weigh, and where a loss comes from."""
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -44,7 +45,7 @@ def test_training_falls_below_what_nothing_learnt_scores():
 
 
 def test_shares_add_up_and_the_table_has_the_first_steps():
-    b, settings = toy(), revcd.RevCDSettings(**{**vars(QUICK_REVCD), "steps": 100})
+    b, settings = toy(), replace(QUICK_REVCD, steps=100)
     run = revcd.fit(b, settings, 0)
     weights = LossWeights(revcd.schedule_of(settings), 5.0).by_loss
     study = LossShares(weights, revcd.prepare(b, settings, 0), run)

@@ -43,10 +43,10 @@ class ClassificationLoss(Study):
         ways = [torch.lerp(prototypes, prototypes[alike.argmax(1)], m) for m in self.mix.tolist()]
         self.by_angle, self.sliding = (
             {
-                tau: np.array([float(classification_loss(z, p, own, tau)) for z in estimates])
+                tau: np.array([float(classification_loss(z, p, labels, tau)) for z in estimates])
                 for tau in TEMPERATURES
             }
-            for estimates, p, own in ((circle[:, None], plane, first), (ways, prototypes, every))
+            for estimates, p, labels in ((circle[:, None], plane, first), (ways, prototypes, every))
         )
         self.lowest = {tau: float(self.turn[loss.argmin()]) for tau, loss in self.by_angle.items()}
 

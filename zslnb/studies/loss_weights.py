@@ -167,7 +167,7 @@ class LossShares(Study):
     Attributes:
         errors: "untrained" and "trained" -> (T,) squared error of z_0 at each step.
         shares: the same -> loss -> (T,) share of the loss that comes from the steps so far.
-        tenth: a fiftieth of the steps, which the table and `early` are about.
+        early_steps: a fiftieth of the steps, which the table and `early` are about.
     """
 
     name = "shares"

@@ -20,8 +20,8 @@ def _quoted() -> pd.DataFrame:
 def printed_scores(place: str, benchmark: str) -> pd.DataFrame:
     """One benchmark's printed S, U and H with H recomputed, best H first, and its misprints."""
     quoted = _quoted()
-    here = quoted[(quoted.place == place) & (quoted.benchmark == benchmark)]
-    wide = here.pivot_table(index="method", columns="metric", values="value", sort=False)
+    rows = quoted[(quoted.place == place) & (quoted.benchmark == benchmark)]
+    wide = rows.pivot_table(index="method", columns="metric", values="value", sort=False)
     wide = wide[["S", "U", "H"]].dropna()
     wide["H from S and U"] = (2 * wide.S * wide.U / (wide.S + wide.U)).round(1)
     wide["misprint"] = np.where((wide.H - wide["H from S and U"]).abs() > 0.15, "yes", "")
@@ -51,11 +51,11 @@ class RevCDTable1(Study):
     def caption(self) -> str:
         """Say RevCD's place, and name the misprints."""
         table = self.table().set_index("method")
-        place = list(table.index).index("RevCD") + 1
+        rank = list(table.index).index("RevCD") + 1
         wrong = ", ".join(table.index[table.misprint == "yes"]) or "none"
         return (
             f"**Quoted, not reproduced. {self.benchmark}** (Table 1), by recomputed H. RevCD is "
-            f"{place} of {len(table)}. H that do not follow from S and U: {wrong}."
+            f"{rank} of {len(table)}. H that do not follow from S and U: {wrong}."
         )
 
 

@@ -222,8 +222,8 @@ class WaysToCount(Rows):
         lines = {}
         for way, protocol in WAYS.items():
             for row in ("RevCD", self.picked(protocol)):
-                one = [record for record in self.rows if record["row"] == row]
-                scores = results.results_table(one, protocol).iloc[0]
+                records = [record for record in self.rows if record["row"] == row]
+                scores = results.results_table(records, protocol).iloc[0]
                 lines[f"{row}: {way}"] = scores[["S", "U", "H"]]
         order = sorted(lines, key=lambda line: not line.startswith("RevCD"))
         return pd.DataFrame({line: lines[line] for line in order}).T.rename_axis("RevCD")
@@ -349,9 +349,9 @@ def revcd_findings(
     models: Sequence[dict], losses: Sequence[dict], weights: Sequence[dict]
 ) -> list[str]:
     """Say in sentences what came out on one benchmark."""
-    one = RevCDModels(models, "")
-    strict, lenient = (one.percent("RevCD", protocol, "S") for protocol in ("clean", "lenient"))
-    unseen, alone = (one.percent("RevCD", "clean", metric) for metric in ("U", "T1"))
+    scored = RevCDModels(models, "")
+    strict, lenient = (scored.percent("RevCD", protocol, "S") for protocol in ("clean", "lenient"))
+    unseen, alone = (scored.percent("RevCD", "clean", metric) for metric in ("U", "T1"))
     gain = results.protocol_gap(models, "RevCD", "H", "calibrated")
     return [
         f"S is {strict:.1f} on test images and {lenient:.1f} on training images.",

@@ -64,14 +64,14 @@ class RevCDNetwork(Study):
 
     def figure(self) -> Figure:
         """Draw the network of section 3.4 with the widths of these settings."""
-        layers, ends, told = self._layers(), self._ends(), self._conditions()
+        layers, ends, conditions = self._layers(), self._ends(), self._conditions()
         (d1, d2, d3, u1, u2), (z, out, z0), (x, cut, reads, v, t, tau) = map(
-            list, (layers, ends, told)
+            list, (layers, ends, conditions)
         )
         arrows = [*pairwise((z, d1, d2, d3, u1, u2, out, z0)), (d1, u2), (d2, u1)]
         arrows += [*pairwise((x, cut, reads, v)), (t, tau)]
         filled = (*layers, out, reads)
-        fig = plots.schematic({**layers, **ends, **told}, arrows, (10.6, 5.2), filled)
+        fig = plots.schematic({**layers, **ends, **conditions}, arrows, (10.6, 5.2), filled)
         ax = fig.axes[0]
         ax.add_patch(Rectangle((2.2, 1.6), 5.4, 3.4, fill=False, linestyle="--", edgecolor="0.4"))
         for x in (5.7, 7.1):

@@ -140,8 +140,10 @@ class TiltedDensity(Study):
 
     def _tilted(self, w: float) -> Float[Tensor, " M"]:
         """Probability of each cell under the tilted density."""
-        one, every = (self._log_density(self.cells, centres) for centres in (self.first, self.all))
-        return ((1 - w) * every + w * one).softmax(0)
+        first, every = (
+            self._log_density(self.cells, centres) for centres in (self.first, self.all)
+        )
+        return ((1 - w) * every + w * first).softmax(0)
 
     def _drawn(self, w: float) -> Float[Tensor, "n 2"]:
         """As many samples of the tilted density itself."""
@@ -161,6 +163,6 @@ class TiltedDensity(Study):
 
     def _surely(self, points: Float[Tensor, "n 2"]) -> float:
         """Share of samples (%) that an exact classifier would give to A with 0.9 or more."""
-        one, every = (self._log_density(points, centres) for centres in (self.first, self.all))
-        ratio = one - every - math.log(len(self.classes))
+        first, every = (self._log_density(points, centres) for centres in (self.first, self.all))
+        ratio = first - every - math.log(len(self.classes))
         return 100 * float((ratio.exp() > 0.9).double().mean())

@@ -84,8 +84,8 @@ class Samplers(Study):
         n, labels = len(self.parts[0]), benchmark.labels[torch.cat(self.parts)]
         self.scores = {
             way: [
-                gzsl_scores(labels[:n], one[way][:n], labels[n:], one[way][n:])
-                for one in self.classes
+                gzsl_scores(labels[:n], named[way][:n], labels[n:], named[way][n:])
+                for named in self.classes
             ]
             for way in self.ways
         }
@@ -97,7 +97,7 @@ class Samplers(Study):
 
     def agreement(self, way: str, other: str) -> list[float]:
         """Share of images to which two ways give one class, seed by seed."""
-        return [float((one[way] == one[other]).double().mean()) for one in self.classes]
+        return [float((c[way] == c[other]).double().mean()) for c in self.classes]
 
     def table(self) -> pd.DataFrame:
         """Lay out cost, scores, and how far each way agrees with DDIM."""
