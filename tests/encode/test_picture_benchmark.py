@@ -233,13 +233,13 @@ def test_too_few_pictures_are_refused_before_the_model_is_loaded(request_):
     ("change", "message"),
     [
         ({"bundle": "mine.npy"}, "must end in .npz"),
-        ({"bundle": "CUB.npz"}, "name of a published benchmark"),
+        ({"bundle": "CUB.npz"}, "'CUB' is the name of a benchmark"),
         ({"test_share": 1.0}, "lies in 0..1"),
     ],
 )
 def test_what_cannot_be_meant_is_refused(request_, tmp_path, change, message):
     changed = change | ({"bundle": tmp_path / change["bundle"]} if "bundle" in change else {})
-    with pytest.raises(FolderError, match=message):
+    with pytest.raises(ValueError, match=message):
         replace(request_, **changed)
 
 

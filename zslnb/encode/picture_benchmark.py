@@ -48,6 +48,7 @@ from zslnb.errors import BenchmarkError
 from zslnb.files import build_dir, run_name
 from zslnb.genzsl import GenZSLSettings
 from zslnb.seeds import numpy_generator
+from zslnb.text import print_any_name
 
 # an unseen class to mistake another for, and k referents besides the class itself
 LEAST = {"unseen": 2, "validation": 1, "training": GenZSLSettings().n_referents + 1}
@@ -456,6 +457,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Make the bundle; 0 if it is there, 2 if it cannot be made, 130 after Ctrl-C."""
     given = {key: value for key, value in vars(parse(argv)).items() if value is not None}
     shard, dry = given.pop("shard", None), given.pop("dry_run")
+    print_any_name()
     try:
         plan = prepare(Request(**given))
         print(describe(plan), flush=True)
