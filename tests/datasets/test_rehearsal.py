@@ -41,18 +41,22 @@ from world import (
     published_archive,
     small_clip,
     tarred,
+    write_published,
     zipped,
 )
 
 import zslnb
 from zslnb import cli
+from zslnb.datasets.published import published_images
+from zslnb.datasets.published_files import PublishedFiles
 from zslnb.datasets.xlsa17 import PUBLISHED, Sizes, Split, read_split, readable
 from zslnb.download import unpack
 from zslnb.download.fetch import CHUNK
+from zslnb.download.sources import WEIGHTS, pictures_folder, source
 from zslnb.encode import extract, published_benchmark
 from zslnb.encode.clip import extract_image_features, extract_text_features, load_clip
 from zslnb.encode.requests import DataRequest
-from zslnb.errors import RequestError, WorkError
+from zslnb.errors import BenchmarkError, RequestError, WorkError
 from zslnb.notebook import reproduce
 from zslnb.studies.published_data import bring_data
 
@@ -115,6 +119,30 @@ def test_from_nothing_to_the_benchmarks(world, capsys):
     bring("all")
     assert capsys.readouterr().out.startswith("Nothing to download.")
     assert not world.web.requests
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_listed_picture_must_be_in_the_archives_layout(tmp_path, name):
+    files = PublishedFiles(name, "clip", tmp_path)
+    write_published(files.mat_folder, name)
+    listed, folder = published_images(files).image_files, pictures_folder(name, tmp_path)
+    assert list(listed) == picture_paths(name)[0]
+    with pytest.raises(FileNotFoundError, match="There are no pictures of"):
+        published_benchmark.require_pictures(files, listed)
+    for path in listed:
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).touch()
+    published_benchmark.require_pictures(files, listed)
+    (folder / listed[4]).unlink()
+    with pytest.raises(BenchmarkError, match=rf"{name}: 1 of 30 pictures .*: {listed[4][:5]}"):
+        published_benchmark.require_pictures(files, listed)
+
+
+def test_paths_and_model_are_those_of_the_sources(tmp_path):
+    files = PublishedFiles("cub", "clip", tmp_path)
+    assert files.model == tuple(source(WEIGHTS).tag.split("/"))
+    listed = [source("xlsa17").folder(tmp_path) / path for path in source("xlsa17").holds]
+    assert files.mat_folder / "res101.mat" in listed
 
 
 def test_features_need_neither_archives_nor_pictures(world, capsys):
