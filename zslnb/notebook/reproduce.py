@@ -236,14 +236,14 @@ def run(plan: Plan, stream: TextIOBase = sys.stdout) -> list[Outcome]:
     """
     start, manifest, outcomes = time.monotonic(), describe_run(plan), [*plan.outcomes.values()]
     weights = {s.name: plan.expected[s.name] or s.seconds for s in plan.sources}
-    bar = tqdm(
-        total=sum(weights.values()), bar_format=BAR, smoothing=0, leave=False,
-        file=stream, disable=not stream.isatty(),
-    )  # fmt: skip
     _say(f"{plan.run_dir.name}: {foretold(plan.expected)}.", stream)
     for outcome in outcomes:
         if outcome.status == SKIPPED:
             _say(str(outcome), stream)
+    bar = tqdm(
+        total=sum(weights.values()), bar_format=BAR, smoothing=0, leave=False,
+        file=stream, disable=not stream.isatty(),
+    )  # fmt: skip
     try:
         for number, source in enumerate(plan.sources, 1):
             position, outcome = f"[{number}/{len(plan.sources)}]", plan.outcomes[source.name]
