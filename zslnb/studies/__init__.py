@@ -26,7 +26,7 @@ from zslnb.studies.referent_swaps import LossTerms, Swaps, Variety, pair_cosines
 from zslnb.studies.referents import ChangedReferents, Draws, Referents
 from zslnb.studies.seen_bias import Handicap, Mistaken, SeenBias
 from zslnb.studies.speed import SpeedUp, needed, speed_up, speed_up_words, speed_ups, steady
-from zslnb.studies.splits import PublishedSizes, Split
+from zslnb.studies.splits import Split
 from zslnb.studies.study import Study
 from zslnb.studies.untrained import Baselines, baselines
 
@@ -52,7 +52,6 @@ __all__ = [
     "Mistaken",
     "OrderFloors",
     "Orders",
-    "PublishedSizes",
     "Pull",
     "RealNames",
     "Referents",
