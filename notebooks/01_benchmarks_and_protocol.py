@@ -42,11 +42,12 @@ from dataclasses import replace
 from itertools import combinations
 
 import numpy as np
+import pandas as pd
 import torch
 import torch.nn.functional as F
 from IPython.display import Markdown, display
 
-from zslnb import BenchmarkError, closed_form, protocol, studies
+from zslnb import BenchmarkError, closed_form, protocol, results, studies
 from zslnb.notebook import desk
 
 here = desk.begin("01_benchmarks_and_protocol", benchmark, semantics, profile, seeds, device)
@@ -60,7 +61,8 @@ bench = here.benchmark
 # common pre-trained network had already seen in ImageNet out of the unseen ones.
 
 # %%
-here.table(studies.PublishedSizes())
+caption = "The published benchmarks, by the sizes of their Proposed Split: classes, then images."
+here.table(pd.DataFrame(results.published_sizes()), "sizes", caption)
 
 # %% [markdown]
 # This page runs on the benchmark below. The built-in one is drawn: sixty kinds of birds, encoded by

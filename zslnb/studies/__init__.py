@@ -114,7 +114,7 @@ from zslnb.studies.speed import (
     steady,
     training_speed,
 )
-from zslnb.studies.splits import PublishedSizes, Split
+from zslnb.studies.splits import Split
 from zslnb.studies.study import Study
 from zslnb.studies.tilted_density import TiltedDensity
 from zslnb.studies.tokens import BlindAttention, FeatureTokens, TokenAttention
@@ -195,7 +195,6 @@ __all__ = [
     "Paradigms",
     "PenaltyRule",
     "Pipeline",
-    "PublishedSizes",
     "Pull",
     "Question",
     "RealNames",

@@ -1,4 +1,4 @@
-"""How big are the benchmarks, and which images of which classes are for what?"""
+"""Which images of which classes of a benchmark are for what?"""
 
 from dataclasses import dataclass
 
@@ -9,26 +9,9 @@ import torch
 from matplotlib.figure import Figure
 
 from zslnb.benchmark import Benchmark
-from zslnb.results import published_sizes
 from zslnb.studies.study import Study
 
 HATCHES = {"trainval": "", "test, seen classes": "//", "test, unseen classes": ".."}
-
-
-class PublishedSizes(Study):
-    """How big are the papers' benchmarks?"""
-
-    name = "sizes"
-
-    def table(self) -> pd.DataFrame:
-        """Count classes and images, a row a benchmark."""
-        return pd.DataFrame(published_sizes())
-
-    def caption(self) -> str:
-        """Say what is counted."""
-        return (
-            "The published benchmarks, by the sizes of their Proposed Split: classes, then images."
-        )
 
 
 @dataclass(frozen=True)
