@@ -61,6 +61,7 @@ from zslnb.notebook.sources import (
     to_notebook,
     to_text,
 )
+from zslnb.studies.published_data import bring_data
 
 TIMEOUTS = {"smoke": 1800.0, "medium": 4 * 3600.0, "full": 48 * 3600.0}
 POLL_SECONDS = 0.5
@@ -488,7 +489,7 @@ def _bring_data(request: Request, *, dry_run: bool) -> int:
         bring_data(DataRequest(request.benchmark, device=request.device, dry_run=dry_run))
     except (WorkError, RequestError) as error:
         print(f"zslnb: {error}", file=sys.stderr)
-        return 1
+        return 2 if isinstance(error, RequestError) else 1
     return 0
 
 
