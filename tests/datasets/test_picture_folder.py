@@ -8,6 +8,7 @@ from zslnb.datasets.picture_folder import (
     FolderError,
     content_hashes,
     copies,
+    picture_endings,
     read_attributes,
     read_class_names,
     read_picture_folder,
@@ -60,11 +61,49 @@ def test_what_is_no_picture_of_a_class_is_passed_over_and_listed(root):
     assert len(found.images) == 6
     assert found.empty == ["nothing"]
     assert found.skipped == {
-        "hidden": [".git", "kiwi/.hidden.jpg"],
+        "of systems, viewers and cameras": [".git", "kiwi/.hidden.jpg"],
         "in no class's folder": ["alone.jpg", "readme.txt"],
         "links to folders": ["kiwi/again"],
         "not pictures by their endings": ["kiwi/notes.txt"],
     }
+
+
+@pytest.mark.parametrize(
+    "name",
+    [".DS_Store", "._a.jpg", "Thumbs.db", "desktop.ini", "a.jpg.json", "a.xmp", "__MACOSX/a.jpg"],
+)
+def test_what_systems_and_viewers_leave_is_no_picture_and_no_loss(root, name):
+    (root / "nothing").mkdir()
+    for folder in ("kiwi", "nothing"):
+        (root / folder / name).parent.mkdir(exist_ok=True)
+        (root / folder / name).touch()
+    folder = read_picture_folder(root)
+    assert (len(folder.images), folder.empty) == (6, ["nothing"])
+    assert len(folder.skipped["of systems, viewers and cameras"]) == 2
+
+
+def test_endings_are_those_of_what_pillow_reads():
+    assert {".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".tiff"} <= picture_endings()
+    assert not {".h5", ".wmf", ".mpg", ".eps", ".pdf", ".txt"} & picture_endings()
+
+
+def test_a_class_that_is_lost_whole_is_an_error(root):
+    (root / "owl").mkdir()
+    for name in ("a.heic", "b.HEIC", "c.mov"):
+        (root / "owl" / name).touch()
+    with pytest.raises(FolderError, match=r"'owl' has 3 files and no picture .* 2 with \.heic"):
+        read_picture_folder(root)
+    (root / "owl" / "d.png").touch()
+    assert len(read_picture_folder(root).classes) == 4
+
+
+def test_one_folder_too_high_says_what_was_found(root):
+    with pytest.raises(FolderError, match=r"has 3 classes: .*'kiwi' .2 pictures.*At least 7"):
+        read_picture_folder(root, least=7)
+    (root.parent / "high").mkdir()
+    (root.parent / "high" / "all").symlink_to(root)
+    with pytest.raises(FolderError, match=r"high has 1 class: 'all' .*Then give .*high/all\."):
+        read_picture_folder(root.parent / "high", least=7)
 
 
 def test_a_class_may_be_a_link_to_a_folder(root, tmp_path):

@@ -277,10 +277,10 @@ def full(world):
 
 
 def fills_up(world):
-    def write(*_: object) -> int:
+    def admit(*_: object, **__: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    world.patch.setattr(unpack, "_write", write)
+    world.patch.setattr(unpack._Guard, "admit", admit)
 
 
 def web_page(world):

@@ -4,6 +4,7 @@ import errno
 import gzip
 import io
 import shutil
+import socket
 import stat
 import tarfile
 import zipfile
@@ -214,10 +215,10 @@ def test_what_is_no_archive_is_told(tmp_path):
 
 
 def test_a_full_disk_leaves_nothing(birds, monkeypatch):
-    def full(*_: object) -> None:
+    def full(*_: object, **__: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(shutil, "copyfileobj", full)
+    monkeypatch.setattr(archives._Guard, "admit", full)
     refused(birds, "is full; nothing of birds.* was kept there. .*ZSLNB_DATA")
 
 
@@ -228,15 +229,15 @@ def test_a_disk_too_small_is_told_before(tmp_path, monkeypatch):
 
 
 def test_an_interrupted_unpacking_starts_afresh(birds, tmp_path, monkeypatch):
-    part = tmp_path / ".target.part"
+    part = tmp_path / f".target.{socket.gethostname()}-{2**22 + 1}.part"  # of no process
     part.mkdir()
     (part / "half.jpg").touch()  # of a run that was killed
 
-    def interrupt(*_: object) -> None:
+    def interrupt(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(shutil, "copyfileobj", interrupt)
+        patch.setattr(archives._Guard, "admit", interrupt)
         with pytest.raises(KeyboardInterrupt):
             unpack(birds, tmp_path / "target", **LIMITS)
     assert not part.exists()

@@ -34,7 +34,7 @@ from zslnb.files import written_atomically
 INDEX_KEYS = ("trainval_idx", "test_seen_idx", "test_unseen_idx")
 IMAGE_KEYS = ("features", "labels", *INDEX_KEYS)
 RESERVED = (*IMAGE_KEYS, "class_names", "val_classes", "provenance")
-PIECE = 1 << 22  # bytes that are read and converted at a time
+PIECE = 1 << 20  # bytes that are read and converted at a time
 DAMAGE = (zlib.error, EOFError, ValueError, SyntaxError, tokenize.TokenError, zipfile.BadZipFile)
 
 

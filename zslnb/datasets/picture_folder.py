@@ -6,19 +6,30 @@ normalisation (NFC), because disks store an accent in two ways.
 
 import csv
 import unicodedata
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from fnmatch import fnmatchcase
+from functools import cache, cached_property
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float32
+from PIL import Image
+from PIL.ImageFile import StubImageFile
 
 from zslnb.datasets.bundle import file_sha256
 from zslnb.datasets.xlsa17 import readable
 from zslnb.errors import RequestError, did_you_mean
 
-PICTURES = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp")
+# what systems, viewers and cameras leave beside pictures, by name in lower case
+LEFT_ASIDE = (
+    *(".*", "__macosx", "lost+found", "$recycle.bin", "system volume information"),
+    *("desktop.ini", "picasa.ini", "thumbs.db", "ehthumbs*.db", "zbthumbnail.info", "@eadir"),
+    *("*.thm", "*.xmp", "*.aae", "*.json", "*.pp3"),
+)
+SET_ASIDE = "of systems, viewers and cameras"
+NEED_PROGRAMS = ("EPS", "MPEG")  # formats that Pillow knows, but opens with others' help only
 LARGEST = float(np.finfo(np.float32).max)
 
 
@@ -60,55 +71,107 @@ class PictureFolder:
         return self.known[_normal(name)]
 
 
-def read_picture_folder(root: Path) -> PictureFolder:
+@cache
+def picture_endings() -> frozenset[str]:
+    """Endings of the kinds of pictures that the Pillow here can read."""
+    endings = Image.registered_extensions()  # which also loads all of Pillow's formats
+    opened = {kind: entry[0] for kind, entry in Image.OPEN.items() if kind not in NEED_PROGRAMS}
+    stubs = {k for k, v in opened.items() if isinstance(v, type) and issubclass(v, StubImageFile)}
+    return frozenset(end for end, kind in endings.items() if kind in {*opened} - stubs)
+
+
+def read_picture_folder(root: Path, least: int = 1) -> PictureFolder:
     """List the pictures below each sub-folder, however deep; they are found by their endings.
 
-    Hidden files and folders, links to folders inside a class, names that are not UTF-8, other
-    files, and what lies beside the sub-folders are passed over and listed.
+    Files and folders in `LEFT_ASIDE`, links to folders inside a class, names that are not UTF-8,
+    other files, and what lies beside the sub-folders are passed over and listed.
+
+    Args:
+        root: the folder.
+        least: how many classes there must be.
 
     Raises:
-        FolderError: no such folder, or no sub-folder with a picture.
+        FolderError: no such folder, too few sub-folders with a picture, or one that holds files
+            and no picture among them.
     """
     if not root.is_dir():
         raise FolderError(f"There is no folder {str(root)!r}.")
     classes: dict[str, list[str]] = {}
     skipped: dict[str, list[str]] = {}
     for path in sorted(root.iterdir()):
+        if path.is_dir() and printable(path.name) != path.name:
+            raise FolderError(
+                f"The folder {printable(path.name)!r} is not named in UTF-8: rename it."
+            )
         if reason := _unfit(path) or ("" if path.is_dir() else "in no class's folder"):
             skipped.setdefault(reason, []).append(printable(path.name))
         else:
-            _collect(path, root, classes.setdefault(path.name, []), skipped)
+            others = _collect(path, root, classes.setdefault(path.name, []), skipped)
+            if others and not classes[path.name]:
+                raise _lost(path.name, others)
     empty = [name for name, images in classes.items() if not images]
-    found = {name: sorted(classes[name]) for name in sorted(classes) if classes[name]}
-    if not found:
-        raise FolderError(
-            f"{root} has no sub-folder with a picture. Each class needs a sub-folder of its own; "
-            f"pictures end in {', '.join(PICTURES)}."
-        )
-    return PictureFolder(root, found, empty, skipped)
+    kept = {name: sorted(classes[name]) for name in sorted(classes) if classes[name]}
+    if len(kept) < least:
+        raise _too_few(root, kept, least)
+    return PictureFolder(root, kept, empty, skipped)
 
 
-def _collect(folder: Path, root: Path, images: list[str], skipped: dict[str, list[str]]) -> None:
-    """Add the pictures below a class's folder to `images`, and the rest to `skipped`."""
+def _collect(
+    folder: Path, root: Path, images: list[str], skipped: dict[str, list[str]]
+) -> list[str]:
+    """Add the pictures below a class's folder to `images`, and the rest to `skipped`.
+
+    Returns the files that somebody may have meant as pictures.
+    """
+    others = []
     for path in folder.iterdir():
         name = path.relative_to(root).as_posix()
         reason = _unfit(path)
         if not reason and path.is_dir():
             if not path.is_symlink():  # it could lead back here, or to another class
-                _collect(path, root, images, skipped)
+                others += _collect(path, root, images, skipped)
                 continue
             reason = "links to folders"
-        elif not reason and path.suffix.lower() not in PICTURES:
+        elif not reason and path.suffix.lower() not in picture_endings():
             reason = "not pictures by their endings"
-        if reason:
-            skipped.setdefault(reason, []).append(printable(name))
-        else:
+        if not reason:
             images.append(name)
+            continue
+        skipped.setdefault(reason, []).append(printable(name))
+        if reason != SET_ASIDE:
+            others.append(printable(name))
+    return others
+
+
+def _lost(name: str, files: Sequence[str]) -> FolderError:
+    endings = Counter(Path(file).suffix.lower() or "no ending" for file in files)
+    kinds = ", ".join(f"{count} with {ending}" for ending, count in endings.most_common(3))
+    return FolderError(
+        f"The folder {name!r} has {len(files)} files and no picture that can be read here: {kinds} "
+        f"({some(files, 3)}). Save them as .jpg or .png, or take the folder out."
+    )
+
+
+def _too_few(root: Path, classes: Mapping[str, Sequence[str]], least: int) -> FolderError:
+    """Say what there is, and where the classes may be instead."""
+    if not classes:
+        return FolderError(
+            f"{root} has no sub-folder with a picture. Each class needs a sub-folder of its own; "
+            f"pictures end in {', '.join(sorted(picture_endings()))}."
+        )
+    counts = [f"{name!r} ({len(images)} pictures)" for name, images in classes.items()]
+    kinds = "1 class" if len(classes) == 1 else f"{len(classes)} classes"
+    message = f"{root} has {kinds}: {', '.join(counts)}. At least {least} are needed."
+    for name, images in classes.items():
+        inner = sorted({path.split("/")[1] for path in images if path.count("/") > 1})
+        if len(inner) > 1:
+            message += f" Are {some(inner, 3)} the classes? Then give {root / name}."
+    return FolderError(message)
 
 
 def _unfit(path: Path) -> str:
-    if path.name.startswith("."):
-        return "hidden"
+    if any(fnmatchcase(path.name.casefold(), pattern) for pattern in LEFT_ASIDE):
+        return SET_ASIDE
     return "" if printable(path.name) == path.name else "not named in UTF-8"
 
 
@@ -150,10 +213,13 @@ def read_class_names(path: Path | None, folder: PictureFolder) -> dict[str, str]
         if columns != ["folder", "name"]:
             raise FolderError(f"{path.name}: its columns must be folder,name, not {columns}.")
         names |= {key: _normal(cells[0]) for key, cells in rows.items() if key in names}
+    called: dict[str, list[str]] = {}
+    for key, name in names.items():
+        called.setdefault(name, []).append(key)
     for key, name in names.items():
         if not name:
             raise FolderError(f"The folder {key!r} has no name: give it one in a file of names.")
-        if len(same := [other for other in names if names[other] == name]) > 1:
+        if len(same := called[name]) > 1:
             raise FolderError(
                 f"The folders {', '.join(map(repr, same))} would all be called {name!r}: rename "
                 "them, or give each a name in a file of names."

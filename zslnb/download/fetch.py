@@ -5,6 +5,7 @@ A file `F` in the downloads folder has beside it `F.part` while it is incomplete
 `F.lock` while a run is at it.
 """
 
+import hashlib
 import json
 import os
 import re
@@ -12,15 +13,15 @@ import sys
 import time
 import zipfile
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import pooch
 import requests
 from tqdm import tqdm
 
 from zslnb.download.sources import Source, SourceError, free, require_space, size
-from zslnb.download.unpack import FULL, locked, unpack
+from zslnb.download.unpack import FULL, unpack
+from zslnb.files import locked, write_atomically
 
 WAITS = (1.0, 5.0, 15.0)  # seconds before each further try that follows a fruitless one
 TIMEOUT = (15, 60)  # seconds to connect, and between two pieces
@@ -75,60 +76,62 @@ def fetch(
     file.parent.mkdir(parents=True, exist_ok=True)
     with locked(_beside(file, ".lock")):
         if not file.exists():
-            _download(source, root, progress, waits)
+            _Download(source, root, progress, waits).run()
         _check(source, root)
     return file
 
 
-def _download(source: Source, root: Path | None, progress: bool, waits: Sequence[float]) -> None:
-    if source.address is None:
-        raise source.trouble(f"cannot be downloaded: {source.note}.", root)
-    file = source.archive(root)
-    pooch.get_logger().setLevel("WARNING")  # it would advise to write its hash into the code
-    try:
-        pooch.retrieve(
-            source.address,
-            known_hash=source.hash,
-            fname=file.name,
-            path=file.parent,
-            downloader=Resuming(source, root, progress, waits),
-        )
-    except ValueError as error:  # another hash
-        raise source.trouble(str(error), root) from error
-
-
-class Resuming:
-    """A downloader for pooch that keeps what came and asks for the rest only.
+@dataclass(frozen=True)
+class _Download:
+    """Keeps what came of a file, and asks for the rest only; arguments as for `fetch`.
 
     `If-Range` makes the server send all of a file that has changed since its first half came;
     a server that says nothing to tell files apart by is asked for all of it each time.
-
-    Args:
-        source, root, progress, waits: as for `fetch`.
     """
 
-    def __init__(
-        self, source: Source, root: Path | None, progress: bool, waits: Sequence[float]
-    ) -> None:
-        self.source, self.root, self.progress, self.waits = source, root, progress, waits
-        self.part = _beside(source.archive(root), ".part")
-        self.stamp = _beside(self.part, ".json")
+    source: Source
+    root: Path | None
+    progress: bool
+    waits: Sequence[float]
 
-    def __call__(self, url: str, output_file: str, pooch: Any) -> None:
-        """Download to pooch's own temporary file; raise SourceError when there is no point."""
+    @property
+    def part(self) -> Path:
+        """What came so far."""
+        return _beside(self.source.archive(self.root), ".part")
+
+    @property
+    def stamp(self) -> Path:
+        """Which file that is the first half of."""
+        return _beside(self.part, ".json")
+
+    def run(self) -> None:
+        """Download the file; raise SourceError when there is no point."""
+        if self.source.address is None:
+            raise self.source.trouble(f"cannot be downloaded: {self.source.note}.", self.root)
         fruitless = 0
         while True:
-            had = _bytes(self.part)
+            before = _bytes(self.part)
             try:
-                self._get(url)
+                self._get(self.source.address)
                 break
             except requests.RequestException as error:
-                fruitless = 0 if _bytes(self.part) > had else fruitless + 1
+                fruitless = 0 if _bytes(self.part) > before else fruitless + 1
                 self._wait(fruitless, error)
             except OSError as error:
                 raise self._stopped(error) from error
-        os.replace(self.part, output_file)
         self.stamp.unlink(missing_ok=True)
+        self._require_hash()
+        os.replace(self.part, self.source.archive(self.root))
+
+    def _require_hash(self) -> None:
+        """Throw away what does not match the published hash: the rest of it would not help."""
+        algorithm, _, published = (self.source.hash or "").partition(":")
+        if published and (digest := _hash(self.part, algorithm)) != published:
+            self.part.unlink()
+            raise self.source.trouble(
+                f"what came does not match the published {algorithm} {published}: its is {digest}.",
+                self.root,
+            )
 
     def _wait(self, fruitless: int, error: requests.RequestException) -> None:
         """Wait before another try; raise SourceError if that would not help."""
@@ -138,8 +141,8 @@ class Resuming:
             raise self.source.trouble(f"cannot be downloaded: {error}", self.root) from error
         seconds = self.waits[max(fruitless - 1, 0)] if self.waits else 0.0
         if self.progress:
-            said = f"{self.source.name}: {type(error).__name__}, again in {seconds:.0f} s"
-            print(f"{said}, with {size(_bytes(self.part))} there.", file=sys.stderr)
+            problem = f"{self.source.name}: {type(error).__name__}, again in {seconds:.0f} s"
+            print(f"{problem}, with {size(_bytes(self.part))} there.", file=sys.stderr)
         time.sleep(seconds)
 
     def _get(self, url: str) -> None:
@@ -204,9 +207,9 @@ class Resuming:
 def _is_rest(answer: requests.Response, have: int, old: dict) -> bool:
     """Whether an answer is the missing rest of the file that we have the first half of."""
     part = re.fullmatch(r"bytes (\d+)-\d+/(\d+)", answer.headers.get("Content-Range", ""))
-    said = _validator(answer)  # a server may leave it out here
     fits = part and (int(part[1]), int(part[2])) == (have, old.get("total"))
-    return bool(fits) and said in ("", old["validator"])
+    # a server may leave the validator out here
+    return bool(fits) and _validator(answer) in ("", old["validator"])
 
 
 def _validator(answer: requests.Response) -> str:
@@ -229,16 +232,16 @@ def _check(source: Source, root: Path | None) -> None:
     if problem := _wrong_kind(file):
         raise source.trouble(f"{file.name} is {problem}. Delete {file}* and run again.", root)
     algorithm, _, stated = (source.hash or known.get("hash") or "sha256:").partition(":")
-    found = pooch.file_hash(str(file), algorithm)
-    if stated and found != stated:
+    digest = _hash(file, algorithm)
+    if stated and digest != stated:
         published = "published" if source.hash else f"that of {known.get('checked')}"
         keep = "" if source.hash else f" If you know why it changed, delete {record} to accept it."
         raise source.trouble(
-            f"{file.name} is another file: its {algorithm} is {found}, the one expected, "
+            f"{file.name} is another file: its {algorithm} is {digest}, the one expected, "
             f"{published}, is {stated}. To fetch it again delete {file} and run again.{keep}",
             root,
         )
-    checked = {"hash": f"{algorithm}:{found}", "checked": time.strftime("%Y-%m-%d")}
+    checked = {"hash": f"{algorithm}:{digest}", "checked": time.strftime("%Y-%m-%d")}
     _write(record, {**seen, **checked, "address": source.address})
 
 
@@ -272,6 +275,9 @@ def _read(file: Path) -> dict:
 
 
 def _write(file: Path, note: dict) -> None:
-    part = _beside(file, ".new")
-    part.write_text(json.dumps(note, indent=1) + "\n", encoding="utf-8")
-    os.replace(part, file)
+    write_atomically(file, json.dumps(note, indent=1) + "\n")
+
+
+def _hash(file: Path, algorithm: str) -> str:
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, algorithm).hexdigest()

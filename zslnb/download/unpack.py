@@ -4,28 +4,24 @@ Everything goes to a folder beside the target, which takes the target's name onc
 So a run that is killed leaves no target, and a target that is there need not be looked through.
 """
 
-import contextlib
 import errno
 import gzip
 import re
 import shutil
 import stat
 import struct
-import sys
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import IO, Any
+from typing import Any
+
+import psutil
 
 from zslnb.download.sources import SourceError, require_space, size
-
-try:
-    import fcntl
-except ImportError:  # Windows: two runs at once are not kept apart there
-    fcntl = None
+from zslnb.files import locked, writer_id
 
 MARKER = ".zslnb-complete"
 CHUNK = 1 << 20
@@ -33,18 +29,9 @@ HEADER_LIMIT = 4 * CHUNK
 RATIO = 100  # pictures and matrices stay far below; a bomb reaches a thousand
 HARMLESS = 100_000_000  # bytes that may be written whatever the ratio
 FULL = (errno.ENOSPC, errno.EDQUOT)
-DAMAGED = (
-    *(zipfile.BadZipFile, tarfile.TarError, gzip.BadGzipFile, zlib.error, struct.error),
-    *(EOFError, ValueError, NotImplementedError),
-)
-
-
-@dataclass(frozen=True)
-class _Member:
-    name: str
-    size: int
-    is_folder: bool
-    open: Callable[[], IO[bytes]]
+BROKEN_ZIP = (zipfile.BadZipFile, zlib.error, struct.error, NotImplementedError)
+BROKEN_TAR = (tarfile.TarError, gzip.BadGzipFile)
+DAMAGED = (*BROKEN_ZIP, *BROKEN_TAR, EOFError, ValueError)
 
 
 def unpack(
@@ -68,8 +55,8 @@ def unpack(
     target.parent.mkdir(parents=True, exist_ok=True)
     with locked(target.with_name(f".{target.name}.lock")):
         if not target.exists():
-            part = target.with_name(f".{target.name}.part")
-            shutil.rmtree(part, ignore_errors=True)  # of a run that was killed
+            _remove_leftovers(target)
+            part = target.with_name(f".{target.name}.{writer_id()}.part")
             try:
                 _unpack(archive, part, limit_bytes, limit_files)
                 _require(expected, part, archive, f"Delete {archive}* and run again.")
@@ -82,6 +69,15 @@ def unpack(
     return target
 
 
+def _remove_leftovers(target: Path) -> None:
+    """Remove what runs that were killed on this machine have left; another's may be at work."""
+    host, _, _ = writer_id().rpartition("-")
+    for part in target.parent.glob(f".{target.name}.{host}-*.part"):
+        pid = part.name.removesuffix(".part").rpartition("-")[2]
+        if pid.isdecimal() and not psutil.pid_exists(int(pid)):
+            shutil.rmtree(part, ignore_errors=True)
+
+
 def _require(expected: Sequence[str], folder: Path, what: Path, remedy: str) -> None:
     if missing := [path for path in expected if not (folder / path).exists()]:
         raise SourceError(f"{what} lacks {', '.join(missing)}. {remedy}")
@@ -92,14 +88,15 @@ def _unpack(archive: Path, part: Path, limit_bytes: int, limit_files: int) -> No
     try:
         part.mkdir()
         allowed = min(limit_bytes, max(RATIO * archive.stat().st_size, HARMLESS))
-        count = _write_all(archive, part, allowed, limit_files)
+        guard = _Guard(archive, part, allowed, limit_files)
+        (_unzip if zipfile.is_zipfile(archive) else _untar)(guard)
         with (part / MARKER).open("x", encoding="utf-8") as marker:
-            marker.write(f"{count} files and folders of {archive.name}\n")
+            marker.write(f"{guard.count} files and folders of {archive.name}\n")
     except DAMAGED as error:
         raise SourceError(
             f"{archive} is damaged or cut short ({error}). Delete {archive}* and run again."
         ) from error
-    except FileExistsError as error:
+    except (FileExistsError, NotADirectoryError) as error:
         name = Path(error.filename).relative_to(part)
         raise _refused(archive, str(name), "is there twice, or clashes with another") from error
     except OSError as error:
@@ -111,67 +108,64 @@ def _unpack(archive: Path, part: Path, limit_bytes: int, limit_files: int) -> No
         raise SourceError(f"{archive} could not be unpacked: {error}.") from error
 
 
-def _write_all(archive: Path, part: Path, allowed: int, limit_files: int) -> int:
-    """Write every member; return how many. What is written is counted, whatever was declared."""
-    count, left = 0, allowed
-    for member in _members(archive, part, allowed):
-        count += 1
-        if count > limit_files:
-            raise _refused(archive, member.name, f"is one more than {limit_files:,} files")
-        path = part / _inside(member.name, archive)
-        if member.is_folder:
-            path.mkdir(parents=True, exist_ok=True)
-            continue
-        if member.size > left:
-            raise _refused(archive, member.name, f"makes it more than {size(allowed)}")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        left -= _write(member, path)
-    return count
+@dataclass
+class _Guard:
+    """Decides which members of an archive may be written, and counts them."""
+
+    archive: Path
+    part: Path
+    allowed: int
+    limit_files: int
+    count: int = 0
+    written: int = 0
+
+    def admit(self, name: str, count: int, *, is_folder: bool, is_plain: bool) -> None:
+        """Raise for a member that may not be written."""
+        self.count, self.written = self.count + 1, self.written + count
+        path = PurePosixPath(name)
+        if self.count > self.limit_files:
+            raise _refused(self.archive, name, f"is one more than {self.limit_files:,} files")
+        if not is_plain:
+            raise _refused(self.archive, name, "is a link or a device")
+        if path.is_absolute() or ".." in path.parts or re.search(r"\\|\0|^[A-Za-z]:", name):
+            raise _refused(self.archive, name, "leads outside")
+        if self.written > self.allowed:
+            raise _refused(self.archive, name, f"makes it more than {size(self.allowed)}")
+        if not is_folder and (self.part / path).exists():  # also where case is not told apart
+            raise FileExistsError(errno.EEXIST, "there twice", str(self.part / path))
 
 
-def _write(member: _Member, path: Path) -> int:
-    # "x": where case is not told apart, a second name for the same file is met here
-    with member.open() as stream, path.open("xb") as out:
-        shutil.copyfileobj(stream, out, CHUNK)
-        if out.tell() != member.size:
-            raise EOFError(f"{member.name} has {out.tell()} of {member.size} bytes")
-    return member.size
-
-
-def _members(archive: Path, part: Path, allowed: int) -> Iterator[_Member]:
-    """Open the archive by what it is, not by what it is called."""
-    if zipfile.is_zipfile(archive):
-        yield from _zip_members(archive, part, allowed)
-    else:
-        yield from _tar_members(archive)
-
-
-def _zip_members(archive: Path, part: Path, allowed: int) -> Iterator[_Member]:
-    with zipfile.ZipFile(archive) as zipped:
+def _unzip(guard: _Guard) -> None:
+    with zipfile.ZipFile(guard.archive) as zipped:
         declared = sum(info.file_size for info in zipped.infolist())
-        if declared > allowed:
-            raise _refused(archive, "all of it", f"is {size(declared)}, over {size(allowed)}")
-        require_space(declared, part, f"Unpacking {archive.name}")
+        if declared > guard.allowed:
+            why = f"is {size(declared)}, over {size(guard.allowed)}"
+            raise _refused(guard.archive, "all of it", why)
+        require_space(declared, guard.part, f"Unpacking {guard.archive.name}")
         for info in zipped.infolist():
             if info.flag_bits & 1:
-                raise _refused(archive, info.filename, "is encrypted")
-            if stat.S_IFMT(info.external_attr >> 16) not in (0, stat.S_IFREG, stat.S_IFDIR):
-                raise _refused(archive, info.filename, "is a link or a device")
-            opens = lambda info=info: zipped.open(info)  # noqa: E731
-            yield _Member(info.filename, info.file_size, info.is_dir(), opens)
+                raise _refused(guard.archive, info.filename, "is encrypted")
+            kind = stat.S_IFMT(info.external_attr >> 16)
+            is_plain = kind in (0, stat.S_IFREG, stat.S_IFDIR)
+            guard.admit(info.filename, info.file_size, is_folder=info.is_dir(), is_plain=is_plain)
+            path = Path(zipped.extract(info, guard.part))
+            if not info.is_dir() and path.stat().st_size != info.file_size:
+                raise EOFError(f"{info.filename} has not its {info.file_size} bytes")
 
 
-def _tar_members(archive: Path) -> Iterator[_Member]:
-    with archive.open("rb") as file:
-        packed = file.read(2) == b"\x1f\x8b"
+def _untar(guard: _Guard) -> None:
+    def admit(info: tarfile.TarInfo, folder: str) -> tarfile.TarInfo:
+        is_plain = info.isreg() or info.isdir()
+        guard.admit(info.name, info.size, is_folder=info.isdir(), is_plain=is_plain)
+        safe = tarfile.data_filter(info, folder)
+        return safe if info.isdir() else safe.replace(mode=0o644, deep=False)
+
+    with guard.archive.open("rb") as file:
+        is_packed = file.read(2) == b"\x1f\x8b"
         file.seek(0)
-        stream = _SmallReads(gzip.GzipFile(fileobj=file) if packed else file)
+        stream = _SmallReads(gzip.GzipFile(fileobj=file) if is_packed else file)
         with tarfile.open(fileobj=stream, mode="r:") as tar:
-            for info in tar:
-                if not (info.isreg() or info.isdir()):
-                    raise _refused(archive, info.name, "is a link or a device")
-                opens = lambda info=info: tar.extractfile(info)  # noqa: E731
-                yield _Member(info.name, info.size, info.isdir(), opens)
+            tar.extractall(str(guard.part), filter=admit)
         while stream.read(CHUNK):  # to the end, where gzip keeps its checksum
             pass
 
@@ -188,36 +182,8 @@ class _SmallReads:
         return self.stream.read(count)
 
 
-def _inside(name: str, archive: Path) -> PurePosixPath:
-    path = PurePosixPath(name)
-    if path.is_absolute() or ".." in path.parts or re.search(r"\\|\0|^[A-Za-z]:", name):
-        raise _refused(archive, name, "leads outside")
-    return path
-
-
 def _refused(archive: Path, name: str, why: str) -> SourceError:
     return SourceError(
         f"{archive} is refused: {name!r} {why}. Nothing of it was kept. Compare it with the page "
         f"it came from, then delete {archive}* and run again."
     )
-
-
-@contextlib.contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """Hold a lock file, waiting for whoever else does; the system frees it when its holder dies."""
-    with path.open("a", encoding="utf-8") as lock:
-        if fcntl and not _lock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB):
-            print(f"Another run is at {path.stem.lstrip('.')}; waiting for it.", file=sys.stderr)
-            _lock(lock, fcntl.LOCK_EX)
-        yield
-
-
-def _lock(lock: IO[str], how: int) -> bool:
-    """Try a lock; False if someone else holds it. A disk without locks gives everyone leave."""
-    try:
-        fcntl.flock(lock, how)
-    except BlockingIOError:
-        return False
-    except OSError:
-        pass
-    return True
