@@ -9,6 +9,12 @@
 #     language: python
 #     name: python3
 #   zslnb:
+#     at_least:
+#       seen_classes_not_for_validation: 3
+#       seen_classes_with_two_test_images: 1
+#       training_images_of_each_seen_class: 2
+#       unseen_classes: 2
+#       unseen_classes_with_two_test_images: 2
 #     needs: images
 #     seconds: 285
 # ---

@@ -9,6 +9,9 @@
 #     language: python
 #     name: python3
 #   zslnb:
+#     at_least:
+#       seen_classes_not_for_validation: 3
+#       training_images_of_each_seen_class: 2
 #     needs: images
 #     seconds: 395
 # ---

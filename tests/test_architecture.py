@@ -9,7 +9,7 @@ from conftest import ROOT
 
 # from the ground up
 ORDER = """
-    errors files seeds device settings benchmark
+    errors files text seeds device settings networks benchmark
     datasets download encode protocol closed_form training genzsl imagination revcd
     experiments results studies notebook report cli __main__
 """.split()  # noqa: SIM905

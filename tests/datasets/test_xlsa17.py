@@ -378,7 +378,7 @@ def test_features_and_labels_need_no_paths(tmp_path):
 
 def test_lists_of_text_as_scipy_writes_them_do(tmp_path):
     files = [
-        f"/home/me/images/{name}/{i}.jpg" for i, name in enumerate(np.array(NAMES)[LABELS - 1])
+        f"/disk/me/images/{name}/{i}.jpg" for i, name in enumerate(np.array(NAMES)[LABELS - 1])
     ]
     b = tiny(tmp_path, changes={"res101": {"image_files": files}, "allclasses_names": NAMES})
     assert b.class_names[:2] == ("Auk", "Rock Wren")

@@ -242,8 +242,7 @@ def test_notebooks_are_chosen_by_number_or_name(build, bundle, write_notebook):
 
 def test_only_the_built_in_aviary_is_the_aviary(build, bundle, write_notebook):
     folder = write_notebook("10_drawn", needs="aviary").parent
-    renamed = bundle.rename(bundle.with_name("aviary.npz"))
-    plan = prepare(ReproduceRequest(str(renamed), folder=folder))
+    plan = prepare(ReproduceRequest(str(bundle), folder=folder))
     assert plan.outcomes["10_drawn"].reason == "needs the built-in aviary"
 
 

@@ -40,10 +40,6 @@ def test_a_bundle_of_ones_own_has_no_pictures(bundle: Path) -> None:
     assert plots.class_picture(load(bundle), 0) is None
 
 
-def test_a_bundle_called_aviary_has_no_pictures_either(bundle: Path) -> None:
-    assert plots.class_picture(load(bundle.rename(bundle.parent / "aviary.npz")), 0) is None
-
-
 def test_pictures_have_captions_and_frames() -> None:
     bird = Image.new("RGB", (8, 8))
     fig = plots.picture_grid([[bird, bird]], [["a_name", "another\n0.50"]], framed=[0])
