@@ -24,6 +24,7 @@ NUMBERS = (
     *(f"{u}int{n}" for u in ("", "u") for n in (8, 16, 32, 64)),
 )
 UNREAD = "it is not loaded, and nothing in it is evaluated"
+OBJECTS = f"{UNREAD}; of a string array MATLAB's cellstr makes a cell of text"
 
 
 class Refused(ValueError):
@@ -48,25 +49,30 @@ def read_v5(path: Path, numbers: Collection[str], text: Collection[str]) -> dict
     """Read a file of MATLAB 5 to 7, which SciPy understands."""
     from scipy.io import loadmat, whosmat
 
-    listed = [entry for entry in whosmat(path) if entry[0] in {*numbers, *text}]
-    names = [name for name, _, _ in listed]
+    names, has_objects = [*numbers, *text], False
+    try:
+        listed = [entry for entry in whosmat(path) if entry[0] in names]
+        names = [name for name, _, _ in listed]
+    except TypeError:  # SciPy cannot list an object, but reads what stands beside one
+        listed, has_objects = [], True
     for name, shape, kind in listed:
         if names.count(name) > 1:
             raise Refused(f"{name} is there twice; fetch it again")
         _require_kind(name, kind, name in text)
         _require_size(name, shape, 1)
     arrays = loadmat(path, variable_names=names) if names else {}
-    if gone := [name for name in names if name not in arrays]:
-        raise Refused(f"{gone[0]} cannot be read; fetch it again")
+    if has_objects and (absent := [name for name in text if name not in arrays]):
+        raise Refused(f"{absent[0]} must be text, but the file holds objects; {OBJECTS}")
+    names = [name for name in names if name in arrays]
     return {name: _v5_text(name, arrays[name]) if name in text else arrays[name] for name in names}
 
 
 def _v5_text(name: str, array: np.ndarray) -> np.ndarray:
     """Lines of a cell of texts, or of a matrix of characters, whose rows are padded."""
-    if array.dtype.kind == "U":
+    if type(array) is np.ndarray and array.dtype.kind == "U":
         return _lines(name, [str(line).rstrip(" ") for line in array.ravel()])
     for i, item in enumerate(array.ravel()):
-        if not isinstance(item, np.ndarray) or item.dtype.kind != "U":
+        if type(item) is not np.ndarray or item.dtype.kind != "U":
             raise Refused(f"{name}[{i}] must be text, but is {_what(item)}; {UNREAD}")
         if item.size != 1:
             raise Refused(f"{name}[{i}] must be one line of text, but has {item.size}")
@@ -74,7 +80,7 @@ def _v5_text(name: str, array: np.ndarray) -> np.ndarray:
 
 
 def _what(item: object) -> str:
-    if not isinstance(item, np.ndarray):
+    if type(item) is not np.ndarray:  # SciPy has its own classes for functions and objects
         return type(item).__name__
     return "a cell array" if item.dtype.kind == "O" else f"a matrix of {item.dtype}"
 
@@ -105,9 +111,9 @@ def _class_of(file: Mapping, name: str) -> str:
     """MATLAB's class of a variable that lies in this file itself."""
     import h5py
 
-    data = file[name]
     if not isinstance(file.get(name, getlink=True), h5py.HardLink):
         return "a link to another place"
+    data = file[name]
     if not isinstance(data, h5py.Dataset) or "MATLAB_sparse" in data.attrs:
         return "struct"
     if data.external or data.is_virtual:
@@ -145,7 +151,8 @@ def _lines(name: str, lines: list[str]) -> np.ndarray:
 def _require_kind(name: str, kind: str, is_text: bool) -> None:
     if kind not in (("cell", "char") if is_text else NUMBERS):
         wanted = "text" if is_text else "a matrix of numbers"
-        raise Refused(f"{name} must be {wanted}, but is of class {kind!r}; {UNREAD}")
+        advice = OBJECTS if kind == "string" else UNREAD
+        raise Refused(f"{name} must be {wanted}, but is of class {kind!r}; {advice}")
 
 
 def _require_size(name: str, shape: tuple[int, ...], itemsize: int) -> None:
