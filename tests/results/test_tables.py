@@ -1,9 +1,11 @@
 """`zslnb.results.tables`: percent, mean and spread over seeds, in the rows' own order."""
 
+import pandas as pd
 import pytest
 
 from zslnb.results.tables import (
     SHOWN,
+    markdown_table,
     results_against,
     results_beside,
     results_counted,
@@ -102,3 +104,10 @@ def test_the_caption_names_who_leads_and_who_trails():
     caption = spread_caption(COMPARED, "H", "clean")
     assert "*good* leads with 52.0 %" in caption
     assert "*plain* trails with 42.0 %" in caption
+
+
+def test_names_in_a_table_are_text_and_other_cells_may_be_markdown():
+    frame = pd.DataFrame({"class": ["A$AP and $ke", "a|b", "麻雀"]})
+    assert r"| A\$AP and \$ke |" in markdown_table(frame, has_names=True)
+    assert r"| a\|b " in markdown_table(frame, has_names=True)
+    assert "| $z_0$ |" in markdown_table(pd.DataFrame({"sign": ["$z_0$"]}))

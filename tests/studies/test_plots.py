@@ -54,6 +54,28 @@ def test_without_pictures_the_names_are_shown() -> None:
     assert [text.get_text() for text in fig.axes[0].texts] == ["auk"]
 
 
+NAMES = ["Ba$$in", "A$AP_and_$ke", "a|b", "麻雀"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_class_name_is_text_in_a_figure(name: str) -> None:
+    fig, ax = plt.subplots()
+    plots.cosine_heatmap(ax, np.eye(1), [name.replace("_", "-")])
+    grid = plots.picture_grid([[None]], [[name]])
+    shown = [ax.get_xticklabels()[0], grid.axes[0].texts[0], fig.text(0, 0, plots.label(name))]
+    for text, joint in zip(shown, "-  ", strict=True):
+        wanted = name.replace("_", joint)
+        assert text._preprocess_math(text.get_text()) == (wanted, False)
+
+
+@pytest.mark.parametrize("name", ["long " * 60, "麻雀" * 60])
+def test_a_long_name_pushes_no_picture_out(name: str) -> None:
+    assert len(plots.label(name)) == 30
+    text = plots.picture_grid([[None]], [[f"{name}\n0.50"]]).axes[0].texts[0].get_text()
+    assert len(text.split("\n")) == plots.LINES + 1
+    assert text.endswith("…\n0.50")
+
+
 def test_a_schematic_has_its_boxes_and_arrows() -> None:
     fig = plots.schematic({"in": (1, 1), "out": (3, 1)}, [("in", "out")], (4, 2), ["out"])
     texts = fig.axes[0].texts

@@ -148,7 +148,7 @@ class Desk:
         counts = only_counts(frame.index)
         csv = frame.to_csv(index=not counts, float_format="%.6g", lineterminator="\n")
         write_atomically(self._path("tables", name, ".csv"), csv)
-        text = markdown_table(frame)
+        text = markdown_table(frame, has_names=getattr(laid_out, "has_names", False))
         write_atomically(self._path("tables", name, ".md"), f"{text}\n{caption}\n")
         return Markdown(f"**Table {number}.** {caption}\n\n{text}")
 

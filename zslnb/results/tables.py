@@ -6,6 +6,7 @@ import pandas as pd
 
 from zslnb.protocol import PROTOCOLS
 from zslnb.results.statistics import by_seed, mean_and_sd, paired_difference, percent
+from zslnb.text import markdown
 
 SHOWN = (*PROTOCOLS, "peeked", "lenient", "calibrated", "lenient, calibrated")
 COLUMNS = {"S": "S", "U": "U", "H": "H", "T1": "T1"}
@@ -109,16 +110,17 @@ def spread_caption(records: list[dict], metric: str, protocol: str) -> str:
     )
 
 
-def markdown_table(frame: pd.DataFrame) -> str:
+def markdown_table(frame: pd.DataFrame, *, has_names: bool = False) -> str:
     """Write a table as Markdown that also reads well as plain text.
 
     Numbers are right-aligned, floats have four significant digits, missing values are blank. The
-    index is a column, unless it only counts the rows.
+    index is a column, unless it only counts the rows. `has_names` keeps Markdown in cells from
+    its meaning.
     """
     frame = frame if only_counts(frame.index) else frame.reset_index()
     right = [pd.api.types.is_numeric_dtype(dtype) for dtype in frame.dtypes]
     rows = [[_cell(name) for name in frame.columns]]
-    rows += [[_cell(value) for value in row] for row in frame.itertuples(index=False)]
+    rows += [[_cell(value, has_names) for value in row] for row in frame.itertuples(index=False)]
     widths = [max(3, *(len(row[i]) for row in rows)) for i in range(len(right))]
     ruler = ["-" * (w - 1) + ":" if r else "-" * w for w, r in zip(widths, right, strict=True)]
     rows.insert(1, ruler)
@@ -135,8 +137,9 @@ def _line(cells: list[str], widths: list[int], right: list[bool]) -> str:
     return f"| {' | '.join(padded)} |"
 
 
-def _cell(value: object) -> str:
+def _cell(value: object, is_name: bool = False) -> str:
     if value is None or value is pd.NA or (isinstance(value, float) and value != value):
         return ""
     text = f"{value:.4g}" if isinstance(value, float) else str(value)
-    return text.replace("|", "\\|").replace("\n", " ")
+    text = markdown(text) if is_name else text.replace("|", "\\|")
+    return text.replace("\n", " ")

@@ -16,6 +16,7 @@ from zslnb.benchmark import Benchmark
 from zslnb.genzsl import mean_cosines, top_k_referents
 from zslnb.studies import plots
 from zslnb.studies.study import Study
+from zslnb.text import markdown
 
 READABLE = 80  # classes in a heat-map
 
@@ -45,7 +46,7 @@ class ClassCosines(Study):
 
     def finding(self) -> str:
         """Name the pair that is most alike and the one that is least."""
-        ids, pairs, names = self._ids(), self.pairs, self.names
+        ids, pairs, names = self._ids(), self.pairs, [markdown(name) for name in self.names]
         (a, b), (c, d) = (ids[:, i].tolist() for i in (pairs.argmax(), pairs.argmin()))
         return (
             f"Of {len(pairs):,} pairs of classes the most alike are *{names[a]}* and *{names[b]}* "

@@ -167,7 +167,7 @@ class FeaturePlane(Study):
             ax.set(title=name, xlabel="first direction", aspect="equal")
             ax.locator_params(nbins=5)
         fig.axes[0].set_ylabel("second direction")
-        names = [self.benchmark.class_names[c].replace("_", " ") for c in self.classes]
+        names = [plots.label(self.benchmark.class_names[c]) for c in self.classes]
         dot = {"linestyle": "", "marker": "o"}
         handles = [plt.Line2D([], [], color=f"C{i}", **dot) for i in range(len(names))]
         handles += [plt.Line2D([], [], linestyle="", marker=m, color="0.3") for m in ".x"]

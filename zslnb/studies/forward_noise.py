@@ -1,7 +1,6 @@
 """What forward diffusion does to class semantics: walks, columns, and how long a class is told."""
 
 import math
-import textwrap
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -20,6 +19,7 @@ from zslnb.revcd import NoiseSchedule, Standardiser, prototype_scores
 from zslnb.seeds import seeded
 from zslnb.studies import plots
 from zslnb.studies.study import Study
+from zslnb.text import markdown
 
 COPIES = 50  # draws of noise a class, for the variance
 COLUMNS_SHOWN = 64
@@ -219,8 +219,9 @@ class DissolvingClass(Study):
         """Say how long its own prototype stays the nearest."""
         right, width = sum(c == self.shown_class for c in self.nearest[1:]), self.rows.shape[1]
         part = "" if width <= COLUMNS_SHOWN else f", {COLUMNS_SHOWN} of its {width} columns"
+        name = markdown(self._class_name(int(self.shown_class)))
         return (
-            f"The class *{self._class_name(int(self.shown_class))}* dissolving{part}. Its own "
+            f"The class *{name}* dissolving{part}. Its own "
             f"prototype is still the nearest in {right} of {len(self.t)} noised rows."
         )
 
@@ -231,13 +232,13 @@ class DissolvingClass(Study):
         return names if len(names) == self.rows.shape[1] else []
 
     def _class_name(self, c: int) -> str:
-        return self.benchmark.class_names[c].split(",")[0].replace("_", " ")
+        return plots.spoken_names(self.benchmark)[c]
 
     def _name_nearest(self, ax: Axes, x: float) -> None:
         ax.text(x, -0.8, "nearest prototype:", fontsize=8)
         for i, c in enumerate(self.nearest):
             right = c == self.shown_class
-            name = textwrap.shorten(self._class_name(c), 30, placeholder="…")
+            name = plots.label(self._class_name(c))
             style = {"color": "C2" if right else "C3", "fontsize": 8, "va": "center"}
             ax.text(x, i, f"{'✓ its own' if right else f'✗ {name}'}", **style)
 

@@ -2,6 +2,7 @@
 
 import re
 import textwrap
+import unicodedata
 from collections.abc import Mapping, Sequence
 from itertools import groupby, pairwise
 
@@ -18,8 +19,10 @@ from PIL.Image import Image
 from zslnb.benchmark import Benchmark
 from zslnb.datasets.aviary import ALL_SPECIES, paint, species_of
 from zslnb.datasets.loading import BUILT_IN
+from zslnb.text import plain
 
 FRAME = "C0"
+LINES, WIDTH = 3, 19  # of a caption, in letters
 
 
 def cosine_heatmap(ax: Axes, cosines: Float[np.ndarray, "C C"], names: Sequence[str]) -> AxesImage:
@@ -37,7 +40,7 @@ def cosine_heatmap(ax: Axes, cosines: Float[np.ndarray, "C C"], names: Sequence[
     """
     colours = sns.color_palette("vlag", as_cmap=True)
     image = ax.imshow(cosines, cmap=colours, vmin=-1, vmax=1, interpolation="nearest")
-    words = [re.split(r"[\s_]+", name.strip())[-1] for name in names]
+    words = [label(re.split(r"[\s_]+", name.strip())[-1], WIDTH) for name in names]
     runs = [(word, len([*run])) for word, run in groupby(words)]
     ends = np.cumsum([n for _, n in runs])
     middles = ends - [(n + 1) / 2 for _, n in runs]
@@ -94,6 +97,12 @@ def spoken_names(benchmark: Benchmark) -> list[str]:
     return [name.split(",")[0].replace("_", " ") for name in benchmark.class_names]
 
 
+def label(name: str, length: int = 30) -> str:
+    """Make a name a figure's label: as it is written, and no longer than so many letters."""
+    name = " ".join(name.replace("_", " ").split())
+    return plain(name if len(name) <= length else f"{name[: length - 1]}…")
+
+
 def class_picture(benchmark: Benchmark, class_id: int, size: int = 96) -> Image | None:
     """Paint a class of the built-in aviary at rest; None for any other benchmark."""
     if benchmark.name not in BUILT_IN or "file_sha256" in benchmark.provenance:
@@ -125,8 +134,15 @@ def picture_grid(
     return fig
 
 
+def _wrapped(text: str) -> str:
+    """A text in lines that fit below a picture; letters of East Asia take the room of two."""
+    is_wide = any(unicodedata.east_asian_width(letter) in "FW" for letter in text)
+    width = WIDTH // 2 if is_wide else WIDTH
+    return plain(textwrap.fill(text, width, max_lines=LINES, placeholder="…"))
+
+
 def _picture(ax: Axes, picture: Image | None, text: str, framed: bool) -> None:
-    text = "\n".join(textwrap.fill(part, 19) for part in text.replace("_", " ").split("\n"))
+    text = "\n".join(_wrapped(part) for part in text.replace("_", " ").split("\n"))
     ax.set(xticks=[], yticks=[])
     ax.spines[:].set(visible=framed, color=FRAME, linewidth=2.5)
     if picture:

@@ -71,6 +71,7 @@ class ChangedReferents(Study):
     raw: Int64[Tensor, "U k"]
     refined: Int64[Tensor, "U k"]
     name = "changed"
+    has_names = True
 
     def listed(self) -> pd.DataFrame:
         """All such classes, with their referents by name."""

@@ -13,11 +13,13 @@ class Study:
         name: what its table and figure are called in files.
         records: experiments it was computed from, for the notebook to keep.
         headline: whether `zslnb reproduce` prints its table at the end.
+        has_names: whether its table holds names that people gave, and so no Markdown.
     """
 
     name: str = ""
     records: Sequence[dict] = ()
     headline: bool = False
+    has_names: bool = False
 
     def table(self) -> pd.DataFrame:
         """Lay out the rows."""
