@@ -10,7 +10,7 @@ from conftest import ROOT
 # from the ground up
 ORDER = """
     errors files text seeds device settings networks benchmark
-    datasets download encode protocol closed_form training genzsl imagination revcd
+    download datasets encode protocol closed_form training genzsl imagination revcd
     experiments results studies notebook report cli __main__
 """.split()  # noqa: SIM905
 MODULES = {

@@ -80,19 +80,15 @@ def picture_endings() -> frozenset[str]:
     return frozenset(end for end, kind in endings.items() if kind in {*opened} - stubs)
 
 
-def read_picture_folder(root: Path, least: int = 1) -> PictureFolder:
+def read_picture_folder(root: Path) -> PictureFolder:
     """List the pictures below each sub-folder, however deep; they are found by their endings.
 
     Files and folders in `LEFT_ASIDE`, links to folders inside a class, names that are not UTF-8,
     other files, and what lies beside the sub-folders are passed over and listed.
 
-    Args:
-        root: the folder.
-        least: how many classes there must be.
-
     Raises:
-        FolderError: no such folder, too few sub-folders with a picture, or one that holds files
-            and no picture among them.
+        FolderError: no such folder, no sub-folder with a picture, or one that holds files and no
+            picture among them.
     """
     if not root.is_dir():
         raise FolderError(f"There is no folder {str(root)!r}.")
@@ -111,8 +107,11 @@ def read_picture_folder(root: Path, least: int = 1) -> PictureFolder:
                 raise _lost(path.name, others)
     empty = [name for name, images in classes.items() if not images]
     kept = {name: sorted(classes[name]) for name in sorted(classes) if classes[name]}
-    if len(kept) < least:
-        raise _too_few(root, kept, least)
+    if not kept:
+        raise FolderError(
+            f"{root} has no sub-folder with a picture. Each class needs a sub-folder of its own; "
+            f"pictures end in {', '.join(sorted(picture_endings()))}."
+        )
     return PictureFolder(root, kept, empty, skipped)
 
 
@@ -152,23 +151,6 @@ def _lost(name: str, files: Sequence[str]) -> FolderError:
     )
 
 
-def _too_few(root: Path, classes: Mapping[str, Sequence[str]], least: int) -> FolderError:
-    """Say what there is, and where the classes may be instead."""
-    if not classes:
-        return FolderError(
-            f"{root} has no sub-folder with a picture. Each class needs a sub-folder of its own; "
-            f"pictures end in {', '.join(sorted(picture_endings()))}."
-        )
-    counts = [f"{name!r} ({len(images)} pictures)" for name, images in classes.items()]
-    kinds = "1 class" if len(classes) == 1 else f"{len(classes)} classes"
-    message = f"{root} has {kinds}: {', '.join(counts)}. At least {least} are needed."
-    for name, images in classes.items():
-        inner = sorted({path.split("/")[1] for path in images if path.count("/") > 1})
-        if len(inner) > 1:
-            message += f" Are {some(inner, 3)} the classes? Then give {root / name}."
-    return FolderError(message)
-
-
 def _unfit(path: Path) -> str:
     if any(fnmatchcase(path.name.casefold(), pattern) for pattern in LEFT_ASIDE):
         return SET_ASIDE
@@ -188,12 +170,6 @@ def content_hashes(folder: PictureFolder) -> dict[str, str]:
     """SHA-256 of each picture's bytes; empty for a link that leads nowhere."""
     paths = {name: folder.root / name for name in folder.images}
     return {name: file_sha256(path) if path.is_file() else "" for name, path in paths.items()}
-
-
-def copies(hashes: Mapping[str, str]) -> tuple[str, ...]:
-    """List the pictures that have the very content of an earlier one."""
-    first = {digest: name for name, digest in reversed(hashes.items())}
-    return tuple(name for name, digest in hashes.items() if digest and first[digest] != name)
 
 
 def read_class_names(path: Path | None, folder: PictureFolder) -> dict[str, str]:

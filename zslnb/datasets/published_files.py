@@ -10,6 +10,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from zslnb.download.sources import needed, plan, total
 from zslnb.errors import BenchmarkError
 from zslnb.files import data_dir
 
@@ -104,9 +105,10 @@ class PublishedFiles:
                 f"{self.mat_folder}. AWA1's and aPY's should be in the archive that `make data "
                 f"BENCHMARK=cub FEATURES={RESNET}` unpacks there; FLO's are not."
             )
+        planned = plan(needed(self.name, CLIP if self.is_clip else RESNET), self.root)
         return FileNotFoundError(
-            f"{what} `{self.command}` brings it; with DRY_RUN=1 it says what it would download, "
-            "and the disk that takes."
+            f"{what} `{self.command}` brings it: {total(planned, 'download')} to download, "
+            f"{total(planned, 'disk')} of disk; with DRY_RUN=1 it says what it would download."
         )
 
     def require_mat(self, file_name: str) -> Path:

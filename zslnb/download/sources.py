@@ -8,12 +8,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import pandas as pd
 import yaml
 
 from zslnb.errors import WorkError, unknown_name
 from zslnb.files import data_dir
+
+if TYPE_CHECKING:  # pandas takes a second to import, and only a plan needs it
+    import pandas as pd
 
 WEIGHTS = "clip-vit-b-16"  # the papers' model, among the sources
 
@@ -97,20 +100,21 @@ def needed(benchmark: str, features: str = "clip") -> list[Source]:
     Raises:
         SourceError: no source serves the two.
     """
-    found = [
-        s for s in all_sources().values() if benchmark in s.benchmarks and features in s.features
-    ]
-    if not found:
+    every = all_sources().values()
+    sources = [s for s in every if benchmark in s.benchmarks and features in s.features]
+    if not sources:
         raise SourceError(f"Nothing is known about {features!r} features of {benchmark!r}.")
-    return found
+    return sources
 
 
-def plan(sources: Sequence[Source], root: Path | None = None) -> pd.DataFrame:
+def plan(sources: Sequence[Source], root: Path | None = None) -> "pd.DataFrame":
     """List what would be downloaded, one row each; nothing is touched.
 
     Columns: `state` in words; `download`, bytes still to fetch; `disk`, bytes that will be
     written below `root`, where weights are not. NaN is a size that nobody publishes.
     """
+    import pandas as pd
+
     rows = {s.name: _outlook(s, root) for s in sources}
     frame = pd.DataFrame.from_dict(rows, orient="index", columns=["state", "download", "disk"])
     return frame.astype({"download": float, "disk": float})
@@ -132,26 +136,28 @@ def _outlook(s: Source, root: Path | None) -> tuple[str, float | None, float | N
     return state, left, left + (s.unpacked or s.download)
 
 
-def describe(planned: pd.DataFrame, root: Path | None = None) -> str:
+def describe(planned: "pd.DataFrame", root: Path | None = None) -> str:
     """Say a plan in words: each file with its licence and page, the sums, the disk they go to."""
     width = max(map(len, planned.index))
     lines = []
     for name, row in planned.iterrows():
         lines.append(f"{name:<{width}}  {size(row.download):>12}  {row.state}")
         if row.download != 0:  # NaN, an unknown size, is not 0
-            said = source(name)
-            lines += [f"    {said.what}", f"    licence: {said.licence}", f"    {said.page}"]
+            s = source(name)
+            lines += [f"    {s.what}", f"    licence: {s.licence}", f"    {s.page}"]
     folder = root or data_dir()
-    unknown = planned["download"].isna().sum()
-    more = f" and {unknown} of unknown size" if unknown else ""
-    return "\n".join(
-        [
-            *lines,
-            f"To download: {size(planned['download'].sum())}{more}.",
-            f"Disk: {size(planned['disk'].sum())}{more} in {folder}, where {size(free(folder))} "
-            "are free; ZSLNB_DATA moves it.",
-        ]
-    )
+    lines += [
+        f"To download: {total(planned, 'download')}.",
+        f"Disk: {total(planned, 'disk')} in {folder}, where {size(free(folder))} are free; "
+        "ZSLNB_DATA moves it.",
+    ]
+    return "\n".join(lines)
+
+
+def total(planned: "pd.DataFrame", column: str) -> str:
+    """Write the sum of a plan's column, and how many of its sizes nobody publishes."""
+    unknown = planned[column].isna().sum()
+    return size(planned[column].sum()) + (f" and {unknown} of unknown size" if unknown else "")
 
 
 def size(count: float | None) -> str:
@@ -166,8 +172,8 @@ def size(count: float | None) -> str:
 
 def free(folder: Path) -> int:
     """Bytes free on the disk that a folder is on, or will be on once it is made."""
-    there = next(place for place in (folder, *folder.absolute().parents) if place.exists())
-    return shutil.disk_usage(there).free
+    parents = (folder, *folder.absolute().parents)
+    return shutil.disk_usage(next(path for path in parents if path.exists())).free
 
 
 def require_space(needed: float, folder: Path, why: str) -> None:
