@@ -13,10 +13,12 @@ import numpy as np
 import pytest
 import torch
 from conftest import tiny_arrays
+from pages import page
 
 from zslnb import BenchmarkError, load
 from zslnb.datasets import bundle as bundles
 from zslnb.datasets.bundle import read_bundle, write_bundle
+from zslnb.datasets.loading import RESERVED_NAMES
 
 
 class Trap:
@@ -185,6 +187,17 @@ def test_bundles_that_were_extracted_here_share_their_texts_space(tmp_path):
     path = write(tmp_path / "b.npz", **arrays)
     assert load(path, semantics="clip_text").shared_space
     assert not load(path, semantics="words").shared_space
+
+
+def test_the_page_tells_how_to_write_one(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (block,) = re.findall(r"(?ms)^```python\n(.*?)^```", page("your-own-data"))
+    exec(block, {"arrays": {**tiny_arrays(), "clip_text": np.eye(4, 5)}})
+    b = load("mine.npz")
+    assert b.shared_space
+    assert b.provenance["semantics"] == "clip_text"
+    for key in (*bundles.RESERVED, *RESERVED_NAMES):
+        assert f"`{key}`" in page("your-own-data")
 
 
 def test_a_space_of_two_widths_is_none(tmp_path):
