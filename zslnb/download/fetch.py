@@ -13,7 +13,6 @@ import sys
 import time
 import zipfile
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import requests
@@ -25,12 +24,13 @@ from zslnb.files import locked, write_atomically
 
 WAITS = (1.0, 5.0, 15.0)  # seconds before each further try that follows a fruitless one
 TIMEOUT = (15, 60)  # seconds to connect, and between two pieces
+WEB_PAGE = "the address gives a web page, not the file."
 CHUNK = 1 << 16  # what a cut connection loses at most
 # the largest source, AwA2, is 13 GB and has 37,322 pictures, each with its licence
 LIMIT_BYTES, LIMIT_FILES = 50_000_000_000, 300_000
 
 
-def obtain(source: Source, root: Path | None = None, *, progress: bool = True) -> Path:
+def obtain(source: Source, root: Path | None = None) -> Path:
     """Fetch and unpack a source, or find it unpacked; return its folder.
 
     Once it is unpacked the archive is not needed any more, and may be deleted.
@@ -40,32 +40,20 @@ def obtain(source: Source, root: Path | None = None, *, progress: bool = True) -
     """
     folder, archive = source.folder(root), source.archive(root)
     if not folder.exists():
-        fetch(source, root, progress=progress)
-    return unpack(
-        archive,
-        folder,
-        limit_bytes=LIMIT_BYTES,
-        limit_files=LIMIT_FILES,
-        expected=source.holds,
-    )
+        fetch(source, root)
+    limits = {"limit_bytes": LIMIT_BYTES, "limit_files": LIMIT_FILES}
+    return unpack(archive, folder, **limits, expected=source.holds)
 
 
-def fetch(
-    source: Source,
-    root: Path | None = None,
-    *,
-    progress: bool = True,
-    waits: Sequence[float] = WAITS,
-) -> Path:
+def fetch(source: Source, root: Path | None = None, *, waits: Sequence[float] = WAITS) -> Path:
     """Download a source's file, or find it there; return its path once it has been checked.
 
     A download that was cut, interrupted or out of disk goes on where it stopped. A file that
-    somebody put there by hand is checked alike.
+    somebody put there by hand is checked alike. On a terminal a bar is shown.
 
     Args:
         source: what to fetch.
         root: folder for all data; `data_dir()` unless given.
-        progress: show a bar, if there is a terminal.
         waits: seconds to wait before each further try when nothing comes.
 
     Raises:
@@ -76,132 +64,92 @@ def fetch(
     file.parent.mkdir(parents=True, exist_ok=True)
     with locked(_beside(file, ".lock")):
         if not file.exists():
-            _Download(source, root, progress, waits).run()
+            _download(source, root, waits)
         _check(source, root)
     return file
 
 
-@dataclass(frozen=True)
-class _Download:
-    """Keeps what came of a file, and asks for the rest only; arguments as for `fetch`.
+def _download(source: Source, root: Path | None, waits: Sequence[float]) -> None:
+    """Download a file, as often as it takes; raise SourceError when there is no point."""
+    if source.address is None:
+        raise source.trouble(f"cannot be downloaded: {source.note}.", root)
+    part, fruitless = _beside(source.archive(root), ".part"), 0
+    while True:
+        before = _bytes(part)
+        try:
+            _get(source, part, root)
+            break
+        except requests.RequestException as error:
+            fruitless = 0 if _bytes(part) > before else fruitless + 1
+            status = getattr(error.response, "status_code", 0)
+            is_final = 400 <= status < 500 and status not in (408, 416, 429)
+            if is_final or fruitless > len(waits):
+                raise source.trouble(f"cannot be downloaded: {error}", root) from error
+            seconds = waits[max(fruitless - 1, 0)] if waits else 0.0
+            problem = f"{source.name}: {type(error).__name__}, again in {seconds:.0f} s"
+            print(f"{problem}, with {size(_bytes(part))} there.", file=sys.stderr)
+            time.sleep(seconds)
+        except OSError as error:
+            raise _stopped(source, part, error) from error
+    _beside(part, ".json").unlink(missing_ok=True)
+    algorithm, _, published = (source.hash or "").partition(":")
+    if published and (digest := _hash(part, algorithm)) != published:
+        part.unlink()  # the rest of it would not help
+        raise source.trouble(
+            f"what came does not match the published {algorithm} {published}: its is {digest}.",
+            root,
+        )
+    os.replace(part, source.archive(root))
+
+
+def _get(source: Source, part: Path, root: Path | None) -> None:
+    """Ask once for what is missing, and append what comes.
 
     `If-Range` makes the server send all of a file that has changed since its first half came;
     a server that says nothing to tell files apart by is asked for all of it each time.
     """
-
-    source: Source
-    root: Path | None
-    progress: bool
-    waits: Sequence[float]
-
-    @property
-    def part(self) -> Path:
-        """What came so far."""
-        return _beside(self.source.archive(self.root), ".part")
-
-    @property
-    def stamp(self) -> Path:
-        """Which file that is the first half of."""
-        return _beside(self.part, ".json")
-
-    def run(self) -> None:
-        """Download the file; raise SourceError when there is no point."""
-        if self.source.address is None:
-            raise self.source.trouble(f"cannot be downloaded: {self.source.note}.", self.root)
-        fruitless = 0
-        while True:
-            before = _bytes(self.part)
-            try:
-                self._get(self.source.address)
-                break
-            except requests.RequestException as error:
-                fruitless = 0 if _bytes(self.part) > before else fruitless + 1
-                self._wait(fruitless, error)
-            except OSError as error:
-                raise self._stopped(error) from error
-        self.stamp.unlink(missing_ok=True)
-        self._require_hash()
-        os.replace(self.part, self.source.archive(self.root))
-
-    def _require_hash(self) -> None:
-        """Throw away what does not match the published hash: the rest of it would not help."""
-        algorithm, _, published = (self.source.hash or "").partition(":")
-        if published and (digest := _hash(self.part, algorithm)) != published:
-            self.part.unlink()
-            raise self.source.trouble(
-                f"what came does not match the published {algorithm} {published}: its is {digest}.",
-                self.root,
-            )
-
-    def _wait(self, fruitless: int, error: requests.RequestException) -> None:
-        """Wait before another try; raise SourceError if that would not help."""
-        status = getattr(error.response, "status_code", 0)
-        final = 400 <= status < 500 and status not in (408, 416, 429)
-        if final or fruitless > len(self.waits):
-            raise self.source.trouble(f"cannot be downloaded: {error}", self.root) from error
-        seconds = self.waits[max(fruitless - 1, 0)] if self.waits else 0.0
-        if self.progress:
-            problem = f"{self.source.name}: {type(error).__name__}, again in {seconds:.0f} s"
-            print(f"{problem}, with {size(_bytes(self.part))} there.", file=sys.stderr)
-        time.sleep(seconds)
-
-    def _get(self, url: str) -> None:
-        """Ask once for what is missing, and append what comes."""
-        old = _read(self.stamp)
-        have = _bytes(self.part) if old.get("validator") and old.get("total") else 0
-        if have and have == old["total"]:
-            return
-        asked = {"Range": f"bytes={have}-", "If-Range": old["validator"]} if have else {}
-        headers = {"Accept-Encoding": "identity", **asked}
-        with requests.get(url, headers=headers, stream=True, timeout=TIMEOUT) as answer:
-            if answer.status_code in (206, 416) and not _is_rest(answer, have, old):
-                self.part.unlink(missing_ok=True)
-                raise requests.ConnectionError("the file has changed since its first half came")
-            answer.raise_for_status()
-            have = have if answer.status_code == 206 else 0
-            total = have + int(answer.headers.get("Content-Length", 0)) or None
-            self._receive(answer, have, total)
-        if total not in (None, _bytes(self.part)):
-            raise requests.ConnectionError(f"cut at {_bytes(self.part):,} of {total:,} bytes")
-
-    def _receive(self, answer: requests.Response, have: int, total: int | None) -> None:
-        """Write an answer's body, after a look at its kind and at the disk."""
-        self._refuse("<" if "text/html" in answer.headers.get("Content-Type", "") else "")
-        room = (total or 0) - have + (self.source.unpacked or total or 0)
-        require_space(room, self.part.parent, f"{self.source.name}, downloaded and unpacked,")
+    old = _read(_beside(part, ".json"))
+    have = _bytes(part) if old.get("validator") and old.get("total") else 0
+    if have and have == old["total"]:
+        return
+    asked = {"Range": f"bytes={have}-", "If-Range": old["validator"]} if have else {}
+    headers = {"Accept-Encoding": "identity", **asked}
+    with requests.get(source.address, headers=headers, stream=True, timeout=TIMEOUT) as answer:
+        if answer.status_code in (206, 416) and not _is_rest(answer, have, old):
+            part.unlink(missing_ok=True)
+            raise requests.ConnectionError("the file has changed since its first half came")
+        answer.raise_for_status()
+        have = have if answer.status_code == 206 else 0
+        total = have + int(answer.headers.get("Content-Length", 0)) or None
+        if "text/html" in answer.headers.get("Content-Type", ""):
+            raise source.trouble(WEB_PAGE, root)
+        need = (total or 0) - have + (source.unpacked or total or 0)
+        require_space(need, part.parent, f"{source.name}, downloaded and unpacked,")
+        if not have:
+            part.unlink(missing_ok=True)
+            _write(_beside(part, ".json"), {"validator": _validator(answer), "total": total})
         # some servers call a .tar.gz a packed .tar; it stays packed here
         answer.raw.headers.pop("Content-Encoding", None)
-        bar = tqdm(
-            desc=self.source.name,
-            initial=have,
-            total=total,
-            unit="B",
-            unit_scale=True,
-            disable=None if self.progress else True,  # None: silent without a terminal
-        )
-        with self.part.open("ab" if have else "wb") as out, bar:
-            if not have:
-                _write(self.stamp, {"validator": _validator(answer), "total": total})
+        shown = {"desc": source.name, "initial": have, "total": total, "disable": None}
+        with part.open("ab") as file, tqdm.wrapattr(file, "write", **shown) as out:
             for chunk in answer.iter_content(CHUNK):
-                if not out.tell():
-                    self._refuse(chunk[:64].decode("latin-1"))
+                if not file.tell() and chunk.lstrip().startswith(b"<"):
+                    raise source.trouble(WEB_PAGE, root)
                 out.write(chunk)
-                bar.update(len(chunk))
+    if total not in (None, _bytes(part)):
+        raise requests.ConnectionError(f"cut at {_bytes(part):,} of {total:,} bytes")
 
-    def _refuse(self, head: str) -> None:
-        if head.lstrip().startswith("<"):
-            raise self.source.trouble("the address gives a web page, not the file.", self.root)
 
-    def _stopped(self, error: OSError) -> SourceError:
-        """Explain why the file could not be written."""
-        folder, have = self.part.parent, size(_bytes(self.part))
-        if error.errno in FULL:
-            return SourceError(
-                f"{self.source.name}: the disk of {folder} is full ({size(free(folder))} free). "
-                f"{have} came and are kept: free some and run again, or move the folder to a "
-                "larger disk and set ZSLNB_DATA to it."
-            )
-        return SourceError(f"{self.source.name}: cannot write to {folder}: {error}.")
+def _stopped(source: Source, part: Path, error: OSError) -> SourceError:
+    """Explain why the file could not be written."""
+    folder = part.parent
+    if error.errno in FULL:
+        return SourceError(
+            f"{source.name}: the disk of {folder} is full ({size(free(folder))} free). "
+            f"{size(_bytes(part))} came and are kept: free some and run again, or move the folder "
+            "to a larger disk and set ZSLNB_DATA to it."
+        )
+    return SourceError(f"{source.name}: cannot write to {folder}: {error}.")
 
 
 def _is_rest(answer: requests.Response, have: int, old: dict) -> bool:
