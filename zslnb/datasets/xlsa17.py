@@ -21,7 +21,7 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path, PurePosixPath
 
 import numpy as np
@@ -53,6 +53,13 @@ class Sizes:
     test_unseen: int
 
 
+KINDS = {
+    "seen": "seen classes",
+    "unseen": "unseen classes",
+    "trainval": "trainval images",
+    "test_seen": "test images of seen classes",
+    "test_unseen": "test images of unseen classes",
+}
 # AWA2, CUB, SUN: the split files themselves (papers/benchmarks.yml). AWA1, APY, FLO: as public
 # loaders have them; the lists add up to the 30,475, 15,339 and 8,189 images that
 # ltpwy/Zero-shot-Image-Classification-Datasets-and-Codes and aaronyun/cycle_clsgan count.
@@ -115,12 +122,8 @@ def read_features(path: Path) -> Images:
         FileNotFoundError: there is no such file.
         BenchmarkError: no MATLAB file, or a variable is missing or of the wrong kind.
     """
-    file, arrays = (
-        mat_label(path),
-        read_mat(path, numbers=("features", "labels"), text=("image_files",)),
-    )
-    _require(arrays, ("features", "labels"), file)
-    return _images(arrays, file)
+    arrays = read_mat(path, numbers=("features", "labels"), text=("image_files",))
+    return _images(arrays, ("features", "labels"), mat_label(path))
 
 
 def read_image_list(path: Path) -> Images:
@@ -128,25 +131,21 @@ def read_image_list(path: Path) -> Images:
 
     The features come as (N, 0), and hundreds of megabytes stay unread. Raises as `read_features`.
     """
-    file, arrays = mat_label(path), read_mat(path, numbers=("labels",), text=("image_files",))
-    _require(arrays, ("labels", "image_files"), file)
-    return _images(arrays, file)
+    arrays = read_mat(path, numbers=("labels",), text=("image_files",))
+    return _images(arrays, ("labels", "image_files"), mat_label(path))
 
 
-def _images(arrays: dict[str, np.ndarray], file: str) -> Images:
+def _images(arrays: dict[str, np.ndarray], needed: Sequence[str], file: str) -> Images:
     """Check that all of a file's variables count the same images."""
+    _require(arrays, needed, file)
     labels = _from_one(arrays["labels"], "labels", file)
     features = arrays.get("features", np.zeros((0, len(labels)), np.float32))
-    image_files = arrays.get("image_files")
-    counts = {"features": features.shape[-1]}
-    if image_files is not None:
-        counts["image_files"] = len(image_files)
-    for name, count in counts.items():
-        if count != len(labels):
+    paths = arrays.get("image_files", np.array([])).tolist()
+    for name, count in {"features": features.shape[-1], "image_files": len(paths)}.items():
+        if name in arrays and count != len(labels):
             raise BenchmarkError(
                 f"{file}: {name} has {count} images, but labels has {len(labels)}."
             )
-    paths = () if image_files is None else image_files.tolist()
     inside = tuple(_within_image_folder(path, file) for path in paths)
     return Images(_rows(features, "features", file), labels, inside, file)
 
@@ -162,24 +161,21 @@ def read_split(path: Path) -> Split:
     numbers = ("att", "original_att", *LISTS, *OPTIONAL_LISTS)
     arrays = read_mat(path, numbers=numbers, text=("allclasses_names",))
     _require(arrays, ("att", *LISTS), file)
-    original = arrays.get("original_att")
-    named = arrays.get("allclasses_names")
-    columns = {"att": arrays["att"], "original_att": original, "allclasses_names": named}
-    counts = {name: array.shape[-1] for name, array in columns.items() if array is not None}
-    for name, count in counts.items():
-        if count != counts["att"]:
-            raise BenchmarkError(f"{file}: {name} has {count} classes, but att {counts['att']}.")
-    lists = {
-        name.replace("_loc", "_idx"): _from_one(arrays[name], name, file)
-        if name in arrays
-        else None
-        for name in (*LISTS, *OPTIONAL_LISTS)
-    }
+    classes = arrays["att"].shape[-1]
+    for name in ("original_att", "allclasses_names"):
+        if name in arrays and arrays[name].shape[-1] != classes:
+            count = arrays[name].shape[-1]
+            raise BenchmarkError(f"{file}: {name} has {count} classes, but att {classes}.")
+    lists = dict.fromkeys((*LISTS, *OPTIONAL_LISTS))
+    lists |= {name: _from_one(arrays[name], name, file) for name in lists if name in arrays}
+    has_original, has_names = "original_att" in arrays, "allclasses_names" in arrays
     return Split(
         attributes=_rows(arrays["att"], "att", file),
-        original_attributes=None if original is None else _rows(original, "original_att", file),
-        class_names=None if named is None else tuple(str(name) for name in named),
-        **lists,
+        original_attributes=_rows(arrays["original_att"], "original_att", file)
+        if has_original
+        else None,
+        class_names=tuple(arrays["allclasses_names"].tolist()) if has_names else None,
+        **{name.replace("_loc", "_idx"): idx for name, idx in lists.items()},
         file=file,
         created=mat_created(path),
     )
@@ -193,18 +189,16 @@ def benchmark_from_xlsa17(
     sentences: Path | None = None,
     validation: Path | None = None,
     semantics: str = "attributes",
-    sizes: Mapping[str, Sizes] = PUBLISHED,
 ) -> Benchmark:
     """Make a validated benchmark of xlsa17's files, as `join` does.
 
     Args:
         res101: features, labels and image paths.
         att_splits: attributes and the Proposed Split.
-        name: what records will call it; its sizes are looked up by it, in any case.
+        name: what records will call it; its published sizes are looked up by it, in any case.
         sentences: `sent_splits.mat`, whose semantics are mapped by class name.
         validation: a list of class names, one a line, such as `valclasses1.txt`.
         semantics: "attributes", "original_attributes" (not normalised) or "sentences".
-        sizes: published counts; the benchmark is refused if its own are others.
 
     Raises:
         FileNotFoundError: a file is not there.
@@ -217,7 +211,6 @@ def benchmark_from_xlsa17(
         sentences=read_split(sentences) if sentences else None,
         validation=read_class_list(validation) if validation else None,
         semantics=semantics,
-        sizes=sizes,
     )
     benchmark.provenance["file_sha256"] = file_sha256(res101)
     return benchmark
@@ -231,7 +224,6 @@ def join(
     sentences: Split | None = None,
     validation: Sequence[str] | None = None,
     semantics: str = "attributes",
-    sizes: Mapping[str, Sizes] = PUBLISHED,
 ) -> Benchmark:
     """Join images, of any features, with a split; arguments as in `benchmark_from_xlsa17`.
 
@@ -242,7 +234,7 @@ def join(
     Raises:
         BenchmarkError: a rule of benchmarks is broken, a class of one file is not in the other,
             an image lies in the folder of another class than its label's, or the sizes are not
-            the published ones.
+            those in `PUBLISHED`.
     """
     available = _all_semantics(split, sentences)
     val_classes, how = _validation(images, split, sentences, validation)
@@ -265,7 +257,7 @@ def join(
         },
     )
     benchmark.provenance["folders"] = _check_folders(images, split)
-    benchmark.provenance["sizes"] = check_sizes(benchmark, sizes)
+    benchmark.provenance["sizes"] = check_sizes(benchmark)
     return benchmark
 
 
@@ -287,28 +279,22 @@ def read_class_list(path: Path) -> tuple[str, ...]:
     return tuple(line.strip() for line in lines if line.strip())
 
 
-def check_sizes(benchmark: Benchmark, sizes: Mapping[str, Sizes] = PUBLISHED) -> str:
+def check_sizes(benchmark: Benchmark) -> str:
     """Compare a benchmark's counts with the published ones, found by its name; say what held.
 
     Raises:
         BenchmarkError: one differs; the message names it and both numbers.
     """
-    expected = sizes.get(benchmark.name.upper())
+    expected = PUBLISHED.get(benchmark.name.upper())
     if expected is None:
         return "not checked: none known for this name"
-    measured = {
-        "seen": (len(benchmark.seen), "seen classes"),
-        "unseen": (len(benchmark.unseen), "unseen classes"),
-        "trainval": (len(benchmark.train_idx), "trainval images"),
-        "test_seen": (len(benchmark.test_seen_idx), "test images of seen classes"),
-        "test_unseen": (len(benchmark.test_unseen_idx), "test images of unseen classes"),
-    }
-    for field, (count, what) in measured.items():
-        published = getattr(expected, field)
+    lists = (benchmark.train_idx, benchmark.test_seen_idx, benchmark.test_unseen_idx)
+    counts = map(len, (benchmark.seen, benchmark.unseen, *lists))
+    for count, (field, published) in zip(counts, asdict(expected).items(), strict=True):
         if count != published:
             raise BenchmarkError(
-                f"{benchmark.provenance.get('file', benchmark.name)}: {count:,} {what}, but "
-                f"{benchmark.name} has {published:,}; this is another split or a damaged file."
+                f"{benchmark.provenance.get('file', benchmark.name)}: {count:,} {KINDS[field]}, "
+                f"but {benchmark.name} has {published:,}; this is another split or a damaged file."
             )
     return "as published"
 
