@@ -33,6 +33,12 @@ from zslnb.files import written_atomically
 
 INDEX_KEYS = ("trainval_idx", "test_seen_idx", "test_unseen_idx")
 IMAGE_KEYS = ("features", "labels", *INDEX_KEYS)
+INDICES = {  # what a benchmark calls them
+    "train_idx": "trainval_idx",
+    "test_seen_idx": "test_seen_idx",
+    "test_unseen_idx": "test_unseen_idx",
+    "val_classes": "val_classes",
+}
 RESERVED = (*IMAGE_KEYS, "class_names", "val_classes", "provenance")
 PIECE = 1 << 20  # bytes that are read and converted at a time
 DAMAGE = (zlib.error, EOFError, ValueError, SyntaxError, tokenize.TokenError, zipfile.BadZipFile)
@@ -179,8 +185,7 @@ def benchmark_from_arrays(
 
     Args:
         arrays: what `open_bundle` returned, or arrays; only those that it needs are read.
-        name: what records will call the benchmark.
-        file: what error messages will call it.
+        name, file: what records will call the benchmark, and what error messages.
         semantics: which (C, S) array; may be left out where there is only one, or a default.
         features: which (N, D) array; `features` unless said.
         provenance: facts to add to the bundle's own.
@@ -189,42 +194,29 @@ def benchmark_from_arrays(
         BenchmarkError: an array is missing, of the wrong kind, or breaks a rule.
     """
     _require(arrays, ["class_names"], file)
-    names = _names(arrays, file)
-    text_only = features is None and not {"features", "labels"} & set(arrays)
-    facts = _read_provenance(arrays, file)
+    names, facts = _names(arrays, file), _read_provenance(arrays, file) | (provenance or {})
     chosen = _choose_semantics(arrays, semantics, facts.get("default_semantics"), file)
     rows = features or "features"
+    roles = {rows: "features", chosen: "semantics"}
+    text_only = features is None and not {"features", "labels"} & {*arrays}
     if not text_only:
         _require(arrays, [rows, *IMAGE_KEYS[1:]], file)
-    empty = np.zeros((0, 0), np.float32)
     return Benchmark(
-        features=_floats(arrays, rows, file) if not text_only else torch.from_numpy(empty),
+        features=torch.zeros(0, 0) if text_only else _floats(arrays, rows, file),
         labels=_integers(arrays, "labels", file),
         semantics=_floats(arrays, chosen, file),
         class_names=_told_apart(names) if text_only else names,
-        **_indices(arrays, file),
+        **{field: _integers(arrays, key, file) for field, key in INDICES.items()},
         name=name,
         provenance={
             **facts,
-            **(provenance or {}),
             "file": file,
             "semantics": chosen,
             "all_semantics": semantics_names(arrays),
-            "unit_norm": _promises(facts, rows, chosen),
-            "shared_space": {rows, chosen} <= {*facts.get("shared_space", ())},
+            "unit_norm": [roles[key] for key in facts.get("unit_norm", ()) if key in roles],
+            "shared_space": {*roles} <= {*facts.get("shared_space", ())},
         },
     )
-
-
-def _indices(arrays: Arrays, file: str) -> dict[str, Tensor]:
-    renamed = {"train_idx": "trainval_idx"}
-    fields = ("train_idx", "test_seen_idx", "test_unseen_idx", "val_classes")
-    return {name: _integers(arrays, renamed.get(name, name), file) for name in fields}
-
-
-def _promises(facts: dict, features: str, semantics: str) -> list[str]:
-    roles = {features: "features", semantics: "semantics"}
-    return [roles[key] for key in facts.get("unit_norm", ()) if key in roles]
 
 
 def _require(arrays: Arrays, keys: list[str], file: str) -> None:
