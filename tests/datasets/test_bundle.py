@@ -81,6 +81,14 @@ def test_without_images_it_is_text_only(names_only):
     assert b.semantics.shape == (4, 3)
 
 
+TWICE = np.array(["crane", "bittern", "crane", "dove"])
+
+
+def test_repeats_in_a_list_of_names_are_numbered(tmp_path):
+    np.savez(tmp_path / "b.npz", class_names=TWICE, words=np.eye(4))
+    assert load(tmp_path / "b.npz").class_names == ("crane", "bittern", "crane (2)", "dove")
+
+
 # what is changed, and what the message says after the file's name
 T = tiny_arrays()
 WRONG = {
@@ -104,6 +112,7 @@ WRONG = {
         "class_names must be a row of",
     ),
     "one name": ({"class_names": np.array("auk")}, "class_names must be a row of text"),
+    "a name twice": ({"class_names": TWICE}, "class_names repeats 'crane'"),
     "label from 1": ({"labels": T["labels"] + 1}, "labels[18] is 4, outside 0..3"),
     "bad JSON": ({"provenance": np.array("{")}, "provenance is not JSON"),
     "JSON list": ({"provenance": np.array("[]")}, "provenance must be a JSON object, not list"),

@@ -5,12 +5,12 @@ import numpy as np
 import pytest
 
 from zslnb.datasets.picture_folder import (
-    FolderError,
     picture_endings,
     read_attributes,
     read_class_names,
     read_picture_folder,
 )
+from zslnb.errors import RequestError
 
 
 @pytest.fixture
@@ -89,7 +89,7 @@ def test_a_class_that_is_lost_whole_is_an_error(root):
     (root / "owl").mkdir()
     for name in ("a.heic", "b.HEIC", "c.mov"):
         (root / "owl" / name).touch()
-    with pytest.raises(FolderError, match=r"'owl' has 3 files and no picture .* 2 with \.heic"):
+    with pytest.raises(RequestError, match=r"'owl' has 3 files and no picture .* 2 with \.heic"):
         read_picture_folder(root)
     (root / "owl" / "d.png").touch()
     assert len(read_picture_folder(root).classes) == 4
@@ -111,11 +111,11 @@ def test_a_name_that_is_not_utf8_is_passed_over(root):
 
 
 def test_a_folder_without_classes_is_refused(tmp_path):
-    with pytest.raises(FolderError, match="There is no folder"):
+    with pytest.raises(RequestError, match="There is no folder"):
         read_picture_folder(tmp_path / "photos")
     (tmp_path / "a.jpg").touch()
     (tmp_path / "empty").mkdir()
-    with pytest.raises(FolderError, match="no sub-folder with a picture"):
+    with pytest.raises(RequestError, match="no sub-folder with a picture"):
         read_picture_folder(tmp_path)
 
 
@@ -149,14 +149,14 @@ def test_accents_stored_in_two_ways_are_one_name(root):
     ],
 )
 def test_a_wrong_file_of_names_is_refused(root, folder, lines, message):
-    with pytest.raises(FolderError, match=message):
+    with pytest.raises(RequestError, match=message):
         read_class_names(table(root, *lines), folder)
 
 
 def test_files_that_cannot_be_read_are_refused(root, folder):
-    with pytest.raises(FolderError, match="There is no file"):
+    with pytest.raises(RequestError, match="There is no file"):
         read_class_names(root / "names.csv", folder)
-    with pytest.raises(FolderError, match="is not UTF-8"):
+    with pytest.raises(RequestError, match="is not UTF-8"):
         read_class_names(table(root, "folder,name", "kiwi,é", encoding="latin-1"), folder)
 
 
@@ -188,5 +188,5 @@ def test_attributes_follow_the_classes(root):
     ],
 )
 def test_wrong_attributes_are_refused(root, folder, rows, message):
-    with pytest.raises(FolderError, match=message):
+    with pytest.raises(RequestError, match=message):
         read_attributes(table(root, "folder,size", *rows), folder)

@@ -33,10 +33,6 @@ NEED_PROGRAMS = ("EPS", "MPEG")  # formats that Pillow knows, but opens with oth
 LARGEST = float(np.finfo(np.float32).max)
 
 
-class FolderError(RequestError):
-    """A folder of pictures, or a file that goes with it, cannot be used; the message says why."""
-
-
 @dataclass(frozen=True)
 class PictureFolder:
     """The pictures of a folder by class, and what was passed over.
@@ -64,10 +60,10 @@ class PictureFolder:
         return {_normal(name): name for name in (*self.classes, *self.empty)}
 
     def find(self, name: str, where: str) -> str:
-        """Look a sub-folder up; FolderError, saying where it was named, if it is not there."""
+        """Look a sub-folder up; RequestError, saying where it was named, if it is not there."""
         if _normal(name) not in self.known:
             hint = did_you_mean(name, self.known)
-            raise FolderError(f"{where}: there is no folder {name!r} in {self.root.name!r}.{hint}")
+            raise RequestError(f"{where}: there is no folder {name!r} in {self.root.name!r}.{hint}")
         return self.known[_normal(name)]
 
 
@@ -87,16 +83,16 @@ def read_picture_folder(root: Path) -> PictureFolder:
     other files, and what lies beside the sub-folders are passed over and listed.
 
     Raises:
-        FolderError: no such folder, no sub-folder with a picture, or one that holds files and no
+        RequestError: no such folder, no sub-folder with a picture, or one that holds files and no
             picture among them.
     """
     if not root.is_dir():
-        raise FolderError(f"There is no folder {str(root)!r}.")
+        raise RequestError(f"There is no folder {str(root)!r}.")
     classes: dict[str, list[str]] = {}
     skipped: dict[str, list[str]] = {}
     for path in sorted(root.iterdir()):
         if path.is_dir() and printable(path.name) != path.name:
-            raise FolderError(
+            raise RequestError(
                 f"The folder {printable(path.name)!r} is not named in UTF-8: rename it."
             )
         if reason := _unfit(path) or ("" if path.is_dir() else "in no class's folder"):
@@ -108,7 +104,7 @@ def read_picture_folder(root: Path) -> PictureFolder:
     empty = [name for name, images in classes.items() if not images]
     kept = {name: sorted(classes[name]) for name in sorted(classes) if classes[name]}
     if not kept:
-        raise FolderError(
+        raise RequestError(
             f"{root} has no sub-folder with a picture. Each class needs a sub-folder of its own; "
             f"pictures end in {', '.join(sorted(picture_endings()))}."
         )
@@ -142,10 +138,10 @@ def _collect(
     return others
 
 
-def _lost(name: str, files: Sequence[str]) -> FolderError:
+def _lost(name: str, files: Sequence[str]) -> RequestError:
     endings = Counter(Path(file).suffix.lower() or "no ending" for file in files)
     kinds = ", ".join(f"{count} with {ending}" for ending, count in endings.most_common(3))
-    return FolderError(
+    return RequestError(
         f"The folder {name!r} has {len(files)} files and no picture that can be read here: {kinds} "
         f"({some(files, 3)}). Save them as .jpg or .png, or take the folder out."
     )
@@ -181,24 +177,23 @@ def read_class_names(path: Path | None, folder: PictureFolder) -> dict[str, str]
             "_" and "+" become spaces, as in released code.
 
     Raises:
-        FolderError: the file cannot be read, names what is not there, or two classes have one name.
+        RequestError: the file cannot be read, names what is not there, or two classes alike.
     """
     names = {key: _normal(readable(key)) for key in folder.classes}
     if path:
         columns, rows = _read_table(path, folder)
         if columns != ["folder", "name"]:
-            raise FolderError(f"{path.name}: its columns must be folder,name, not {columns}.")
+            raise RequestError(f"{path.name}: its columns must be folder,name, not {columns}.")
         names |= {key: _normal(cells[0]) for key, cells in rows.items() if key in names}
-    called: dict[str, list[str]] = {}
-    for key, name in names.items():
-        called.setdefault(name, []).append(key)
+    counts = Counter(names.values())
     for key, name in names.items():
         if not name:
-            raise FolderError(f"The folder {key!r} has no name: give it one in a file of names.")
-        if len(same := called[name]) > 1:
-            raise FolderError(
-                f"The folders {', '.join(map(repr, same))} would all be called {name!r}: rename "
-                "them, or give each a name in a file of names."
+            raise RequestError(f"The folder {key!r} has no name: give it one in a file of names.")
+        if counts[name] > 1:
+            same = [key for key, other in names.items() if other == name]
+            raise RequestError(
+                f"The folders {some(same)} would all be called {name!r}: rename them, or give "
+                "each a name in a file of names."
             )
     return names
 
@@ -212,31 +207,28 @@ def read_attributes(
         The A names of the columns, and the numbers in the order of the folder's classes.
 
     Raises:
-        FolderError: the file cannot be read; a class is missing, there twice or not a folder; a
+        RequestError: the file cannot be read; a class is missing, there twice or not a folder; a
             cell is not a finite number.
     """
     columns, rows = _read_table(path, folder)
     if len(columns) < 2:
-        raise FolderError(f"{path.name} has no column of numbers after the folder's name.")
+        raise RequestError(f"{path.name} has no column of numbers after the folder's name.")
     if missing := [name for name in folder.classes if name not in rows]:
-        raise FolderError(f"{path.name} has no row for {some(missing)}.")
-    values = [
-        [
-            _number(*pair, f"{path.name}, {name}")
-            for pair in zip(columns[1:], rows[name], strict=True)
-        ]
-        for name in folder.classes
-    ]
-    return tuple(columns[1:]), np.array(values, np.float32)
+        raise RequestError(f"{path.name} has no row for {some(missing)}.")
+    values = np.empty((len(folder.classes), len(columns) - 1), np.float32)
+    for i, name in enumerate(folder.classes):
+        for j, (column, text) in enumerate(zip(columns[1:], rows[name], strict=True)):
+            values[i, j] = _number(text, f"{path.name}, {name}, {column}")
+    return tuple(columns[1:]), values
 
 
-def _number(column: str, text: str, where: str) -> float:
+def _number(text: str, where: str) -> float:
     try:
         value = float(text)
     except ValueError:
         value = float("nan")
     if not abs(value) <= LARGEST:  # NaN is not
-        raise FolderError(f"{where}, {column}: {text!r} is not a number; write it as 0.5 or 12.")
+        raise RequestError(f"{where}: {text!r} is not a number; write it as 0.5 or 12.")
     return value
 
 
@@ -244,17 +236,17 @@ def _read_table(path: Path, folder: PictureFolder) -> tuple[list[str], dict[str,
     """Read a CSV file: the names of its columns, and the other cells of each sub-folder's row."""
     (_, columns), *lines = _lines(path) or [(1, [])]
     if len(columns) < 2:
-        raise FolderError(
+        raise RequestError(
             f"{path.name} needs a first line that names its columns, with commas between them."
         )
     rows: dict[str, list[str]] = {}
     for number, cells in lines:
         where = f"{path.name}, line {number}"
         if len(cells) != len(columns):
-            raise FolderError(f"{where}: {len(cells)} cells under {len(columns)} columns.")
+            raise RequestError(f"{where}: {len(cells)} cells under {len(columns)} columns.")
         name = folder.find(cells[0], where)
         if name in rows:
-            raise FolderError(f"{where}: {name!r} is there twice.")
+            raise RequestError(f"{where}: {name!r} is there twice.")
         rows[name] = cells[1:]
     return columns, rows
 
@@ -265,18 +257,18 @@ def _lines(path: Path) -> list[tuple[int, list[str]]]:
     try:
         cells = [(lines.line_num, [cell.strip() for cell in line]) for line in lines]
     except csv.Error as error:
-        raise FolderError(f"{path.name}, line {lines.line_num}: {error}.") from error
+        raise RequestError(f"{path.name}, line {lines.line_num}: {error}.") from error
     return [(number, line) for number, line in cells if any(line)]
 
 
 def read_lines(path: Path) -> list[str]:
-    """Read the lines of a text file; FolderError if there is none, or it is not UTF-8."""
+    """Read the lines of a text file; RequestError if there is none, or it is not UTF-8."""
     if not path.is_file():
-        raise FolderError(f"There is no file {str(path)!r}.")
+        raise RequestError(f"There is no file {str(path)!r}.")
     try:
         return path.read_text(encoding="utf-8-sig").splitlines()  # Excel puts a mark in front
     except UnicodeDecodeError as error:
-        raise FolderError(f"{path.name} is not UTF-8 text; save it as such.") from error
+        raise RequestError(f"{path.name} is not UTF-8 text; save it as such.") from error
 
 
 def some(names: Sequence[str], shown: int = 10) -> str:
