@@ -112,6 +112,7 @@ WRONG = {
         "class_names must be a row of",
     ),
     "one name": ({"class_names": np.array("auk")}, "class_names must be a row of text"),
+    "a name less": ({"class_names": np.array(["a", " ", "c", "d"])}, "class_names[1] is empty"),
     "a name twice": ({"class_names": TWICE}, "class_names repeats 'crane'"),
     "label from 1": ({"labels": T["labels"] + 1}, "labels[18] is 4, outside 0..3"),
     "bad JSON": ({"provenance": np.array("{")}, "provenance is not JSON"),

@@ -21,7 +21,6 @@ from zslnb.download.unpack import MARKER, unpack
 
 NOISE = np.random.default_rng(0).bytes(300_000)
 BIRDS = {"birds/auk.jpg": NOISE, "birds/crane/1.jpg": b"crane", "list.txt": b"auk"}
-LIMITS = {"limit_bytes": 10_000_000, "limit_files": 100}
 
 
 def zipped(path: Path, files: dict[str, bytes], **options: object) -> Path:
@@ -51,7 +50,7 @@ def refused(archive: Path, message: str, **changes: object) -> None:
     target = archive.parent / "target"
     before = sorted(archive.parent.rglob("*"))
     with pytest.raises(SourceError, match=message):
-        unpack(archive, target, **{**LIMITS, **changes})
+        unpack(archive, target, **changes)
     assert sorted(set(archive.parent.rglob("*")) - set(before)) in (
         [],
         [archive.parent / ".target.lock"],
@@ -67,7 +66,7 @@ def birds(request, tmp_path) -> Path:
 
 
 def test_every_kind_unpacks(birds, tmp_path):
-    target = unpack(birds, tmp_path / "deep" / "target", **LIMITS, expected=["birds/crane"])
+    target = unpack(birds, tmp_path / "deep" / "target", expected=["birds/crane"])
     for name, content in BIRDS.items():
         assert (target / name).read_bytes() == content
     assert (target / MARKER).read_text() == f"3 files and folders of {birds.name}\n"
@@ -75,29 +74,29 @@ def test_every_kind_unpacks(birds, tmp_path):
 
 
 def test_a_second_call_does_not_open_the_archive(birds, tmp_path):
-    target = unpack(birds, tmp_path / "target", **LIMITS)
+    target = unpack(birds, tmp_path / "target")
     birds.unlink()
-    assert unpack(birds, target, **LIMITS, expected=["list.txt"]) == target
+    assert unpack(birds, target, expected=["list.txt"]) == target
 
 
 def test_files_are_plain_whatever_the_archive_wants(tmp_path):
     archive = tarred(tmp_path / "b.tar", {"run.sh": b"#!/bin/sh"}, entry("d", type=tarfile.DIRTYPE))
-    mode = (unpack(archive, tmp_path / "target", **LIMITS) / "run.sh").stat().st_mode
+    mode = (unpack(archive, tmp_path / "target") / "run.sh").stat().st_mode
     assert not mode & (stat.S_IXUSR | stat.S_ISUID)
 
 
 def test_what_is_expected_must_be_there(birds, tmp_path):
     refused(birds, r"birds\.\w+ lacks birds/dove\. Delete .*birds\.\w+\*", expected=["birds/dove"])
-    target = unpack(birds, tmp_path / "target", **LIMITS)
+    target = unpack(birds, tmp_path / "target")
     (target / "list.txt").unlink()
     with pytest.raises(SourceError, match=r"target lacks list\.txt\. Delete .*target and run"):
-        unpack(birds, target, **LIMITS, expected=["list.txt"])
+        unpack(birds, target, expected=["list.txt"])
 
 
 def test_a_folder_of_somebody_elses_is_not_trusted_blindly(birds, tmp_path):
     (tmp_path / "target").mkdir()
     with pytest.raises(SourceError, match="was not made here"):
-        unpack(birds, tmp_path / "target", **LIMITS)
+        unpack(birds, tmp_path / "target")
 
 
 OUTSIDE = ["../out.txt", "birds/../../out.txt", "/tmp/out.txt", "..\\out.txt", "C:/out.txt"]
@@ -239,9 +238,9 @@ def test_an_interrupted_unpacking_starts_afresh(birds, tmp_path, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(archives._Guard, "admit", interrupt)
         with pytest.raises(KeyboardInterrupt):
-            unpack(birds, tmp_path / "target", **LIMITS)
+            unpack(birds, tmp_path / "target")
     assert not part.exists()
-    target = unpack(birds, tmp_path / "target", **LIMITS)
+    target = unpack(birds, tmp_path / "target")
     assert not (target / "half.jpg").exists()
 
 
@@ -250,6 +249,6 @@ def test_three_runs_at_once_unpack_once(birds, tmp_path, monkeypatch):
     really = archives._unpack
     monkeypatch.setattr(archives, "_unpack", lambda *a: (unpacked.append(a), really(*a)))
     with ThreadPoolExecutor(3) as runs:
-        targets = list(runs.map(lambda _: unpack(birds, tmp_path / "target", **LIMITS), range(3)))
+        targets = list(runs.map(lambda _: unpack(birds, tmp_path / "target"), range(3)))
     assert targets == [tmp_path / "target"] * 3
     assert len(unpacked) == 1

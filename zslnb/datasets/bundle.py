@@ -285,7 +285,10 @@ def _names(arrays: Arrays, file: str) -> tuple[str, ...]:
             f"{file}: class_names must be a row of text, but is {array.dtype} "
             f"of shape {array.shape}."
         )
-    return tuple(map(str, np.asarray(array)))
+    names = tuple(map(str, np.asarray(array)))
+    if blank := [i for i, name in enumerate(names) if not name.strip()]:
+        raise BenchmarkError(f"{file}: class_names[{blank[0]}] is empty.")
+    return names
 
 
 def _read_provenance(arrays: Arrays, file: str) -> dict:

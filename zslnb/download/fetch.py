@@ -26,8 +26,6 @@ WAITS = (1.0, 5.0, 15.0)  # seconds before each further try that follows a fruit
 TIMEOUT = (15, 60)  # seconds to connect, and between two pieces
 WEB_PAGE = "the address gives a web page, not the file."
 CHUNK = 1 << 16  # what a cut connection loses at most
-# the largest source, AwA2, is 13 GB and has 37,322 pictures, each with its licence
-LIMIT_BYTES, LIMIT_FILES = 50_000_000_000, 300_000
 
 
 def obtain(source: Source, root: Path | None = None) -> Path:
@@ -41,8 +39,7 @@ def obtain(source: Source, root: Path | None = None) -> Path:
     folder, archive = source.folder(root), source.archive(root)
     if not folder.exists():
         fetch(source, root)
-    limits = {"limit_bytes": LIMIT_BYTES, "limit_files": LIMIT_FILES}
-    return unpack(archive, folder, **limits, expected=source.holds)
+    return unpack(archive, folder, expected=source.holds)
 
 
 def fetch(source: Source, root: Path | None = None, *, waits: Sequence[float] = WAITS) -> Path:

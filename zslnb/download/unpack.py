@@ -26,6 +26,8 @@ from zslnb.files import locked, writer_id
 MARKER = ".zslnb-complete"
 CHUNK = 1 << 20
 HEADER_LIMIT = 4 * CHUNK
+# the largest source, AwA2, is 13 GB and has 37,322 pictures, each with its licence
+LIMIT_BYTES, LIMIT_FILES = 50_000_000_000, 300_000
 RATIO = 100  # pictures and matrices stay far below; a bomb reaches a thousand
 HARMLESS = 100_000_000  # bytes that may be written whatever the ratio
 FULL = (errno.ENOSPC, errno.EDQUOT)
@@ -35,7 +37,12 @@ DAMAGED = (*BROKEN_ZIP, *BROKEN_TAR, EOFError, ValueError)
 
 
 def unpack(
-    archive: Path, target: Path, *, limit_bytes: int, limit_files: int, expected: Sequence[str] = ()
+    archive: Path,
+    target: Path,
+    *,
+    expected: Sequence[str] = (),
+    limit_bytes: int = LIMIT_BYTES,
+    limit_files: int = LIMIT_FILES,
 ) -> Path:
     """Unpack a .zip, .tar or .tar.gz once; a target that is complete is left as it is.
 
@@ -45,9 +52,9 @@ def unpack(
     Args:
         archive: the file; not opened if the target is there.
         target: folder to make. One made by hand is taken if it holds what is expected.
+        expected: paths, relative to the target, that it must hold.
         limit_bytes: how much it may unpack to; nor may it grow a hundredfold.
         limit_files: how many files and folders it may hold.
-        expected: paths, relative to the target, that it must hold.
 
     Raises:
         SourceError: refused, damaged, lacking something, or the disk is full.
