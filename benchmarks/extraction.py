@@ -91,8 +91,8 @@ def measure(job: Extraction, encoder: ClipEncoder, precision: str) -> dict[str, 
 def report(rounds: Sequence[dict[str, float]]) -> None:
     """Print the median speeds, and the share of the smaller limit, with its range."""
     for name in rounds[0]:
-        print(f"{name}: {statistics.median(one[name] for one in rounds):.1f} images/s")
-    shares = [one["extraction"] / min(one["model"], one["decoder"]) for one in rounds]
+        print(f"{name}: {statistics.median(speeds[name] for speeds in rounds):.1f} images/s")
+    shares = [speeds["extraction"] / min(speeds["model"], speeds["decoder"]) for speeds in rounds]
     print(
         f"share of the smaller limit: {statistics.median(shares):.0%} "
         f"({min(shares):.0%} to {max(shares):.0%}); the aim is {AIM:.0%}"

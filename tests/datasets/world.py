@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import open_clip
 import pytest
-import torch
+from clips import TINY, tiny_model
 from mats import AWA2_FOLDER, CUB_FOLDER, SUN_FOLDER, cells, column, write_mat
 from PIL import Image
 from safetensors.torch import save
@@ -38,11 +38,6 @@ INSIDE = {
     "cub": "CUB_200_2011/images",
     "sun": "images",
     "awa2": "Animals_with_Attributes2/JPEGImages",
-}
-MODEL = {
-    "embed_dim": 8,
-    "vision_cfg": {"layers": 1, "width": 16, "head_width": 8, "patch_size": 8, "image_size": 16},
-    "text_cfg": {"context_length": 16, "width": 16, "heads": 2, "layers": 1},
 }
 RECIPE = {"mean": (0.4,) * 3, "std": (0.3,) * 3, "interpolation": "bicubic", "hf_hub": ""}
 RECIPE |= {"resize_mode": "shortest", "quick_gelu": True}
@@ -143,9 +138,7 @@ def published_archive(folder: Path, **changes: dict) -> bytes:
 
 
 def small_clip() -> open_clip.CLIP:
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        return open_clip.CLIP(**MODEL, quick_gelu=True).eval()
+    return tiny_model(quick_gelu=True)
 
 
 @dataclass(repr=False)
@@ -189,6 +182,6 @@ def build_world(web: Web, patch: pytest.MonkeyPatch, folder: Path) -> World:
     patch.setattr(published_files, "PAPERS_MODEL", "small/rehearsal")
     world.publish(WEIGHTS, save(small_clip().state_dict()), tag="small/rehearsal")
     recipe = {**RECIPE, "url": web.address("small.safetensors")}
-    patch.setitem(open_clip.factory._MODEL_CONFIGS, "small", MODEL)
+    patch.setitem(open_clip.factory._MODEL_CONFIGS, "small", TINY)
     patch.setitem(open_clip.pretrained._PRETRAINED, "small", {"rehearsal": recipe})
     return world

@@ -4,6 +4,7 @@ import numpy as np
 import open_clip
 import pytest
 import torch
+from clips import TINY, tiny_model
 from PIL import Image
 from safetensors.torch import save_file
 
@@ -126,22 +127,13 @@ def test_what_open_clip_warns_of_is_an_error(monkeypatch):
 @pytest.fixture
 def house(monkeypatch):
     """A small architecture that open_clip knows, with two tags; a model of random weights."""
-    sizes = {
-        "embed_dim": 8,
-        "vision_cfg": {
-            "layers": 1, "width": 16, "head_width": 8, "patch_size": 8, "image_size": 16,
-        },
-        "text_cfg": {"context_length": 16, "width": 16, "heads": 2, "layers": 1},
-    }  # fmt: skip
     recipe = {"mean": (0.1,) * 3, "std": (0.2,) * 3, "interpolation": "bilinear"}
     recipe = {**recipe, "resize_mode": "squash", "url": "", "hf_hub": ""}
     tags = {"quick": {**recipe, "quick_gelu": True}, "plain": recipe}
     for name, quick in (("house", {}), ("house-quickgelu", {"quick_gelu": True})):
-        monkeypatch.setitem(open_clip.factory._MODEL_CONFIGS, name, {**sizes, **quick})
+        monkeypatch.setitem(open_clip.factory._MODEL_CONFIGS, name, {**TINY, **quick})
         monkeypatch.setitem(open_clip.pretrained._PRETRAINED, name, tags)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        return open_clip.CLIP(**sizes, quick_gelu=True).eval()
+    return tiny_model(quick_gelu=True)
 
 
 @pytest.mark.parametrize("suffix", [".safetensors", ".pt"])
@@ -248,6 +240,25 @@ def test_weights_that_cannot_be_had_are_a_sentence_with_what_to_do(monkeypatch):
         clip.load_clip()
     assert "give a file of the weights" in str(caught.value)
     assert "a page of advice" not in str(caught.value)
+
+
+def test_a_tokenizer_that_cannot_be_had_is_a_sentence(house, tmp_path, monkeypatch):
+    def refuse(_):
+        raise ImportError("no transformers")
+
+    monkeypatch.setattr(open_clip, "get_tokenizer", refuse)
+    torch.save(house.state_dict(), tmp_path / "own.pt")
+    with pytest.raises(WorkError, match="tokenizer of house cannot be had: ImportError: no trans"):
+        clip.load_clip("house", "quick", weights=tmp_path / "own.pt")
+
+
+def test_class_names_too_many_for_the_device_are_a_sentence(encoder, monkeypatch):
+    def refuse(_):
+        raise torch.OutOfMemoryError
+
+    monkeypatch.setattr(encoder.model, "encode_text", refuse)
+    with pytest.raises(WorkError, match="The memory of cpu does not do beside"):
+        clip.extract_text_features(encoder, ["wren"])
 
 
 def test_names_that_are_one_to_clip_have_the_same_tokens():

@@ -11,6 +11,7 @@ import numpy as np
 import open_clip
 import pytest
 import torch
+from clips import tiny_model
 from PIL import Image
 
 from zslnb.datasets.bundle import read_bundle, write_bundle
@@ -18,7 +19,7 @@ from zslnb.datasets.extracted import load_extracted
 from zslnb.encode import extract
 from zslnb.encode.clip import ClipEncoder, extract_image_features
 from zslnb.encode.extract import Extraction, ExtractionError, UnreadableImages
-from zslnb.errors import BenchmarkError
+from zslnb.errors import BenchmarkError, WorkError
 
 CPUS = "ignore:This process:DeprecationWarning"  # fork beside threads, from Python 3.12 on
 
@@ -34,13 +35,7 @@ class Counting:
     batches: list[int] = field(default_factory=list)
 
     def __call__(self):
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(self.seed)
-            model = open_clip.CLIP(
-                8,
-                {"layers": 1, "width": 16, "head_width": 8, "patch_size": 8, "image_size": 16},
-                {"context_length": 16, "width": 16, "heads": 2, "layers": 1},
-            )
+        model = tiny_model(self.seed)
         model.visual.register_forward_pre_hook(self.count)
         preprocess = open_clip.image_transform(16, is_train=False, mean=(self.size / 32,) * 3)
         return ClipEncoder(model, preprocess, open_clip.SimpleTokenizer(context_length=16))
@@ -379,10 +374,19 @@ def test_a_folder_that_cannot_be_written_or_has_no_room_is_told_before_the_work(
     assert not job.folder.exists()
 
 
-def test_a_device_without_memory_is_a_sentence(job):
-    full = replace(job, load=Counting(stop_before=2, stop=torch.OutOfMemoryError))
-    with pytest.raises(ExtractionError, match="memory of cpu does not do for 2 pictures"):
-        full.run()
+@pytest.mark.parametrize(
+    ("raised", "sentence"),
+    [
+        (torch.OutOfMemoryError, "memory of cpu does not do for 2 pictures"),
+        (torch.AcceleratorError, "cpu failed"),
+    ],
+)
+def test_a_device_that_fails_is_a_sentence(job, raised, sentence):
+    def stop():
+        raise raised("CUDA error: an illegal memory access")
+
+    with pytest.raises(WorkError, match=sentence):
+        replace(job, load=Counting(stop_before=2, stop=stop)).run()
     assert len(chunks(job)) == 2
 
 

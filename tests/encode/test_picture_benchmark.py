@@ -10,8 +10,8 @@ import joblib
 import numpy as np
 import open_clip
 import pytest
-import torch
 import tyro
+from clips import TINY, tiny_model
 from pages import arguments, commands, page
 from PIL import Image
 from safetensors.torch import save_file
@@ -32,11 +32,6 @@ PAGE = page("your-own-data")
 TABLES = {  # of the notebooks, with methods that must be in them
     "14_genzsl_results-clean": ("GenZSL", "cVAE", "f-VAEGAN", "plain CLIP"),
     "24_revcd_results-models": ("RevCD", "cVAE", "GAN"),
-}
-TINY = {
-    "embed_dim": 8,
-    "vision_cfg": {"layers": 1, "width": 16, "head_width": 8, "patch_size": 8, "image_size": 16},
-    "text_cfg": {"context_length": 16, "width": 16, "heads": 2, "layers": 1},
 }
 
 
@@ -65,9 +60,7 @@ def photos(drawn, tmp_path):
 @pytest.fixture
 def tiny_clip(monkeypatch):
     """A tiny CLIP of random weights in the place of any other; counts batches of pictures."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        model = open_clip.CLIP(**TINY).eval()
+    model = tiny_model()
     batches = []
     model.visual.register_forward_pre_hook(lambda _, inputs: batches.append(len(inputs[0])))
     preprocess = open_clip.image_transform(16, is_train=False)
@@ -305,7 +298,10 @@ def test_too_few_pictures_are_refused_before_the_model_is_loaded(request_):
         ({"batch_size": 0}, "batch_size must be at least 1"),
         ({"shard": "0/3"}, "from 1/4 to 4/4 of four; not '0/3'"),
         ({"device": "tpu"}, "no device 'tpu'"),
+        ({"shard": "1/3", "shards": 2}, "one of the two"),
         ({"pretrained": "nobodys"}, "no weights 'nobodys'"),
+        ({"pretrained": ""}, "no weights ''"),
+        ({"model": "ViT-B-17"}, "no weights of a model 'ViT-B-17'. Did you mean 'ViT-B-1"),
         ({"weights": "gone.pt"}, "no file of weights"),
     ],
 )
@@ -399,9 +395,7 @@ def test_any_open_clip_model_does_and_local_weights(photos, build, monkeypatch):
     tag = recipe | {"resize_mode": "squash", "url": "", "hf_hub": ""}
     monkeypatch.setitem(open_clip.factory._MODEL_CONFIGS, "house", TINY)
     monkeypatch.setitem(open_clip.pretrained._PRETRAINED, "house", {"plain": tag})
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        save_file(open_clip.CLIP(**TINY).state_dict(), photos.parent / "tiny.safetensors")
+    save_file(tiny_model().state_dict(), photos.parent / "tiny.safetensors")
     weights = photos.parent / "tiny.safetensors"
     chosen = {"model": "house", "pretrained": "plain", "weights": weights, "workers": 0}
     made(PicturesRequest(photos, photos.parent / "mine.npz", **chosen))

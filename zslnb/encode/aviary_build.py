@@ -35,15 +35,15 @@ PROVENANCE = {
 
 def extract(encoder: ClipEncoder, species: Sequence[Species]) -> dict[str, np.ndarray]:
     """Extract what a bundle holds of some species, features in half precision to keep it small."""
-    places = [ALL_SPECIES.index(one) for one in species]
-    pairs = [(place, index) for place in places for index in range(PICTURES_PER_SPECIES)]
+    ids = [ALL_SPECIES.index(a_species) for a_species in species]
+    pairs = [(i, index) for i in ids for index in range(PICTURES_PER_SPECIES)]
     pictures = (picture(*pair) for pair in tqdm(pairs, desc="drawing and encoding"))
-    names = [one.name for one in species]
+    names = [a_species.name for a_species in species]
     return {
         "features": extract_image_features(encoder, pictures).astype(np.float16),
         "class_names": np.array(names),
         "clip_text": extract_text_features(encoder, names),
-        "attributes": np.stack([attribute_vector(one.bird) for one in species]),
+        "attributes": np.stack([attribute_vector(a_species.bird) for a_species in species]),
     }
 
 

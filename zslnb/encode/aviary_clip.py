@@ -27,6 +27,7 @@ from zslnb.datasets.aviary.species import (
     SPECIES,
     VALUES,
     Bird,
+    Species,
     split,
 )
 from zslnb.device import deterministic
@@ -60,19 +61,21 @@ class TrainingSettings:
 SHIPPED = TrainingSettings()
 
 
+def _held_out() -> list[Species]:
+    """Unseen and outlier species, of which the model learns nothing."""
+    return [*(SPECIES[i] for i in split()[0]), *OUTLIER_SPECIES]
+
+
 @cache
 def held_out_birds() -> frozenset[Bird]:
     """Return the birds that no training picture may show: unseen and outlier species."""
-    unseen, _ = split()
-    return frozenset([SPECIES[i].bird for i in unseen] + [s.bird for s in OUTLIER_SPECIES])
+    return frozenset(species.bird for species in _held_out())
 
 
 @cache
 def held_out_prompts() -> frozenset[str]:
     """Return the prompts that no training caption may equal: unseen and outlier species'."""
-    unseen, _ = split()
-    held_out = [SPECIES[i] for i in unseen] + list(OUTLIER_SPECIES)
-    return frozenset(PROMPT.format(species.name) for species in held_out)
+    return frozenset(PROMPT.format(species.name) for species in _held_out())
 
 
 def random_bird(rng: np.random.Generator) -> Bird:
@@ -193,17 +196,6 @@ def contrastive_loss(
     return (F.cross_entropy(logits, target) + F.cross_entropy(logits.T, target)) / 2
 
 
-def _optimiser(
-    model: torch.nn.Module, settings: TrainingSettings, steps: int
-) -> tuple[torch.optim.Optimizer, torch.optim.lr_scheduler.LRScheduler]:
-    rate, decay = settings.learning_rate, settings.weight_decay
-    optimiser = torch.optim.AdamW(model.parameters(), lr=rate, weight_decay=decay)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimiser, rate, total_steps=steps, pct_start=settings.warm_up
-    )
-    return optimiser, schedule
-
-
 def shuffled_batches(
     birds: Sequence[Bird], settings: TrainingSettings, seed: int
 ) -> Iterator[tuple[list[int], list[str]]]:
@@ -226,7 +218,11 @@ def train(settings: TrainingSettings = SHIPPED, seed: int = SEED) -> ClipEncoder
     steps = settings.epochs * (len(birds) // settings.batch_size)
     with deterministic(settings.threads), seeded(seed, "aviary/initialisation"):
         encoder = build_encoder(caption_vocabulary())
-        optimiser, schedule = _optimiser(encoder.model, settings, steps)
+        rate, decay = settings.learning_rate, settings.weight_decay
+        optimiser = torch.optim.AdamW(encoder.model.parameters(), lr=rate, weight_decay=decay)
+        schedule = torch.optim.lr_scheduler.OneCycleLR(
+            optimiser, rate, total_steps=steps, pct_start=settings.warm_up
+        )
         batches = shuffled_batches(birds, settings, seed)
         for rows, captions in (bar := tqdm(batches, total=steps, desc="training the small CLIP")):
             pixels = as_pixels(pictures[rows])

@@ -5,11 +5,12 @@ with the model, never from a default.
 """
 
 import hashlib
-import itertools
 import re
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +24,7 @@ from open_clip.transformer import QuickGELU
 from PIL import Image
 
 from zslnb.encode.weights import NOT_LOADED, WEIGHT_FILES, open_clips_own, reason
-from zslnb.errors import RequestError, WorkError
+from zslnb.errors import RequestError, WorkError, did_you_mean
 
 PROMPT = "A photo of a {}."
 PRECISIONS = {name: getattr(torch, name) for name in ("float32", "float16", "bfloat16")}
@@ -87,14 +88,16 @@ def load_clip(
         WorkError: weights that cannot be had; the message says how to bring them by hand.
     """
     check_clip(model_name, pretrained, weights)
-    model_name, pretrained = model_name or "ViT-B-16", pretrained or "openai"
+    model_name, pretrained = _named(model_name, pretrained)
     recipe = _recipe(model_name, pretrained)
     if weights is None:
-        model, preprocess = _create_from_tag(model_name, pretrained, recipe)
+        with _had(f"The weights {model_name}/{pretrained}"):
+            model, preprocess = _create(model_name, pretrained, recipe)
     else:
         model, preprocess = _create_from_file(model_name, weights, recipe)
         pretrained = f"{weights.name}, prepared as {pretrained}"
-    tokenize = open_clip.get_tokenizer(model_name)
+    with _had(f"The tokenizer of {model_name}"):  # some models' is on the hub, too
+        tokenize = open_clip.get_tokenizer(model_name)
     return ClipEncoder(model.eval(), preprocess, tokenize, model_name, pretrained)
 
 
@@ -111,13 +114,21 @@ def check_clip(model_name: str | None, pretrained: str | None, weights: Path | N
             "and the tag whose preprocessing and activation it has, as in "
             'load_clip("ViT-B-16", "openai", weights=...).'
         )
-    _recipe(model_name or "ViT-B-16", pretrained or "openai")
+    _recipe(*_named(model_name, pretrained))
     if weights is None:
         return
     if not weights.is_file():
         raise RequestError(f"There is no file of weights {str(weights)!r}.")
     if weights.suffix not in WEIGHT_FILES:
         raise RequestError(f"{weights.name}: weights are read from {', '.join(WEIGHT_FILES)} only.")
+
+
+def _named(model_name: str | None, pretrained: str | None) -> tuple[str, str]:
+    """The papers' model and tag where none is named; an empty name is a wrong one."""
+    return (
+        "ViT-B-16" if model_name is None else model_name,
+        "openai" if pretrained is None else pretrained,
+    )
 
 
 def weights_are_here(model_name: str, pretrained: str) -> bool:
@@ -137,10 +148,14 @@ def _recipe(model_name: str, pretrained: str) -> dict:
     """What open_clip records of a tag: preprocessing and activation."""
     recipe = open_clip.get_pretrained_cfg(model_name, pretrained)
     if not recipe:
+        models = {name for name, _ in open_clip.list_pretrained()}
+        if model_name not in models:
+            near = did_you_mean(model_name, models)
+            raise RequestError(f"open_clip has no weights of a model {model_name!r}.{near}")
         known = open_clip.list_pretrained_tags_by_model(model_name)
         raise RequestError(
-            f"no weights {pretrained!r} for {model_name!r}; known: {known}. A local file is given "
-            "as weights=, beside the tag whose preprocessing it has."
+            f"There are no weights {pretrained!r} for {model_name!r}; known: {known}. A local file "
+            "is given as weights=, beside the tag whose preprocessing it has."
         )
     if open_clip.get_model_config(model_name).get("quick_gelu") and not recipe.get("quick_gelu"):
         raise RequestError(
@@ -167,17 +182,33 @@ def _create(model_name: str, source: str, recipe: dict) -> tuple[torch.nn.Module
         raise RequestError(f"open_clip warns of {model_name}: {warning}") from warning
 
 
-def _create_from_tag(
-    model_name: str, pretrained: str, recipe: dict
-) -> tuple[torch.nn.Module, Callable]:
+@contextmanager
+def _had(what: str) -> Iterator[None]:
+    """Turn what open_clip, the hub and the network raise, which is anything, into a sentence."""
     try:
-        return _create(model_name, pretrained, recipe)
+        yield
     except RequestError:
         raise
-    except Exception as error:  # the hub and the network raise what they like
-        told = f"{type(error).__name__}: {error}".splitlines()[0]
+    except Exception as error:
+        first = f"{type(error).__name__}: {error}".splitlines()[0]
+        raise WorkError(f"{what} cannot be had: {first}\n  {BY_HAND}") from error
+
+
+@contextmanager
+def device_told(device: torch.device | str, batch_size: int = 0) -> Iterator[None]:
+    """Turn what a device raises, its memory used up among others, into a WorkError."""
+    try:
+        yield
+    except torch.OutOfMemoryError as error:
+        batch = f" for {batch_size} pictures at a time" if batch_size else ""
         raise WorkError(
-            f"The weights {model_name}/{pretrained} cannot be had: {told}\n  {BY_HAND}"
+            f"The memory of {device} does not do{batch} beside what else is on it. Free some, or "
+            "take smaller batches or the CPU; what is done is kept."
+        ) from error
+    except torch.AcceleratorError as error:
+        first = str(error).splitlines()[0]
+        raise WorkError(
+            f"{device} failed ({first}). Run again, or on another device; what is done is kept."
         ) from error
 
 
@@ -192,11 +223,6 @@ def _create_from_file(
             f"{weights.name} does not hold the tensors of a {model_name}, and nothing else: "
             f"{reason(error)}"
         ) from error
-
-
-def _batches(items: Iterable, size: int) -> Iterator[list]:
-    iterator = iter(items)
-    return iter(lambda: list(itertools.islice(iterator, size)), [])
 
 
 @torch.inference_mode()
@@ -228,11 +254,9 @@ def extract_image_features(
     The pictures are consumed batch by batch, so an iterable may open them one at a time.
     Raises ValueError when there are none.
     """
-    batches = (
-        torch.stack([encoder.preprocess(image) for image in batch])
-        for batch in _batches(images, batch_size)
-    )
-    rows = [encode_pixels(encoder, pixels, device) for pixels in batches]
+    prepared, rows = map(encoder.preprocess, images), []
+    while batch := [*islice(prepared, batch_size)]:
+        rows.append(encode_pixels(encoder, torch.stack(batch), device))
     if not rows:
         raise ValueError("no pictures to encode")
     return np.concatenate(rows)
@@ -250,8 +274,9 @@ def extract_text_features(
     Raises RequestError when the prompt has no place for the name.
     """
     tokens = class_tokens(encoder, class_names, prompt)
-    model = encoder.model.to(device).eval()
-    return F.normalize(model.encode_text(tokens.to(device)).float(), dim=1).cpu().numpy()
+    with device_told(device):
+        model = encoder.model.to(device).eval()
+        return F.normalize(model.encode_text(tokens.to(device)).float(), dim=1).cpu().numpy()
 
 
 def class_tokens(

@@ -13,7 +13,7 @@ import shutil
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib import metadata
 from itertools import islice
 from pathlib import Path, PurePosixPath
@@ -26,7 +26,7 @@ from tqdm import tqdm
 
 from zslnb.datasets.bundle import read_bundle, write_bundle
 from zslnb.datasets.extracted import RESULT, Extracted, rows_sha256
-from zslnb.encode.clip import PRECISIONS, PROMPT, ClipEncoder, encode_pixels
+from zslnb.encode.clip import PRECISIONS, PROMPT, ClipEncoder, device_told, encode_pixels
 from zslnb.encode.pictures import default_workers, read_pictures
 from zslnb.errors import BenchmarkError, WorkError
 from zslnb.files import locked, write_atomically
@@ -138,8 +138,9 @@ class Extraction:
                 cores, or a Dask cluster that sees the same folders.
 
         Raises:
-            ExtractionError: the folder has other settings or cannot be written to, the device's
-                memory does not do, or a feature came out wrong.
+            ExtractionError: the folder has other settings or cannot be written to, or a feature
+                came out wrong.
+            WorkError: the device failed, or its memory does not do.
             UnreadableImages: pictures cannot be read, and that was not allowed.
         """
         at_least_one("shards", shards)
@@ -205,23 +206,19 @@ class Extraction:
         """Do one part; return the reasons of the pictures that cannot be read."""
         require_writable(self.work, BYTES * len(listing) // of)
         self.work.mkdir(parents=True, exist_ok=True)
-        try:
-            with locked(self.work / f".shard {part} of {of}.lock"):
-                return self._extract(listing, part, of)
-        except torch.OutOfMemoryError as error:
-            raise ExtractionError(
-                f"The memory of {self.device} does not do for {self.batch_size} pictures at a time "
-                "beside what else is on it. Free some, or take smaller batches or the CPU; what is "
-                "done is kept."
-            ) from error
+        alone = locked(self.work / f".shard {part} of {of}.lock")
+        with alone, device_told(self.device, self.batch_size):
+            return self._extract(listing, part, of)
 
     def _extract(self, listing: list, part: int, of: int) -> dict[str, str]:
         settings, encoder = self._stored_settings(), None
         if not self.model or settings.get("asked_for") != self.model:
             encoder, settings = self._begin(settings)
         chunks = [_stored(chunk) for chunk in self._chunks(settings, listing)[part - 1 :: of]]
-        done = [chunk for chunk in chunks if self._is_done(chunk)]
-        todo = [chunk for chunk in chunks if not self._is_done(chunk)]
+        done, todo = [], []  # unreadable pictures get a new try
+        for chunk in chunks:
+            again = chunk.features is None or (chunk.unreadable and not self.allow_unreadable)
+            (todo if again else done).append(chunk)
         with self._bar(chunks, done, part, of) as bar:
             if todo:
                 encoder = encoder or self._begin(settings)[0]
@@ -234,29 +231,21 @@ class Extraction:
         """Encode chunk by chunk, each written before the next is begun."""
         device = self._device(part)
         workers = -(-default_workers(device) // of) if self.workers is None else self.workers
-        batches = read_pictures(
-            self.root,
-            [chunk.names for chunk in todo],
-            encoder.preprocess,
-            workers=workers,
-            pin_memory=self._on_cuda,
-        )
+        names = [chunk.names for chunk in todo]
+        read = {"workers": workers, "pin_memory": self._on_cuda}
+        batches = read_pictures(self.root, names, encoder.preprocess, **read)
         new = []
         for chunk, (pixels, reasons) in zip(todo, batches, strict=True):
             unreadable = {n: why for n, why in zip(chunk.names, reasons, strict=True) if why}
             rows = np.zeros((0, 0), np.float32)
             if len(pixels):
                 rows = encode_pixels(encoder, pixels, device, self._precision)
-            new.append(_Chunk(chunk.file, chunk.key, chunk.names, rows, unreadable))
+            new.append(replace(chunk, features=rows, unreadable=unreadable))
             _check(rows, new[-1].images)
             facts = {"key": chunk.key, "unreadable": unreadable}
             write_bundle(chunk.file, {"features": rows, "facts": json.dumps(facts)})
             bar.update(len(chunk.names))
         return new
-
-    def _is_done(self, chunk: _Chunk) -> bool:
-        """Whether a chunk need not be computed; unreadable pictures get a new try."""
-        return chunk.features is not None and (self.allow_unreadable or not chunk.unreadable)
 
     def _allow(self, unreadable: Mapping[str, str]) -> None:
         if unreadable and not self.allow_unreadable:
@@ -276,13 +265,10 @@ class Extraction:
         """What has to be there, in the list's order, whether it is or not."""
         starts = range(0, len(listing), self.batch_size)
         parts = [listing[start : start + self.batch_size] for start in starts]
+        files = [self.work / f"{i:06}.npz" for i in range(len(parts))]
         return [
-            _Chunk(
-                self.work / f"{i:06}.npz",
-                _sha256_of([settings, part]),
-                tuple(name for name, *_ in part),
-            )
-            for i, part in enumerate(parts)
+            _Chunk(file, _sha256_of([settings, part]), tuple(name for name, *_ in part))
+            for file, part in zip(files, parts, strict=True)
         ]
 
     def _begin(self, stored: dict) -> tuple[ClipEncoder, dict]:
@@ -293,14 +279,13 @@ class Extraction:
         if not stored:
             write_atomically(self.work / SETTINGS, json.dumps(settings, indent=1))
             stored = self._stored_settings()  # another machine's, if it was a moment later
-        if differing := [key for key in settings if stored.get(key) != settings[key]]:
-            lines = [
-                f"  {key}: {stored.get(key)!r} before, {settings[key]!r} now" for key in differing
-            ]
-            raise ExtractionError(
-                "\n".join([f"{self.work} was begun with other settings:", *lines])
-                + "\nAsk for the same, or for another folder."
-            )
+        if lines := [
+            f"  {key}: {stored.get(key)!r} before, {now!r} now"
+            for key, now in settings.items()
+            if stored.get(key) != now
+        ]:
+            lines = [f"{self.work} was begun with other settings:", *lines]
+            raise ExtractionError("\n".join([*lines, "Ask for the same, or for another folder."]))
         return encoder, settings
 
     def _stored_settings(self) -> dict:
@@ -372,9 +357,8 @@ def _stored(chunk: _Chunk) -> _Chunk:
         features, key, unreadable = arrays["features"], facts["key"], facts["unreadable"]
     except (FileNotFoundError, BenchmarkError, KeyError, ValueError):
         return chunk
-    if key != chunk.key:
-        return chunk
-    return _Chunk(chunk.file, chunk.key, chunk.names, features, unreadable)
+    right = key == chunk.key
+    return replace(chunk, features=features, unreadable=unreadable) if right else chunk
 
 
 def _unreadable(chunks: Sequence[_Chunk]) -> dict[str, str]:
@@ -386,16 +370,13 @@ def _count(chunks: Sequence[_Chunk]) -> int:
 
 
 def _require_all(chunks: Sequence[_Chunk]) -> None:
-    """Refuse to put together what is not all there, and say what is missing."""
     if missing := [chunk for chunk in chunks if chunk.features is None]:
         lines = [f"  from {chunk.names[0]} to {chunk.names[-1]}" for chunk in missing[:SHOWN]]
-        more = [f"  and {len(missing) - SHOWN} more chunks"] if len(missing) > SHOWN else []
-        raise ExtractionError(
-            "\n".join(
-                [f"{_count(missing)} of {_count(chunks)} pictures are missing:", *lines, *more]
-            )
-            + "\nRun the shards that have them; what is there is not computed again."
-        )
+        if len(missing) > SHOWN:
+            lines.append(f"  and {len(missing) - SHOWN} more chunks")
+        lines.insert(0, f"{_count(missing)} of {_count(chunks)} pictures are missing:")
+        lines.append("Run the shards that have them; what is there is not computed again.")
+        raise ExtractionError("\n".join(lines))
 
 
 def _check(features: Float32[np.ndarray, "N D"], images: Sequence[str]) -> None:

@@ -13,12 +13,7 @@ import torch
 from jaxtyping import Float32
 
 from zslnb.benchmark import Benchmark
-from zslnb.datasets.bundle import (
-    benchmark_from_arrays,
-    file_sha256,
-    read_bundle,
-    write_bundle,
-)
+from zslnb.datasets.bundle import benchmark_from_arrays, file_sha256, read_bundle, write_bundle
 from zslnb.datasets.extracted import Extracted
 from zslnb.datasets.loading import load, refuse_reserved_name
 from zslnb.datasets.picture_folder import (
@@ -84,7 +79,7 @@ def make_benchmark(request: PicturesRequest) -> None:
         RequestError: as `prepare` does, or names that are one to CLIP.
         WorkError: the pictures, the weights or the device failed; `UnreadableImages` is one.
     """
-    plan, shard = prepare(request), read_shard(request.shard)
+    plan, shard = prepare(request), read_shard(request.shard, request.shards)
     print(describe(plan), flush=True)
     if request.dry_run:
         return
@@ -93,7 +88,7 @@ def make_benchmark(request: PicturesRequest) -> None:
             extraction(plan).run_shard(*shard)
             print(f"Shard {request.shard} is done.")
         else:
-            print(finish(plan, make(plan)))
+            print(describe_made(plan.request.bundle, make(plan)))
     except UnreadableImages as error:
         error.args = (f"{error}\nMend or replace them and run again; or --allow-unreadable.",)
         raise
@@ -108,8 +103,6 @@ def prepare(request: PicturesRequest) -> Plan:
         ExtractionError: a folder that cannot be written to.
     """
     refuse_reserved_name(request.bundle)
-    paths = {key: path for key, path in vars(request).items() if isinstance(path, Path)}
-    request = replace(request, **{key: path.expanduser() for key, path in paths.items()})
     check_clip(request.model, request.pretrained, request.weights)
     device = choose_device(request.device)
     folder = read_picture_folder(request.pictures)
@@ -195,7 +188,6 @@ def _recipe(
 
 
 def _require_same(bundle: Path, recipe: dict) -> None:
-    """Refuse to replace a bundle that was made of something else."""
     before = _stored_recipe(bundle)
     if bundle.exists() and before != recipe:
         differing = ", ".join(key for key in recipe if before.get(key) != recipe[key])
@@ -232,34 +224,28 @@ def make(plan: Plan) -> Benchmark:
             job = replace(job, load=lambda: encoder)
         arrays = assemble(plan, job.run(request.shards), texts)
         benchmark_from_arrays(arrays, name=request.bundle.stem, file=request.bundle.name)
-        request.bundle.parent.mkdir(parents=True, exist_ok=True)
         write_bundle(request.bundle, arrays)
     return load(request.bundle)
 
 
 def _require_different_names(plan: Plan, encoder: ClipEncoder) -> None:
-    """Refuse classes that CLIP cannot tell apart by their names."""
     folders = zip(plan.names, plan.folder.classes, strict=True)
     labels = [f"{name[:60]} (folder {folder})" for name, folder in folders]
-    if same := equal_rows(class_tokens(encoder, plan.names).numpy(), labels):
+    if same := _equal_rows(class_tokens(encoder, plan.names).numpy(), labels):
         raise RequestError(
             f"To CLIP these names are one, which sees no upper case and reads "
-            f"{encoder.tokenize(['']).shape[1]} tokens at most: {_pairs(same)}. Give other names "
+            f"{encoder.tokenize(['']).shape[1]} tokens at most: {same}. Give other names "
             "in a file of names."
         )
 
 
-def equal_rows(rows: np.ndarray, names: Sequence[str]) -> list[list[str]]:
-    """List the names whose rows are one and the same."""
+def _equal_rows(rows: np.ndarray, names: Sequence[str]) -> str:
+    """Say which names have one and the same row; nothing if none have."""
     _, group, counts = np.unique(rows, axis=0, return_inverse=True, return_counts=True)
-    return [
-        [name for name, g in zip(names, group.ravel(), strict=True) if g == same]
+    return "; ".join(
+        " and ".join(name for name, g in zip(names, group.ravel(), strict=True) if g == same)
         for same in np.flatnonzero(counts > 1)
-    ]
-
-
-def _pairs(groups: Sequence[Sequence[str]]) -> str:
-    return "; ".join(" and ".join(names) for names in groups)
+    )
 
 
 def extraction(plan: Plan) -> Extraction:
@@ -334,8 +320,8 @@ def describe(plan: Plan) -> str:
     semantics = "clip_text"
     if plan.attributes is not None:
         semantics += f", attributes ({len(plan.attribute_names)})"
-        if same := equal_rows(plan.attributes, plan.names):
-            lines.append(f"  the same attributes, so not told apart by them: {_pairs(same)}")
+        if same := _equal_rows(plan.attributes, plan.names):
+            lines.append(f"  the same attributes, so not told apart by them: {same}")
     weights = f", weights {request.weights.name}" if request.weights else ""
     lines += [
         f"  semantics: {semantics}",
@@ -345,14 +331,12 @@ def describe(plan: Plan) -> str:
     return "\n".join(lines)
 
 
-def finish(plan: Plan, benchmark: Benchmark) -> str:
+def describe_made(bundle: Path, benchmark: Benchmark) -> str:
     """Say what the bundle holds, and what to do with it."""
-    left_out, bundle = benchmark.provenance["unreadable"], shlex.quote(str(plan.request.bundle))
-    return "\n".join(
-        [
-            benchmark.summary().to_string(),
-            *([f"left out, unreadable: {len(left_out)} ({some([*left_out])})"] if left_out else []),
-            f"made: {plan.request.bundle}",
-            f"next: make reproduce BENCHMARK={bundle} PROFILE=medium NOTEBOOKS=01",
-        ]
-    )
+    lines = [benchmark.summary().to_string()]
+    if left_out := benchmark.provenance["unreadable"]:
+        lines.append(f"left out, unreadable: {len(left_out)} ({some([*left_out])})")
+    quoted = shlex.quote(str(bundle))
+    lines.append(f"made: {bundle}")
+    lines.append(f"next: make reproduce BENCHMARK={quoted} PROFILE=medium NOTEBOOKS=01")
+    return "\n".join(lines)

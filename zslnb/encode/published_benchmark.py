@@ -104,7 +104,7 @@ def check(request: DataRequest) -> list[PublishedFiles]:
     known = (*WITH_PICTURES, ALL)
     if request.benchmark not in known:
         raise RequestError(unknown_name("benchmark to download", request.benchmark, known))
-    names = WITH_PICTURES if request.benchmark == ALL else (request.benchmark,)
+    names = WITH_PICTURES if request.benchmark == ALL else [request.benchmark]
     wanted = [PublishedFiles(name, request.features or features_of(name)[0]) for name in names]
     for files in wanted:
         if files.is_clip:
@@ -120,13 +120,12 @@ def outlook(request: DataRequest, wanted: Sequence[PublishedFiles]) -> Iterator[
         if WEIGHTS in planned.index:
             if request.weights:
                 planned.loc[WEIGHTS] = (f"there, {request.weights.name}", 0.0, 0.0)
-            elif weights_are_here(*source(WEIGHTS).tag.split("/")):
+            elif weights_are_here(*_papers_model()):
                 planned.loc[WEIGHTS] = ("there, open_clip's", 0.0, 0.0)
         yield describe(planned)
     else:
         yield "Nothing to download."
-    others = {files.model for files in wanted if files.is_clip}
-    for model in sorted(others - {tuple(source(WEIGHTS).tag.split("/"))}):
+    for model in sorted({f.model for f in wanted if f.is_clip} - {_papers_model()}):
         state = "there" if weights_are_here(*model) else "to download, of unknown size"
         yield f"Weights {'/'.join(model)}, open_clip's: {state}."
     for files in wanted:
@@ -156,14 +155,15 @@ def still_needed(wanted: Iterable[PublishedFiles]) -> list[Source]:
             present.add(f"{files.name}-images")
             if files.text_file.is_file():
                 present.add(WEIGHTS)
-        sources |= {s.name: s for s in _sources(files) if s.name not in present}
+        if files.model != _papers_model():
+            present.add(WEIGHTS)  # it needs others, which are no source
+        listed = needed(files.name, CLIP if files.is_clip else RESNET)
+        sources |= {s.name: s for s in listed if s.name not in present}
     return [*sources.values()]
 
 
-def _sources(files: PublishedFiles) -> list[Source]:
-    """What a benchmark is made of. Another model than the papers' is not among them."""
-    sources = needed(files.name, CLIP if files.is_clip else RESNET)
-    return [s for s in sources if s.name != WEIGHTS or files.model == (*s.tag.split("/"),)]
+def _papers_model() -> tuple[str, ...]:
+    return tuple(source(WEIGHTS).tag.split("/"))
 
 
 def _bring(files: PublishedFiles, request: DataRequest, text_words: Texts) -> Benchmark | None:
@@ -175,15 +175,15 @@ def _bring(files: PublishedFiles, request: DataRequest, text_words: Texts) -> Be
     if not files.is_clip:
         return checked
     load_model = partial(load_clip, *files.model, weights=request.weights)
-    if not _has_texts(files, checked.class_names):
+    if not _is_whole(lambda: read_text(files).class_names == checked.class_names):
         texts = _save_texts(files, load_model, checked.class_names)
         print(
             f"{files.name}: {text_words(torch.from_numpy(texts), files)}".rstrip(": "), flush=True
         )
     images = published_images(files).image_files
-    if not _has_features(files, images):
+    if not _is_whole(lambda: bool(read_clip_features(files, images))):
         obtain(source(f"{files.name}-images"), files.root)
-        _require_pictures(files, images)
+        require_pictures(files, images)
         _extract(files, request, load_model, unique(images))
     if request.shard:
         return None
@@ -203,7 +203,7 @@ def _extract(
         device=choose_device(request.device),
         model="/".join(files.model) + weights,
     )
-    if shard := read_shard(request.shard):
+    if shard := read_shard(request.shard, request.shards):
         job.run_shard(*shard)
         print(f"{files.name}: shard {request.shard} is done.", flush=True)
     else:
@@ -213,18 +213,15 @@ def _extract(
 def _save_texts(
     files: PublishedFiles, load_model: Callable, class_names: Sequence[str]
 ) -> np.ndarray:
-    """Encode class names, each in the prompt, and store them where `load_published` looks."""
     encoder = load_model()
     rows = extract_text_features(encoder, class_names)
     facts = json.dumps({**encoder.facts(), "prompt": PROMPT})
-    files.text_file.parent.mkdir(parents=True, exist_ok=True)
     arrays = {"text": rows, "class_names": np.array(class_names), "provenance": facts}
     write_bundle(files.text_file, arrays)
     return rows
 
 
 def _checked(files: PublishedFiles) -> Benchmark:
-    """Load the published files, which checks all that is published of them."""
     try:
         return load_published(files.name, features=RESNET, root=files.root)
     except BenchmarkError as error:
@@ -236,9 +233,11 @@ def _checked(files: PublishedFiles) -> Benchmark:
         ) from error
 
 
-def _require_pictures(files: PublishedFiles, images: Sequence[str]) -> None:
+def require_pictures(files: PublishedFiles, images: Sequence[str]) -> None:
     """Refuse a folder that lacks pictures of the published list, and name the first."""
     folder = pictures_folder(files.name, files.root)
+    if not folder.is_dir():
+        raise files.missing(f"There are no pictures of {files.name} in {folder}.")
     missing = [name for name in images if not (folder / name).is_file()]
     if missing:
         more = ", ..." if len(missing) > SHOWN else ""
@@ -269,18 +268,9 @@ def _has_mat_files(files: PublishedFiles) -> bool:
     return all((files.mat_folder / name).is_file() for name in names)
 
 
-def _has_features(files: PublishedFiles, images: Sequence[str]) -> bool:
-    """Whether whole features of this very list are there."""
+def _is_whole(read: Callable[[], bool]) -> bool:
+    """Whether something can be read, and is what it should be."""
     try:
-        read_clip_features(files, images)
-    except (FileNotFoundError, BenchmarkError):
-        return False
-    return True
-
-
-def _has_texts(files: PublishedFiles, class_names: tuple[str, ...]) -> bool:
-    """Whether texts of these very class names are there."""
-    try:
-        return read_text(files).class_names == class_names
+        return read()
     except (FileNotFoundError, BenchmarkError):
         return False

@@ -64,12 +64,11 @@ class PicturesRequest:
             raise RequestError(f"The bundle must end in .npz; {str(self.bundle)!r} does not.")
         if not 0 < self.share_of_test < 1:
             raise RequestError(f"The share of test pictures lies in 0..1, not {self.test_share}.")
-        for name in ("batch_size", "shards"):
-            if getattr(self, name) < 1:
-                raise RequestError(f"{name} must be at least 1, not {getattr(self, name)}.")
+        if self.batch_size < 1:
+            raise RequestError(f"batch_size must be at least 1, not {self.batch_size}.")
         if self.workers is not None and self.workers < 0:
             raise RequestError(f"workers must not be negative, not {self.workers}.")
-        read_shard(self.shard)
+        read_shard(self.shard, self.shards)
 
     @property
     def share_of_test(self) -> float:
@@ -108,9 +107,7 @@ class DataRequest:
 
     def __post_init__(self) -> None:
         """Refuse what cannot be meant."""
-        if self.shards < 1:
-            raise RequestError(f"shards must be at least 1, not {self.shards}.")
-        read_shard(self.shard)
+        read_shard(self.shard, self.shards)
 
 
 @dataclass(frozen=True)
@@ -124,11 +121,18 @@ class AviaryRequest:
     folder: Path | None = None
 
 
-def read_shard(text: str) -> tuple[int, int] | None:
-    """Read "2/4", the second of four parts; None if nothing is written."""
+def read_shard(text: str, shards: int = 1) -> tuple[int, int] | None:
+    """Read "2/4", the second of four parts; None if nothing is written.
+
+    Raises RequestError for another form, or beside a number of shards to be done here.
+    """
     part, slash, of = text.partition("/")
+    if shards < 1:
+        raise RequestError(f"shards must be at least 1, not {shards}.")
     if not text:
         return None
+    if shards > 1:
+        raise RequestError("shards= does all parts here, shard= one of them: give one of the two.")
     if not (slash and part.isdecimal() and of.isdecimal() and 1 <= int(part) <= int(of)):
         raise RequestError(f"A shard is written I/N, from 1/4 to 4/4 of four; not {text!r}.")
     return int(part), int(of)
