@@ -46,6 +46,7 @@ def raising(error: BaseException):
         (RequestError("no such thing"), 2, "zslnb: no such thing\n"),
         (BenchmarkError("labels are bad"), 2, "zslnb: labels are bad\n"),
         (FileNotFoundError("There is no bundle"), 2, "zslnb: There is no bundle\n"),
+        (FileNotFoundError(2, "No such file", "x"), 1, "zslnb: [Errno 2] No such file: 'x'\n"),
         (KeyboardInterrupt(), 130, "zslnb: interrupted; what is done is kept"),
     ],
 )
@@ -57,10 +58,16 @@ def test_one_rule_says_the_exit_status(verb, capsys, error, status, says):
     assert text.count("\n") == 1
 
 
-def test_what_is_no_error_of_ours_keeps_its_traceback(verb):
-    verb(raising(ZeroDivisionError()))
-    with pytest.raises(ZeroDivisionError):
-        cli.main(["pair"])
+@pytest.mark.parametrize("error", [ZeroDivisionError("by zero\nin detail"), ValueError("odd")])
+def test_what_nobody_foresaw_is_one_line_and_a_traceback_in_a_log(verb, capsys, build, error):
+    verb(raising(error))
+    assert cli.main(["pair"]) == 1
+    text = capsys.readouterr().err
+    log = build / "logs" / "traceback.log"
+    assert text.startswith(f"zslnb: {type(error).__name__}: {str(error).splitlines()[0]} (")
+    assert str(log) in text
+    assert text.count("\n") == 1
+    assert "in work\n    raise error" in log.read_text()
 
 
 def test_options_become_a_request(verb):
