@@ -1,7 +1,6 @@
-"""Names that people gave, as text and never as markup: in figures, in Markdown, on a console."""
+"""Names that people gave, as text and never as markup: in figures and in Markdown."""
 
 import re
-import sys
 
 
 def plain(name: str) -> str:
@@ -12,9 +11,3 @@ def plain(name: str) -> str:
 def markdown(text: str) -> str:
     """Escape a text for Markdown, in a table's cell too: it is shown as it is written."""
     return re.sub(r"([\\`*_{}\[\]<>$|~#])", r"\\\1", text)
-
-
-def print_any_name() -> None:
-    """Let stdout write an escape where its encoding lacks a letter, instead of failing."""
-    if hasattr(sys.stdout, "reconfigure"):  # a test's stand-in need not have it
-        sys.stdout.reconfigure(errors="backslashreplace")
