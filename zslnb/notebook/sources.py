@@ -62,25 +62,17 @@ class Source:
         return hashlib.sha256(self.path.read_text(encoding="utf-8").encode()).hexdigest()
 
 
-def notebooks_dir() -> Path:
-    """Folder of the notebooks: `notebooks/` of the repository.
-
-    Raises:
-        RequestError: the package is not in its repository.
-    """
-    root = repository_root()
-    if root is None:
-        raise RequestError("The notebooks are in the repository, not in an installed package.")
-    return root / "notebooks"
-
-
 def find_sources(folder: Path | None = None) -> list[Source]:
     """Read the headers of a folder's notebooks (the repository's, if None), ordered by name.
 
     Raises:
-        RequestError: there is no notebook, or a header is incomplete.
+        RequestError: there is no notebook, or a header is incomplete; or no folder is named, and
+            the package is not in its repository.
     """
-    folder = folder or notebooks_dir()
+    if folder is None:
+        if not (root := repository_root()):
+            raise RequestError("The notebooks are in the repository, not in an installed package.")
+        folder = root / "notebooks"
     sources = [read_source(path) for path in sorted(folder.glob("*.py"))]
     if not sources:
         raise RequestError(f"There is no notebook in the folder {folder.name!r}.")
