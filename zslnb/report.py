@@ -23,7 +23,7 @@ from zslnb.results import (
     rows_of,
 )
 from zslnb.studies.calibration_curves import COUNTS, nearest_point
-from zslnb.studies.genzsl_results import Question, SelectionPrice, bullets
+from zslnb.studies.genzsl_results import INGREDIENTS, Question, SelectionPrice, bullets
 from zslnb.studies.revcd_printed import printed_scores_of_revcd
 
 AVIARY, CUB = "aviary-smoke", "cub_resnet_fc1000-sentences-medium"
@@ -31,21 +31,17 @@ CUB_ATTRIBUTES = "cub_resnet_fc1000-attributes-medium"
 ATTRIBUTES = " · attributes"
 SHORT_NAMES = {AVIARY: "aviary", CUB: "CUB, sentences"}
 QUESTIONS = {
-    "Is it CDP, boosting or induction that helps?": [
-        ("GenZSL", "no CDP"),
-        ("GenZSL", "no boosting"),
-        ("GenZSL", "noise for the referent"),
-    ],
-    "Does the referent carry information?": [
-        ("GenZSL", "random referents"),
-        ("no boosting", "no boosting, noise"),
-    ],
+    "Is it CDP, boosting or induction that helps?": INGREDIENTS,
+    "Does the referent carry information?": (
+        ("GenZSL", "random referents", "H"),
+        ("no boosting", "no boosting, noise", "H"),
+    ),
 }
-OF_REVCD = (  # table, its two rows, and what they are compared by
-    ("RevCD T2", "RevCD", "cVAE", "H"),
-    ("RevCD losses", "RevCD", "no noise loss", "H"),
-    ("RevCD F4", "weight 10", "weight 0.1", "U"),
-)
+OF_REVCD = {  # table -> its two rows, and what they are compared by
+    "RevCD T2": ("RevCD", "cVAE", "H"),
+    "RevCD losses": ("RevCD", "no noise loss", "H"),
+    "RevCD F4": ("weight 10", "weight 0.1", "U"),
+}
 TABLES = (
     (AVIARY, "T2", "", "The aviary (drawn birds, built in): CLIP features 128-d, class-name text"),
     (CUB, "T2", "", "CUB (11,788 photographs): ResNet fc1000 features, sentence semantics"),
@@ -109,14 +105,13 @@ def answers_block(folder: Path | None = None) -> str:
         for table in ("T3", "T2")
     )
     answers = {
-        title: Question([(*pair, "H") for pair in pairs], ablation).finding()
-        for title, pairs in QUESTIONS.items()
+        title: Question(comparisons, ablation).finding() for title, comparisons in QUESTIONS.items()
     }
     answers["How much of H is best-on-test selection?"] = SelectionPrice(main).finding()
     answers["Is RevCD above a cVAE, does its noise loss help, does its weight cost U?"] = "\n".join(
         Question([comparison], {name: rows_of(recorded(run, folder), table)}).finding()
         for run, name in FROM_IMAGES.items()
-        for table, *comparison in OF_REVCD
+        for table, comparison in OF_REVCD.items()
     )
     answers["Which images does RevCD's printed seen accuracy count?"] = bullets(
         f"{FROM_IMAGES[run]}{_nearest(rows_of(recorded(run, folder), 'RevCD T2'))}"

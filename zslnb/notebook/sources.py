@@ -18,7 +18,7 @@ from nbformat import NotebookNode
 
 from zslnb.errors import RequestError, unknown_name
 from zslnb.files import repository_root
-from zslnb.notebook.needs import KINDS, Needs, read_header, read_needs
+from zslnb.notebook.needs import KINDS, Needs, read_header
 
 # To JupyterLab a pair must be one text, whichever is younger: so the hash lies outside what
 # jupytext compares, and the notebook holds the filters by which it compares
@@ -85,7 +85,7 @@ def read_source(path: Path) -> Source:
     Raises:
         RequestError: the header lacks `needs` or `seconds`, or they are of the wrong kind.
     """
-    needs, seconds = read_needs(path), read_header(path).get("seconds")
+    needs, seconds = read_header(path)
     if not isinstance(seconds, int | float):
         raise RequestError(f"{path.name}: its header must say `zslnb: seconds:`, a number.")
     heading = re.search(r"(?m)^# # +(.+)$", path.read_text(encoding="utf-8"))
