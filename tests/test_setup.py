@@ -32,10 +32,10 @@ SYSTEM = runpy.run_path(str(ROOT / ".ci" / "system.py"))
 
 def pins() -> dict[str, list[str]]:
     """Versions by name; a name has two where Python versions need different ones."""
-    found: dict[str, list[str]] = {}
+    versions: dict[str, list[str]] = {}
     for name, version in re.findall(r"^([\w.-]+)==([^\s;\\]+)", LOCK, re.MULTILINE):
-        found.setdefault(name, []).append(version)
-    return found
+        versions.setdefault(name, []).append(version)
+    return versions
 
 
 def direct() -> list[Requirement]:
@@ -89,7 +89,7 @@ def test_citation_and_project_agree():
     assert citation["version"] == PROJECT["version"]
     assert citation["license"] == PROJECT["license"] == "MIT"
     assert (ROOT / "LICENSE").read_text().startswith("MIT License")
-    papers = {one["identifiers"][0]["value"] for one in citation["references"]}
+    papers = {paper["identifiers"][0]["value"] for paper in citation["references"]}
     assert papers == {"arXiv:2505.11882", "arXiv:2409.00511"}
 
 
@@ -221,15 +221,15 @@ def test_the_ci_script_runs_every_target_whatever_the_others_did(tmp_path):
 
 
 def functions() -> list[tuple[str, int]]:
-    found = []
+    lengths = []
     for path in sorted((ROOT / "zslnb").rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.FunctionDef):
                 first, *rest = node.body
                 documented = isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant)
                 start = first.end_lineno + 1 if documented and rest else node.lineno
-                found.append((f"{path.name}: {node.name}", node.end_lineno - start + 1))
-    return found
+                lengths.append((f"{path.name}: {node.name}", node.end_lineno - start + 1))
+    return lengths
 
 
 def test_functions_are_short():

@@ -80,10 +80,10 @@ def test_a_real_jupyter_server_opens_every_page(pulled, tmp_path):
     server = subprocess.Popen([*command, *options], env=env)
     try:
         end = time.monotonic() + 180
-        while not (found := [*runtime.glob("jpserver-*.json")]):
+        while not (servers := [*runtime.glob("jpserver-*.json")]):
             assert time.monotonic() < end
             time.sleep(0.2)
-        url = json.loads(found[0].read_text())["url"]
+        url = json.loads(servers[0].read_text())["url"]
         for file in (f"{name}.{ending}" for name in SOURCES for ending in ("ipynb", "py")):
             page = f"{url}api/contents/{file}?type=notebook&token=open"
             with urlopen(page, timeout=60) as answer:

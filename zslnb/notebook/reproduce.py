@@ -213,11 +213,8 @@ def declared_parameters(source: Source) -> dict[str, object]:
 
 
 def _fits(value: object, default: object) -> bool:
-    if default is None:
-        return True
-    if type(default) is float:
-        return type(value) in (int, float)
-    return type(value) is type(default)
+    whole_for_float = type(default) is float and type(value) is int
+    return default is None or whole_for_float or type(value) is type(default)
 
 
 def _run_on(request: ReproduceRequest) -> None:
