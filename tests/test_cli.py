@@ -1,6 +1,6 @@
 """The one command: verbs, exit statuses, and consoles that lack letters."""
 
-import os
+import io
 import re
 import subprocess
 import sys
@@ -11,11 +11,6 @@ from conftest import ROOT
 
 from zslnb import cli
 from zslnb.errors import BenchmarkError, DivergedError, RequestError, WorkError
-
-
-def zslnb(*arguments: str, **env: str) -> subprocess.CompletedProcess:
-    command = [sys.executable, "-m", "zslnb", *arguments]
-    return subprocess.run(command, cwd=ROOT, env=os.environ | env, capture_output=True)
 
 
 @pytest.fixture
@@ -46,6 +41,7 @@ def raising(error: BaseException):
         (RequestError("no such thing"), 2, "zslnb: no such thing\n"),
         (BenchmarkError("labels are bad"), 2, "zslnb: labels are bad\n"),
         (FileNotFoundError("There is no bundle"), 2, "zslnb: There is no bundle\n"),
+        (FileNotFoundError(2, "No such file", "x"), 1, "zslnb: [Errno 2] No such file: 'x'\n"),
         (KeyboardInterrupt(), 130, "zslnb: interrupted; what is done is kept"),
     ],
 )
@@ -57,10 +53,16 @@ def test_one_rule_says_the_exit_status(verb, capsys, error, status, says):
     assert text.count("\n") == 1
 
 
-def test_what_is_no_error_of_ours_keeps_its_traceback(verb):
-    verb(raising(ZeroDivisionError()))
-    with pytest.raises(ZeroDivisionError):
-        cli.main(["pair"])
+@pytest.mark.parametrize("error", [ZeroDivisionError("by zero\nin detail"), ValueError("odd")])
+def test_what_nobody_foresaw_is_one_line_and_a_traceback_in_a_log(verb, capsys, build, error):
+    verb(raising(error))
+    assert cli.main(["pair"]) == 1
+    text = capsys.readouterr().err
+    log = build / "logs" / "traceback.log"
+    assert text.startswith(f"zslnb: {type(error).__name__}: {str(error).splitlines()[0]} (")
+    assert str(log) in text
+    assert text.count("\n") == 1
+    assert "in work\n    raise error" in log.read_text()
 
 
 def test_options_become_a_request(verb):
@@ -81,6 +83,8 @@ def test_options_become_a_request(verb):
         (["pair", "--timeout", "0"], "above 0 seconds"),
         (["reproduce", "--seeds", "many"], "--seeds"),
         (["reproduce", "-p", "fast"], "NAME=VALUE"),
+        (["reproduce", "-p", "profile=full", "--dry-run"], "an option of its own: --profile"),
+        (["record", "--profile", "smok"], "Did you mean 'smoke'?"),
     ],
 )
 def test_a_wrong_request_is_status_2(capsys, arguments, says):
@@ -110,10 +114,14 @@ def test_help_and_wrong_options_need_no_torch():
     assert done.returncode == 0, done.stderr
 
 
-def test_a_console_without_the_letters_of_a_name_gets_their_numbers():
-    done = zslnb("麻雀", PYTHONIOENCODING="cp1252")
-    assert done.returncode == 2
-    assert rb"\u9ebb\u96c0" in done.stderr
+@pytest.mark.parametrize("name", ["stdout", "stderr"])
+def test_a_console_without_the_letters_of_a_name_gets_their_numbers(verb, monkeypatch, name):
+    """Windows, or a pipe: a folder of such a name must not end the command."""
+    console = io.TextIOWrapper(io.BytesIO(), encoding="cp1252")
+    monkeypatch.setattr(sys, name, console)
+    verb(lambda request: print("麻雀, Käuzchen", file=console, flush=True))
+    assert cli.main(["pair"]) == 0
+    assert console.buffer.getvalue().decode("cp1252") == "\\u9ebb\\u96c0, Käuzchen\n"
 
 
 def test_the_project_installs_the_command():
@@ -122,6 +130,7 @@ def test_the_project_installs_the_command():
 
 
 def test_it_is_a_module_too():
-    done = zslnb("--help")
+    command = [sys.executable, "-m", "zslnb", "--help"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True)
     assert done.returncode == 0
     assert b"usage: zslnb VERB" in done.stdout

@@ -1,18 +1,21 @@
 """The one command: `zslnb VERB ...`, which is also `python -m zslnb VERB ...`.
 
 A verb is a request, a frozen dataclass whose fields are the options, and a function that does it.
-The exit status is decided here and nowhere else: 0 done, 1 something named failed, 2 a wrong
-request, 130 interrupted.
+The exit status is decided here and nowhere else: 0 done, 1 something failed, 2 a wrong request
+or data that are not here, 130 interrupted. Each but 0 comes with one line on stderr; the traceback
+of what nobody foresaw goes to a log.
 """
 
 import signal
 import sys
+import traceback
 from collections.abc import Callable, Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from zslnb.errors import RequestError, WorkError, unknown_name
+from zslnb.files import build_dir, write_atomically
 
 
 class Verb(NamedTuple):
@@ -67,13 +70,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _run([*(sys.argv[1:] if arguments is None else arguments)])
     except KeyboardInterrupt:
         return _end(130, "interrupted; what is done is kept, and the same command goes on there")
-    except (RequestError, FileNotFoundError) as error:
+    except RequestError as error:
         return _end(2, error)
-    except (WorkError, OSError) as error:
+    except OSError as error:  # without a number it is no system's, but our own sentence
+        ours = isinstance(error, FileNotFoundError) and error.errno is None
+        return _end(2 if ours else 1, error)
+    except WorkError as error:
         return _end(1, error)
     except SystemExit as stop:  # help, or what tyro says of a wrong option
         return int(stop.code or 0)
+    except Exception as error:
+        return _end(1, _unforeseen(error))
     return 0
+
+
+def _unforeseen(error: Exception) -> str:
+    """Put a traceback into a log, and say where that is."""
+    log = build_dir() / "logs" / "traceback.log"
+    write_atomically(log, "".join(traceback.format_exception(error)))
+    first = str(error).partition("\n")[0]
+    return f"{type(error).__name__}: {first} (nobody foresaw this; its traceback is in {log})"
 
 
 def _end(status: int, why: object) -> int:

@@ -39,6 +39,6 @@ def unknown_name(kind: str, name: str, known: Iterable[str]) -> str:
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """Ask for the nearest names, as the end of a sentence; nothing if none is near."""
-    folded = {one.casefold(): one for one in known}  # papers write CUB
+    folded = {other.casefold(): other for other in known}  # papers write CUB
     near = difflib.get_close_matches(name.casefold(), [*folded], n=3, cutoff=0.5)
-    return f" Did you mean {' or '.join(repr(folded[one]) for one in near)}?" if near else ""
+    return f" Did you mean {' or '.join(repr(folded[key]) for key in near)}?" if near else ""

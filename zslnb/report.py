@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,43 +10,38 @@ import pandas as pd
 
 from zslnb.datasets.aviary import contact_sheet
 from zslnb.datasets.published_files import WITH_PICTURES
-from zslnb.download.sources import Source, all_sources, size
+from zslnb.download.sources import all_sources, size
 from zslnb.errors import WorkError
 from zslnb.files import repository_root, write_atomically
 from zslnb.notebook.sources import contents, find_sources
 from zslnb.results import (
     markdown_table,
-    protocol_gap,
     published,
-    published_value,
     recorded,
     results_beside,
     results_counted,
     rows_of,
-    verdict,
 )
 from zslnb.studies.calibration_curves import COUNTS, nearest_point
+from zslnb.studies.genzsl_results import INGREDIENTS, Question, SelectionPrice, bullets
+from zslnb.studies.revcd_printed import printed_scores_of_revcd
 
 AVIARY, CUB = "aviary-smoke", "cub_resnet_fc1000-sentences-medium"
 CUB_ATTRIBUTES = "cub_resnet_fc1000-attributes-medium"
 ATTRIBUTES = " · attributes"
 SHORT_NAMES = {AVIARY: "aviary", CUB: "CUB, sentences"}
 QUESTIONS = {
-    "Is it CDP, boosting or induction that helps?": [
-        ("GenZSL", "no CDP"),
-        ("GenZSL", "no boosting"),
-        ("GenZSL", "noise for the referent"),
-    ],
-    "Does the referent carry information?": [
-        ("GenZSL", "random referents"),
-        ("no boosting", "no boosting, noise"),
-    ],
+    "Is it CDP, boosting or induction that helps?": INGREDIENTS,
+    "Does the referent carry information?": (
+        ("GenZSL", "random referents", "H"),
+        ("no boosting", "no boosting, noise", "H"),
+    ),
 }
-OF_REVCD = (  # table, its two rows, and what they are compared by
-    ("RevCD T2", "RevCD", "cVAE", "H"),
-    ("RevCD losses", "RevCD", "no noise loss", "H"),
-    ("RevCD F4", "weight 10", "weight 0.1", "U"),
-)
+OF_REVCD = {  # table -> its two rows, and what they are compared by
+    "RevCD T2": ("RevCD", "cVAE", "H"),
+    "RevCD losses": ("RevCD", "no noise loss", "H"),
+    "RevCD F4": ("weight 10", "weight 0.1", "U"),
+}
 TABLES = (
     (AVIARY, "T2", "", "The aviary (drawn birds, built in): CLIP features 128-d, class-name text"),
     (CUB, "T2", "", "CUB (11,788 photographs): ResNet fc1000 features, sentence semantics"),
@@ -63,25 +58,27 @@ PAPERS = {f"{name}-full": name.upper() for name in WITH_PICTURES}  # shown once 
 def results_block(folder: Path | None = None) -> str:
     """Tabulate the recorded runs, clean beside best-on-test, and then what the paper prints."""
     inputs = "CLIP ViT-B/16 features, class-name text, the published schedules"
-    tables = [*TABLES, *((run, "T2", "", f"{name}: {inputs}") for run, name in _papers(folder))]
-    parts = [_run_table(*table, folder, results_beside) for table in tables]
-    columns = ["S", "U", "H", "T1"]
-    inputs_there = "CLIP ViT-B/16 features, best on test, one seed"
-    return "\n".join([*parts, _printed("genzsl", "GenZSL", columns, inputs_there, folder)])
+    papers = [(run, "T2", "", f"{name}: {inputs}") for run, name in _papers(folder).items()]
+    parts = [_run_table(*table, folder, results_beside) for table in (*TABLES, *papers)]
+    inputs = "CLIP ViT-B/16 features, best on test, one seed"
+    return "\n".join([*parts, _printed("genzsl", "GenZSL", ["S", "U", "H", "T1"], inputs, folder)])
 
 
 def revcd_block(folder: Path | None = None) -> str:
     """Tabulate RevCD and its rivals, strict beside lenient, and then what the paper prints."""
     inputs = "ResNet-101 features, attributes, the published schedule as far as it is known"
-    runs = [*FROM_IMAGES.items(), *((run, f"{name}: {inputs}") for run, name in _papers(folder))]
-    parts = [_run_table(run, "RevCD T2", "", name, folder, results_counted) for run, name in runs]
-    inputs_there = "ResNet-101 features; which images S is counted over is not said"
-    return "\n".join([*parts, _printed("revcd", "RevCD", ["S", "U", "H"], inputs_there, folder)])
+    runs = FROM_IMAGES | {run: f"{name}: {inputs}" for run, name in _papers(folder).items()}
+    parts = [
+        _run_table(run, "RevCD T2", "", title, folder, results_counted)
+        for run, title in runs.items()
+    ]
+    inputs = "ResNet-101 features; which images S is counted over is not said"
+    return "\n".join([*parts, _printed("revcd", "RevCD", ["S", "U", "H"], inputs, folder)])
 
 
-def _papers(folder: Path | None) -> Iterator[tuple[str, str]]:
-    """Give the recorded runs on the papers' own benchmarks, each with its benchmark's name."""
-    return ((run, name) for run, name in PAPERS.items() if recorded(run, folder))
+def _papers(folder: Path | None) -> dict[str, str]:
+    """Give the recorded runs on the papers' own benchmarks: run -> the benchmark's name."""
+    return {run: name for run, name in PAPERS.items() if recorded(run, folder)}
 
 
 def _run_table(
@@ -103,59 +100,36 @@ def _run_table(
 
 def answers_block(folder: Path | None = None) -> str:
     """Answer the questions a reviewer would ask, in sentences that the recorded runs write."""
-    lines = []
-    for title, pairs in QUESTIONS.items():
-        lines += ["", f"**{title}**", ""]
-        for run, name in SHORT_NAMES.items():
-            records = rows_of(recorded(run, folder), "T3")
-            verdicts = [verdict(records, *pair, "H", "clean") for pair in pairs] if records else []
-            lines += [f"- {name}: {sentence}" for sentence in verdicts or ["not measured."]]
-    return "\n".join([*lines, "", *_price(folder), "", *_of_revcd(folder), "", *_counted(folder)])
+    ablation, main = (
+        {name: rows_of(recorded(run, folder), table) for run, name in SHORT_NAMES.items()}
+        for table in ("T3", "T2")
+    )
+    answers = {
+        title: Question(comparisons, ablation).finding() for title, comparisons in QUESTIONS.items()
+    }
+    answers["How much of H is best-on-test selection?"] = SelectionPrice(main).finding()
+    answers["Is RevCD above a cVAE, does its noise loss help, does its weight cost U?"] = "\n".join(
+        Question([comparison], {name: rows_of(recorded(run, folder), table)}).finding()
+        for run, name in FROM_IMAGES.items()
+        for table, comparison in OF_REVCD.items()
+    )
+    answers["Which images does RevCD's printed seen accuracy count?"] = bullets(
+        f"{FROM_IMAGES[run]}{_nearest(rows_of(recorded(run, folder), 'RevCD T2'))}"
+        for run in (CUB_ATTRIBUTES, CUB)
+    )
+    return "\n\n".join(f"**{title}**\n\n{answer}" for title, answer in answers.items())
 
 
-def _of_revcd(folder: Path | None) -> Iterator[str]:
-    """Say what of RevCD's claims about its rivals, its losses and its weight shows."""
-    yield "**Is RevCD above a cVAE, does its noise loss help, does its weight cost U?**"
-    yield ""
-    for run, name in FROM_IMAGES.items():
-        for table, *pair, metric in OF_REVCD:
-            records = rows_of(recorded(run, folder), table)
-            answer = verdict(records, *pair, metric, "clean") if records else "not measured."
-            yield f"- {name}: {answer}"
-
-
-def _counted(folder: Path | None) -> Iterator[str]:
+def _nearest(records: list[dict]) -> str:
     """Say how near RevCD comes to the printed S and U of CUB, counted either way."""
-    printed = {m: published_value("revcd", f"T1-CUB-RevCD-{m}") for m in "SU"}
-    yield "**Which images does RevCD's printed seen accuracy count?**"
-    yield ""
-    for run in (CUB_ATTRIBUTES, CUB):
-        name, records = FROM_IMAGES[run], rows_of(recorded(run, folder), "RevCD T2")
-        if not records:
-            yield f"- {name}: not measured."
-            continue
-        near = (f"{c}, {nearest_point(records, 'RevCD', c, printed)}" for c in COUNTS)
-        yield (
-            f"- {name}; printed are S {printed['S']} and U {printed['U']}. The nearest that any "
-            f"constant off the seen scores brings us: {'; '.join(near)}."
-        )
-
-
-def _price(folder: Path | None) -> Iterator[str]:
-    """Say what choosing on the test set adds to GenZSL's H."""
-    yield "**How much of H is best-on-test selection?**"
-    yield ""
-    for run, name in SHORT_NAMES.items():
-        records = rows_of(recorded(run, folder), "T2")
-        if not records:
-            yield f"- {name}: not measured."
-            continue
-        peeked = protocol_gap(records, "GenZSL", "H", "peeked")
-        looks = protocol_gap(records, "GenZSL", "H", "released", over="last")
-        yield (
-            f"- {name}: picking among clean's candidates on the test set adds {peeked} points to "
-            f"GenZSL's H; in the released training the best of all looks is {looks} above the last."
-        )
+    if not records:
+        return ": not measured."
+    printed = printed_scores_of_revcd()
+    near = "; ".join(f"{c}, {nearest_point(records, 'RevCD', c, printed)}" for c in COUNTS)
+    return (
+        f"; printed are S {printed['S']} and U {printed['U']}. The nearest that any constant off "
+        f"the seen scores brings us: {near}."
+    )
 
 
 def _printed(paper: str, method: str, columns: list[str], inputs: str, folder: Path | None) -> str:
@@ -166,7 +140,7 @@ def _printed(paper: str, method: str, columns: list[str], inputs: str, folder: P
     first = rows.drop_duplicates(["benchmark", "metric"])
     wide = first.pivot_table(index="benchmark", columns="metric", values="value", sort=False)
     table = markdown_table(wide[columns].reset_index())
-    ran = {name for _, name in _papers(folder)}
+    ran = _papers(folder).values()
     not_run = ", ".join(name for name in wide.index if name not in ran)
     remark = f"; with these nobody here has run {not_run} yet" if not_run else ""
     return f"**What the paper prints for {method}** (quoted; {inputs}{remark}).\n\n{table}"
@@ -188,12 +162,6 @@ def notebooks_block(folder: Path | None = None) -> str:
     return markdown_table(table)
 
 
-def _kind_of_hash(source: Source) -> str:
-    if not source.file:
-        return "open_clip's"
-    return (source.hash or "not published").partition(":")[0]
-
-
 def sources_block(_: Path | None = None) -> str:
     """List what the papers' benchmarks are made of, and where it is published."""
     rows = [
@@ -203,7 +171,9 @@ def sources_block(_: Path | None = None) -> str:
             "what": source.what,
             "download": size(source.download),
             "licence": source.licence,
-            "hash": _kind_of_hash(source),
+            "hash": (source.hash or "not published").partition(":")[0]
+            if source.file
+            else "open_clip's",
         }
         for source in all_sources().values()
         if source.benchmarks

@@ -141,11 +141,11 @@ def test_a_figure_is_stored_shown_and_closed(here, shown, format, magic):
 
 def test_letters_that_no_font_has_are_said_once(here, shown):
     """A letter of a private area is in no font; other warnings still come through."""
-    for text, said in (("\ue123\ue124", True), ("auk", False)):
+    for text, warned in (("\ue123\ue124", True), ("auk", False)):
         fig, ax = plt.subplots()
         ax.set_title(text)
         here.figure(fig, "name", "A name.")
-        assert (desk.NO_FONT in shown[-1].data) == said
+        assert (desk.NO_FONT in shown[-1].data) == warned
     with pytest.warns(UserWarning, match="other"), desk._glyphs_missing() as missing:
         warnings.warn("other", stacklevel=1)
     assert not missing
@@ -172,8 +172,8 @@ def test_a_table_is_stored_as_csv_and_markdown(here):
     )
     csv = (here.run_dir / "tables" / "10_topic-results.csv").read_text()
     assert csv == "method,H\na|b,0.123457\nc,\n"
-    made = json.loads((here.run_dir / "made" / "10_topic.json").read_text())
-    assert made["tables"]["results"]["headline"]
+    contents = json.loads((here.run_dir / "made" / "10_topic.json").read_text())
+    assert contents["tables"]["results"]["headline"]
 
 
 def test_a_named_index_is_a_column_of_the_table(here):
@@ -200,8 +200,8 @@ def test_records_are_one_line_an_id_in_order(here):
 
 def test_one_experiment_may_be_a_row_of_several_tables(here, bundle):
     other = desk.begin("11_other", str(bundle))
-    for one, row in ((here, "ours"), (here, "reference"), (other, "ours")):
-        one.keep([{"id": "a", "row": row}])
+    for page, row in ((here, "ours"), (here, "reference"), (other, "ours")):
+        page.keep([{"id": "a", "row": row}])
     kept = read_records(here.run_dir / "records.jsonl").values()
     assert [(r["notebook"][:2], r["row"]) for r in kept] == [
         ("10", "ours"), ("11", "ours"), ("10", "reference"),
@@ -238,8 +238,8 @@ def test_every_benchmark_that_was_loaded_is_noted_once(build, shown):
     for kind in ("attributes", "attributes", "clip_text"):
         here.with_semantics(kind)
     here.keep([{"id": "a", "benchmark": {"name": "cub", "features": "resnet101", "sha256": "x"}}])
-    made = json.loads((here.run_dir / "made" / "10_topic.json").read_text())["benchmarks"]
-    noted = sorted((b["name"], b.get("semantics", b.get("features"))) for b in made.values())
+    contents = json.loads((here.run_dir / "made" / "10_topic.json").read_text())["benchmarks"]
+    noted = sorted((b["name"], b.get("semantics", b.get("features"))) for b in contents.values())
     assert noted == [("aviary", "attributes"), ("aviary", "clip_text"), ("cub", "resnet101")]
 
 
@@ -250,9 +250,9 @@ def test_records_need_an_id(here):
 
 def test_a_second_run_replaces_what_the_first_left_and_nothing_else(here, bundle):
     other = desk.begin("11_other", str(bundle))
-    for one, key in ((here, "a"), (other, "b")):
-        one.keep([{"id": key}])
-        one.table(pd.DataFrame({"H": [1]}), "results", "")
+    for page, key in ((here, "a"), (other, "b")):
+        page.keep([{"id": key}])
+        page.table(pd.DataFrame({"H": [1]}), "results", "")
     desk.begin("10_topic", str(bundle))
     tables = {path.name for path in (here.run_dir / "tables").iterdir()}
     assert tables == {"11_other-results.csv", "11_other-results.md"}
@@ -288,9 +288,9 @@ def test_a_study_brings_its_name_its_words_and_its_records(here, shown):
     assert "**Table 1.** Twice the value." in table.data
     assert (here.run_dir / "tables" / f"{here.notebook}-doubled.csv").read_text() == "value\n4\n"
     assert (here.run_dir / "figures" / f"{here.notebook}-doubled.png").is_file()
-    made = json.loads((here.run_dir / "made" / f"{here.notebook}.json").read_text())
-    assert made["tables"]["doubled"]["headline"]
-    assert made["figures"]["doubled"]["caption"] == "It is four."
+    contents = json.loads((here.run_dir / "made" / f"{here.notebook}.json").read_text())
+    assert contents["tables"]["doubled"]["headline"]
+    assert contents["figures"]["doubled"]["caption"] == "It is four."
     assert '"id": "a"' in (here.run_dir / "records.jsonl").read_text()
 
 

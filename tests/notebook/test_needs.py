@@ -61,7 +61,7 @@ def test_images_and_the_aviary(tiny, names_only):
 def test_a_header_that_cannot_be_counted_is_refused(write_notebook, header, says):
     path = write_notebook("10_topic", needs=header)
     with pytest.raises(RequestError, match=says):
-        needs.read_needs(path)
+        needs.read_header(path)
 
 
 def test_the_built_in_benchmark_has_what_every_page_needs():

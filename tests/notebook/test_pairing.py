@@ -5,7 +5,7 @@ import io
 import nbformat
 import pytest
 from nbformat.v4 import new_output
-from test_pairs import SOURCES, each_notebook
+from test_sources import SOURCES, each_notebook
 
 from zslnb import cli
 from zslnb.errors import WorkError
@@ -15,14 +15,32 @@ from zslnb.notebook.pairing import (
     is_stale,
     page_faults,
     pair,
+    pair_faults,
 )
 from zslnb.notebook.requests import PairRequest
-from zslnb.notebook.sources import read_source, to_notebook
+from zslnb.notebook.sources import EXECUTED, read_source, to_notebook
+
+
+def test_a_notebook_with_other_cells_is_found_out(source):
+    assert not [*pair_faults(source, to_notebook(source))]
+    for change, says in (
+        (lambda nb: nb.cells.pop(), "the source has 4 cells, the notebook 3"),
+        (lambda nb: nb.cells[2].update(source="print(3)"), "cell 3: its source"),
+        (lambda nb: nb.cells[1].metadata.pop("tags"), "cell 2: its metadata"),
+        (lambda nb: nb.cells[2].update(cell_type="markdown"), "cell 3: its cell_type"),
+        (lambda nb: nb.cells[2].update(id="other"), "cell 3: its id"),
+        (lambda nb: nb.metadata[EXECUTED].update(source_sha256="0"), "not made from this source"),
+    ):
+        page = to_notebook(source)
+        change(page)
+        (fault,) = pair_faults(source, page)
+        assert says in fault
 
 
 @each_notebook
 def test_the_committed_notebook_is_executed_clean_and_small(name):
     source = SOURCES[name]
+    assert source.executed.is_file(), "run make pair"
     assert source.executed.stat().st_size <= MAX_BYTES
     assert not [*page_faults(source, nbformat.read(source.executed, as_version=4))]
 

@@ -56,10 +56,10 @@ def finished(tmp_path_factory):
         patch.setenv("ZSLNB_BUILD", str(folder / "build"))
         patch.chdir(folder)
         plan = prepare(ReproduceRequest("names.npz", seeds=2, device="cpu", folder=folder))
-        said = io.StringIO()
-        reproduce.run(plan, said)
-        reproduce.report(plan, said)
-    return plan, said.getvalue(), folder
+        printed = io.StringIO()
+        reproduce.run(plan, printed)
+        reproduce.report(plan, printed)
+    return plan, printed.getvalue(), folder
 
 
 def manifest_of(plan) -> dict:
@@ -87,11 +87,11 @@ def test_a_bad_notebook_stops_no_other(finished):
     ],
 )
 def test_a_failure_names_its_cell_and_message(finished, name, reason):
-    plan, said, _ = finished
+    plan, printed, _ = finished
     outcome = plan.outcomes[name]
     assert (outcome.cell, outcome.reason, outcome.cells) == (3, reason, 1)
-    assert f"{name} FAILED in cell 3" in said
-    assert reason in said
+    assert f"{name} FAILED in cell 3" in printed
+    assert reason in printed
 
 
 def test_what_does_not_apply_is_named_with_its_reason(finished):
@@ -106,11 +106,11 @@ def test_every_code_cell_of_a_notebook_that_ran_is_counted(finished):
 
 
 def test_the_report_ends_with_the_headline_and_the_places(finished):
-    plan, said, _ = finished
-    assert "|   H |" in said
-    assert "|   U |" not in said
+    plan, printed, _ = finished
+    assert "|   H |" in printed
+    assert "|   U |" not in printed
     for what in ("tables", "notebooks", "manifest.json"):
-        assert str(plan.run_dir / what) in said
+        assert str(plan.run_dir / what) in printed
 
 
 def test_the_manifest_says_what_the_results_come_from(finished):
@@ -122,7 +122,7 @@ def test_the_manifest_says_what_the_results_come_from(finished):
     assert re.fullmatch(r"[0-9a-f]{64}", manifest["benchmark"]["sha256"])
     assert re.fullmatch(r"[0-9a-f]{64}", manifest["benchmark"]["file_sha256"])
     assert {"python", "torch", "papermill"} <= set(manifest["versions"])
-    assert [one["notebook"] for one in manifest["notebooks"]] == [*CELLS]
+    assert [run["notebook"] for run in manifest["notebooks"]] == [*CELLS]
     text = json.dumps(manifest)
     assert str(folder) not in text
     assert str(Path.home()) not in text
@@ -170,7 +170,7 @@ def test_a_signal_leaves_a_manifest_and_no_process(build, bundle, write_notebook
     assert not alive
     (path,) = build.glob("tiny-*-smoke/manifest.json")
     manifest = json.loads(path.read_text())
-    statuses = [one["status"] for one in manifest["notebooks"]]
+    statuses = [run["status"] for run in manifest["notebooks"]]
     assert statuses == ["interrupted", "not run"]
 
 
@@ -212,10 +212,10 @@ def test_a_bad_input_is_one_sentence_and_status_2(
     source = write_notebook("10_topic", parameters="fast = True\nrate = 0.5\n")
     common = ["--benchmark", str(bundle), "--folder", str(source.parent)]
     assert cli.main(["reproduce", *common, *arguments]) == 2
-    said = capsys.readouterr()
-    assert says in said.err
-    assert said.err.count("\n") == 1
-    assert not said.out
+    printed = capsys.readouterr()
+    assert says in printed.err
+    assert printed.err.count("\n") == 1
+    assert not printed.out
     assert not [*build.rglob("notebooks")]
 
 

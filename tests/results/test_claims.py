@@ -132,12 +132,12 @@ def test_both_files_quote_revcds_table_1_alike(quoted, revcd):
 
 @by_paper
 def test_every_printed_h_follows_from_its_s_and_u_but_for_known_misprints(ledgers, paper):
-    ledger, misprints, found = ledgers[paper], MISPRINTS[paper], {}
+    ledger, misprints, differing = ledgers[paper], MISPRINTS[paper], {}
     for claim, (s, u, h) in triples(ledger).items():
         low, high = harmonic_mean(s - 0.05, u - 0.05), harmonic_mean(s + 0.05, u + 0.05)
         if not low - 0.0501 <= h <= high + 0.0501:  # what rounding of all three can do
-            found[claim] = (h, round(harmonic_mean(s, u), 1))
-    assert found == misprints
+            differing[claim] = (h, round(harmonic_mean(s, u), 1))
+    assert differing == misprints
     assert set(ledger.index[ledger.note.str.startswith("misprint")]) == set(misprints)
     for claim, (_, true) in misprints.items():
         assert f"its S and U give {true}" in ledger.loc[claim, "note"]

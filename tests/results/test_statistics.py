@@ -7,7 +7,7 @@ import torch
 
 from zslnb.results.statistics import (
     mean_and_sd,
-    paired_difference,
+    paired_gains,
     percent,
     points,
     protocol_gap,
@@ -33,12 +33,13 @@ RECORDS = [
 
 def test_a_difference_is_taken_within_seeds():
     # both rows rise with the seed, so their difference does not vary at all
-    assert paired_difference(RECORDS, "good", "plain", "H", "clean") == "+10.0 ± 0.0"
+    gains = paired_gains(RECORDS, "good", "plain", "H", "clean")
+    assert points(gains) == "+10.0 ± 0.0"
 
 
 def test_only_shared_seeds_are_compared():
     some = [r for r in RECORDS if r["row"] == "good" or r["seed"] == 2]
-    assert paired_difference(some, "good", "plain", "H", "clean") == "+10.0"
+    assert paired_gains(some, "good", "plain", "H", "clean") == pytest.approx([10.0])
 
 
 def test_the_gap_is_what_a_protocol_adds_to_clean():
@@ -73,10 +74,10 @@ def test_two_seeds_are_too_few_for_a_verdict():
 
 def test_an_unknown_row_is_named():
     with pytest.raises(ValueError, match="'best'"):
-        paired_difference(RECORDS, "best", "plain", "H", "clean")
+        paired_gains(RECORDS, "best", "plain", "H", "clean")
 
 
-@pytest.mark.parametrize("compare", [paired_difference, verdict])
+@pytest.mark.parametrize("compare", [paired_gains, verdict])
 def test_rows_that_share_no_seed_cannot_be_compared(compare):
     some = [r for r in RECORDS if (r["row"] == "good") == (r["seed"] < 2)]
     says = r"Rows 'good' \(seeds 0, 1\) and 'plain' \(seeds 2, 3, 4\) share no seed"

@@ -13,6 +13,7 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -76,7 +77,7 @@ class Desk:
     seeds: range
     device: torch.device
     run_dir: Path = field(repr=False)
-    _load: Callable[[str | None], Benchmark] = field(repr=False)
+    _load: Callable[..., Benchmark] = field(repr=False)
     _contents: dict[str, dict] = field(default_factory=dict, repr=False)  # what is in its folder
     _records: dict[str, dict] = field(default_factory=dict, repr=False)
 
@@ -86,7 +87,7 @@ class Desk:
 
     def with_semantics(self, kind: str | None) -> Benchmark:
         """Load the same features beside other semantics, or the benchmark's default ones."""
-        benchmark = self._load(kind)
+        benchmark = self._load(semantics=kind)
         self._note(benchmark_facts(benchmark))
         return benchmark
 
@@ -247,7 +248,13 @@ def begin(
         raise ValueError(f"A notebook is named with letters, digits and _; {notebook!r} is not.")
     check_settings(profile, seeds)
     chosen = choose_device(device)
-    data, load_with = _load(benchmark, semantics, *prefer)
+    features, preferred = prefer
+    wanted = features if features in features_of(benchmark) else None
+    load_with = partial(load, benchmark, features=wanted)
+    data = load_with(semantics=semantics or None)
+    others = {*data.provenance.get("all_semantics", ())} - {data.provenance.get("semantics")}
+    if not semantics and preferred in others:
+        data = load_with(semantics=preferred)
     needs.require(notebook, data)
     folder = run_folder(data, semantics, profile)
     _forget(folder, notebook)
@@ -255,22 +262,6 @@ def begin(
     here = Desk(notebook, data, profile, range(seeds), chosen, folder, load_with)
     display(Markdown(_setting(here)))
     return here
-
-
-def _load(
-    name: str, semantics: str, features: str, preferred_semantics: str
-) -> tuple[Benchmark, Callable[[str | None], Benchmark]]:
-    """Load a benchmark as `begin` describes it, and give what loads it with other semantics."""
-    wanted = features if features in features_of(name) else None
-
-    def load_with(kind: str | None) -> Benchmark:
-        return load(name, features=wanted, semantics=kind)
-
-    data = load_with(semantics or None)
-    others = {*data.provenance.get("all_semantics", ())} - {data.provenance.get("semantics")}
-    if not semantics and preferred_semantics in others:
-        data = load_with(preferred_semantics)
-    return data, load_with
 
 
 def _setting(here: Desk) -> str:

@@ -25,8 +25,6 @@ from zslnb.notebook.sources import Source, to_notebook, to_text
 RAN, FAILED, TIMED_OUT = "ran", "failed", "timed out"
 SKIPPED, NOT_RUN, INTERRUPTED = "skipped", "not run", "interrupted"
 POLL_SECONDS = 0.5
-PATHS = {"input_path": "source", "output_path": "notebooks"}
-NO_MESSAGE = "its process ended without a message; was it stopped from outside?"
 CHILD = Path(__file__).with_name("child.py")
 
 
@@ -63,14 +61,6 @@ class Outcome:
             return f"{self.notebook} ran, {self.cells} cells, {spent}"
         where = f" in cell {self.cell}" if self.cell else ""
         return f"{self.notebook} {self.status.upper()}{where} ({spent}): {self.reason}"
-
-
-def write_source(source: Source, folder: Path) -> Path:
-    """Write a source as the `.ipynb` that papermill reads."""
-    path = folder / "source" / f"{source.name}.ipynb"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(to_text(to_notebook(source)), encoding="utf-8")
-    return path
 
 
 def execute(
@@ -114,11 +104,14 @@ def execute(
 
 
 def _write_job(source: Source, folder: Path, parameters: Mapping[str, object]) -> Path:
-    notebook = write_source(source, folder)
+    """Write the notebook that papermill reads, and beside it what papermill is asked for."""
+    name = f"{source.name}.ipynb"
+    job = folder / "source" / f"{source.name}.json"
+    job.parent.mkdir(parents=True, exist_ok=True)
+    (job.parent / name).write_text(to_text(to_notebook(source)), encoding="utf-8")
     # relative to the folder: papermill takes braces in a path for a template
-    paths = {part: f"{name}/{notebook.name}" for part, name in PATHS.items()}
-    job = notebook.with_suffix(".json")
-    job.write_text(json.dumps({**paths, "parameters": dict(parameters)}), encoding="utf-8")
+    asked = {"input_path": f"source/{name}", "output_path": f"notebooks/{name}"}
+    job.write_text(json.dumps(asked | {"parameters": dict(parameters)}), encoding="utf-8")
     return job
 
 
@@ -221,5 +214,6 @@ def _first_fault(cells: list[NotebookNode], ended: bool) -> tuple[int | None, st
 
 def _last_line(log: Path) -> str:
     lines = [*filter(str.strip, log.read_text(encoding="utf-8", errors="replace").splitlines())]
-    last = lines[-1].strip() if lines else NO_MESSAGE
-    return re.sub(r"^(\w+\.)+(?=\w+:)", "", last)
+    if not lines:
+        return "its process ended without a message; was it stopped from outside?"
+    return re.sub(r"^(\w+\.)+(?=\w+:)", "", lines[-1].strip())

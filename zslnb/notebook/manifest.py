@@ -38,22 +38,17 @@ def past_seconds(folder: Path) -> dict[str, float]:
 
 def describe(benchmark: Benchmark, device: torch.device) -> dict:
     """Say which code, versions, machine and data there are."""
+    on_cuda = device.type == "cuda"
+    device_name = torch.cuda.get_device_name(device) if on_cuda else platform.processor()
     return {
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
         "git": git_state(),
         "versions": versions(),
         "platform": platform.platform(),
         "cores": os.cpu_count(),
-        "device": {"used": str(device), "name": device_name(device)},
+        "device": {"used": str(device), "name": device_name or platform.machine()},
         "benchmark": benchmark_facts(benchmark),
     }
-
-
-def device_name(device: torch.device) -> str:
-    """Name the device that notebooks run on."""
-    if device.type == "cuda":
-        return torch.cuda.get_device_name(device)
-    return platform.processor() or platform.machine()
 
 
 def git_state() -> dict[str, object]:
@@ -93,27 +88,18 @@ def write_manifest(
     notebooks = [asdict(outcome) for outcome in outcomes]
     for notebook in notebooks:
         notebook["reason"] = without_paths(notebook["reason"])
+    start, now, loaded = head["git"], git_state(), {}
+    clean = start["clean"] and now["clean"] and start["revision"] == now["revision"]
+    for name in _ran({"notebooks": notebooks}):
+        loaded |= _contents(folder, name).get("benchmarks", {})
     whole = {
         **head,
-        "git": _git_over_the_run(head["git"]),
-        "benchmarks": _loaded(folder, _ran({"notebooks": notebooks})),
+        "git": {**start, "clean": clean, "at_end": now},
+        "benchmarks": sorted(loaded.values(), key=lambda b: json.dumps(b, sort_keys=True)),
         "seconds": round(seconds, 1),
         "notebooks": notebooks,
     }
     write_atomically(folder / "manifest.json", json.dumps(whole, indent=1) + "\n")
-
-
-def _git_over_the_run(start: Mapping) -> dict:
-    now = git_state()
-    clean = start["clean"] and now["clean"] and start["revision"] == now["revision"]
-    return {**start, "clean": clean, "at_end": now}
-
-
-def _loaded(folder: Path, notebooks: Iterable[str]) -> list[dict]:
-    loaded = {}
-    for notebook in notebooks:
-        loaded |= _contents(folder, notebook).get("benchmarks", {})
-    return sorted(loaded.values(), key=lambda b: json.dumps(b, sort_keys=True))
 
 
 def _contents(folder: Path, notebook: str) -> dict:
@@ -144,13 +130,9 @@ def record(run_dir: Path, results: Path) -> Path:
     manifest = _read_manifest(run_dir / "manifest.json", ("notebooks", "git"))
     if manifest is None:
         raise RecordError(f"There is no run {run_dir.name!r} to record.")
-    target, ran = results / recorded_name(run_dir.name, manifest), _ran(manifest)
-    faults = (
-        *record_faults(manifest),
-        *_damaged(run_dir, ran),
-        *_lost(target, run_dir.name, manifest),
-    )
-    for fault in faults:
+    digits, ran = _file_sha256(manifest)[:8], _ran(manifest)
+    target = results / (run_dir.name.replace(f"-{digits}-", "-", 1) if digits else run_dir.name)
+    for fault in (*_faults(run_dir, manifest), *_lost(target, run_dir.name, manifest)):
         raise RecordError(f"Run {run_dir.name!r} cannot be recorded: {fault}.")
     merge_records(run_dir, ran)
     shutil.rmtree(target, ignore_errors=True)
@@ -160,12 +142,6 @@ def record(run_dir: Path, results: Path) -> Path:
         if path.is_file():
             shutil.copy(path, target)
     return target
-
-
-def recorded_name(run: str, manifest: Mapping) -> str:
-    """Name a run in `results/`: as its folder, without the part of a bundle's hash."""
-    digits = _file_sha256(manifest)[:8]
-    return run.replace(f"-{digits}-", "-", 1) if digits else run
 
 
 def _file_sha256(manifest: Mapping) -> str:
@@ -193,11 +169,16 @@ def _ran(manifest: Mapping) -> list[str]:
     return [n["notebook"] for n in manifest["notebooks"] if n["status"] == RAN]
 
 
-def _damaged(run_dir: Path, ran: Iterable[str]) -> Iterator[str]:
-    """Say whose records were damaged and set aside."""
-    for notebook in ran:
-        if damaged_copy(run_dir / "records" / f"{notebook}.jsonl").is_file():
-            yield f"the records of {notebook} were damaged, so run it again"
+def _faults(run_dir: Path, manifest: Mapping) -> Iterator[str]:
+    """Say why a run is not fit for `results/`."""
+    for notebook in manifest["notebooks"]:
+        name, status = notebook["notebook"], notebook["status"]
+        if status not in (RAN, SKIPPED):
+            yield f"{name} {status}"
+        if status == RAN and damaged_copy(run_dir / "records" / f"{name}.jsonl").is_file():
+            yield f"the records of {name} were damaged, so run it again"
+    if not manifest["git"].get("clean"):
+        yield "its code was not committed, or was changed while it ran"
 
 
 def _lost(target: Path, run: str, manifest: Mapping) -> Iterator[str]:
@@ -221,12 +202,3 @@ def headline_tables(run_dir: Path, notebooks: Iterable[str]) -> Iterator[Path]:
         for name in sorted(tables, key=lambda name: tables[name]["number"]):
             if tables[name]["headline"]:
                 yield run_dir / "tables" / f"{notebook}-{name}.md"
-
-
-def record_faults(manifest: Mapping) -> Iterator[str]:
-    """Say why a run is not fit for `results/`."""
-    for notebook in manifest["notebooks"]:
-        if notebook["status"] not in (RAN, SKIPPED):
-            yield f"{notebook['notebook']} {notebook['status']}"
-    if not manifest["git"].get("clean"):
-        yield "its code was not committed, or was changed while it ran"

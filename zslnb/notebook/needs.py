@@ -93,22 +93,17 @@ class Needs:
         return ""
 
 
-def read_header(path: Path) -> dict:
-    """Read what a source's header says under `zslnb`; without jupytext, which is slow to import."""
-    head = re.match(r"# ---\n(.*?)# ---\n", path.read_text(encoding="utf-8"), re.S)
-    text = re.sub(r"(?m)^# ?", "", head[1]) if head else "{}"
-    return yaml.safe_load(text).get("jupyter", {}).get("zslnb", {})
-
-
-def read_needs(path: Path) -> Needs:
-    """Read what a page's header says that it needs.
+def read_header(path: Path) -> tuple[Needs, object]:
+    """Read a page's needs and `seconds`; without jupytext, which is slow to import.
 
     Raises:
-        RequestError: it does not say, or not in the words of this module.
+        RequestError: it does not say what it needs, or not in the words of this module.
     """
-    header = read_header(path)
+    head = re.match(r"# ---\n(.*?)# ---\n", path.read_text(encoding="utf-8"), re.S)
+    text = re.sub(r"(?m)^# ?", "", head[1]) if head else "{}"
+    header = yaml.safe_load(text).get("jupyter", {}).get("zslnb", {})
     try:
-        return Needs(header.get("needs", ""), header.get("at_least", {}))
+        return Needs(header.get("needs", ""), header.get("at_least", {})), header.get("seconds")
     except RequestError as error:
         raise RequestError(f"{path.name}: {error}.") from None
 
@@ -120,5 +115,5 @@ def require(notebook: str, benchmark: Benchmark) -> None:
         BenchmarkError: saying what is lacking.
     """
     path = (repository_root() or Path()) / "notebooks" / f"{notebook}.py"
-    if path.is_file() and (reason := read_needs(path).unmet(benchmark)):
+    if path.is_file() and (reason := read_header(path)[0].unmet(benchmark)):
         raise BenchmarkError(f"This page {reason}.")

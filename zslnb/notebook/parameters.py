@@ -12,7 +12,7 @@ PARAMETERS = ("benchmark", "semantics", "profile", "seeds", "device")
 PROFILES = ("smoke", "medium", "full")
 
 
-def check_settings(profile: str, seeds: int, device: str = "auto") -> None:
+def check_settings(profile: str, seeds: int = 1, device: str = "auto") -> None:
     """Refuse a profile, a number of seeds or a device that no page can take.
 
     Raises:

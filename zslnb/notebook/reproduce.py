@@ -4,16 +4,15 @@ Every parameter is checked before anything starts. A manifest beside the results
 came from. For a published benchmark its data are brought first; "all" takes one after another.
 """
 
+import ast
 import sys
-import tempfile
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from io import TextIOBase
 from pathlib import Path
 
 import torch
-from papermill import inspect_notebook
 from tqdm import tqdm
 
 from zslnb.benchmark import Benchmark
@@ -24,7 +23,7 @@ from zslnb.device import choose_device
 from zslnb.encode.requests import DataRequest
 from zslnb.errors import RequestError, WorkError, unknown_name
 from zslnb.files import build_dir, repository_root, run_dir
-from zslnb.notebook.execute import RAN, SKIPPED, Outcome, execute, write_source
+from zslnb.notebook.execute import RAN, SKIPPED, Outcome, execute
 from zslnb.notebook.manifest import (
     describe,
     headline_tables,
@@ -34,7 +33,7 @@ from zslnb.notebook.manifest import (
 )
 from zslnb.notebook.parameters import PARAMETERS, check_settings, run_folder
 from zslnb.notebook.requests import RecordRequest, ReproduceRequest, assignment, literal
-from zslnb.notebook.sources import Source, choose_sources, find_sources
+from zslnb.notebook.sources import Source, choose_sources, find_sources, to_notebook
 
 TIMEOUTS = {"smoke": 1800.0, "medium": 4 * 3600.0, "full": 48 * 3600.0}
 BAR = "{desc} {percentage:3.0f}% |{bar}| {elapsed}, about {remaining} to go"
@@ -65,11 +64,20 @@ def reproduce(request: ReproduceRequest) -> None:
     if request.benchmark in (*WITH_PICTURES, "all"):
         bring(request)
     requests = [replace(request, benchmark=name) for name in names(request.benchmark)]
-    if request.dry_run:
-        for one_benchmark in requests:
-            print(outlook(one_benchmark, sources))
-    else:
-        _for_each(requests, _run_on)
+    failed = []
+    for each in requests:
+        try:
+            if request.dry_run:
+                print(outlook(each, sources))
+            else:
+                _run_on(each)
+        except (RequestError, WorkError, OSError) as error:  # of several, one may fail
+            if len(requests) == 1:
+                raise
+            failed.append(each.benchmark)
+            print(f"zslnb: {each.benchmark}: {error}", file=sys.stderr, flush=True)
+    if failed:
+        raise WorkError(f"{', '.join(failed)} could not be finished, as said above.")
 
 
 def check(request: ReproduceRequest) -> list[Source]:
@@ -82,9 +90,8 @@ def check(request: ReproduceRequest) -> list[Source]:
     chosen = choose_sources(find_sources(request.folder), request.notebooks)
     if request.semantics and request.benchmark in (*WITH_PICTURES, "all"):
         known_semantics(request.semantics)
-    with tempfile.TemporaryDirectory() as folder:
-        for source in chosen:
-            check_parameters(source, write_source(source, Path(folder)), parameters(request))
+    for source in chosen:
+        check_parameters(source, parameters(request))
     return chosen
 
 
@@ -112,33 +119,23 @@ def outlook(request: ReproduceRequest, chosen: Iterable[Source]) -> str:
     return f"{folder.name}: {foretold(expected_seconds(sources, folder))}."
 
 
-def _for_each(
-    requests: Sequence[ReproduceRequest], work: Callable[[ReproduceRequest], None]
-) -> None:
-    """Do one request after another; of several, one that fails stops none of the others."""
-    failed = []
-    for request in requests:
-        try:
-            work(request)
-        except (RequestError, WorkError, OSError) as error:
-            if len(requests) == 1:
-                raise
-            failed.append(request.benchmark)
-            print(f"zslnb: {request.benchmark}: {error}", file=sys.stderr, flush=True)
-    if failed:
-        raise WorkError(f"{', '.join(failed)} could not be finished, as said above.")
-
-
 def names(benchmark: str) -> tuple[str, ...]:
     """Benchmarks that a name stands for."""
     return WITH_PICTURES if benchmark == "all" else (benchmark,)
 
 
 def parameters(request: ReproduceRequest) -> dict[str, object]:
-    """What a notebook gets: a bundle's path made absolute, and the rest as it is."""
+    """What a notebook gets: a bundle's path made absolute, and the rest as it is.
+
+    Raises:
+        RequestError: one of the five that name the run is given as a further one.
+    """
     values = {name: getattr(request, name) for name in PARAMETERS}
     values["benchmark"] = _absolute(request.benchmark)
-    return values | dict(map(assignment, request.parameter))
+    further = dict(map(assignment, request.parameter))
+    for name in values.keys() & further.keys():
+        raise RequestError(f"Parameter {name!r} is an option of its own: --{name}.")
+    return values | further
 
 
 def _load(request: ReproduceRequest | RecordRequest) -> Benchmark:
@@ -187,30 +184,37 @@ def foretold(expected: Mapping[str, float | None]) -> str:
     return f"{notebooks}, about {tqdm.format_interval(sum(expected.values()))}"
 
 
-def check_parameters(source: Source, notebook: Path, parameters: Mapping[str, object]) -> None:
+def check_parameters(source: Source, parameters: Mapping[str, object]) -> None:
     """Check names and types against a notebook's `parameters` cell, which papermill does not.
 
     Raises:
         RequestError: the notebook has no such parameter, or its value has another type.
     """
-    known = {name: found["default"] for name, found in inspect_notebook(str(notebook)).items()}
+    known = declared_parameters(source)
     for name, value in parameters.items():
         if name not in known:
             raise RequestError(f"{source.name}: {unknown_name('parameter', name, known)}")
-        default = literal(known[name])
-        if not _fits(value, default):
+        if not _fits(value, known[name]):
             raise RequestError(
-                f"{source.name}: parameter {name!r} is of type {type(default).__name__}, "
-                f"as in {name} = {known[name]}; it cannot be {value!r}."
+                f"{source.name}: parameter {name!r} is of type {type(known[name]).__name__}, "
+                f"as in {name} = {known[name]!r}; it cannot be {value!r}."
             )
 
 
+def declared_parameters(source: Source) -> dict[str, object]:
+    """Read the assignments of a source's `parameters` cell: name -> default."""
+    cells = [c for c in to_notebook(source).cells if "parameters" in c.metadata.get("tags", ())]
+    lines = [line for cell in cells for line in ast.parse(cell.source).body]
+    return {
+        line.targets[0].id: literal(ast.unparse(line.value))
+        for line in lines
+        if isinstance(line, ast.Assign)
+    }
+
+
 def _fits(value: object, default: object) -> bool:
-    if default is None:
-        return True
-    if type(default) is float:
-        return type(value) in (int, float)
-    return type(value) is type(default)
+    whole_for_float = type(default) is float and type(value) is int
+    return default is None or whole_for_float or type(value) is type(default)
 
 
 def _run_on(request: ReproduceRequest) -> None:
@@ -319,6 +323,7 @@ def record_run(request: RecordRequest) -> None:
         RequestError: there is no such run, or it is not fit to be recorded.
         FileNotFoundError: no bundle at that path.
     """
+    check_settings(request.profile)
     results = request.results or (repository_root() or Path.cwd()) / "results"
     for name in names(request.benchmark):
         benchmark = _load(replace(request, benchmark=name))

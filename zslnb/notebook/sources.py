@@ -18,7 +18,7 @@ from nbformat import NotebookNode
 
 from zslnb.errors import RequestError, unknown_name
 from zslnb.files import repository_root
-from zslnb.notebook.needs import KINDS, Needs, read_header, read_needs
+from zslnb.notebook.needs import KINDS, Needs, read_header
 
 # To JupyterLab a pair must be one text, whichever is younger: so the hash lies outside what
 # jupytext compares, and the notebook holds the filters by which it compares
@@ -62,25 +62,17 @@ class Source:
         return hashlib.sha256(self.path.read_text(encoding="utf-8").encode()).hexdigest()
 
 
-def notebooks_dir() -> Path:
-    """Folder of the notebooks: `notebooks/` of the repository.
-
-    Raises:
-        RequestError: the package is not in its repository.
-    """
-    root = repository_root()
-    if root is None:
-        raise RequestError("The notebooks are in the repository, not in an installed package.")
-    return root / "notebooks"
-
-
 def find_sources(folder: Path | None = None) -> list[Source]:
     """Read the headers of a folder's notebooks (the repository's, if None), ordered by name.
 
     Raises:
-        RequestError: there is no notebook, or a header is incomplete.
+        RequestError: there is no notebook, or a header is incomplete; or no folder is named, and
+            the package is not in its repository.
     """
-    folder = folder or notebooks_dir()
+    if folder is None:
+        if not (root := repository_root()):
+            raise RequestError("The notebooks are in the repository, not in an installed package.")
+        folder = root / "notebooks"
     sources = [read_source(path) for path in sorted(folder.glob("*.py"))]
     if not sources:
         raise RequestError(f"There is no notebook in the folder {folder.name!r}.")
@@ -93,7 +85,7 @@ def read_source(path: Path) -> Source:
     Raises:
         RequestError: the header lacks `needs` or `seconds`, or they are of the wrong kind.
     """
-    needs, seconds = read_needs(path), read_header(path).get("seconds")
+    needs, seconds = read_header(path)
     if not isinstance(seconds, int | float):
         raise RequestError(f"{path.name}: its header must say `zslnb: seconds:`, a number.")
     heading = re.search(r"(?m)^# # +(.+)$", path.read_text(encoding="utf-8"))

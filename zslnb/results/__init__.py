@@ -4,7 +4,6 @@ from zslnb.results.claims import published, published_sizes, published_value
 from zslnb.results.records import recorded
 from zslnb.results.statistics import (
     mean_and_sd,
-    paired_difference,
     percent,
     points,
     protocol_gap,
@@ -22,26 +21,3 @@ from zslnb.results.tables import (
     scores_frame,
     spread_caption,
 )
-
-__all__ = [
-    "markdown_table",
-    "mean_and_sd",
-    "paired_difference",
-    "percent",
-    "points",
-    "protocol_gap",
-    "published",
-    "published_sizes",
-    "published_value",
-    "recorded",
-    "results_against",
-    "results_beside",
-    "results_counted",
-    "results_table",
-    "rows_of",
-    "scores_frame",
-    "spread",
-    "spread_caption",
-    "told_apart",
-    "verdict",
-]

@@ -39,18 +39,15 @@ def read_records(path: Path) -> dict[str, dict]:
 
 
 def _lines(path: Path) -> list[dict]:
+    records = []
     lines = path.read_text(encoding="utf-8", errors="replace").split("\n")
-    return [_parsed(line, f"Line {i} of {path.name}") for i, line in enumerate(lines, 1) if line]
-
-
-def _parsed(line: str, where: str) -> dict:
-    try:
-        record = json.loads(line)
-    except ValueError:
-        record = None
-    if not isinstance(record, dict):
-        raise ValueError(f"{where} is damaged: it is no record.")
-    return record
+    for number, line in enumerate(lines, 1):
+        try:
+            records += [{**json.loads(line)}] if line else []
+        except (ValueError, TypeError):
+            where = f"Line {number} of {path.name}"
+            raise ValueError(f"{where} is damaged: it is no record.") from None
+    return records
 
 
 def record_key(record: Mapping) -> str:

@@ -1,7 +1,7 @@
 """Mean, spread and paired differences over seeds, as numbers and as text."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import torch
 
@@ -12,16 +12,15 @@ def mean_and_sd(values: Sequence[float]) -> tuple[float, float]:
     return float(tensor.mean()), float(tensor.std()) if len(values) > 1 else math.nan
 
 
-def percent(values: list[float]) -> str:
+def percent(values: Sequence[float]) -> str:
     """Write fractions as "mean ± sd" in percent; a single value stands alone."""
-    mean, sd = mean_and_sd([100 * value for value in values])
-    return f"{mean:.1f}" if math.isnan(sd) else f"{mean:.1f} ± {sd:.1f}"
+    return spread([100 * value for value in values], digits=1)
 
 
-def spread(values: Sequence[float]) -> str:
-    """Write numbers as "mean ± sd" with two digits; a single value stands alone."""
+def spread(values: Sequence[float], digits: int = 2) -> str:
+    """Write numbers as "mean ± sd"; a single value stands alone."""
     mean, sd = mean_and_sd([float(value) for value in values])
-    return f"{mean:.2f}" if math.isnan(sd) else f"{mean:.2f} ± {sd:.2f}"
+    return f"{mean:.{digits}f}" if math.isnan(sd) else f"{mean:.{digits}f} ± {sd:.{digits}f}"
 
 
 def points(gains: Sequence[float]) -> str:
@@ -70,22 +69,12 @@ def paired_gains(
     ours, theirs = (by_seed(records, row, metric, protocol) for row in (first, second))
     gains = [ours[seed] - theirs[seed] for seed in ours if seed in theirs]
     if not gains:
+        of_first, of_second = (", ".join(map(str, sorted(seeds))) for seeds in (ours, theirs))
         raise ValueError(
-            f"Rows {first!r} (seeds {_listed(ours)}) and {second!r} (seeds {_listed(theirs)}) "
+            f"Rows {first!r} (seeds {of_first}) and {second!r} (seeds {of_second}) "
             "share no seed, so nothing can be compared within one. Run both for the same seeds."
         )
     return gains
-
-
-def _listed(numbers: Iterable[int]) -> str:
-    return ", ".join(map(str, sorted(numbers)))
-
-
-def paired_difference(
-    records: list[dict], first: str, second: str, metric: str, protocol: str
-) -> str:
-    """Write how much row `first` gains over row `second`: points, "mean ± sd" over shared seeds."""
-    return points(paired_gains(records, first, second, metric, protocol))
 
 
 def protocol_gap(

@@ -5,11 +5,11 @@ from collections.abc import Sequence
 import pandas as pd
 
 from zslnb.protocol import PROTOCOLS
-from zslnb.results.statistics import by_seed, mean_and_sd, paired_difference, percent
+from zslnb.results.statistics import by_seed, mean_and_sd, paired_gains, percent, points
 from zslnb.text import markdown
 
 SHOWN = (*PROTOCOLS, "peeked", "lenient", "calibrated", "lenient, calibrated")
-COLUMNS = {"S": "S", "U": "U", "H": "H", "T1": "T1"}
+METRICS = ("S", "U", "H", "T1")
 
 
 def results_table(records: list[dict], protocol: str) -> pd.DataFrame:
@@ -26,8 +26,8 @@ def results_table(records: list[dict], protocol: str) -> pd.DataFrame:
         raise ValueError(f"protocol must be one of {', '.join(SHOWN)}, not {protocol!r}.")
     if not records:
         raise ValueError("No records to make a table of.")
-    labels = dict.fromkeys(record["row"] for record in records)
-    cells = {label: _row([r for r in records if r["row"] == label], protocol) for label in labels}
+    rows = dict.fromkeys(record["row"] for record in records)
+    cells = {row: _row([r for r in records if r["row"] == row], protocol) for row in rows}
     return pd.DataFrame.from_dict(cells, orient="index")
 
 
@@ -38,7 +38,7 @@ def results_against(
     table = results_table(records, protocol)
     for metric in metrics:
         table[f"{metric}, over {base}"] = [
-            "" if row == base else paired_difference(records, row, base, metric, protocol)
+            "" if row == base else points(paired_gains(records, row, base, metric, protocol))
             for row in table.index
         ]
     return table
@@ -46,7 +46,7 @@ def results_against(
 
 def results_beside(records: list[dict]) -> pd.DataFrame:
     """Summarise clean scores beside the H that choosing on the test set prints."""
-    table = results_table(records, "clean").rename(columns={c: f"{c}, clean" for c in COLUMNS})
+    table = results_table(records, "clean").rename(columns={m: f"{m}, clean" for m in METRICS})
     others = [results_table(records, p)["H"].rename(f"H, {p}") for p in ("peeked", "released")]
     return table.join(others).rename_axis("method").drop(columns="seeds")
 
@@ -73,35 +73,25 @@ def rows_of(records: list[dict], table: str, ending: str = "") -> list[dict]:
 def scores_frame(records: list[dict]) -> pd.DataFrame:
     """Lay records out long: one line for each row, seed, protocol and metric, in percent."""
     lines = [
-        {
-            "row": r["row"],
-            "seed": r["seed"],
-            "protocol": protocol,
-            "metric": name,
-            "percent": 100 * x,
-        }
+        (r["row"], r["seed"], protocol, metric, 100 * score)
         for r in records
         for protocol in PROTOCOLS
-        for name, x in r["scores"].get(protocol, {}).items()
+        for metric, score in r["scores"].get(protocol, {}).items()
     ]
-    return pd.DataFrame(lines)
+    return pd.DataFrame(lines, columns=["row", "seed", "protocol", "metric", "percent"])
 
 
 def _row(records: list[dict], protocol: str) -> dict[str, str | int]:
     scores = [r["scores"][protocol] for r in records if protocol in r["scores"]]
-    cells = {
-        head: percent([s[key] for s in scores]) if scores else "n/a"
-        for key, head in COLUMNS.items()
-    }
+    cells = {m: percent([s[m] for s in scores]) if scores else "n/a" for m in METRICS}
     return {**cells, "seeds": len(scores)}
 
 
 def spread_caption(records: list[dict], metric: str, protocol: str) -> str:
     """State which rows lead and trail on a metric, for the caption of a figure of all rows."""
-    labels = dict.fromkeys(record["row"] for record in records)
     means = {
-        label: mean_and_sd([*by_seed(records, label, metric, protocol).values()])[0]
-        for label in labels
+        row: mean_and_sd([*by_seed(records, row, metric, protocol).values()])[0]
+        for row in dict.fromkeys(record["row"] for record in records)
     }
     low, high = min(means, key=means.get), max(means, key=means.get)
     return (
