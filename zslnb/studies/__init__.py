@@ -1,290 +1,71 @@
-"""One question each: its rows, its table, its figure, its one-sentence finding."""
+"""One question each: its rows, its table, its figure, its one-sentence finding.
 
-from zslnb.studies.boosting import FalseNegatives, OrderFloors, Orders, Pull, batch_floor, orders
-from zslnb.studies.boosting_fidelity import BoostingWeight, boosting_weight
-from zslnb.studies.calibration_curves import CalibrationCurves, CurvesBesidePrinted
-from zslnb.studies.class_cosines import (
-    ChangedNeighbours,
-    ClassCosines,
-    CosineSpread,
-    HeatMaps,
-    MeanCosines,
-    SmallCase,
-)
-from zslnb.studies.classification_loss import ClassificationLoss
-from zslnb.studies.code_audit import (
-    Audit,
-    ConventionalScores,
-    Differences,
-    SwitchGains,
-    WaysToANumber,
-    in_words,
-    model_differences,
-    switched_back,
-    train_as_released,
-)
-from zslnb.studies.conditionings import Conditionings, TimeClocks, WaysToJoin
-from zslnb.studies.density import WalkDensity
-from zslnb.studies.directions_removed import Directions, RealNames, directions
-from zslnb.studies.equal_looks import Looks, looks
-from zslnb.studies.exact_denoisers import gaussian_denoiser, mixture_denoiser
-from zslnb.studies.feature_fidelity import FeatureFidelity, FeaturePlane, feature_fidelity
-from zslnb.studies.forward_noise import (
-    DissolvingClass,
-    ForwardWalk,
-    Standardising,
-    StepBack,
-    TellingApart,
-)
-from zslnb.studies.genzsl_results import (
-    INGREDIENTS,
-    REFERENTS,
-    ClassSimilarity,
-    Compared,
-    Question,
-    RecordedResults,
-    SelectionPrice,
-    Sensitivity,
-    ablation,
-    bullets,
-    compared,
-    genzsl_verdicts,
-    main_results,
-    semantics,
-    sensitivity,
-)
-from zslnb.studies.genzsl_schematics import Paradigms, Pipeline
-from zslnb.studies.guidance import GuidanceScales
-from zslnb.studies.image_swaps import ImageSwaps
-from zslnb.studies.input_acceptance import (
-    UNDECIDED,
-    Inputs,
-    acceptance,
-    acceptance_words,
-    inputs,
-    text_acceptance,
-)
-from zslnb.studies.loss_weights import DiffusionTraining, LikelihoodBound, LossShares, LossWeights
-from zslnb.studies.lost_signal import LostSignal
-from zslnb.studies.quoted import (
-    Reductions,
-    quoted_ablation,
-    quoted_results,
-    quoted_rivals,
-    quoted_semantics,
-)
-from zslnb.studies.referent_copying import Copying, copying, copying_losses
-from zslnb.studies.referent_swaps import LossTerms, Swaps, Variety, pair_cosines, swaps
-from zslnb.studies.referents import ChangedReferents, Draws, Referents
-from zslnb.studies.revcd_printed import (
-    RevCDTable1,
-    RevCDTable2,
-    RevCDTextClaims,
-    printed_scores_of_revcd,
-)
-from zslnb.studies.revcd_results import (
-    ClassificationWeight,
-    CubHull,
-    CubModels,
-    HullDistances,
-    LossesRemoved,
-    RevCDModels,
-    SettingsShown,
-    ValidationChoices,
-    WaysToCount,
-    classification_weight,
-    cub_rows,
-    losses_removed,
-    revcd_findings,
-    revcd_models,
-    ways_to_count,
-)
-from zslnb.studies.revcd_schematics import RevCDDirection, RevCDNetwork
-from zslnb.studies.seen_bias import Handicap, Mistaken, SeenBias
-from zslnb.studies.speed import (
-    SpeedByBar,
-    SpeedGains,
-    SpeedUp,
-    StepCosts,
-    TrainingSpeed,
-    needed,
-    speed_up,
-    speed_up_words,
-    speed_ups,
-    steady,
-    training_speed,
-)
-from zslnb.studies.splits import Split
-from zslnb.studies.study import Study
-from zslnb.studies.tilted_density import TiltedDensity
-from zslnb.studies.tokens import BlindAttention, FeatureTokens, TokenAttention
-from zslnb.studies.toy_losses import ToyLosses
-from zslnb.studies.training_orders import (
-    BoostingOrders,
-    ClassifierOrders,
-    LooksAtTest,
-    StoredOrders,
-    looks_of_training,
-)
-from zslnb.studies.untrained import Baselines, baselines
-from zslnb.studies.walks import Samplers, guided_denoiser, starting_noise
-from zslnb.studies.watched_training import (
-    Collapse,
-    Losses,
-    PenaltyRule,
-    SlowRates,
-    Watch,
-    class_mean_floor,
-)
+`studies.NAME` imports the module of that study when it is first asked for.
+"""
 
-__all__ = [
-    "INGREDIENTS",
-    "REFERENTS",
-    "UNDECIDED",
-    "Audit",
-    "Baselines",
-    "BlindAttention",
-    "BoostingOrders",
-    "BoostingWeight",
-    "CalibrationCurves",
-    "ChangedNeighbours",
-    "ChangedReferents",
-    "ClassCosines",
-    "ClassSimilarity",
-    "ClassificationLoss",
-    "ClassificationWeight",
-    "ClassifierOrders",
-    "Collapse",
-    "Compared",
-    "Conditionings",
-    "ConventionalScores",
-    "Copying",
-    "CosineSpread",
-    "CubHull",
-    "CubModels",
-    "CurvesBesidePrinted",
-    "Differences",
-    "DiffusionTraining",
-    "Directions",
-    "DissolvingClass",
-    "Draws",
-    "FalseNegatives",
-    "FeatureFidelity",
-    "FeaturePlane",
-    "FeatureTokens",
-    "ForwardWalk",
-    "GuidanceScales",
-    "Handicap",
-    "HeatMaps",
-    "HullDistances",
-    "ImageSwaps",
-    "Inputs",
-    "LikelihoodBound",
-    "Looks",
-    "LooksAtTest",
-    "LossShares",
-    "LossTerms",
-    "LossWeights",
-    "Losses",
-    "LossesRemoved",
-    "LostSignal",
-    "MeanCosines",
-    "Mistaken",
-    "OrderFloors",
-    "Orders",
-    "Paradigms",
-    "PenaltyRule",
-    "Pipeline",
-    "Pull",
-    "Question",
-    "RealNames",
-    "RecordedResults",
-    "Reductions",
-    "Referents",
-    "RevCDDirection",
-    "RevCDModels",
-    "RevCDNetwork",
-    "RevCDTable1",
-    "RevCDTable2",
-    "RevCDTextClaims",
-    "Samplers",
-    "SeenBias",
-    "SelectionPrice",
-    "Sensitivity",
-    "SettingsShown",
-    "SlowRates",
-    "SmallCase",
-    "SpeedByBar",
-    "SpeedGains",
-    "SpeedUp",
-    "Split",
-    "Standardising",
-    "StepBack",
-    "StepCosts",
-    "StoredOrders",
-    "Study",
-    "Swaps",
-    "SwitchGains",
-    "TellingApart",
-    "TiltedDensity",
-    "TimeClocks",
-    "TokenAttention",
-    "ToyLosses",
-    "TrainingSpeed",
-    "ValidationChoices",
-    "Variety",
-    "WalkDensity",
-    "Watch",
-    "WaysToANumber",
-    "WaysToCount",
-    "WaysToJoin",
-    "ablation",
-    "acceptance",
-    "acceptance_words",
-    "baselines",
-    "batch_floor",
-    "boosting_weight",
-    "bullets",
-    "class_mean_floor",
-    "classification_weight",
-    "compared",
-    "copying",
-    "copying_losses",
-    "cub_rows",
-    "directions",
-    "feature_fidelity",
-    "gaussian_denoiser",
-    "genzsl_verdicts",
-    "guided_denoiser",
-    "in_words",
-    "inputs",
-    "looks",
-    "looks_of_training",
-    "losses_removed",
-    "main_results",
-    "mixture_denoiser",
-    "model_differences",
-    "needed",
-    "orders",
-    "pair_cosines",
-    "printed_scores_of_revcd",
-    "quoted_ablation",
-    "quoted_results",
-    "quoted_rivals",
-    "quoted_semantics",
-    "revcd_findings",
-    "revcd_models",
-    "semantics",
-    "sensitivity",
-    "speed_up",
-    "speed_up_words",
-    "speed_ups",
-    "starting_noise",
-    "steady",
-    "swaps",
-    "switched_back",
-    "text_acceptance",
-    "train_as_released",
-    "training_speed",
-    "ways_to_count",
-]
+from importlib import import_module
+
+_STUDIES = {  # module -> what notebooks use of it
+    "boosting": "FalseNegatives OrderFloors Orders Pull batch_floor orders",
+    "boosting_fidelity": "boosting_weight",
+    "calibration_curves": "CalibrationCurves CurvesBesidePrinted",
+    "class_cosines": "ChangedNeighbours ClassCosines CosineSpread HeatMaps MeanCosines SmallCase",
+    "classification_loss": "ClassificationLoss",
+    "code_audit": (
+        "Audit ConventionalScores Differences SwitchGains WaysToANumber in_words "
+        "model_differences switched_back train_as_released"
+    ),
+    "conditionings": "Conditionings TimeClocks WaysToJoin",
+    "density": "WalkDensity",
+    "directions_removed": "Directions RealNames directions",
+    "equal_looks": "Looks looks",
+    "exact_denoisers": "gaussian_denoiser mixture_denoiser",
+    "feature_fidelity": "FeatureFidelity FeaturePlane feature_fidelity",
+    "forward_noise": "DissolvingClass ForwardWalk Standardising StepBack TellingApart",
+    "genzsl_results": (
+        "INGREDIENTS REFERENTS ClassSimilarity Question RecordedResults SelectionPrice "
+        "Sensitivity ablation bullets compared genzsl_verdicts main_results semantics "
+        "sensitivity"
+    ),
+    "genzsl_schematics": "Paradigms Pipeline",
+    "guidance": "GuidanceScales",
+    "image_swaps": "ImageSwaps",
+    "input_acceptance": "UNDECIDED acceptance acceptance_words inputs text_acceptance",
+    "loss_weights": "DiffusionTraining LikelihoodBound LossShares LossWeights",
+    "lost_signal": "LostSignal",
+    "quoted": "Reductions quoted_ablation quoted_results quoted_rivals quoted_semantics",
+    "referent_copying": "Copying copying copying_losses",
+    "referent_swaps": "LossTerms Swaps Variety pair_cosines swaps",
+    "referents": "ChangedReferents Draws Referents",
+    "revcd_printed": "RevCDTable1 RevCDTable2 RevCDTextClaims printed_scores_of_revcd",
+    "revcd_results": (
+        "ClassificationWeight CubHull CubModels HullDistances SettingsShown ValidationChoices "
+        "classification_weight cub_rows losses_removed revcd_findings revcd_models "
+        "ways_to_count"
+    ),
+    "revcd_schematics": "RevCDDirection RevCDNetwork",
+    "seen_bias": "Handicap Mistaken SeenBias",
+    "speed": "SpeedByBar SpeedGains StepCosts training_speed",
+    "splits": "Split",
+    "study": "Study",
+    "tilted_density": "TiltedDensity",
+    "tokens": "BlindAttention FeatureTokens TokenAttention",
+    "toy_losses": "ToyLosses",
+    "training_orders": "BoostingOrders ClassifierOrders LooksAtTest StoredOrders looks_of_training",
+    "untrained": "baselines",
+    "walks": "Samplers guided_denoiser starting_noise",
+    "watched_training": "Collapse Losses PenaltyRule SlowRates Watch class_mean_floor",
+}
+_MODULES = {name: module for module, names in _STUDIES.items() for name in names.split()}
+
+
+def __getattr__(name: str) -> object:
+    """Import the module of a study, and give the study."""
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    """Offer the names of studies to completion."""
+    return [*globals(), *_MODULES]

@@ -82,7 +82,6 @@ class OrderFloors(Study):
     name = "floors"
 
     def table(self) -> pd.DataFrame:
-        """Set the floor class by class beside that of shuffled batches, a row a benchmark."""
         stored = {f"{self.benchmark}, here": self.labels.sort().values}
         for size in published_sizes():  # as if all its classes had equally many images
             each = round(size["trainval"] / size["seen"])
@@ -98,7 +97,6 @@ class OrderFloors(Study):
         return pd.DataFrame.from_dict(rows, orient="index").rename_axis("training images")
 
     def caption(self) -> str:
-        """Say what the batches are."""
         return (
             f"Lowest possible term, batches of {BATCH} (ln {BATCH} = {math.log(BATCH):.2f}). AWA2, "
             "CUB and SUN by their published sizes, as if all their classes had equally many images."
@@ -122,7 +120,6 @@ class Orders(Study):
         return {order: _classes_form(run) for order, run in self.runs.items()}
 
     def figure(self) -> Figure:
-        """Draw the term and its floor over training, in either order."""
         fig, ax = plt.subplots(figsize=(8.4, 3.6))
         for order in (IN_ORDER, SHUFFLED):
             term, floor = self.curves[order].T
@@ -136,7 +133,6 @@ class Orders(Study):
         return fig
 
     def finding(self) -> str:
-        """Say where the term ends, and how well each network then picks the class."""
         last = {order: curve[-len(curve) // 6 :].mean(0) for order, curve in self.curves.items()}
         ends = [
             f"{last[order][0]:.2f} {order} (floor {last[order][1]:.2f})"
@@ -211,7 +207,6 @@ class FalseNegatives(Study):
         return float((labels[:, None] == labels).sum() / len(batch) - 1)
 
     def figure(self) -> Figure:
-        """Draw how many there are, and the floor of the term, over the width of a batch."""
         widths, (low, high) = [*self.batches], np.quantile(self.measured, [0.05, 0.95], axis=1)
         floors = [
             np.mean([batch_floor(self.labels[batch]) for batch in batches])
@@ -234,7 +229,6 @@ class FalseNegatives(Study):
         return fig
 
     def finding(self) -> str:
-        """Compare what is met in a batch with what to expect."""
         met = self.measured[[*self.batches].index(BATCH)].mean()
         return (
             f"False negatives in shuffled batches of {self.benchmark}: in a batch of {BATCH} a "
@@ -263,7 +257,6 @@ class Pull(Study):
         return self.labels[:, None] == self.labels
 
     def figure(self) -> Figure:
-        """Draw the logits with the false negatives framed, and what they do to the pull."""
         fig, (left, right) = plt.subplots(1, 2, figsize=(9.4, 4.2), width_ratios=(1.25, 1))
         image = left.imshow(self.logits.cpu().numpy(), cmap="cividis", interpolation="nearest")
         label = r"logit $\langle \hat x_i, \tilde z_j \rangle / \tau$"
@@ -289,7 +282,6 @@ class Pull(Study):
         ax.legend(title="samples of\nits class", fontsize=8)
 
     def finding(self) -> str:
-        """Count the false negatives, and say what they take."""
         n, lost = len(self.labels), float(1 - self.pull.sum() / self.alone.sum())
         return (
             f"One shuffled batch of {n} after training, ordered by class for the eye. "

@@ -58,13 +58,11 @@ class BoostingWeight(Study):
         return by_row(self.records, [*WEIGHTS], part, measure)
 
     def _halves(self, measure: str) -> Float[np.ndarray, " R"] | None:
-        """One half of the real unseen images against the other, seed by seed, where measured."""
         if measure not in self.records[0]["scores"]["real"]:
             return None
         return values(self.records, WITHOUT, "real", measure)
 
     def table(self) -> pd.DataFrame:
-        """Lay out the measures, a row a weight, with the yardstick of real images."""
         columns = {head: ("unseen", measure) for measure, head in COLUMNS.items()}
         frame = summary(self.records, [*WEIGHTS], columns)
         halves = [self._halves(measure) for measure in COLUMNS]
@@ -74,7 +72,6 @@ class BoostingWeight(Study):
         return frame.rename_axis("unseen classes")
 
     def caption(self) -> str:
-        """Say what is compared."""
         return (
             "Synthetic features of unseen classes against real ones, by weight of the boosting "
             "term; mean ± standard deviation over seeds "
@@ -82,7 +79,6 @@ class BoostingWeight(Study):
         )
 
     def figure(self) -> Figure:
-        """Draw four measures over the weight, for unseen and seen classes."""
         fig, axes = plt.subplots(2, 2, figsize=(8.6, 6), sharex=True)
         for ax, (measure, unit) in zip(axes.flat, UNITS.items(), strict=True):
             for part, mark in (("unseen", "o"), ("seen", "s")):
@@ -102,7 +98,6 @@ class BoostingWeight(Study):
         return fig
 
     def finding(self) -> str:
-        """Name the best weight for each of three measures."""
         lambdas, means = [*WEIGHTS.values()], {m: self.measured(m).mean(0) for m in UNITS}
         return (
             "Fidelity and alignment by weight of the term, mean and range over seeds. For unseen "

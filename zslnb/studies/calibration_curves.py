@@ -28,7 +28,6 @@ class Point:
     away: float
 
     def __str__(self) -> str:
-        """Say it in a table's or caption's words."""
         return f"S {self.S:.1f}, U {self.U:.1f} after {self.epochs} epochs, {self.away:.1f} away"
 
 
@@ -84,14 +83,12 @@ class CalibrationCurves(Study):
     name = "curves"
 
     def figure(self) -> Figure:
-        """Draw S over U for every constant and number of epochs."""
         fig, ax = plt.subplots(figsize=(6.4, 3.8))
         _draw(ax, self.rows)
         ax.legend(loc="upper left", bbox_to_anchor=(1, 1))
         return fig
 
     def finding(self) -> str:
-        """Say what the constant that validation chose does."""
         (u, s), (moved_u, moved_s) = (
             [100 * rows.values(self.rows, ROW, count, metric).mean() for metric in "US"]
             for count in ("clean", "calibrated")
@@ -116,7 +113,6 @@ class CurvesBesidePrinted(Study):
     name = "cub-curves"
 
     def figure(self) -> Figure:
-        """Draw the curves of each kind of semantics, and the pair."""
         n = len(self.rows)
         fig, axes = plt.subplots(1, n, figsize=(1.6 + 4 * n, 3.8), squeeze=False)
         for ax, (kind, records) in zip(axes[0], self.rows.items(), strict=True):
@@ -127,7 +123,6 @@ class CurvesBesidePrinted(Study):
         return fig
 
     def finding(self) -> str:
-        """Say which points are nearest to the pair."""
         near = "; ".join(
             f"{kind}, {count}: {nearest_point(records, ROW, count, self.printed)}"
             for kind, records in self.rows.items()
@@ -137,7 +132,6 @@ class CurvesBesidePrinted(Study):
 
 
 def _draw(ax: Axes, records: Sequence[dict]) -> None:
-    """Draw a curve for each number of epochs and count, from a dot where nothing is taken off."""
     for i, epochs in enumerate(epochs_tried(records, ROW)):
         for count, style in STYLES.items():
             u, s = curve(records, ROW, epochs, count)

@@ -44,7 +44,6 @@ class ClassCosines(Study):
         return plots.spoken_names(self.benchmark)
 
     def finding(self) -> str:
-        """Name the pair that is most alike and the one that is least."""
         ids, pairs, names = self._ids(), self.pairs, self.names
         (a, b), (c, d) = (ids[:, i].tolist() for i in (pairs.argmax(), pairs.argmin()))
         return (
@@ -78,7 +77,6 @@ class HeatMaps(Study):
         return chosen[contrast.argsort()].tolist()
 
     def figure(self) -> Figure:
-        """Draw the cosines before and after beside each other."""
         fig, axes = plt.subplots(1, 2, figsize=(9.6, 5.3), sharey=True)
         names = [self.before.names[c] for c in self.order]
         panels = {"before CDP": self.before, "after CDP": self.after}
@@ -90,7 +88,6 @@ class HeatMaps(Study):
         return fig
 
     def finding(self) -> str:
-        """Say where the mean goes, and how far single pairs still reach."""
         n, before, after = len(self.before.matrix), self.before.pairs, self.after.pairs
         shown = "all classes" if len(self.order) == n else f"{len(self.order)} of {n} classes"
         return (
@@ -114,7 +111,6 @@ class CosineSpread(Study):
         return self.before.benchmark.semantic_dim**-0.5
 
     def figure(self) -> Figure:
-        """Draw the cosines of all pairs as densities, with that of random directions."""
         fig, ax = plt.subplots(figsize=(7, 3.4))
         bins, sd = np.linspace(-1, 1, 81), self.random
         samples = {"before CDP": self.before.pairs, "after CDP": self.after.pairs}
@@ -127,7 +123,6 @@ class CosineSpread(Study):
         return fig
 
     def finding(self) -> str:
-        """Give mean and standard deviation, before and after."""
         before, after = self.before.pairs, self.after.pairs
         return (
             f"Cosines of all pairs. Their mean goes from {before.mean():.2f} to "
@@ -155,7 +150,6 @@ class MeanCosines(Study):
         return float(np.sqrt(2 / (np.pi * self.before.benchmark.semantic_dim)))
 
     def table(self) -> pd.DataFrame:
-        """Set the three means before and after beside what to expect of them."""
         n, before = len(self.before.matrix), mean_cosines(self.before.embeddings)
         rows = {
             "before CDP": before.values(),
@@ -171,7 +165,6 @@ class MeanCosines(Study):
         return frame.map("{:.2g}".format, na_action="ignore").rename_axis("mean cosine")
 
     def caption(self) -> str:
-        """Say which mean looks at single pairs."""
         b = self.before.benchmark
         return (
             f"{b.name}, {b.n_classes} classes in {b.semantic_dim} dimensions. The first two means "
@@ -205,11 +198,9 @@ class ChangedNeighbours(Study):
         return pd.DataFrame(columns).round(2)
 
     def table(self) -> pd.DataFrame:
-        """List the first six of them."""
         return self.listed.head(6)
 
     def caption(self) -> str:
-        """Count them."""
         return (
             f"{len(self.listed)} of {len(self.before.names)} classes change their nearest class; "
             "the first of them."
@@ -225,7 +216,6 @@ class SmallCase(Study):
     name = "three-classes"
 
     def figure(self) -> Figure:
-        """Draw the vectors in space, with the direction that is removed."""
         fig = plt.figure(figsize=(7.6, 3.5))
         panels = {"before: a narrow bunch": self.before, "after: only the tilt": self.after}
         for position, (title, rows) in enumerate(panels.items(), start=1):
@@ -241,5 +231,4 @@ class SmallCase(Study):
         return fig
 
     def finding(self) -> str:
-        """Say what is left."""
         return "Three classes before and after. Without $v_1$ they lie flat, 120° apart."

@@ -31,10 +31,6 @@ class ClassificationLoss(Study):
         temperature: float,
         benchmark: str,
     ) -> None:
-        """Look at three prototypes in a plane, the first one the own, and at a benchmark's K seen.
-
-        `temperature` is the one that is trained with, one of TEMPERATURES.
-        """
         self.temperature, self.benchmark = temperature, benchmark
         self.turn, self.mix = torch.linspace(-180, 180, 721), torch.linspace(0, 1, 41)
         circle = torch.stack([self.turn.deg2rad().cos(), self.turn.deg2rad().sin()], dim=1)
@@ -51,7 +47,6 @@ class ClassificationLoss(Study):
         self.lowest = {tau: float(self.turn[loss.argmin()]) for tau, loss in self.by_angle.items()}
 
     def figure(self) -> Figure:
-        """Draw the loss around the plane, and on the way to the rival."""
         fig, axes = plt.subplots(1, 2, figsize=(9.6, 3.5))
         for tau, style in TEMPERATURES.items():
             (line,) = axes[0].plot(self.turn, self.by_angle[tau], style, label=f"τ = {tau:g}")
@@ -67,7 +62,6 @@ class ClassificationLoss(Study):
         return fig
 
     def finding(self) -> str:
-        """Say where it is lowest, and when it begins to mind."""
         lowest = ", ".join(f"{angle:.0f}° (τ = {tau:g})" for tau, angle in self.lowest.items())
         return (
             f"Left: loss of the class at 0°, rivals at 50° and -110°. It is lowest at {lowest}. "

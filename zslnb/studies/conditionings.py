@@ -59,7 +59,6 @@ class TimeClocks(Study):
         return F.cosine_similarity(clock, clock[:1]).numpy()
 
     def figure(self) -> Figure:
-        """Draw the narrowest embedding, and the cosines for all widths."""
         steps = self.settings.steps
         fig, axes = plt.subplots(1, 2, figsize=(9.8, 3.5), width_ratios=(3, 2))
         style = {"aspect": "auto", "cmap": "vlag", "vmin": -1, "vmax": 1}
@@ -76,7 +75,6 @@ class TimeClocks(Study):
         return fig
 
     def finding(self) -> str:
-        """Say how many columns hardly change, and how alike steps are."""
         near, far = self.cosines(self.narrow)[[1, self.settings.steps // 2]]
         return (
             f"Left: the embedding of width {self.narrow} over all {self.settings.steps} steps. "
@@ -98,13 +96,11 @@ class WaysToJoin(Study):
     name = "ways"
 
     def table(self) -> pd.DataFrame:
-        """Lay out formulas and numbers of weights."""
         ways = pd.DataFrame(FORMULAS, index=["down", "up"]).T
         ways["weights, thousands"] = [round(self.weights(how) / 1000) for how in ways.index]
         return ways.rename_axis("way to join")
 
     def caption(self) -> str:
-        """Say what the letters mean."""
         return (
             "Five ways to join a layer $h$ with time $\\tau$ and image $v$. Weights are those of "
             "the U-shaped network in this profile."
@@ -145,7 +141,6 @@ class Conditionings(Study):
         )
 
     def table(self) -> pd.DataFrame:
-        """Lay out strict scores, gains over "cross", and the error at the end of training."""
         table = results.results_against(self.records, "cross", "clean")
         table["training error"] = [
             rows.plus_minus(self.last_errors(how), ".2f") for how in table.index
@@ -153,7 +148,6 @@ class Conditionings(Study):
         return table.rename_axis("way to join")
 
     def caption(self) -> str:
-        """Say how to read it."""
         kind = self.benchmark.provenance.get("semantics", "semantics")
         return (
             f"**{self.benchmark.name}, {kind}**: strict, percent, mean ± standard deviation over "
@@ -170,7 +164,6 @@ class Conditionings(Study):
         return 100 * rows.gains(self.records, how, "cross", "clean", metric)
 
     def figure(self) -> Figure:
-        """Draw the gains in H and T1."""
         fig, axes = plt.subplots(1, 2, figsize=(9.6, 3), sharey=True)
         for ax, metric in zip(axes, ("H", "T1"), strict=True):
             for y, how in enumerate(OTHERS):
@@ -185,7 +178,6 @@ class Conditionings(Study):
         return fig
 
     def finding(self) -> str:
-        """Say which ways are told apart from the paper's."""
         return (
             f"Each dot a seed, each bar the mean. Against *cross*, by H: {self.against('H')}. By "
             f"T1 (unseen images, unseen classes only): {self.against('T1')}."

@@ -38,7 +38,6 @@ class WalkDensity(Study):
     def __init__(
         self, models: Mapping[str, Sequence[RevCD]], benchmarks: Mapping[str, Benchmark]
     ) -> None:
-        """Trace models of one benchmark's semantics of several kinds, some seeds of each."""
         self.benchmarks, self.seeds = benchmarks, len(next(iter(models.values())))
         self.total = len(next(iter(models.values()))[0].networks.schedule)
         self.n_steps = min(50, self.total)
@@ -64,7 +63,6 @@ class WalkDensity(Study):
         return [_crossing(steps, share, goal) for share in self.curves[kind][curve]]
 
     def table(self) -> pd.DataFrame:
-        """Lay out first and last distances, and where goals are reached."""
         lines = {}
         for kind, traces in self.traces.items():
             line = {
@@ -78,7 +76,6 @@ class WalkDensity(Study):
         return pd.DataFrame(lines).T.rename_axis("semantics")
 
     def caption(self) -> str:
-        """Say how to read it."""
         return (
             f"{next(iter(self.benchmarks.values())).name}: squared Fréchet distance at the first "
             f"and the last look, and the step (of {self.total}, walked downwards) by which half "
@@ -87,7 +84,6 @@ class WalkDensity(Study):
         )
 
     def figure(self) -> Figure:
-        """Draw distances and decided classes along the walk."""
         fig, axes = plt.subplots(1, 2, figsize=(9.8, 3.6))
         for kind, traces in self.traces.items():
             label, x = self._label(kind), self.steps[self.looks]
@@ -108,7 +104,6 @@ class WalkDensity(Study):
         return fig
 
     def finding(self) -> str:
-        """Say where half of the way is done, and how many classes the first estimate has."""
         half = ", ".join(
             f"{np.mean(self.reached(kind, 'walk', 50)):.0f} ({kind}; a perfect network: "
             f"{np.mean(self.reached(kind, 'perfect', 50)):.0f})"
@@ -140,7 +135,6 @@ class WalkDensity(Study):
         )
 
     def _lead(self, low: str, high: str, curve: str) -> str:
-        """Steps count downwards, so the higher one is sooner."""
         pairs = zip(self.reached(low, curve, 50), self.reached(high, curve, 50), strict=True)
         lead = np.mean([a - b for a, b in pairs])
         return f"{abs(lead):.0f} steps {'sooner' if lead > 0 else 'later'}"
@@ -149,7 +143,6 @@ class WalkDensity(Study):
         return f"{kind}, {self.benchmarks[kind].semantic_dim}-d"
 
     def _trace(self, model: RevCD, benchmark: Benchmark) -> dict[str, Float[np.ndarray, " n"]]:
-        """What the walk of seen test images has reached at each look: distance, class decided."""
         images, schedule = benchmark.test_seen_idx, model.networks.schedule
         true = model.prototypes[benchmark.labels[images].to(model.prototypes.device)]
         noise, visits = starting_noise(model, len(images), "trace"), []
@@ -173,12 +166,10 @@ def _distances(samples: Sequence[Tensor], true: Tensor) -> Float[np.ndarray, " n
 
 
 def _way_done(distances: Float[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
-    """Share (%) of the way from the first distance to the last."""
     return 100 * (distances[0] - distances) / (distances[0] - distances[-1])
 
 
 def _crossing(steps: Float[np.ndarray, " n"], share: Float[np.ndarray, " n"], goal: float) -> float:
-    """Step at which a share first reaches a goal, between two by a line."""
     i = int(np.argmax(share >= goal))
     return float(
         steps[0] if i == 0 else np.interp(goal, share[i - 1 : i + 1], steps[i - 1 : i + 1])

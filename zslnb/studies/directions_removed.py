@@ -38,7 +38,6 @@ class Directions(Study):
         return self.table()[KEPT].to_numpy()
 
     def table(self) -> pd.DataFrame:
-        """Lay out the three means and the share of neighbours kept, a row a number."""
         lines = [
             r["scores"]["after"] | {KEPT: r["scores"]["nearest"]["kept"]} for r in self.records
         ]
@@ -46,11 +45,9 @@ class Directions(Study):
         return pd.DataFrame(lines, index=pd.Index(counts, name="directions removed"))
 
     def caption(self) -> str:
-        """Say what is counted."""
         return f"What more directions do to the class cosines of {self.benchmark}."
 
     def figure(self) -> Figure:
-        """Draw the spectrum, and beside it what is left by each number of directions."""
         table, share = self.table(), self.spectrum[:10]
         fig, (left, right) = plt.subplots(1, 2, figsize=(8.6, 3.2))
         left.bar(range(1, len(share) + 1), 100 * share)
@@ -63,7 +60,6 @@ class Directions(Study):
         return fig
 
     def finding(self) -> str:
-        """Say what the first directions hold, and how many neighbours stay."""
         return (
             f"The first direction holds {self.spectrum[0]:.0%} of the squared length, the second "
             f"{self.spectrum[1]:.0%}. Removing one leaves {self.kept[1]:.0%} of the nearest "
@@ -93,7 +89,6 @@ class RealNames(Study):
     headline = True
 
     def table(self) -> pd.DataFrame:
-        """Lay out the means before and after CDP, a row a list of names."""
         label = REAL_NAMES.get(self.benchmark, self.benchmark)
         runs = {f"{label} (this run)": self.records}
         others = {run: label for run, label in REAL_NAMES.items() if run != self.benchmark}
@@ -103,7 +98,6 @@ class RealNames(Study):
         )
 
     def caption(self) -> str:
-        """Say what is measured."""
         return (
             "Mean cosines before and after CDP, measured. Real CLIP names share a part that $v_1$ "
             "finds."
@@ -111,7 +105,6 @@ class RealNames(Study):
 
 
 def _line(records: Sequence[dict]) -> dict[str, str]:
-    """One row of the table, from the record with one direction removed."""
     chosen = [r["scores"] for r in records if r["settings"].get("n_removed") == 1]
     if not chosen:
         return {"classes": "not measured"}

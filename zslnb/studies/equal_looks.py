@@ -51,7 +51,6 @@ class Looks(Study):
         )
 
     def figure(self) -> Figure:
-        """Draw the gain over the number of looks."""
         fig, ax = plt.subplots(figsize=(6, 3.4))
         plots.band(ax, self.counts, self.gain, "mean over seeds, and their range", marker="o")
         ax.set(xscale="log", xlabel="looks at the test set, k")
@@ -61,7 +60,6 @@ class Looks(Study):
         return fig
 
     def finding(self) -> str:
-        """Say what the best of all looks adds, and on how many images."""
         return (
             f"Nothing improves but the number of looks: the best of {self.counts[-1]} equal fits "
             f"is {self.gain[:, -1].mean():.1f} points of H above their average, on "

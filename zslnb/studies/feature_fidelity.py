@@ -43,7 +43,6 @@ class FeatureFidelity(Study):
         return float(values(self.records, row, part, measure).mean())
 
     def table(self) -> pd.DataFrame:
-        """One row a generator, and the yardstick: one half of the real features and the other."""
         columns = {head: ("unseen", measure) for head, measure in MEASURES.items()}
         rows = row_names(self.records)
         table = summary(self.records, rows, columns)
@@ -57,7 +56,6 @@ class FeatureFidelity(Study):
         return table.rename_axis("unseen classes")
 
     def caption(self) -> str:
-        """Name the nearest."""
         rows = row_names(self.records)
         nearest = min(rows, key=lambda row: self.mean(row, "frechet"))
         centred = max(rows, key=lambda row: self.mean(row, "to mean"))
@@ -68,7 +66,6 @@ class FeatureFidelity(Study):
         )
 
     def finding(self) -> str:
-        """Say of each row whether its samples of a class are one point."""
         rows = row_names(self.records)
         real = self.mean(rows[0], "within", "real")
         lines = [f"Between real samples of a class the mean cosine is {real:.3f}.\n"]
@@ -144,7 +141,6 @@ class FeaturePlane(Study):
 
     @cached_property
     def _plane(self) -> tuple[Float[Tensor, " D"], Float[Tensor, "2 D"]]:
-        """Its origin, and its two directions."""
         means = class_means(*self._real)
         return means.mean(0), torch.linalg.svd(means - means.mean(0), full_matrices=False).Vh[:2]
 
@@ -153,7 +149,6 @@ class FeaturePlane(Study):
         return (features - origin) @ directions.T
 
     def figure(self) -> Figure:
-        """A panel for each generator: real features as dots, synthetic ones as crosses."""
         n = len(self.generators)
         fig, panels = plt.subplots(1, n, figsize=(10.4, 4.4), sharex=True, sharey=True)
         for ax, (name, run) in zip(np.atleast_1d(panels), self.generators.items(), strict=True):
@@ -176,7 +171,6 @@ class FeaturePlane(Study):
         return fig
 
     def finding(self) -> str:
-        """Say how much the plane holds, and how alike samples of a class are."""
         real, labels = self._real
         spread = (real - self._plane[0]).square().sum()
         explained = float(self._projected(real).square().sum() / spread)

@@ -39,7 +39,6 @@ class ForwardWalk(Study):
     name = "walk"
 
     def figure(self) -> Figure:
-        """Draw each attribute with its mean and two standard deviations about it."""
         fig, ax = plt.subplots(figsize=(8, 3.4))
         step, left = _steps(self.schedule), self.schedule.alphas_cumprod.sqrt().numpy()
         spread = 2 * np.sqrt(1 - left**2)
@@ -53,7 +52,6 @@ class ForwardWalk(Study):
         return fig
 
     def finding(self) -> str:
-        """Say how much is left at the end."""
         left = float(self.schedule.alphas_cumprod[-1].sqrt())
         return (
             "Two attributes on their walk, each with its mean "
@@ -94,7 +92,6 @@ class Standardising(Study):
         return (self.ratio(variance) > 1).sum(1) + 1.0
 
     def figure(self) -> Figure:
-        """Draw the ratio over steps, and at which steps it falls below 1."""
         fig, axes = plt.subplots(1, 2, figsize=(9.2, 3.3))
         step, raw = _steps(self.schedule), self.sd[self.varies] ** 2
         low, middle, high = np.quantile(self.ratio(raw), [0.05, 0.5, 0.95], axis=0)
@@ -111,7 +108,6 @@ class Standardising(Study):
         return fig
 
     def finding(self) -> str:
-        """Say at which steps."""
         steps = self.overtaken(self.sd[self.varies] ** 2)
         low, middle, high = np.quantile(steps, [0.05, 0.5, 0.95]).astype(int)
         return (
@@ -122,7 +118,6 @@ class Standardising(Study):
         )
 
     def table(self) -> pd.DataFrame:
-        """Lay out the mean variance of noised columns at four steps."""
         t, seen = [0, 99, 249, len(self.schedule) - 1], self.z[self.benchmark.seen]
         rows = {
             "raw, columns that vary": self.centred[:, self.varies].float(),
@@ -134,7 +129,6 @@ class Standardising(Study):
         return table.rename_axis("mean variance of a column")
 
     def caption(self) -> str:
-        """Say how far from 1 the standardised ones are."""
         return (
             f"Variance over the seen classes and {COPIES} draws of noise each. Standardised "
             f"columns stay within {self.off():.3f} of 1, by chance; the others grow towards it."
@@ -199,7 +193,6 @@ class DissolvingClass(Study):
         self.nearest = prototype_scores(self.rows, z).argmax(1).tolist()
 
     def figure(self) -> Figure:
-        """Draw the rows, and name the nearest class beside each."""
         width = self.rows.shape[1]
         kept = torch.linspace(0, width - 1, min(COLUMNS_SHOWN, width)).long()
         names = self._attributes()
@@ -216,7 +209,6 @@ class DissolvingClass(Study):
         return fig
 
     def finding(self) -> str:
-        """Say how long its own prototype stays the nearest."""
         right, width = sum(c == self.shown_class for c in self.nearest[1:]), self.rows.shape[1]
         part = "" if width <= COLUMNS_SHOWN else f", {COLUMNS_SHOWN} of its {width} columns"
         return (
@@ -279,7 +271,6 @@ class TellingApart(Study):
         return float(self.accuracy[way][:, -1].mean())
 
     def figure(self) -> Figure:
-        """Draw the share told over steps, and the signal left."""
         fig, axes = plt.subplots(1, 2, figsize=(9.6, 3.4))
         for way, shares in self.accuracy.items():
             plots.band(axes[0], (self.grid + 1).numpy(), 100 * shares, way)
@@ -295,7 +286,6 @@ class TellingApart(Study):
         return fig
 
     def finding(self) -> str:
-        """Say when half of the classes are lost, and how many are told at the end."""
         linear, raw, cosine = "standardised, linear", "raw, linear", "standardised, cosine"
         return (
             f"Half of the noised prototypes are lost: standardised {self._half(linear)}, raw "
@@ -306,7 +296,6 @@ class TellingApart(Study):
         )
 
     def table(self) -> pd.DataFrame:
-        """Lay out amplitude and signal-to-noise ratio at the last step."""
         lines = {
             label: {
                 "signal left, % of its amplitude": 100 * float(used.alphas_cumprod[-1].sqrt()),
@@ -317,7 +306,6 @@ class TellingApart(Study):
         return pd.DataFrame(lines).T.iloc[[0, 2, 1]].rename_axis("at the last step")
 
     def caption(self) -> str:
-        """Say what it holds."""
         return "What the schedules leave of a class. A thousand steps are usual for images."
 
     def _schedules(self) -> dict[str, NoiseSchedule]:
@@ -331,7 +319,6 @@ class TellingApart(Study):
     def _recognised(
         self, schedule: NoiseSchedule, prototypes: Float[Tensor, "C S"], seed: int
     ) -> list[float]:
-        """Share of noised prototypes whose own class is the nearest, at each step of the grid."""
         labels = torch.arange(len(prototypes)).repeat(max(1, 1200 // len(prototypes)))
         shares = []
         with seeded(seed, "lesson/told"):
@@ -343,7 +330,6 @@ class TellingApart(Study):
         return shares
 
     def _half(self, way: str) -> str:
-        """Name the first step of the grid at which fewer than half of the classes are told."""
         below = np.flatnonzero(self.accuracy[way].mean(0) < 0.5)
         return f"at step {self.grid[below[0]] + 1}" if len(below) else "never"
 
@@ -365,7 +351,6 @@ class StepBack(Study):
         earlier: Float[Tensor, " N"],
         later: Float[Tensor, " N"],
     ) -> None:
-        """Compare pairs of neighbours with eq. 8: `earlier` is z_{t-1}, `later` z_t."""
         self.schedule, self.t, self.earlier, self.later = schedule, t, earlier, later
         clean, steps = torch.full((len(later), 1), z0).double(), torch.full((len(later),), t)
         self.mean = schedule.posterior_mean(clean, later[:, None], steps)[:, 0]
@@ -373,7 +358,6 @@ class StepBack(Study):
         self.inside = float(((earlier - self.mean).abs() < 2 * self.sd).double().mean())
 
     def figure(self) -> Figure:
-        """Draw the pairs beside eq. 8, and its weights over steps."""
         fig, axes = plt.subplots(1, 2, figsize=(9.6, 3.6))
         order = self.later.argsort()
         x, mean = self.later[order], self.mean[order]
@@ -397,7 +381,6 @@ class StepBack(Study):
         return fig
 
     def finding(self) -> str:
-        """Say how many pairs lie inside, and what the mean leans on."""
         of_z0, of_zt = self._weights()
         return (
             f"Left: {self.inside:.1%} of the pairs lie within two standard deviations of eq. 8 "
@@ -413,5 +396,4 @@ class StepBack(Study):
 
 
 def _steps(schedule: NoiseSchedule) -> Float[np.ndarray, " T"]:
-    """Steps as the paper counts them, from 1."""
     return np.arange(1.0, len(schedule) + 1)

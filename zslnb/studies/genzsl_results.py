@@ -82,15 +82,12 @@ class MainResults(Study):
         return replace(self, protocol="released")
 
     def table(self) -> pd.DataFrame:
-        """One row a method."""
         return results_table([*self.records], self.protocol).rename_axis("method")
 
     def caption(self) -> str:
-        """Say what the numbers are, and how they were chosen."""
         return f"**{self.benchmark}, protocol {self.protocol}.** {PROTOCOL_CAPTIONS[self.protocol]}"
 
     def figure(self) -> Figure:
-        """H of every method, seed and protocol, a dot each."""
         long = scores_frame([*self.records])
         fig, ax = plt.subplots(figsize=(7, 3.6))
         shown = {"x": "percent", "y": "row", "hue": "protocol", "hue_order": PROTOCOLS}
@@ -102,7 +99,6 @@ class MainResults(Study):
         return fig
 
     def finding(self) -> str:
-        """Say who leads and who trails."""
         return spread_caption([*self.records], "H", self.protocol)
 
 
@@ -133,11 +129,9 @@ class Compared(Study):
     records: Records = ()
 
     def table(self) -> pd.DataFrame:
-        """One row each, with the differences in H and T1."""
         return results_against([*self.records], self.base, "clean").rename_axis(self.heading)
 
     def caption(self) -> str:
-        """Say what the numbers are."""
         return (
             "Protocol clean, percent, mean ± standard deviation over seeds; and points gained over "
             f"{self.base} within a seed."
@@ -174,19 +168,16 @@ class Ablation(Study):
     name, headline = "ablation", True
 
     def table(self) -> pd.DataFrame:
-        """One row an ablation, set against GenZSL."""
         table = results_against([*self.records], "GenZSL", "clean")
         return table.drop(columns="seeds").rename_axis("row")
 
     def caption(self) -> str:
-        """Say what the numbers are."""
         return (
             f"**{self.benchmark}, protocol clean.** Percent, and the difference to GenZSL within a "
             "seed, mean ± standard deviation."
         )
 
     def figure(self) -> Figure:
-        """H and T1 of every row, with their spread."""
         long = scores_frame([*self.records])
         long = long[(long.protocol == "clean") & long.metric.isin(["H", "T1"])]
         fig, ax = plt.subplots(figsize=(7, 4))
@@ -198,7 +189,6 @@ class Ablation(Study):
         return fig
 
     def finding(self) -> str:
-        """Name the change that costs most, and the one that ends highest."""
         mean_h = self.table().drop("GenZSL")["H"].str.split(" ").str[0].astype(float)
         return (
             f"GenZSL and its ablations, protocol clean. The most costly change is "
@@ -243,7 +233,6 @@ class Semantics(Study):
     name, headline = "semantics", True
 
     def table(self) -> pd.DataFrame:
-        """H, then T1, a column for each kind of semantics; blank where a method does not exist."""
         return self._by_kind("H").join(self._by_kind("T1")).rename_axis("method")
 
     def _by_kind(self, metric: str) -> pd.DataFrame:
@@ -252,7 +241,6 @@ class Semantics(Study):
         return cells.unstack(sort=False).add_prefix(f"{metric}, ").fillna("")
 
     def caption(self) -> str:
-        """Say what the numbers are."""
         return (
             f"**{self.benchmark}, protocol clean**, for each kind of class semantics. Percent, "
             "mean ± standard deviation over seeds."
@@ -298,7 +286,6 @@ class ClassSimilarity(Study):
     name = "similarity"
 
     def _shown(self) -> Iterator[tuple[str, str, torch.Tensor, float]]:
-        """Kind, before or after, the classes that are shown, and their mean cosine."""
         for kind, benchmark in self.benchmarks.items():
             raw = F.normalize(benchmark.semantics, dim=1)
             raw = raw[:: -(-len(raw) // self.most)]
@@ -306,7 +293,6 @@ class ClassSimilarity(Study):
                 yield kind, when, rows, mean_cosines(rows)["with diagonal"]
 
     def figure(self) -> Figure:
-        """Draw a map of cosines for each semantics, before CDP above after."""
         n = len(self.benchmarks)
         fig, axes = plt.subplots(2, n, figsize=(4.2 * n, 7.6), squeeze=False)
         for ax, (kind, when, rows, mean) in zip(axes.T.flat, self._shown(), strict=True):
@@ -318,7 +304,6 @@ class ClassSimilarity(Study):
         return fig
 
     def finding(self) -> str:
-        """State each map's mean cosine."""
         means = "; ".join(f"{kind} {when} {mean:.2g}" for kind, when, _, mean in self._shown())
         return (
             "Class similarity, classes in their stored order; mean cosine with the diagonal as the "
@@ -334,7 +319,6 @@ class Sensitivity(Study):
     name = "sensitivity"
 
     def _panels(self, metric: str) -> Iterator[tuple[str, list[str], np.ndarray]]:
-        """What is varied, its values, and percent, seeds by values."""
         for what, start in (("boosting weight λ", "λ = "), ("number k of referents", "k = ")):
             rows = [row for row in row_names(self.records) if row.startswith(start)]
             ticks = [row.removeprefix(start) for row in rows]
@@ -344,7 +328,6 @@ class Sensitivity(Study):
         yield "synthetic features a class", [*counts], 100 * np.array(by_count).T
 
     def figure(self) -> Figure:
-        """S, U, H and T1 along each of the three."""
         fig, axes = plt.subplots(1, 3, figsize=(11, 3.4), sharey=True)
         for metric, style in {"S": ":", "U": "--", "H": "-", "T1": "-."}.items():
             for ax, (what, ticks, percents) in zip(axes, self._panels(metric), strict=True):
@@ -355,7 +338,6 @@ class Sensitivity(Study):
         return fig
 
     def finding(self) -> str:
-        """Say how far mean H moves along each."""
         moves = ", ".join(
             f"{np.ptp(percents.mean(0)):.1f} points over the {what}"
             for what, _, percents in self._panels("H")
@@ -393,13 +375,11 @@ class RecordedResults(Study):
     recorded: Records = ()  # of another run, so not for the notebook to keep
 
     def table(self) -> pd.DataFrame:
-        """One row a method; a single one that says so where nobody has run it."""
         if not self.recorded:
             return pd.DataFrame({"method": ["not measured"]})
         return results_beside([*self.recorded]).drop(columns=self.without, errors="ignore")
 
     def caption(self) -> str:
-        """Say what was run."""
         return self.text
 
 
@@ -411,7 +391,6 @@ class Question(Study):
     sources: Sources
 
     def finding(self) -> str:
-        """A line for each comparison of each source."""
         return bullets(f"{source}: {line}" for source, line in self._lines())
 
     def _lines(self) -> Iterator[tuple[str, str]]:
@@ -431,7 +410,6 @@ class SelectionPrice(Study):
     name = "selection"
 
     def table(self) -> pd.DataFrame:
-        """For each row that chooses: picked on test over clean, and best of all looks over last."""
         frames = [
             pd.DataFrame({row: self._prices(records, row) for row in row_names(records)}).T.assign(
                 data=source
@@ -441,15 +419,12 @@ class SelectionPrice(Study):
         return pd.concat(frames).rename_axis("method").reset_index()
 
     def caption(self) -> str:
-        """Say what the numbers are."""
         return "Points of H that choosing on the test set adds."
 
     def finding(self) -> str:
-        """A line for each source, of GenZSL alone."""
         return bullets(self._lines())
 
     def _measured(self) -> Iterator[tuple[str, list[dict]]]:
-        """The records of every source, but for plain CLIP's, which chooses nothing."""
         for source, records in self.sources.items():
             if records:
                 yield source, [r for r in records if r["method"] != "clip"]

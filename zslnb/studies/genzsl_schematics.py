@@ -33,7 +33,6 @@ class Paradigms(Study):
     name = "paradigms"
 
     def figure(self) -> Figure:
-        """Draw imagination above induction (GenZSL, Figure 1)."""
         noise, a, generator, imagined, referent, text, ivae, induced = PARADIGMS
         arrows = [(noise, generator), (a, generator), (generator, imagined)]
         arrows += [(referent, ivae), (text, ivae), (ivae, induced)]
@@ -43,7 +42,6 @@ class Paradigms(Study):
         return fig
 
     def finding(self) -> str:
-        """Say what differs."""
         return (
             "The paper's Figure 1, redrawn. Trained parts are filled. Both are trained on seen "
             "classes. What differs is where a feature starts from: noise, or features of similar "
@@ -57,7 +55,6 @@ class Pipeline(Study):
     name = "pipeline"
 
     def figure(self) -> Figure:
-        """Draw the method from names and images to a classifier (GenZSL, Figure 2)."""
         names, refined, images, referent, encoder, decoder, losses, classifier = PIPELINE
         arrows = [(names, refined), (refined, referent), (images, referent), (referent, encoder)]
         arrows += [(encoder, decoder), (refined, encoder), (refined, decoder), (decoder, losses)]
@@ -65,5 +62,4 @@ class Pipeline(Study):
         return plots.schematic(PIPELINE, arrows, (11.8, 3.7), filled=(encoder, decoder))
 
     def finding(self) -> str:
-        """Say what the picture shows."""
         return "GenZSL from names and images to a classifier; what is trained is filled."

@@ -54,7 +54,6 @@ class GuidanceScales(Study):
         return 100 * rows.by_row(self.by_scale, labels, "clean", metric)
 
     def table(self) -> pd.DataFrame:
-        """Lay out strict scores, gains over the first scale, and distances to the hull."""
         table = results.results_against(self.by_scale, self.base, "clean", ("U", "H", "T1"))
         for images in ("seen", "unseen"):
             distances = [rows.plus_minus(self.hull(g, images), ".2f") for g in self.scales]
@@ -62,7 +61,6 @@ class GuidanceScales(Study):
         return table.rename_axis("guidance")
 
     def caption(self) -> str:
-        """Say how to read it."""
         kind = self.benchmark.provenance.get("semantics", "semantics")
         return (
             f"**{self.benchmark.name}, {kind}**: strict, percent, mean ± standard deviation; "
@@ -71,7 +69,6 @@ class GuidanceScales(Study):
         )
 
     def figure(self) -> Figure:
-        """Draw scores and distances over scales."""
         fig, axes = plt.subplots(1, 2, figsize=(9.6, 3.4))
         x = [float(g) for g in self.scales]
         for metric, style in zip(("S", "U", "H", "T1"), ("-", "--", "-.", ":"), strict=True):
@@ -88,7 +85,6 @@ class GuidanceScales(Study):
         return fig
 
     def finding(self) -> str:
-        """Say how scores and distances change from the first scale to the last."""
         ends = {metric: self.accuracy(metric).mean(0)[[0, -1]] for metric in ("S", "U", "T1")}
         scores = ", ".join(f"{metric} {a:.1f} to {b:.1f} %" for metric, (a, b) in ends.items())
         return (

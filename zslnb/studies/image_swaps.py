@@ -37,7 +37,6 @@ class ImageSwaps(Study):
     headline = True
 
     def __init__(self, models: Mapping[str, Sequence[RevCD]], benchmark: Benchmark) -> None:
-        """Look at trained models, some seeds for each way to join."""
         self.models, self.benchmark = models, benchmark
         tests = all_tests(benchmark)
         ids, counts = benchmark.labels[tests].unique(return_counts=True)
@@ -65,7 +64,6 @@ class ImageSwaps(Study):
         }
 
     def table(self) -> pd.DataFrame:
-        """Lay out turns and changes of class, a line for each swap."""
         columns = {
             f"{how}: {what}": [rows.plus_minus(cells, ".2f") for cells in turned[:, :, i].T]
             for how, turned in self.turned.items()
@@ -74,7 +72,6 @@ class ImageSwaps(Study):
         return pd.DataFrame(columns, index=pd.Index(self.swaps, name="exchanged for"))
 
     def caption(self) -> str:
-        """Say how to read it."""
         return (
             f"How far estimates of {self.images.numel()} test images turn ($1 - \\cos$: 0 not "
             "heard, 1 nothing in common), and how many change their class. Mean ± standard "
@@ -82,7 +79,6 @@ class ImageSwaps(Study):
         )
 
     def figure(self) -> Figure:
-        """Draw the turn of one estimate over steps."""
         n = len(self.models)
         fig, axes = plt.subplots(1, n, figsize=(4.8 * n, 3.5), sharey=True, squeeze=False)
         for ax, (how, turns) in zip(axes[0], self.by_step.items(), strict=True):
@@ -95,7 +91,6 @@ class ImageSwaps(Study):
         return fig
 
     def finding(self) -> str:
-        """Say how far another class's image turns an early and a late estimate."""
         other = {how: turns[:, :, 1].mean(0) for how, turns in self.by_step.items()}
         words = "; ".join(
             f"{how} {turns[2]:.2f} at step 10, {turns[-1]:.2f} at the last"
@@ -132,7 +127,6 @@ class ImageSwaps(Study):
 
     @torch.no_grad()
     def _turned_at(self, model: RevCD, step: int) -> list[float]:
-        """Turn of one estimate at one step when the image is swapped, z_t kept."""
         net, labels = model.networks.eval(), self.benchmark.labels[self.images.flatten()]
         z0 = model.prototypes[labels.to(model.prototypes.device)]
         t = torch.full((len(z0),), step, device=z0.device)

@@ -38,7 +38,6 @@ class LikelihoodBound(Study):
         return self.truth - sum(self.parts.values())
 
     def table(self) -> pd.DataFrame:
-        """Lay out the parts, their sum and the truth."""
         rows = {
             **self.parts,
             "the bound, all three": self.truth - self.gap,
@@ -47,7 +46,6 @@ class LikelihoodBound(Study):
         return pd.DataFrame({"nats": rows}).round(3).rename_axis("part")
 
     def caption(self) -> str:
-        """Say why it is too low."""
         return (
             f"One column of standard Gaussian data with the best denoiser. The bound is "
             f"{self.gap:.2f} nats too low: the best steps back are a little wider than $\\sigma_q$."
@@ -64,7 +62,6 @@ class LossWeights(Study):
     name = "weights"
 
     def __init__(self, schedule: NoiseSchedule, cap: float) -> None:
-        """Weigh with a schedule of T steps; the derived loss is capped."""
         t = torch.arange(len(schedule))
         self.snr = schedule.signal_to_noise(t).double()
         # the bound starts at the second step
@@ -80,7 +77,6 @@ class LossWeights(Study):
         }
 
     def figure(self) -> Figure:
-        """Draw both weights of the bound, and all losses on one scale."""
         step = np.arange(1, len(self.snr) + 1)
         fig, axes = plt.subplots(1, 2, figsize=(9.6, 3.6))
         axes[0].plot(step[1:], self.of_clean[1:], label="$w_z(t)$, eq. 10")
@@ -96,7 +92,6 @@ class LossWeights(Study):
         return fig
 
     def finding(self) -> str:
-        """Say in how many steps half of each weight lies."""
         half = {
             loss: int((weights.cumsum(0) / weights.sum() < 0.5).sum()) + 1
             for loss, weights in self.by_loss.items()
@@ -123,7 +118,6 @@ class DiffusionTraining(Study):
     name = "training"
 
     def __init__(self, run: RevCD, capped: Float[Tensor, " T"]) -> None:
-        """Read a trained model's history; `capped` weighs errors of z_0 in the noise loss."""
         history, width = pd.DataFrame(run.history), run.prototypes.shape[1]
         blank = float(run.prototypes[run.labels].square().sum(1).mean()) / width
         self.nothing = {
@@ -139,7 +133,6 @@ class DiffusionTraining(Study):
         self.last = {term: float(values.iloc[-1]) for term, values in self.terms.items()}
 
     def figure(self) -> Figure:
-        """Draw each term over epochs."""
         fig, axes = plt.subplots(1, 3, figsize=(10, 3.1))
         units = ("per column of the semantics", "per column, capped", "nats")
         for ax, (term, values), unit in zip(axes, self.terms.items(), units, strict=True):
@@ -150,7 +143,6 @@ class DiffusionTraining(Study):
         return fig
 
     def finding(self) -> str:
-        """Say where they end."""
         ends = ", ".join(
             f"{self.last[term]:.2f} ({term}, nothing learnt: {nothing:.2f})"
             for term, nothing in self.nothing.items()
@@ -192,7 +184,6 @@ class LossShares(Study):
         return float(self.shares["trained"][loss][self.early_steps - 1])
 
     def figure(self) -> Figure:
-        """Draw the error by step, and the shares."""
         step = np.arange(1, self.steps + 1)
         fig, axes = plt.subplots(1, 3, figsize=(11, 3.5))
         for (when, errors), style in zip(self.errors.items(), ("C7", "C4"), strict=True):
@@ -210,7 +201,6 @@ class LossShares(Study):
         return fig
 
     def finding(self) -> str:
-        """Say what the first steps make of each loss."""
         errors, losses = self.errors["trained"] / self.width, self.shares["trained"]
         parts = ", ".join(f"{self.early(loss):.1%} ({loss})" for loss in losses)
         return (
@@ -221,7 +211,6 @@ class LossShares(Study):
         )
 
     def table(self) -> pd.DataFrame:
-        """Lay out the shares of the first steps, in percent."""
         last = self.early_steps - 1
         lines = {
             when: {loss: 100 * float(share[last]) for loss, share in by_loss.items()}
@@ -230,7 +219,6 @@ class LossShares(Study):
         return pd.DataFrame(lines).round(1).rename_axis("loss")
 
     def caption(self) -> str:
-        """Say what it holds."""
         return (
             f"Share (%) of each loss that comes from the first {self.early_steps} of {self.steps} "
             "steps."

@@ -28,7 +28,6 @@ class LostSignal(Study):
     name = "rest"
 
     def __init__(self, linear: NoiseSchedule, mean: float, sd: Float[Tensor, " K"]) -> None:
-        """Walk back columns of N(mean, sd^2), once with each way."""
         self.linear, self.mean, self.sd = linear, mean, sd
         self.steps, cosine = len(linear), NoiseSchedule.cosine(len(linear))
         with seeded(0, "lesson/start"):
@@ -53,7 +52,6 @@ class LostSignal(Study):
         self.predicted = (-sd * rest.sqrt() * mean / (rest * sd**2 + 1 - rest).sqrt()).numpy()
 
     def figure(self) -> Figure:
-        """Draw the lack along the walk where s = 1, and at its end for each s."""
         fig, axes = plt.subplots(1, 2, figsize=(9.6, 3.4))
         for (sampler, visits), style in zip(self.paths.items(), ("-", "--"), strict=True):
             steps, means = zip(*visits, strict=True)
@@ -72,7 +70,6 @@ class LostSignal(Study):
         return fig
 
     def finding(self) -> str:
-        """Say what is lacking at the end where s = 1."""
         ddim, _, ancestral, cosine = (float(lack[self._at]) for lack in self.lack.values())
         return (
             f"Starts from noise without the rest of the signal, {self.mean:g} the mean to be "
@@ -96,7 +93,6 @@ class LostSignal(Study):
         return self.sd.tolist().index(1.0)
 
     def _note(self, sampler: str) -> Callable[[int, Tensor, Tensor], None]:
-        """Make a watcher that notes how far the mean of z_t lies from where it belongs."""
         left = self.linear.alphas_cumprod
         return lambda t, zt, _: self.paths[sampler].append(
             (t, zt.mean(0) - left[t].sqrt() * self.mean)

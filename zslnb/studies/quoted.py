@@ -23,11 +23,9 @@ class Quoted(Study):
     name: str = ""
 
     def table(self) -> pd.DataFrame:
-        """The numbers, as they are printed."""
         return self.numbers.reset_index(drop=True)
 
     def caption(self) -> str:
-        """Say that they are quoted, and what of."""
         return f"{QUOTED} {self.text}"
 
 
@@ -104,7 +102,6 @@ class Reductions(Study):
     name: str = "reductions"
 
     def table(self) -> pd.DataFrame:
-        """Published beside here."""
         lines = [
             {"method": method, "setting": name, "published": str(before), "here": str(after)}
             for method, used in self.settings.items()
@@ -117,7 +114,6 @@ class Reductions(Study):
         return grouped.agg(", ".join).reset_index().rename(columns={"method": "methods"})
 
     def caption(self) -> str:
-        """Say what the lines mean."""
         return self.text
 
 

@@ -94,11 +94,9 @@ class Copying(Study):
         return copying.abs().groupby(level="λ").max()
 
     def table(self) -> pd.DataFrame:
-        """Lay out the cosines, mean ± sd over seeds."""
         return self._groups.agg(lambda values: plus_minus(values.to_numpy(), "z.3f")).reset_index()
 
     def caption(self) -> str:
-        """Say what is measured, and what a copy would have."""
         return (
             f"Small networks, {self.steps} steps each: cosines of the output for training targets, "
             f"mean ± standard deviation over seeds ({self.measured['seed'].nunique()}). Copying is "
@@ -106,7 +104,6 @@ class Copying(Study):
         )
 
     def figure(self) -> Figure:
-        """Draw copying, and the cosines with class mean and text, over λ."""
         fig, axes = plt.subplots(1, 3, figsize=(10, 3.6))
         for ax, (measure, title) in zip(axes, PANELS.items(), strict=True):
             for name, mark in zip((ASKED, WEAK, FULL), "osv", strict=True):
@@ -120,7 +117,6 @@ class Copying(Study):
         return fig
 
     def finding(self) -> str:
-        """Say whether a network copies that is asked to, and one that is not."""
         return (
             f"A network that is asked to copy does, in part ({self.asked[0.0]:.3f} without the "
             f"term, of {self.perfect:.3f}), and the term wears it down: {self.asked[0.1]:.3f} at "

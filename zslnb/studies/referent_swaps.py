@@ -38,20 +38,17 @@ class Swaps(Study):
         return np.array([values(self.records, row, "swaps", swap) for swap in SWAPS]).T
 
     def table(self) -> pd.DataFrame:
-        """Lay out the turns, a row a swap."""
         swaps = {swap: ("swaps", swap) for swap in SWAPS}
         frame = summary(self.records, row_names(self.records), swaps, ".1e")
         return frame.T.rename_axis("swapped for")
 
     def caption(self) -> str:
-        """Say how to read it."""
         return (
             "How far the output turns, $1 - \\cos$, mean ± standard deviation over seeds "
             f"({len(self.turns(FULL))}). 0: the input is not heard. 1: nothing in common."
         )
 
     def figure(self) -> Figure:
-        """Draw the turns on a log scale, with their range over seeds."""
         fig, ax = plt.subplots(figsize=(8, 3.8))
         for row, mark, shift in zip(ROWS, MARKS, (-0.2, 0, 0.2), strict=True):
             turns, heights = self.turns(row), np.arange(len(SWAPS)) + shift
@@ -64,7 +61,6 @@ class Swaps(Study):
         return fig
 
     def finding(self) -> str:
-        """Compare a swap of the referent with a swap of the semantics."""
         other, text = self._referent_and_text(FULL)
         return (
             "What the trained generator hears: mean and range over seeds. Above the line the "
@@ -125,7 +121,6 @@ class LossTerms(Study):
         return float(self.curve(FULL, "reconstruction")[:, -1].mean()) - self.floor
 
     def figure(self) -> Figure:
-        """Draw a panel for each term."""
         each = self.records[0]["settings"]["passes"]
         fig, axes = plt.subplots(1, 3, figsize=(10, 3.3))
         for ax, term in zip(axes, TERMS, strict=True):
@@ -142,7 +137,6 @@ class LossTerms(Study):
         return fig
 
     def finding(self) -> str:
-        """Say where reconstruction and KL end."""
         ends = {row: self.curve(row, "kl")[:, -1] for row in ROWS}
         return (
             f"Loss terms, mean and range over seeds ({len(ends[FULL])}). Reconstruction with "
@@ -165,7 +159,6 @@ class Variety(Study):
     name = "variety"
 
     def table(self) -> pd.DataFrame:
-        """Lay out mean cosines within classes and with the real class mean, a row a setting."""
         columns = {
             "within a class, real": ("within", "real"),
             "within a class, synthetic": ("within", "synthetic"),
@@ -176,14 +169,12 @@ class Variety(Study):
         return frame.rename_axis("setting")
 
     def caption(self) -> str:
-        """Say what is compared, and that it chose nothing."""
         return (
             "Cosines for the unseen classes: between samples of one class, and of class means with "
             "the real class mean (measured on test images; nothing was chosen by them)."
         )
 
     def figure(self) -> Figure:
-        """Draw both as densities."""
         fig, ax = plt.subplots(figsize=(7, 3))
         bins = np.linspace(min(0, self.real.min()), 1, 81)
         plots.density(
@@ -195,7 +186,6 @@ class Variety(Study):
         return fig
 
     def finding(self) -> str:
-        """Compare the medians."""
         return (
             "Variety within the unseen classes: the median cosine is "
             f"{np.median(self.real):.2f} between real samples and {np.median(self.synthetic):.3f} "

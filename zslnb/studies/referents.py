@@ -30,7 +30,6 @@ class Referents(Study):
     name = "referents"
 
     def _rows(self) -> list[list[tuple[int, str]]]:
-        """Classes with what to write after their names: two unseen classes in a row."""
         trios = [
             [(unseen, ""), *((c, f"\n{cos:.2f}") for c, cos in zip(classes, row, strict=True))]
             for unseen, classes, row in zip(
@@ -43,7 +42,6 @@ class Referents(Study):
         return [a + b for a, b in zip(trios[::2], trios[1::2], strict=False)]
 
     def figure(self) -> Figure:
-        """Show each unseen class in a frame, its referents beside it."""
         names = self.benchmark.class_names
         return plots.picture_grid(
             [[plots.class_picture(self.benchmark, c) for c, _ in row] for row in self._rows()],
@@ -52,7 +50,6 @@ class Referents(Study):
         )
 
     def finding(self) -> str:
-        """Say what the choice sees."""
         return (
             f"{2 * len(self._rows())} unseen classes of {self.benchmark.name} (framed), each with "
             "its two referent classes to the right and the cosine of their refined semantics. The "
@@ -83,11 +80,9 @@ class ChangedReferents(Study):
         return pd.DataFrame(columns)
 
     def table(self) -> pd.DataFrame:
-        """List the first six."""
         return self.listed().head(6)
 
     def caption(self) -> str:
-        """Count them."""
         return (
             f"{len(self.listed())} of {len(self.raw)} unseen classes have other referents, or in "
             "another order, when chosen on raw semantics; the first of them."
@@ -109,7 +104,6 @@ class Draws(Study):
     name = "draws"
 
     def figure(self) -> Figure:
-        """Show the pictures in a line, with their weights."""
         b = self.benchmark
         pictures = [aviary.picture_of_row(int(row), 96, b.name) for row in self.rows.flatten()]
         names = plots.spoken_names(b)
@@ -121,7 +115,6 @@ class Draws(Study):
         return plots.picture_grid([pictures], [labels], side=1.2)
 
     def finding(self) -> str:
-        """Say what else the draws bring in."""
         return (
             "The training pictures behind the first four draws, two to a draw. Beside the birds "
             "themselves the draws bring in chance: pose, size, background."

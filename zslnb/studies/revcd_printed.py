@@ -45,11 +45,9 @@ class RevCDTable1(Study):
         return f"printed-{self.benchmark.lower()}"
 
     def table(self) -> pd.DataFrame:
-        """Lay out all methods."""
         return printed_scores("Table 1", self.benchmark).reset_index()
 
     def caption(self) -> str:
-        """Say RevCD's place, and name the misprints."""
         table = self.table().set_index("method")
         rank = list(table.index).index("RevCD") + 1
         wrong = ", ".join(table.index[table.misprint == "yes"]) or "none"
@@ -65,12 +63,10 @@ class RevCDTable2(Study):
     name = "printed-models"
 
     def table(self) -> pd.DataFrame:
-        """Lay out all benchmarks."""
         tables = pd.concat({name: printed_scores("Table 2", name) for name in BENCHMARKS})
         return tables.rename_axis(["benchmark", "method"]).reset_index()
 
     def caption(self) -> str:
-        """Say where it is from."""
         return "**Quoted, not reproduced.** The paper's Table 2."
 
 
@@ -80,7 +76,6 @@ class RevCDTextClaims(Study):
     name = "claims"
 
     def table(self) -> pd.DataFrame:
-        """Lay out what is said, and what is in the tables."""
         quoted = _quoted()
         in_text = quoted.place.isin(["Section 4.1", "Section 4.2"])
         claims = quoted[quoted.index.str.startswith("C-") & in_text]
@@ -88,7 +83,6 @@ class RevCDTextClaims(Study):
         return claims[["place", "benchmark", "method", "metric", "note"]].set_axis(heads, axis=1)
 
     def caption(self) -> str:
-        """Say that nothing is computed."""
         return (
             "**Claims about Tables 1 and 2**, checked against the printed numbers; nothing is "
             "computed here."

@@ -78,7 +78,6 @@ class SettingsShown(Study):
     name = "settings"
 
     def table(self) -> pd.DataFrame:
-        """Lay out the ones worth a look."""
         full = reductions(self.settings)
         lines = [
             (name, str(getattr(self.settings, name)), str(full[name][0]) if name in full else "")
@@ -87,7 +86,6 @@ class SettingsShown(Study):
         return pd.DataFrame(lines, columns=["setting", "RevCD here", "`full` has"])
 
     def caption(self) -> str:
-        """Say whose they are."""
         return (
             f"Profile `{self.profile}`; none of these is printed in the paper. Where two numbers "
             "stand, this profile takes less, to run on two cores."
@@ -101,11 +99,9 @@ class RevCDModels(Rows):
     headline = True
 
     def table(self) -> pd.DataFrame:
-        """Lay out strict scores beside lenient and calibrated ones."""
         return results.results_counted(self.rows)
 
     def caption(self) -> str:
-        """Say how to read it."""
         return (
             f"**{self.title}** (after the paper's Table 2). Percent, mean ± standard deviation "
             "over seeds. T1: unseen images, only unseen classes competing."
@@ -118,7 +114,6 @@ class ValidationChoices(Rows):
     name = "chosen"
 
     def table(self) -> pd.DataFrame:
-        """Lay out epochs and guidance scales."""
         columns = {
             choice: {
                 row: ", ".join(f"{value:g}" for value in self._chosen(row, choice))
@@ -129,7 +124,6 @@ class ValidationChoices(Rows):
         return pd.DataFrame(columns).rename_axis("method")
 
     def caption(self) -> str:
-        """Say what it holds."""
         return "Epochs and guidance scale that validation chose, seed by seed."
 
     def _chosen(self, row: str, choice: str) -> np.ndarray:
@@ -142,11 +136,9 @@ class LossesRemoved(Rows):
     name = "losses"
 
     def table(self) -> pd.DataFrame:
-        """Lay out RevCD, and RevCD without each of them."""
         return results.results_counted(self.rows)
 
     def caption(self) -> str:
-        """Say how to read it."""
         seeds = len({record["seed"] for record in self.rows})
         return (
             f"**{self.title}**: RevCD without one of its losses; percent, mean ± standard "
@@ -160,7 +152,6 @@ class ClassificationWeight(Rows):
     name = "weight"
 
     def figure(self) -> Figure:
-        """Draw strict, lenient and unseen accuracy over the weight."""
         fig, ax = plt.subplots(figsize=(6.4, 3.4))
         for label, (protocol, metric, style) in LINES.items():
             percent = 100 * rows.by_row(self.rows, self.labels, protocol, metric)
@@ -172,7 +163,6 @@ class ClassificationWeight(Rows):
         return fig
 
     def finding(self) -> str:
-        """Say how S and U change with the weight."""
         s, u = ([self.percent(row, "clean", metric) for row in self.labels] for metric in "SU")
         return (
             f"{self.title}; mean and range over seeds. From {self.labels[0]} to {self.labels[-1]} "
@@ -187,7 +177,6 @@ class HullDistances(Rows):
     name = "hull"
 
     def table(self) -> pd.DataFrame:
-        """Lay out distances by row and guidance scale, of seen and unseen images."""
         lines = {}
         for row in self.labels:
             scales = next(r["scores"]["hull"] for r in self.rows if r["row"] == row)
@@ -202,7 +191,6 @@ class HullDistances(Rows):
         return pd.DataFrame.from_dict(lines, orient="index").rename_axis("estimates of")
 
     def caption(self) -> str:
-        """Say in which unit."""
         return (
             f"**{self.title}**: distance of estimates to the hull of the seen prototypes, in units "
             "of the unseen prototypes' own; mean ± standard deviation over seeds."
@@ -218,7 +206,6 @@ class WaysToCount(Rows):
     name = "ways"
 
     def table(self) -> pd.DataFrame:
-        """Lay out S, U and H, RevCD's own lines first."""
         lines = {}
         for way, protocol in WAYS.items():
             for row in ("RevCD", self.picked(protocol)):
@@ -229,7 +216,6 @@ class WaysToCount(Rows):
         return pd.DataFrame({line: lines[line] for line in order}).T.rename_axis("RevCD")
 
     def caption(self) -> str:
-        """Say how to read it."""
         seeds = len({record["seed"] for record in self.rows})
         return f"**{self.title}**: percent, mean ± standard deviation over {seeds} seeds."
 
@@ -307,11 +293,9 @@ class CubModels(RevCDModels):
     headline = False
 
     def table(self) -> pd.DataFrame:
-        """Lay out the scores, if anyone has measured them."""
         return super().table() if self.rows else pd.DataFrame({"method": ["not measured"]})
 
     def caption(self) -> str:
-        """Say how many seeds there are."""
         seeds = len({record["seed"] for record in self.rows})
         return f"**CUB, ResNet fc1000 features, {self.title}.** Seeds: {seeds}; profile `medium`."
 
@@ -328,7 +312,6 @@ class CubHull(Study):
     name = "cub-hull"
 
     def table(self) -> pd.DataFrame:
-        """Lay out RevCD with and without its classification loss."""
         wide = pd.concat(
             {
                 kind: HullDistances(
@@ -341,7 +324,6 @@ class CubHull(Study):
         return wide.set_axis([f"{part}, {kind}" for kind, part in wide.columns], axis=1)
 
     def caption(self) -> str:
-        """Say what it holds."""
         return "**CUB**: distance to the hull, as above."
 
 
@@ -370,7 +352,6 @@ def _run(
     seeds: Sequence[int],
     device: torch.device | str,
 ) -> list[dict]:
-    """Run rows of a table, or read them back."""
     experiment = {row: ("revcd", s) for row, s in settings.items()}
     return experiments.run_rows(experiment, benchmark, seeds, device, table=table)
 

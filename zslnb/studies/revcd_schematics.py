@@ -37,7 +37,6 @@ class RevCDDirection(Study):
     name = "direction"
 
     def figure(self) -> Figure:
-        """Draw both ways, one above the other."""
         arrows = []
         for boxes in (USUAL, TURNED):
             names = [*boxes]
@@ -46,7 +45,6 @@ class RevCDDirection(Study):
         return plots.schematic({**USUAL, **TURNED}, arrows, (9.8, 4.3), ("generator", names[1]))
 
     def finding(self) -> str:
-        """Say which is which."""
         return (
             "Above: semantics to features, as GenZSL and most generative methods go. Below: RevCD, "
             "features to semantics. Trained parts are filled. (The paper's Figure 1, redrawn from "
@@ -63,7 +61,6 @@ class RevCDNetwork(Study):
     name = "network"
 
     def figure(self) -> Figure:
-        """Draw the network of section 3.4 with the widths of these settings."""
         layers, ends, conditions = self._layers(), self._ends(), self._conditions()
         (d1, d2, d3, u1, u2), (z, out, z0), (x, cut, reads, v, t, tau) = map(
             list, (layers, ends, conditions)
@@ -83,7 +80,6 @@ class RevCDNetwork(Study):
         return fig
 
     def finding(self) -> str:
-        """Say how the two ways differ."""
         return (
             "The network of section 3.4, with this profile's widths. Trained parts are filled. On "
             "the way down time multiplies ($\\odot$, column by column) and the image is added; on "

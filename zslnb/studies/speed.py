@@ -171,7 +171,6 @@ class TrainingSpeed(Study):
         return float(np.median([u.times if u.relation != "<" else 0.0 for u in by_seed]))
 
     def table(self) -> pd.DataFrame:
-        """Times as fast, for two bars, in H and T1, counted in seconds, steps and samples."""
         lines = [
             {
                 "bar": f"{metric}, {bar}",
@@ -185,7 +184,6 @@ class TrainingSpeed(Study):
         return pd.DataFrame(lines)
 
     def caption(self) -> str:
-        """Say how to read bounds, and what depends on the machine."""
         return (
             "How many times as fast as f-VAEGAN: median and range over the seeds that reach the "
             "bar. ≥: in some of them the score was there at the first evaluation. *None*: not "
@@ -195,7 +193,6 @@ class TrainingSpeed(Study):
         )
 
     def figure(self) -> Figure:
-        """H and T1 along seconds, steps and samples."""
         fig, axes = plt.subplots(2, 3, figsize=(10.4, 6), sharex="col", sharey="row")
         for line, metric in zip(axes, METRICS, strict=True):
             for ax, along in zip(line, ALONG, strict=True):
@@ -213,7 +210,6 @@ class TrainingSpeed(Study):
         return fig
 
     def finding(self) -> str:
-        """State where each method starts, and its best."""
         rows = row_names(self.records)
         early = {row: 100 * self.curves(row, "H")[:, 0].mean() for row in rows}
         return (
@@ -277,16 +273,13 @@ class SpeedByBar(TrainingSpeed):
     shares = tuple(np.linspace(0.5, 1, 51))
 
     def _medians(self, row: str, metric: str) -> Float[np.ndarray, " n"]:
-        """Median speed-up for each bar; NaN where most seeds never reach it."""
         times = np.array([self.typical(row, metric, share) for share in self.shares])
         return np.where(times > 0, times, np.nan)
 
     def _end(self, medians: Float[np.ndarray, " n"]) -> int:
-        """The highest bar that is reached; a higher one is never reached sooner."""
         return max(int((~np.isnan(medians)).sum()) - 1, 0)
 
     def figure(self) -> Figure:
-        """A line for each method, for H and for T1."""
         percents = 100 * np.array(self.shares)
         fig, axes = plt.subplots(1, 2, figsize=(9.4, 3.8), sharey=True)
         for ax, metric in zip(axes, METRICS, strict=True):
@@ -304,7 +297,6 @@ class SpeedByBar(TrainingSpeed):
         return fig
 
     def finding(self) -> str:
-        """State the highest bar that each method reaches."""
         ends = {
             metric: ", ".join(
                 f"{row} at {100 * self.shares[self._end(self._medians(row, metric))]:.0f} %"
@@ -330,7 +322,6 @@ class StepCosts(TrainingSpeed):
         return 1000 * self.curves(row, "seconds")[:, -1] / self.curves(row, "steps")[:, -1]
 
     def table(self) -> pd.DataFrame:
-        """Time and samples a step, the learning rate, and the number of steps."""
         cells = {}
         for row in row_names(self.records):
             steps = self.curves(row, "steps")
@@ -344,7 +335,6 @@ class StepCosts(TrainingSpeed):
         return pd.DataFrame.from_dict(cells, orient="index").rename_axis("method")
 
     def caption(self) -> str:
-        """State the price of the adversary."""
         price = self._milliseconds(SLOWER).mean() / self._milliseconds("cVAE").mean()
         return (
             "What a step of the generator costs, with the critic's steps that go with it; mean ± "
@@ -365,7 +355,6 @@ class SpeedGains(TrainingSpeed):
         return points([*gains])
 
     def table(self) -> pd.DataFrame:
-        """Points gained within a seed."""
         ways = {"best on test": True, "at the end": False}
         cells = {
             f"{metric}, {way}": [self._gain(row, metric, best) for row in self.faster]
@@ -375,7 +364,6 @@ class SpeedGains(TrainingSpeed):
         return pd.DataFrame(cells, index=self.faster).rename_axis(f"minus {SLOWER}")
 
     def caption(self) -> str:
-        """Warn of what best-on-test favours."""
         return (
             f"Points gained over {SLOWER}, mean ± standard deviation of the differences within a "
             "seed. Best on test favours the method that is evaluated most often."

@@ -29,7 +29,6 @@ class Split(Study):
         return pd.DataFrame(counts).loc[torch.cat([b.seen, b.unseen]).tolist()]
 
     def figure(self) -> Figure:
-        """Draw a bar a class, made of its parts."""
         counts = self.counts()
         fig, ax = plt.subplots(figsize=(7, 2.6))
         base = np.zeros(len(counts))
@@ -43,5 +42,4 @@ class Split(Study):
         return fig
 
     def finding(self) -> str:
-        """Say what every benchmark has to obey, or it would have been refused."""
         return "Every class is on one side of the line; only seen classes train."

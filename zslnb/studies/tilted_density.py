@@ -42,7 +42,6 @@ class TiltedDensity(Study):
         schedule: NoiseSchedule,
         samples: int = 5000,
     ) -> None:
-        """Walk for the first class of several, each of some Gaussians of one width `sd`."""
         self.classes, self.sd, self.schedule = classes, sd, schedule
         self.first, self.all = next(iter(classes.values())), torch.cat([*classes.values()])
         with seeded(0, "lesson/plane"):
@@ -70,11 +69,9 @@ class TiltedDensity(Study):
         return pd.DataFrame(lines)
 
     def table(self) -> pd.DataFrame:
-        """Lay out the gaps."""
         return self.gaps.round(3)
 
     def caption(self) -> str:
-        """Say what is compared."""
         return (
             f"Total variation between {len(self.start):,} walked samples and the tilted density (0 "
             "alike, 1 disjoint), beside that of as many samples of the tilted density itself; and "
@@ -82,7 +79,6 @@ class TiltedDensity(Study):
         )
 
     def figure(self) -> Figure:
-        """Draw the walks' samples above the tilted density's."""
         fig, axes = plt.subplots(2, len(SCALES), figsize=(10, 5.4), sharex=True, sharey=True)
         lines = ("guided walk", self.walked["DDIM"], "C1"), ("tilted", self.direct, "C0")
         outlined = [withStroke(linewidth=3, foreground="w")]
@@ -100,7 +96,6 @@ class TiltedDensity(Study):
         return fig
 
     def finding(self) -> str:
-        """Say for which scales they agree."""
         first, last = self.gaps.iloc[1], self.gaps.iloc[-1]
         return (
             "Class A (blobs marked A) by guidance scale. Above: DDIM with exact guided estimates. "
@@ -134,26 +129,22 @@ class TiltedDensity(Study):
     def _log_density(
         self, points: Float[Tensor, "M 2"], centres: Float[Tensor, "k 2"]
     ) -> Float[Tensor, " M"]:
-        """Log-density of equally likely blobs, up to a constant, the same for any centres."""
         away = (points[:, None] - centres).square().sum(2)
         return (-away / (2 * self.sd**2)).logsumexp(1) - math.log(len(centres))
 
     def _tilted(self, w: float) -> Float[Tensor, " M"]:
-        """Probability of each cell under the tilted density."""
         first, every = (
             self._log_density(self.cells, centres) for centres in (self.first, self.all)
         )
         return ((1 - w) * every + w * first).softmax(0)
 
     def _drawn(self, w: float) -> Float[Tensor, "n 2"]:
-        """As many samples of the tilted density itself."""
         n = len(self.start)
         with seeded(0, "lesson/direct"):
             cells = self.cells[torch.multinomial(self._tilted(w), n, replacement=True)]
             return cells + (torch.rand(n, 2) - 0.5) * 2 * REACH / FINE
 
     def _total_variation(self, points: Float[Tensor, "n 2"], w: float) -> float:
-        """Half the summed difference to the tilted density over coarse cells; 1: disjoint."""
         many = FINE // COARSE
         wanted = self._tilted(w).view(COARSE, many, COARSE, many).sum((1, 3)).numpy()
         edges = np.linspace(-REACH, REACH, COARSE + 1)
@@ -162,7 +153,6 @@ class TiltedDensity(Study):
         return float((np.abs(counts / len(points) - wanted).sum() + outside) / 2)
 
     def _surely(self, points: Float[Tensor, "n 2"]) -> float:
-        """Share of samples (%) that an exact classifier would give to A with 0.9 or more."""
         first, every = (self._log_density(points, centres) for centres in (self.first, self.all))
         ratio = first - every - math.log(len(self.classes))
         return 100 * float((ratio.exp() > 0.9).double().mean())

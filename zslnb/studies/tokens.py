@@ -51,7 +51,6 @@ class TokenAttention(Study):
         self.variation = [float(w.std(0).mean()) for w in by_seed]
 
     def figure(self) -> Figure:
-        """Draw the first seed's average attention, head by head."""
         heads = len(self.average)
         fig, axes = plt.subplots(1, heads, figsize=(10, 2.9), sharey=True, squeeze=False)
         for i, (ax, head) in enumerate(zip(axes[0], self.average, strict=True)):
@@ -63,7 +62,6 @@ class TokenAttention(Study):
         return fig
 
     def finding(self) -> str:
-        """Say how far from even it is."""
         return (
             "Attention of the first seed's model, averaged over test images; "
             f"{1 / self.tokens:.3f} would be even. The strongest of these averages is "
@@ -96,7 +94,6 @@ class BlindAttention(Study):
             self.other_noise.append(100 * float((before == again).double().mean()))
 
     def finding(self) -> str:
-        """Say how many images keep their class."""
         return (
             f"With blind attention {np.mean(self.kept):.1f} % of the test images keep their class; "
             "with other noise to start from, and attention as it was, "
@@ -127,10 +124,6 @@ class FeatureTokens(Study):
         device: torch.device | str,
         as_stored: Sequence[dict],
     ) -> None:
-        """Train on shuffled columns and with one token, whose Transformer is wider.
-
-        `as_stored` are records of the same settings and seeds that are there already.
-        """
         self.benchmark = benchmark
         draw = torch_generator(0, "lesson/columns")
         order = torch.randperm(benchmark.feature_dim, generator=draw)
@@ -150,12 +143,10 @@ class FeatureTokens(Study):
         self.compared = [{**r, "row": "as stored"} for r in as_stored] + self.records
 
     def table(self) -> pd.DataFrame:
-        """Lay out strict scores, and gains over the columns as stored."""
         table = results.results_against(self.compared, "as stored", "clean")
         return table.rename_axis("feature")
 
     def caption(self) -> str:
-        """Say how to read it."""
         return (
             f"{self.benchmark.name}: the feature cut in three ways. Percent, mean ± standard "
             "deviation; points gained over the columns as stored, within a seed."

@@ -39,7 +39,6 @@ class ToyLosses(Study):
     def __init__(
         self, schedule: NoiseSchedule, cap: float, seeds: Sequence[int], updates: int = 400
     ) -> None:
-        """Train a network a kind and seed; `cap` is that of the noise loss's weights."""
         self.schedule, self.cap, self.seeds, self.updates = schedule, cap, seeds, updates
         last = len(schedule) - 1
         steps = (0, 1, 2, 4, EARLY, 16, 32, 64, *range(100, last, 57))
@@ -59,7 +58,6 @@ class ToyLosses(Study):
         return gaussian_denoiser(self.schedule, SLOPE * x, SD)(zt, t)
 
     def figure(self) -> Figure:
-        """Draw one network beside the best, and all distances from it."""
         fig, axes = plt.subplots(1, 2, figsize=(9.8, 4))
         self._beside_the_best(axes[0])
         step = np.array(self.grid) + 1.0
@@ -74,7 +72,6 @@ class ToyLosses(Study):
         return fig
 
     def finding(self) -> str:
-        """Say how far from the best each kind is, early and late."""
         ends = ", ".join(
             "{:.3f} and {:.3f} ({})".format(*self._ends(kind), kind) for kind in self.distance
         )
@@ -96,7 +93,6 @@ class ToyLosses(Study):
         return float(mean[self.grid.index(EARLY)]), float(mean[-1])
 
     def _draw(self, t: Int64[Tensor, " B"]) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Draw images, attributes, noise and noised attributes at these steps."""
         x, eta, noise = torch.randn(3, len(t), 1)
         z0 = SLOPE * x + SD * eta
         return x, z0, noise, self.schedule.q_sample(z0, t, noise)
@@ -129,12 +125,10 @@ class ToyLosses(Study):
 
     @torch.no_grad()
     def _estimate(self, kind: str, unet: SemanticUNet, zt: Tensor, t: Tensor, x: Tensor) -> Tensor:
-        """The clean sample, whatever the network puts out."""
         out = unet(zt, t, x)
         return self.schedule.z0_from_noise(zt, out, t) if kind == NOISE_OUT else out
 
     def _off(self, kind: str, unet: SemanticUNet, step: int) -> float:
-        """Root mean squared distance from the best estimate at one step."""
         t = torch.full((4000,), step)
         with seeded(0, "lesson/toy-test"):
             x, _, _, zt = self._draw(t)

@@ -55,7 +55,6 @@ class StoredOrders(Study):
         return self._changes == len(self.benchmark.seen) - 1
 
     def finding(self) -> str:
-        """Say which of the published split files this one is like."""
         like = (
             "class by class, like SUN’s"
             if self.in_blocks
@@ -77,7 +76,6 @@ class BoostingOrders(Study):
     name = "boosting-orders"
 
     def figure(self) -> Figure:
-        """The term along training, and the least that a batch of one class can have."""
         fig, ax = plt.subplots(figsize=(7.5, 3.3))
         for (name, curve), style in zip(self.curves.items(), ("-", "--", "-"), strict=True):
             ax.plot(np.arange(1, len(curve) + 1), curve, style, label=name, linewidth=1.2)
@@ -90,7 +88,6 @@ class BoostingOrders(Study):
         return fig
 
     def finding(self) -> str:
-        """State the last pass's mean for each order."""
         ends = {
             name: curve[-len(curve) // self.passes :].mean() for name, curve in self.curves.items()
         }
@@ -176,7 +173,6 @@ class ClassifierOrders(Study):
         return 100 * pd.DataFrame(curve, index=range(1, how.epochs + 1))
 
     def figure(self) -> Figure:
-        """A panel for each order."""
         fig, axes = plt.subplots(1, 3, figsize=(10, 3.4), sharey=True)
         for ax, (name, curve) in zip(axes, self.followed.items(), strict=True):
             for metric, style in {"S": "--", "U": ":", "H": "-", "last class": "-."}.items():
@@ -188,7 +184,6 @@ class ClassifierOrders(Study):
         return fig
 
     def finding(self) -> str:
-        """State how the classes that come last take over, and when H is highest."""
         ordered = self.followed["all class by class"]
         peaks = ", ".join(
             f"in epoch {curve['H'].idxmax()} ({name}, {curve['H'].max():.0f} %)"
@@ -235,7 +230,6 @@ class LooksAtTest(Study):
     name = "looks"
 
     def _chosen(self) -> dict[str, int]:
-        """Three looks, by what chose them."""
         return {
             "best on test": self.on_test["H"].idxmax(),
             "chosen on validation": self.on_validation["H"].idxmax(),
@@ -243,11 +237,9 @@ class LooksAtTest(Study):
         }
 
     def _starts(self) -> list[int]:
-        """First look of each round."""
         return [*self.on_test.index[:: self.released.classifier.epochs]]
 
     def figure(self) -> Figure:
-        """S, U and H on test, H on validation, and the three looks."""
         fig, ax = plt.subplots(figsize=(8.5, 3.6))
         test, validation = self.on_test, self.on_validation
         ax.vlines(self._starts(), 0, 100, color="0.85", linewidth=1)
@@ -263,7 +255,6 @@ class LooksAtTest(Study):
         return fig
 
     def finding(self) -> str:
-        """State H at the three looks, and what fresh features do to it."""
         h, starts = self.on_test["H"], self._starts()
         looks = ", ".join(f"{h[at]:.1f} {name} (look {at})" for name, at in self._chosen().items())
         jump = np.mean([h[at] - h[at - 1] for at in starts[1:]] or [np.nan])

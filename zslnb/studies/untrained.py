@@ -22,16 +22,13 @@ class Baselines(Study):
     name = "baselines"
 
     def table(self) -> pd.DataFrame:
-        """Set the scores under both protocols under each other."""
         both = {kind: results_table([*self.records], kind) for kind in PROTOCOLS}
         return pd.concat(both, names=["protocol", "method"]).reset_index()
 
     def caption(self) -> str:
-        """Say whose scores these are."""
         return f"**{self.benchmark}**: the baselines, percent, mean ± sd over seeds."
 
     def finding(self) -> str:
-        """Set the clean H of each method beside the one that the test set chose, a line each."""
         h = self.table().set_index(["method", "protocol"])["H"]
         return "\n".join(
             f"- {row}: H {h[row, 'clean']} clean, {h[row, 'released']} with the test set choosing."

@@ -71,7 +71,6 @@ class Samplers(Study):
     def __init__(
         self, models: Sequence[RevCD], benchmark: Benchmark, seen: int = 150, unseen: int = 120
     ) -> None:
-        """Walk on about so many seen and unseen test images, with models of different seeds."""
         self.benchmark, self.settings = benchmark, models[0].settings
         self.steps = len(models[0].networks.schedule)
         self.few, self.fewer = min(50, self.steps), min(10, self.steps)
@@ -100,7 +99,6 @@ class Samplers(Study):
         return [float((c[way] == c[other]).double().mean()) for c in self.classes]
 
     def table(self) -> pd.DataFrame:
-        """Lay out cost, scores, and how far each way agrees with DDIM."""
         every, few, *_ = self.ways
         steps = dict.fromkeys(self.ways, self.few)
         steps |= {every: self.steps, self.ways[2]: self.fewer}
@@ -117,7 +115,6 @@ class Samplers(Study):
         return pd.DataFrame(lines).T.rename_axis("walk")
 
     def caption(self) -> str:
-        """Say on which images, and what is not allowed."""
         seen, unseen = map(len, self.parts)
         return (
             f"{self.benchmark.name}: {seen} seen and {unseen} unseen test images, guidance scale "
@@ -127,7 +124,6 @@ class Samplers(Study):
         )
 
     def finding(self) -> str:
-        """Say what few steps cost, and how much the noise decides."""
         every, few, _, other_noise, _ = self.ways
         return (
             f"DDIM in {self.few} steps gains {results.points(self.gains(few, every, 'H'))} points "
@@ -146,7 +142,6 @@ class Samplers(Study):
         )
 
     def _walked(self, model: RevCD) -> dict[str, Int64[Tensor, " m"]]:
-        """Class that each image is given, by the way its estimate was walked to."""
         images, schedule = torch.cat(self.parts), model.networks.schedule
         denoise = guided_denoiser(model, self.benchmark, images, self.settings.guidance)
         noise, other = (starting_noise(model, len(images), s) for s in ("walks", "other walks"))

@@ -41,7 +41,6 @@ class Watch:
     looks: dict[str, pd.DataFrame] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Scale the features once."""
         self._features = F.normalize(self.benchmark.features, dim=1).to(self.device)
 
     def train(self, name: str, settings: Settings, benchmark: Benchmark | None = None) -> Generator:
@@ -110,7 +109,6 @@ class Losses(Study):
         return pd.DataFrame(self.generators[name].history)
 
     def figure(self) -> Figure:
-        """Three terms of each, and the floor of class means."""
         fig, axes = plt.subplots(2, 3, figsize=(10, 5.2), sharex="row")
         for ax, (name, term, title) in zip(axes.flat, self.panels, strict=True):
             history = self._history(name)
@@ -129,7 +127,6 @@ class Losses(Study):
         return fig
 
     def finding(self) -> str:
-        """State how far from its floor each reconstruction ends, and where KL does."""
         ends = {name: self._history(name).iloc[-1] for name in ("GenZSL", "f-VAEGAN")}
         induced, imagined = (
             end["reconstruction"] - class_mean_floor(self.generators[name])
@@ -161,7 +158,6 @@ class PenaltyRule(Study):
         return pd.DataFrame(self.run.history)["penalty weight"]
 
     def figure(self) -> Figure:
-        """The weight, and the critic's gradient, along training."""
         steps, start = self.looks["steps"], self.run.settings.penalty_weight
         style = {"marker": "o", "markersize": 4, "color": COLOURS["f-VAEGAN"]}
         fig, axes = plt.subplots(1, 2, figsize=(8.6, 3.2))
@@ -177,7 +173,6 @@ class PenaltyRule(Study):
         return fig
 
     def finding(self) -> str:
-        """State the weight's course, and which length the gradient ends nearer to."""
         drifted = abs(self.steepness - 2) < abs(self.steepness - 1)
         return (
             rf"The released rule at work: $\lambda_1$ goes from "
@@ -201,11 +196,9 @@ class SlowRates(Study):
     name = "slow"
 
     def _at_last(self, name: str, steps: float) -> float:
-        """T1 in percent at a step, between two rounds by a straight line."""
         return 100 * float(np.interp(steps, self.looks[name].steps, self.looks[name].T1))
 
     def figure(self) -> Figure:
-        """T1 along training, at both rates."""
         fig, ax = plt.subplots(figsize=(7.6, 3.8))
         for name, mark in zip(self.names, "vso", strict=True):
             for label, line in ((name, "-"), (f"{name}, rate / 10", "--")):
@@ -218,7 +211,6 @@ class SlowRates(Study):
         return fig
 
     def finding(self) -> str:
-        """State what is lost where the shortest of these runs ends."""
         last = min(float(self.looks[f"{name}, rate / 10"].steps.iloc[-1]) for name in self.names)
         lost = ", ".join(
             f"{name} {self._at_last(name, last) - self._at_last(f'{name}, rate / 10', last):.0f} "
@@ -264,7 +256,6 @@ class Collapse(Study):
         return 100 * self.looks[name].T1.iloc[look]
 
     def _targets(self) -> dict[str, float]:
-        """GenZSL's T1 on the texts as they are, and how alike real class means are."""
         b, rows = self.benchmark, self.benchmark.test_unseen_idx
         means = class_means(F.normalize(b.features[rows], dim=1), b.labels[rows])
         return {
@@ -273,7 +264,6 @@ class Collapse(Study):
         }
 
     def figure(self) -> Figure:
-        """T1, and how alike class means are, along training."""
         targets = self._targets()
         fig, axes = plt.subplots(1, 2, figsize=(9.8, 4))
         for ax, (key, factor) in zip(axes, {"T1": 100, "alike": 1}.items(), strict=True):
@@ -294,7 +284,6 @@ class Collapse(Study):
         return fig
 
     def finding(self) -> str:
-        """State where GenZSL starts and ends, without CDP and with it."""
         names = [name for name, _ in self.ARMS[:3]]
         start, stop = ([self.t1(name, look) for name in names] for look in (0, -1))
         return (
