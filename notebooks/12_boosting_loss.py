@@ -167,7 +167,7 @@ assert floor(y) == studies.batch_floor(y)
 # classes, and the term is left with little to teach:
 
 # %%
-here.table(studies.OrderFloors(bench.name, labels.cpu()))
+here.table(studies.order_floors(bench.name, labels.cpu()))
 
 # %% [markdown]
 # In the published split files the lists of training images of AWA2 and CUB are shuffled once and for

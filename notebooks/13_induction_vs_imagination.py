@@ -63,7 +63,7 @@ bench = here.benchmark
 # ## Two ways to a feature that nobody has seen
 
 # %%
-here.figure(studies.Paradigms())
+here.figure(studies.paradigms())
 
 # %% [markdown]
 # That is how the paper draws it. The code draws it otherwise in one place: the inductive VAE, too,
@@ -189,7 +189,7 @@ live = {
 # and nothing more, and so can at best return something like the class mean (notebook 11).
 
 # %%
-here.figure(studies.Losses(live))
+here.figure(studies.losses(live))
 
 # %% [markdown]
 # And the weight of the gradient penalty?
@@ -278,7 +278,7 @@ caption = (
     "Speed depends on every line of this."
 )
 matched = {"GenZSL": settings, "f-VAEGAN": fvaegan}
-here.table(studies.Reductions(matched, bench.name, caption, by_method=True))
+here.table(studies.reductions(matched, bench.name, caption, by_method=True))
 
 # %%
 here.figure(speed, "figure-5")
@@ -392,7 +392,7 @@ for name, used in slower.items():
 
 # %%
 published = {"f-VAEGAN": old.lr, "GenZSL": new.lr}
-here.figure(studies.SlowRates(watch.looks, [*slower], published))
+here.figure(studies.slow_rates(watch.looks, [*slower], published))
 
 # %% [markdown]
 # **Semantic collapse.** Weak semantics, texts of class names, have much in common. Suppose they had

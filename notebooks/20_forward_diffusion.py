@@ -64,7 +64,7 @@ bench = here.benchmark
 # to an estimate of the semantics of its class, which the nearest class prototype then names.
 
 # %%
-here.figure(studies.RevCDDirection())
+here.figure(studies.revcd_direction())
 
 # %% [markdown]
 # ## A little noise, many times
@@ -124,7 +124,7 @@ for t in range(T):
     torch.testing.assert_close(at_once, zt, rtol=1e-6, atol=1e-6)
 
 # %%
-here.figure(studies.ForwardWalk(schedule, z0, torch.cat(path)))
+here.figure(studies.forward_walk(schedule, z0, torch.cat(path)))
 
 # %% [markdown]
 # ## Standardise first

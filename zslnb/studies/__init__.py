@@ -6,55 +6,56 @@
 from importlib import import_module
 
 _STUDIES = {  # module -> what notebooks use of it
-    "boosting": "FalseNegatives OrderFloors Orders Pull batch_floor orders",
-    "boosting_fidelity": "boosting_weight",
-    "calibration_curves": "CalibrationCurves CurvesBesidePrinted",
-    "class_cosines": "ChangedNeighbours ClassCosines CosineSpread HeatMaps MeanCosines SmallCase",
-    "classification_loss": "ClassificationLoss",
+    "benchmarks": "Looks baselines looks split",
+    "boosting": (
+        "Copying FalseNegatives Orders Pull batch_floor copying copying_losses order_floors orders"
+    ),
+    "calibration_curves": "curves_beside_printed seen_unseen_curves",
+    "class_cosines": (
+        "ClassCosines Directions MeanCosines changed_neighbours cosine_spread directions "
+        "heat_maps real_names small_case"
+    ),
     "code_audit": (
-        "Audit ConventionalScores Differences SwitchGains WaysToANumber in_words "
-        "model_differences switched_back train_as_released"
+        "Audit ConventionalScores Differences WaysToANumber in_words model_differences "
+        "switch_gains switched_back train_as_released"
     ),
-    "conditionings": "Conditionings TimeClocks WaysToJoin",
-    "density": "WalkDensity",
-    "directions_removed": "Directions RealNames directions",
-    "equal_looks": "Looks looks",
-    "exact_denoisers": "gaussian_denoiser mixture_denoiser",
-    "feature_fidelity": "FeatureFidelity FeaturePlane feature_fidelity",
-    "forward_noise": "DissolvingClass ForwardWalk Standardising StepBack TellingApart",
+    "conditioning": (
+        "Conditionings FeatureTokens ImageSwaps TimeClocks blind_attention token_attention "
+        "ways_to_join"
+    ),
+    "diffusion_losses": (
+        "ClassificationLoss DiffusionTraining LikelihoodBound LossShares LossWeights ToyLosses"
+    ),
+    "fidelity": "FeatureFidelity FeaturePlane boosting_weight feature_fidelity",
+    "forward_noise": "DissolvingClass LostSignal Standardising StepBack TellingApart forward_walk",
     "genzsl_results": (
-        "INGREDIENTS REFERENTS ClassSimilarity Question RecordedResults SelectionPrice "
-        "Sensitivity ablation bullets compared genzsl_verdicts main_results semantics "
-        "sensitivity"
+        "INGREDIENTS REFERENTS ablation answers bullets class_similarity compared "
+        "genzsl_verdicts main_results recorded_results selection_price semantics sensitivity "
+        "sensitivity_figure"
     ),
-    "genzsl_schematics": "Paradigms Pipeline",
-    "guidance": "GuidanceScales",
-    "image_swaps": "ImageSwaps",
     "input_acceptance": "UNDECIDED acceptance acceptance_words inputs text_acceptance",
-    "loss_weights": "DiffusionTraining LikelihoodBound LossShares LossWeights",
-    "lost_signal": "LostSignal",
-    "quoted": "Reductions quoted_ablation quoted_results quoted_rivals quoted_semantics",
-    "referent_copying": "Copying copying copying_losses",
-    "referent_swaps": "LossTerms Swaps Variety pair_cosines swaps",
-    "referents": "ChangedReferents Draws Referents",
-    "revcd_printed": "RevCDTable1 RevCDTable2 RevCDTextClaims printed_scores_of_revcd",
-    "revcd_results": (
-        "ClassificationWeight CubHull CubModels HullDistances SettingsShown ValidationChoices "
-        "classification_weight cub_rows losses_removed revcd_findings revcd_models "
-        "ways_to_count"
+    "known_densities": "TiltedDensity gaussian_denoiser mixture_denoiser",
+    "quoted": (
+        "printed_scores_of_revcd quoted_ablation quoted_results quoted_rivals quoted_semantics "
+        "reductions revcd_table1 revcd_table2 revcd_text_claims"
     ),
-    "revcd_schematics": "RevCDDirection RevCDNetwork",
-    "seen_bias": "Handicap Mistaken SeenBias",
+    "referents": (
+        "LossTerms Swaps Variety changed_referents chosen_referents draws pair_cosines swaps"
+    ),
+    "revcd_results": (
+        "benchmark_title classification_weight cub_hull cub_models cub_rows hull_distances "
+        "losses_removed pooled revcd_findings revcd_models run_revcd settings_shown "
+        "validation_choices ways_to_count with_each_weight without_each_loss"
+    ),
+    "sampling": "GuidanceScales Samplers WalkDensity guided_denoiser starting_noise",
+    "schematics": "paradigms pipeline revcd_direction revcd_network",
+    "seen_bias": "Handicap Mistaken bias_to_seen",
     "speed": "SpeedByBar SpeedGains StepCosts training_speed",
-    "splits": "Split",
     "study": "Study",
-    "tilted_density": "TiltedDensity",
-    "tokens": "BlindAttention FeatureTokens TokenAttention",
-    "toy_losses": "ToyLosses",
-    "training_orders": "BoostingOrders ClassifierOrders LooksAtTest StoredOrders looks_of_training",
-    "untrained": "baselines",
-    "walks": "Samplers guided_denoiser starting_noise",
-    "watched_training": "Collapse Losses PenaltyRule SlowRates Watch class_mean_floor",
+    "training_orders": (
+        "ClassifierOrders StoredOrders boosting_orders looks_at_test looks_of_training"
+    ),
+    "watched_training": "Collapse PenaltyRule Watch class_mean_floor losses slow_rates",
 }
 _MODULES = {name: module for module, names in _STUDIES.items() for name in names.split()}
 
@@ -68,4 +69,4 @@ def __getattr__(name: str) -> object:
 
 def __dir__() -> list[str]:
     """Offer the names of studies to completion."""
-    return [*globals(), *_MODULES]
+    return [*_MODULES]

@@ -23,7 +23,7 @@ from zslnb.protocol import ClassifierSettings
 from zslnb.results import percent, points, published_value, told_apart
 from zslnb.seeds import seeded
 from zslnb.studies.rows import Records, row_names, values
-from zslnb.studies.study import Study
+from zslnb.studies.study import Study, Tabled
 from zslnb.studies.training_orders import StoredOrders
 
 Gains = Float[np.ndarray, " R"]  # points, one for each seed
@@ -252,23 +252,16 @@ def switched_back(released: GenZSLSettings) -> dict[str, GenZSLSettings]:
     }
 
 
-@dataclass(frozen=True)
-class SwitchGains(Study):
+def switch_gains(training: ReleasedTraining) -> Tabled:
     """What is each switch of the released training worth?"""
-
-    training: ReleasedTraining
-    name = "switches"
-
-    def table(self) -> pd.DataFrame:
-        rows = [row for row in self.training.rows if row != RELEASED]
-        best, last = (
-            laid_out({row: self.training.gains(row, kind) for row in rows}, head)
-            for kind, head in (("released", "best on test"), ("last", "last epoch"))
-        )
-        return best.join(last).rename_axis("instead of the code's way")
-
-    def caption(self) -> str:
-        return "Code minus the row: points of H that the repository's way adds to the row's."
+    rows = [row for row in training.rows if row != RELEASED]
+    best, last = (
+        laid_out({row: training.gains(row, kind) for row in rows}, head)
+        for kind, head in (("released", "best on test"), ("last", "last epoch"))
+    )
+    frame = best.join(last).rename_axis("instead of the code's way")
+    text = "Code minus the row: points of H that the repository's way adds to the row's."
+    return Tabled("switches", frame, text)
 
 
 @dataclass(frozen=True)

@@ -13,34 +13,26 @@ from torch import Tensor
 
 from zslnb.datasets import aviary
 from zslnb.studies import plots
-from zslnb.studies.study import Study
+from zslnb.studies.study import Drawn, Study
 
 
-@dataclass(frozen=True)
-class SeenBias(Study):
+def bias_to_seen(margin: Float[Tensor, " N"]) -> Drawn:
     """How many images of unseen classes go to a seen class?
 
-    `margin` (N,) is the best score of any unseen class less that of any seen class, an image each.
+    Args:
+        margin: the best score of any unseen class less that of any seen class, an image each.
     """
-
-    margin: Float[Tensor, " N"]
-    name = "bias"
-
-    def figure(self) -> Figure:
-        fig, ax = plt.subplots(figsize=(6, 3))
-        width = float(self.margin.abs().max())
-        bins = np.linspace(-width, width, 61)
-        wins, loses = self.margin[self.margin >= 0], self.margin[self.margin < 0]
-        ax.hist(wins, bins, color="C0", label="an unseen class wins (perhaps the right one)")
-        ax.hist(loses, bins, color="C1", hatch="//", label="a seen class wins (always wrong)")
-        ax.set_xlabel("best unseen class minus best seen class (cosine)")
-        ax.set_ylabel("images of unseen birds")
-        ax.legend(loc="upper center", bbox_to_anchor=(0.5, 1.3))
-        return fig
-
-    def finding(self) -> str:
-        taken = float((self.margin < 0).float().mean())
-        return f"{100 * taken:.0f} % of the unseen birds' images go to a seen class."
+    fig, ax = plt.subplots(figsize=(6, 3))
+    width = float(margin.abs().max())
+    bins = np.linspace(-width, width, 61)
+    wins, loses = margin[margin >= 0], margin[margin < 0]
+    ax.hist(wins, bins, color="C0", label="an unseen class wins (perhaps the right one)")
+    ax.hist(loses, bins, color="C1", hatch="//", label="a seen class wins (always wrong)")
+    ax.set_xlabel("best unseen class minus best seen class (cosine)")
+    ax.set_ylabel("images of unseen birds")
+    ax.legend(loc="upper center", bbox_to_anchor=(0.5, 1.3))
+    taken = 100 * float((margin < 0).float().mean())
+    return Drawn("bias", fig, f"{taken:.0f} % of the unseen birds' images go to a seen class.")
 
 
 @dataclass(frozen=True)

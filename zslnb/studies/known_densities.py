@@ -1,14 +1,14 @@
-"""What guided walks sample in a plane where every density is known, beside the tilted density."""
+"""Data whose density is known: the best denoiser there is, and what guided walks sample."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cached_property
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int64
 from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 from torch import Tensor
@@ -16,8 +16,44 @@ from torch import Tensor
 from zslnb.device import one_thread
 from zslnb.revcd import NoiseSchedule, ancestral_sample, ddim_sample, guided_noise
 from zslnb.seeds import seeded
-from zslnb.studies.exact_denoisers import mixture_denoiser
 from zslnb.studies.study import Study
+
+# z_t and t in, E[z_0 | z_t] out
+Denoiser = Callable[[Float[Tensor, "B S"], Int64[Tensor, " B"]], Float[Tensor, "B S"]]
+
+
+def gaussian_denoiser(
+    schedule: NoiseSchedule,
+    mean: Float[Tensor, "#B #S"] | float,
+    sd: Float[Tensor, "#S"] | float,
+) -> Denoiser:
+    """Make the best denoiser of N(mean, sd^2): z_0 and z_t are jointly Gaussian, so it is linear.
+
+    Args:
+        schedule: that noised the data.
+        mean: of all samples, of each column, or of each sample that will be denoised.
+        sd: of all columns or of each.
+    """
+
+    def denoise(zt: Float[Tensor, "B S"], t: Int64[Tensor, " B"]) -> Float[Tensor, "B S"]:
+        left = schedule.alphas_cumprod[t][:, None]
+        return mean + left.sqrt() * sd**2 / (left * sd**2 + 1 - left) * (zt - left.sqrt() * mean)
+
+    return denoise
+
+
+def mixture_denoiser(schedule: NoiseSchedule, centres: Float[Tensor, "K S"], sd: float) -> Denoiser:
+    """Make the best denoiser of K equally likely Gaussians of one width; t is one for all rows."""
+
+    def denoise(zt: Float[Tensor, "B S"], t: Int64[Tensor, " B"]) -> Float[Tensor, "B S"]:
+        left = schedule.alphas_cumprod[t[0]]
+        variance = left * sd**2 + 1 - left
+        away = zt[:, None] - left.sqrt() * centres
+        share = (-away.square().sum(2) / (2 * variance)).softmax(1)[:, :, None]
+        return (share * (centres + left.sqrt() * sd**2 / variance * away)).sum(1)
+
+    return denoise
+
 
 SCALES = (0.0, 1.0, 2.0, 4.0)
 FINE, REACH, COARSE = 160, 4.0, 32  # cells a side of the window -4..4, to draw from and to compare

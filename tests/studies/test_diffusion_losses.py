@@ -1,4 +1,4 @@
-"""`loss_weights`: the parts of the bound, which steps weigh, and where a loss comes from."""
+"""`zslnb.studies.diffusion_losses`: which steps weigh, where rivals are, how far networks end."""
 
 import math
 from dataclasses import replace
@@ -9,7 +9,16 @@ import torch
 from tests.toys import QUICK_REVCD, toy
 from zslnb import revcd
 from zslnb.revcd import NoiseSchedule
-from zslnb.studies.loss_weights import DiffusionTraining, LikelihoodBound, LossShares, LossWeights
+from zslnb.studies.diffusion_losses import (
+    EARLY,
+    KINDS,
+    ClassificationLoss,
+    DiffusionTraining,
+    LikelihoodBound,
+    LossShares,
+    LossWeights,
+    ToyLosses,
+)
 
 
 def test_a_bound_is_too_low_by_its_gap():
@@ -58,3 +67,46 @@ def test_shares_add_up_and_the_table_has_the_first_steps():
     assert f"{study.early('noise, simple'):.1%} (noise, simple)" in study.finding()
     assert "the first 2 of 100 steps" in study.caption()
     assert len(study.figure().axes) == 3
+
+
+PLANE = torch.tensor([[1.0, 0.0], [0.6, 0.8], [-0.3, -0.9]])  # own, and a rival on either side
+
+
+def test_the_best_direction_leans_away_from_the_nearer_rival():
+    study = ClassificationLoss(PLANE, torch.eye(4), 0.05, "toy")
+    assert study.lowest[0.05] < study.lowest[1.0] < 0
+    assert study.sliding[0.05][0] < 0.1 < study.sliding[0.05][-1]
+    assert study.quiet() in study.finding()
+    assert "stays below 0.1 until" in study.quiet()
+    assert "is lowest at" in study.finding()
+    assert len(study.figure().axes) == 2
+
+
+def test_a_loss_that_minds_from_the_start_is_said_to():
+    alike = torch.eye(4) + 10
+    assert ClassificationLoss(PLANE, alike, 0.05, "toy").quiet() == "is above 0.1 from the start"
+
+
+@pytest.fixture(scope="module")
+def study() -> ToyLosses:
+    return ToyLosses(NoiseSchedule(300), 5.0, range(2), updates=20)
+
+
+def test_distances_are_measured_for_each_kind_seed_and_step(study: ToyLosses):
+    assert {*study.distance} == {*KINDS}
+    assert study.grid[-1] == 299
+    assert study.distance["both, capped"].shape == (2, len(study.grid))
+    early, late = study.distance["both, capped"].mean(0)[[study.grid.index(EARLY), -1]]
+    assert study.far("both, capped") == (
+        f"{early:.3f} off at step 9 and {late:.3f} at the last (both, capped)"
+    )
+    assert f"{early:.3f} and {late:.3f} (both, capped)" in study.finding()
+    assert len(study.figure().axes) == 2
+
+
+def test_the_best_estimate_falls_back_on_the_image_where_noise_is_all(study: ToyLosses):
+    zt, t, x = torch.zeros(1, 1), torch.tensor([299]), torch.ones(1, 1)
+    left = NoiseSchedule(300).alphas_cumprod[299]
+    slope = left.sqrt() * 0.36 / (left * 0.36 + 1 - left)
+    assert float(study.best(zt, t, x)) == pytest.approx(float(0.8 - slope * left.sqrt() * 0.8))
+    assert float(study.spread[-1]) < 0.6
