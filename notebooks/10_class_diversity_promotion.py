@@ -180,7 +180,7 @@ Markdown(
 )
 
 # %%
-means = studies.MeanCosines(*both, expected=left)
+means = studies.three_means(*both, expected=left)
 here.table(means)
 
 # %% [markdown]

@@ -241,7 +241,7 @@ copies = same.sum(1)
 pull = 1 - (P * same).sum(1)
 alone = pull / (P.diag() + pull)
 torch.testing.assert_close(alone / (alone + copies * (1 - alone)), pull)
-here.figure(studies.Pull(L, labels[batch], pull, alone))
+here.figure(studies.pull_taken(L, labels[batch], pull, alone))
 
 # %% [markdown]
 # ## Copying its referent

@@ -195,7 +195,7 @@ here.figure(studies.losses(live))
 # And the weight of the gradient penalty?
 
 # %%
-penalty_rule = studies.PenaltyRule(live["f-VAEGAN"], watch.looks["f-VAEGAN"])
+penalty_rule = studies.penalty_rule(live["f-VAEGAN"], watch.looks["f-VAEGAN"])
 here.figure(penalty_rule)
 
 # %% [markdown]

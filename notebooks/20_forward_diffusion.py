@@ -324,7 +324,7 @@ earlier = before[t].sqrt() * z0 + (1 - before[t]).sqrt() * one
 later = alpha[t].sqrt() * earlier + (1 - alpha[t]).sqrt() * other
 
 # %%
-pairs = studies.StepBack(schedule, t, z0, earlier, later)
+pairs = studies.step_back(schedule, t, z0, earlier, later)
 assert abs(pairs.inside - 0.954) < 0.02
 here.figure(pairs)
 

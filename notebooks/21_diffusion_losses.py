@@ -107,7 +107,7 @@ parts = {
     "diffusion": -float((schedule.reconstruction_weights(steps) * (1 - abar[steps])).sum()),
 }
 truth = -0.5 * math.log(2 * math.pi * math.e)
-bound = studies.LikelihoodBound(parts, truth)
+bound = studies.likelihood_bound(parts, truth)
 assert bound.gap > 0  # a lower bound
 
 # %%
@@ -197,7 +197,7 @@ torch.testing.assert_close(of_clean.sum(), (snr[0] - snr[-1]) / 2)  # a telescop
 
 # %%
 cap = settings.weight_cap
-weights = studies.LossWeights(schedule, cap)
+weights = studies.loss_weights(schedule, cap)
 by_hand = {
     "clean, simple": torch.ones(T),
     "noise, simple": snr,
@@ -354,7 +354,7 @@ with one_thread():
 # since the semantics are standardised, and guesses. That is the line to get below.
 
 # %%
-training = studies.DiffusionTraining(run, snr.clamp(max=cap))
+training = studies.diffusion_training(run, snr.clamp(max=cap))
 here.figure(training)
 
 # %% [markdown]

@@ -109,7 +109,7 @@ alike = (package[apart:] * package[:-apart]).sum(1)
 torch.testing.assert_close(alike, (omega * apart).cos().sum().expand_as(alike), rtol=0, atol=1e-3)
 
 # %%
-time = studies.TimeClocks(settings)
+time = studies.time_clocks(settings)
 here.figure(time)
 
 # %% [markdown]

@@ -86,7 +86,7 @@ def test_false_negatives_are_as_many_as_chance_has_it() -> None:
 def test_false_negatives_take_of_the_pull() -> None:
     labels, alone = torch.tensor([0, 0, 1]), torch.tensor([0.5, 0.5, 0.5])
     pull = torch.tensor([1 / 3, 1 / 3, 0.5])  # a / (a + 2 (1 - a)) with a mate
-    study = studies.Pull(torch.eye(3), labels, pull, alone)
+    study = studies.pull_taken(torch.eye(3), labels, pull, alone)
     assert "2 of its 6 pairs are false negatives" in study.finding()
     assert "they take 22% of the pull" in study.finding()
     left, right, _ = study.figure().axes

@@ -65,7 +65,7 @@ def test_the_spread_is_that_of_all_pairs(both) -> None:
 
 
 def test_three_means_stand_beside_what_to_expect(both) -> None:
-    table = studies.MeanCosines(*both, expected=0.125).table()
+    table = studies.three_means(*both, expected=0.125).table()
     assert table["with diagonal"].tolist()[2:] == ["0.12", "0.12"]
     assert table.loc["after CDP, from $v_1$ and $m$ alone", "without diagonal"] == "0"
     assert table.index.name == "mean cosine"

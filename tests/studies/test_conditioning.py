@@ -14,12 +14,13 @@ from zslnb.studies.conditioning import (
     Conditionings,
     FeatureTokens,
     ImageSwaps,
-    TimeClocks,
     attention_weights,
     blind_attention,
     blinded,
     equally_long,
     join_weights,
+    time_clocks,
+    time_cosines,
     token_attention,
     ways_to_join,
 )
@@ -64,8 +65,8 @@ def test_all_train_for_as_long():
 
 
 def test_slow_clocks_stand_still_and_neighbours_look_alike():
-    study = TimeClocks(RevCDSettings(widths=(64, 32, 16)))
-    near, far = study.cosines(16)[[1, 250]]
+    study = time_clocks(RevCDSettings(widths=(64, 32, 16)))
+    near, far = time_cosines(RevCDSettings(widths=(64, 32, 16)), 16)[[1, 250]]
     assert far < near < 1
     assert 0 < study.still < 16
     assert f"{study.still} of 16 columns hardly change" in study.finding()

@@ -13,23 +13,23 @@ from zslnb.studies.diffusion_losses import (
     EARLY,
     KINDS,
     ClassificationLoss,
-    DiffusionTraining,
-    LikelihoodBound,
     LossShares,
-    LossWeights,
     ToyLosses,
+    diffusion_training,
+    likelihood_bound,
+    loss_weights,
 )
 
 
 def test_a_bound_is_too_low_by_its_gap():
-    bound = LikelihoodBound({"reconstruction": 2.0, "prior": -0.5, "diffusion": -4.0}, -1.5)
+    bound = likelihood_bound({"reconstruction": 2.0, "prior": -0.5, "diffusion": -4.0}, -1.5)
     assert bound.gap == 1.0
     assert bound.table()["nats"].tolist() == [2.0, -0.5, -4.0, -2.5, -1.5]
     assert "The bound is 1.00 nats too low" in bound.caption()
 
 
 def test_the_simple_noise_loss_listens_to_the_first_steps():
-    study = LossWeights(NoiseSchedule(500), cap=5.0)
+    study = loss_weights(NoiseSchedule(500), cap=5.0)
     noise, capped = study.by_loss["noise, simple"], study.by_loss["noise, capped"]
     assert capped.max() == 5
     torch.testing.assert_close(capped, noise.clamp(max=5))
@@ -44,7 +44,7 @@ def test_the_simple_noise_loss_listens_to_the_first_steps():
 def test_training_falls_below_what_nothing_learnt_scores():
     b = toy()
     run = revcd.fit(b, QUICK_REVCD, 0)
-    study = DiffusionTraining(run, torch.full((20,), 2.0))
+    study = diffusion_training(run, torch.full((20,), 2.0))
     assert study.nothing["reconstruction"] == pytest.approx(1, abs=1e-4)  # standardised
     assert study.nothing["noise"] == pytest.approx(2, abs=1e-4)
     assert study.nothing["classification"] == pytest.approx(math.log(6))
@@ -56,7 +56,7 @@ def test_training_falls_below_what_nothing_learnt_scores():
 def test_shares_add_up_and_the_table_has_the_first_steps():
     b, settings = toy(), replace(QUICK_REVCD, steps=100)
     run = revcd.fit(b, settings, 0)
-    weights = LossWeights(revcd.schedule_of(settings), 5.0).by_loss
+    weights = loss_weights(revcd.schedule_of(settings), 5.0).by_loss
     study = LossShares(weights, revcd.prepare(b, settings, 0), run)
     assert study.early_steps == 2
     for share in study.shares["trained"].values():

@@ -15,9 +15,9 @@ from zslnb.studies.forward_noise import (
     DissolvingClass,
     LostSignal,
     Standardising,
-    StepBack,
     TellingApart,
     forward_walk,
+    step_back,
 )
 
 SCHEDULE = NoiseSchedule(500)
@@ -97,7 +97,7 @@ def test_pairs_of_neighbours_lie_where_eq_8_says():
         one, other = torch.randn(2, 4000)
     earlier = before.sqrt() + (1 - before).sqrt() * one
     later = alpha.sqrt() * earlier + (1 - alpha).sqrt() * other
-    study = StepBack(SCHEDULE, 60, 1.0, earlier, later)
+    study = step_back(SCHEDULE, 60, 1.0, earlier, later)
     assert study.inside == pytest.approx(0.954, abs=0.02)
     assert f"Left: {study.inside:.1%} of the pairs" in study.finding()
     assert len(study.figure().axes) == 2

@@ -58,7 +58,7 @@ def test_losses_say_how_far_from_the_floor_they_end(watch):
 @pytest.mark.parametrize(("steep", "says"), [(1.4, "1, as it should be"), (1.6, "2, as the rule")])
 def test_the_penaltys_rule_is_held_against_both_lengths(watch, steep, says):
     looks = watch.looks["f-VAEGAN"].assign(steep=steep)
-    study = studies.PenaltyRule(watch.runs["f-VAEGAN"], looks)
+    study = studies.penalty_rule(watch.runs["f-VAEGAN"], looks)
     assert f"at a mean length of {steep:.2f}: nearer to {says}" in study.finding()
     plt.close(study.figure())
 

@@ -8,11 +8,12 @@ from importlib import import_module
 _STUDIES = {  # module -> what notebooks use of it
     "benchmarks": "Looks baselines looks split",
     "boosting": (
-        "Copying FalseNegatives Orders Pull batch_floor copying copying_losses order_floors orders"
+        "Copying FalseNegatives Orders batch_floor copying copying_losses order_floors orders "
+        "pull_taken"
     ),
     "calibration_curves": "curves_beside_printed seen_unseen_curves",
     "class_cosines": (
-        "ClassCosines Directions MeanCosines changed_neighbours cosine_spread directions "
+        "ClassCosines Directions three_means changed_neighbours cosine_spread directions "
         "heat_maps real_names small_case"
     ),
     "code_audit": (
@@ -20,14 +21,14 @@ _STUDIES = {  # module -> what notebooks use of it
         "switch_gains switched_back train_as_released"
     ),
     "conditioning": (
-        "Conditionings FeatureTokens ImageSwaps TimeClocks blind_attention token_attention "
+        "Conditionings FeatureTokens ImageSwaps time_clocks blind_attention token_attention "
         "ways_to_join"
     ),
     "diffusion_losses": (
-        "ClassificationLoss DiffusionTraining LikelihoodBound LossShares LossWeights ToyLosses"
+        "ClassificationLoss diffusion_training likelihood_bound LossShares loss_weights ToyLosses"
     ),
     "fidelity": "FeatureFidelity FeaturePlane boosting_weight feature_fidelity",
-    "forward_noise": "DissolvingClass LostSignal Standardising StepBack TellingApart forward_walk",
+    "forward_noise": "DissolvingClass LostSignal Standardising step_back TellingApart forward_walk",
     "genzsl_results": (
         "INGREDIENTS REFERENTS ablation answers bullets class_similarity compared "
         "genzsl_verdicts main_results recorded_results selection_price semantics sensitivity "
@@ -55,7 +56,7 @@ _STUDIES = {  # module -> what notebooks use of it
     "training_orders": (
         "ClassifierOrders StoredOrders boosting_orders looks_at_test looks_of_training"
     ),
-    "watched_training": "Collapse PenaltyRule Watch class_mean_floor losses slow_rates",
+    "watched_training": "Collapse penalty_rule Watch class_mean_floor losses slow_rates",
 }
 _MODULES = {name: module for module, names in _STUDIES.items() for name in names.split()}
 

@@ -22,7 +22,7 @@ from zslnb.results import published_sizes
 from zslnb.seeds import seeded
 from zslnb.studies import plots
 from zslnb.studies.rows import plus_minus
-from zslnb.studies.study import Study, Tabled
+from zslnb.studies.study import Drawn, Study, Tabled
 
 BATCH = 64  # as released
 WIDTHS = (8, 16, 32, 64, 128, 256, 512)
@@ -232,58 +232,46 @@ class FalseNegatives(Study):
         )
 
 
-@dataclass(frozen=True)
-class Pull(Study):
+def pull_taken(
+    logits: Float[Tensor, "B B"],
+    labels: Int64[Tensor, " B"],
+    pull: Float[Tensor, " B"],
+    alone: Float[Tensor, " B"],
+) -> Drawn:
     """How much of the pull towards their own text do false negatives take from features?
 
-    `logits` (B, B) are a row a feature and a column a text, `labels` (B,) their classes; `pull`
-    (B,) is each feature's in this batch, `alone` (B,) with its class once in the row.
+    Args:
+        logits: a row a feature and a column a text.
+        labels: classes of both.
+        pull: of each feature in this batch.
+        alone: of each feature with its class once in the row.
     """
-
-    logits: Float[Tensor, "B B"]
-    labels: Int64[Tensor, " B"]
-    pull: Float[Tensor, " B"]
-    alone: Float[Tensor, " B"]
-    name = "gradient"
-
-    @property
-    def same(self) -> Tensor:
-        """Which pairs share a class, each with itself included."""
-        return self.labels[:, None] == self.labels
-
-    def figure(self) -> Figure:
-        fig, (left, right) = plt.subplots(1, 2, figsize=(9.4, 4.2), width_ratios=(1.25, 1))
-        image = left.imshow(self.logits.cpu().numpy(), cmap="cividis", interpolation="nearest")
-        label = r"logit $\langle \hat x_i, \tilde z_j \rangle / \tau$"
-        fig.colorbar(image, ax=left, label=label)
-        false = self.same & ~torch.eye(len(self.labels), dtype=bool, device=self.labels.device)
-        row, column = false.cpu().numpy().nonzero()
-        style = {"markersize": 3.5, "fillstyle": "none", "color": "r"}
-        left.plot(column, row, "s", label="false negative", **style)
-        left.set(xlabel="text $j$ of the batch", ylabel="feature $i$ of the batch")
-        left.legend(loc="upper right", fontsize=8)
-        left.grid(False)
-        self._pulls(right)
-        return fig
-
-    def _pulls(self, ax: plt.Axes) -> None:
-        grid, copies = np.linspace(0, 1, 101), self.same.sum(1).cpu()
-        for n in sorted({1, *copies.tolist()}):
-            (line,) = ax.plot(grid, grid / (grid + n * (1 - grid)), linewidth=1, label=f"{n}")
-            chosen = copies == n
-            points = self.alone.cpu()[chosen].numpy(), self.pull.cpu()[chosen].numpy()
-            ax.plot(*points, "o", markersize=4, color=line.get_color())
-        ax.set(xlabel="pull with its class once in the row", ylabel="pull in this batch")
-        ax.legend(title="samples of\nits class", fontsize=8)
-
-    def finding(self) -> str:
-        n, lost = len(self.labels), float(1 - self.pull.sum() / self.alone.sum())
-        return (
-            f"One shuffled batch of {n} after training, ordered by class for the eye. "
-            f"{int(self.same.sum()) - n} of its {n * n - n:,} pairs are false negatives (framed). "
-            f"Right: they take {lost:.0%} of the pull of features towards their own text. Class by "
-            "class, in a batch of one class, they would take all of it."
-        )
+    n, same = len(labels), labels[:, None] == labels
+    fig, (left, right) = plt.subplots(1, 2, figsize=(9.4, 4.2), width_ratios=(1.25, 1))
+    image = left.imshow(logits.cpu().numpy(), cmap="cividis", interpolation="nearest")
+    fig.colorbar(image, ax=left, label=r"logit $\langle \hat x_i, \tilde z_j \rangle / \tau$")
+    false = same & ~torch.eye(n, dtype=bool, device=labels.device)
+    row, column = false.cpu().numpy().nonzero()
+    style = {"markersize": 3.5, "fillstyle": "none", "color": "r"}
+    left.plot(column, row, "s", label="false negative", **style)
+    left.set(xlabel="text $j$ of the batch", ylabel="feature $i$ of the batch")
+    left.legend(loc="upper right", fontsize=8)
+    left.grid(False)
+    grid, copies = np.linspace(0, 1, 101), same.sum(1).cpu()
+    for k in sorted({1, *copies.tolist()}):
+        (line,) = right.plot(grid, grid / (grid + k * (1 - grid)), linewidth=1, label=f"{k}")
+        points = alone.cpu()[copies == k].numpy(), pull.cpu()[copies == k].numpy()
+        right.plot(*points, "o", markersize=4, color=line.get_color())
+    right.set(xlabel="pull with its class once in the row", ylabel="pull in this batch")
+    right.legend(title="samples of\nits class", fontsize=8)
+    lost = float(1 - pull.sum() / alone.sum())
+    text = (
+        f"One shuffled batch of {n} after training, ordered by class for the eye. "
+        f"{int(same.sum()) - n} of its {n * n - n:,} pairs are false negatives (framed). Right: "
+        f"they take {lost:.0%} of the pull of features towards their own text. Class by class, in "
+        "a batch of one class, they would take all of it."
+    )
+    return Drawn("gradient", fig, text)
 
 
 ASKED = "reconstruct the referent"

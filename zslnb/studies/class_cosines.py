@@ -114,44 +114,31 @@ def cosine_spread(before: ClassCosines, after: ClassCosines) -> Drawn:
     return Drawn("histogram", fig, text)
 
 
-@dataclass(frozen=True)
-class MeanCosines(Study):
+def three_means(before: ClassCosines, after: ClassCosines, expected: float) -> Tabled:
     """Which of three means of the cosines says what?
 
-    `expected` is the mean with the diagonal that arithmetic expects after CDP.
+    `expected` is the mean with the diagonal that arithmetic expects after CDP; `random`, of what is
+    returned, the mean size of the cosine of two random directions.
     """
-
-    before: ClassCosines
-    after: ClassCosines
-    expected: float
-    name = "means"
-
-    @property
-    def random(self) -> float:
-        """Mean size of the cosine of two random directions, about."""
-        return float(np.sqrt(2 / (np.pi * self.before.benchmark.semantic_dim)))
-
-    def table(self) -> pd.DataFrame:
-        n, before = len(self.before.matrix), mean_cosines(self.before.embeddings)
-        rows = {
-            "before CDP": before.values(),
-            "after CDP": mean_cosines(self.after.embeddings).values(),
-            "after CDP, from $v_1$ and $m$ alone": [
-                self.expected,
-                (n * self.expected - 1) / (n - 1),
-                None,
-            ],
-            "random directions": [1 / n, 0, self.random],
-        }
-        frame = pd.DataFrame.from_dict(rows, orient="index", columns=[*before])
-        return frame.map("{:.2g}".format, na_action="ignore").rename_axis("mean cosine")
-
-    def caption(self) -> str:
-        b = self.before.benchmark
-        return (
-            f"{b.name}, {b.n_classes} classes in {b.semantic_dim} dimensions. The first two means "
-            "after CDP hardly look at single pairs; only the third does."
-        )
+    random = float(np.sqrt(2 / (np.pi * before.benchmark.semantic_dim)))
+    b, n, measured = before.benchmark, len(before.matrix), mean_cosines(before.embeddings)
+    rows = {
+        "before CDP": measured.values(),
+        "after CDP": mean_cosines(after.embeddings).values(),
+        "after CDP, from $v_1$ and $m$ alone": [
+            expected,
+            (n * expected - 1) / (n - 1),
+            None,
+        ],
+        "random directions": [1 / n, 0, random],
+    }
+    frame = pd.DataFrame.from_dict(rows, orient="index", columns=[*measured])
+    frame = frame.map("{:.2g}".format, na_action="ignore").rename_axis("mean cosine")
+    text = (
+        f"{b.name}, {b.n_classes} classes in {b.semantic_dim} dimensions. The first two means "
+        "after CDP hardly look at single pairs; only the third does."
+    )
+    return Tabled("means", frame, text, random=random)
 
 
 def changed_neighbours(before: ClassCosines, after: ClassCosines) -> Tabled:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 
 import matplotlib.pyplot as plt
@@ -43,59 +43,43 @@ BORDER = (
 )
 
 
-@dataclass
-class TimeClocks(Study):
+def time_cosines(settings: RevCDSettings, width: int) -> Float[np.ndarray, " T"]:
+    """Cosine of two steps' embeddings by their distance."""
+    clock = time_embedding(torch.arange(settings.steps), width)
+    return F.cosine_similarity(clock, clock[:1]).numpy()
+
+
+def time_clocks(settings: RevCDSettings) -> Drawn:
     """How unlike do two steps look, embedded for each layer's width?
 
-    Attributes:
+    Args:
         settings: whose steps and widths; the last width is the narrowest.
+
+    Returns:
+        The figure; `narrow` is the narrowest width, `still` how many of its columns hardly change.
     """
-
-    settings: RevCDSettings
-    name = "time"
-
-    @property
-    def narrow(self) -> int:
-        """The narrowest width."""
-        return self.settings.widths[-1]
-
-    @property
-    def still(self) -> int:
-        """How many of its columns hardly change over the steps."""
-        return int((self._embedded(self.narrow).std(0) < 0.05).sum())
-
-    def cosines(self, width: int) -> Float[np.ndarray, " T"]:
-        """Cosine of two steps' embeddings by their distance."""
-        clock = self._embedded(width)
-        return F.cosine_similarity(clock, clock[:1]).numpy()
-
-    def figure(self) -> Figure:
-        steps = self.settings.steps
-        fig, axes = plt.subplots(1, 2, figsize=(9.8, 3.5), width_ratios=(3, 2))
-        style = {"aspect": "auto", "cmap": "vlag", "vmin": -1, "vmax": 1}
-        extent = (0.5, steps + 0.5, self.narrow, 0)
-        image = axes[0].imshow(self._embedded(self.narrow).T.numpy(), extent=extent, **style)
-        axes[0].axhline(self.narrow / 2, color="k", linewidth=0.8)
-        axes[0].set(xlabel="step", ylabel="column: sines above, cosines below")
-        axes[0].grid(False)
-        fig.colorbar(image, ax=axes[0], label="value")
-        for width, line in zip(self.settings.widths, ("-", "--", ":"), strict=True):
-            axes[1].plot(range(steps), self.cosines(width), line, label=f"width {width}")
-        axes[1].set(xlabel="distance of two steps", ylabel="cosine", ylim=(0, 1.02))
-        axes[1].legend(fontsize=8)
-        return fig
-
-    def finding(self) -> str:
-        near, far = self.cosines(self.narrow)[[1, self.settings.steps // 2]]
-        return (
-            f"Left: the embedding of width {self.narrow} over all {self.settings.steps} steps. "
-            f"{self.still} of {self.narrow} columns hardly change (standard deviation below 0.05): "
-            f"their clocks are too slow for {self.settings.steps} steps. Right: cosine of two "
-            f"steps' embeddings; {near:.2f} for neighbours and still {far:.2f} at half of the way."
-        )
-
-    def _embedded(self, width: int) -> Float[torch.Tensor, "T W"]:
-        return time_embedding(torch.arange(self.settings.steps), width)
+    steps, narrow = settings.steps, settings.widths[-1]
+    embedded = time_embedding(torch.arange(steps), narrow)
+    still = int((embedded.std(0) < 0.05).sum())
+    fig, (left, right) = plt.subplots(1, 2, figsize=(9.8, 3.5), width_ratios=(3, 2))
+    style = {"aspect": "auto", "cmap": "vlag", "vmin": -1, "vmax": 1}
+    image = left.imshow(embedded.T.numpy(), extent=(0.5, steps + 0.5, narrow, 0), **style)
+    left.axhline(narrow / 2, color="k", linewidth=0.8)
+    left.set(xlabel="step", ylabel="column: sines above, cosines below")
+    left.grid(False)
+    fig.colorbar(image, ax=left, label="value")
+    for width, line in zip(settings.widths, ("-", "--", ":"), strict=True):
+        right.plot(range(steps), time_cosines(settings, width), line, label=f"width {width}")
+    right.set(xlabel="distance of two steps", ylabel="cosine", ylim=(0, 1.02))
+    right.legend(fontsize=8)
+    near, far = time_cosines(settings, narrow)[[1, steps // 2]]
+    text = (
+        f"Left: the embedding of width {narrow} over all {steps} steps. {still} of {narrow} "
+        "columns hardly change (standard deviation below 0.05): their clocks are too slow for "
+        f"{steps} steps. Right: cosine of two steps' embeddings; {near:.2f} for neighbours and "
+        f"still {far:.2f} at half of the way."
+    )
+    return Drawn("time", fig, text, narrow=narrow, still=still)
 
 
 def join_weights(benchmark: Benchmark, settings: RevCDSettings, how: str) -> int:

@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -26,143 +25,121 @@ from zslnb.revcd import (
 from zslnb.seeds import seeded
 from zslnb.studies import plots
 from zslnb.studies.known_densities import gaussian_denoiser
-from zslnb.studies.study import Study
+from zslnb.studies.study import Drawn, Study, Tabled
 
 STYLES = ("-", "--", "-.", ":")
 IMAGES_A_STEP = 20
 
 
-@dataclass
-class LikelihoodBound(Study):
+def likelihood_bound(parts: Mapping[str, float], truth: float) -> Tabled:
     """How large are the three parts of the bound, and how far below the truth is it?
 
-    Attributes:
-        parts: name -> nats. truth: the expected log-density, in nats.
+    Args:
+        parts: name -> nats.
+        truth: the expected log-density, in nats.
+
+    Returns:
+        The table; `gap` is by how much the bound is too low.
     """
-
-    parts: Mapping[str, float]
-    truth: float
-    name = "bound"
-
-    @property
-    def gap(self) -> float:
-        """By how much the bound is too low."""
-        return self.truth - sum(self.parts.values())
-
-    def table(self) -> pd.DataFrame:
-        rows = {
-            **self.parts,
-            "the bound, all three": self.truth - self.gap,
-            "the truth": self.truth,
-        }
-        return pd.DataFrame({"nats": rows}).round(3).rename_axis("part")
-
-    def caption(self) -> str:
-        return (
-            f"One column of standard Gaussian data with the best denoiser. The bound is "
-            f"{self.gap:.2f} nats too low: the best steps back are a little wider than $\\sigma_q$."
-        )
+    gap = truth - sum(parts.values())
+    rows = {
+        **parts,
+        "the bound, all three": truth - gap,
+        "the truth": truth,
+    }
+    frame = pd.DataFrame({"nats": rows}).round(3).rename_axis("part")
+    text = (
+        f"One column of standard Gaussian data with the best denoiser. The bound is "
+        f"{gap:.2f} nats too low: the best steps back are a little wider than $\\sigma_q$."
+    )
+    return Tabled("bound", frame, text, gap=gap)
 
 
-class LossWeights(Study):
+def loss_weights(schedule: NoiseSchedule, cap: float) -> Drawn:
     """Which steps does a loss listen to, in the currency of z_0?
 
-    Attributes:
-        by_loss: loss -> (T,) weights of a squared error of z_0.
+    Args:
+        schedule: of T steps.
+        cap: of the weights of the derived loss.
+
+    Returns:
+        The figure; `by_loss` has the weights (T,) of a squared error of z_0 for each loss.
     """
-
-    name = "weights"
-
-    def __init__(self, schedule: NoiseSchedule, cap: float) -> None:
-        t = torch.arange(len(schedule))
-        self.snr = schedule.signal_to_noise(t).double()
-        # the bound starts at the second step
-        self.of_clean, self.of_noise = (
-            torch.cat([torch.zeros(1), of(t[1:])]).double()
-            for of in (schedule.reconstruction_weights, schedule.noise_weights)
-        )
-        self.by_loss = {
-            "clean, simple": torch.ones_like(self.snr),
-            "noise, simple": self.snr,
-            "noise, capped": self.snr.clamp(max=cap),
-            "the bound": self.of_clean,
-        }
-
-    def figure(self) -> Figure:
-        step = np.arange(1, len(self.snr) + 1)
-        fig, axes = plt.subplots(1, 2, figsize=(9.6, 3.6))
-        axes[0].plot(step[1:], self.of_clean[1:], label="$w_z(t)$, eq. 10")
-        axes[0].plot(step[1:], self.of_noise[1:], label=r"$w_\varepsilon(t)$, eq. 13")
-        axes[0].plot(step, self.snr, "k:", label="their ratio, SNR")
-        axes[0].set(ylabel="weight of a squared error")
-        for (loss, weights), style in zip(self.by_loss.items(), STYLES, strict=True):
-            axes[1].plot(step, weights.where(weights > 0, math.nan), style, label=loss)
-        axes[1].set(ylabel="weight of a squared error of $z_0$")
-        for ax in axes:
-            ax.set(xscale="log", yscale="log", xlabel="step (log scale)")
-            ax.legend(fontsize=8)
-        return fig
-
-    def finding(self) -> str:
-        half = {
-            loss: int((weights.cumsum(0) / weights.sum() < 0.5).sum()) + 1
-            for loss, weights in self.by_loss.items()
-        }
-        return (
-            "Left: the weights of eqs. 10 and 13, each in its own currency. Right: four losses in "
-            "the currency of $z_0$. Half of the total weight lies in the first "
-            f"{half['noise, simple']} steps (noise, simple), {half['the bound']} (the bound), "
-            f"{half['noise, capped']} (noise, capped) and {half['clean, simple']} (clean, simple) "
-            f"of {len(self.snr)}."
-        )
+    t = torch.arange(len(schedule))
+    snr = schedule.signal_to_noise(t).double()
+    of_clean, of_noise = (
+        torch.cat([torch.zeros(1), of(t[1:])]).double()
+        for of in (schedule.reconstruction_weights, schedule.noise_weights)
+    )
+    by_loss = {
+        "clean, simple": torch.ones_like(snr),
+        "noise, simple": snr,
+        "noise, capped": snr.clamp(max=cap),
+        "the bound": of_clean,
+    }
+    step = np.arange(1, len(snr) + 1)
+    fig, axes = plt.subplots(1, 2, figsize=(9.6, 3.6))
+    axes[0].plot(step[1:], of_clean[1:], label="$w_z(t)$, eq. 10")
+    axes[0].plot(step[1:], of_noise[1:], label=r"$w_\varepsilon(t)$, eq. 13")
+    axes[0].plot(step, snr, "k:", label="their ratio, SNR")
+    axes[0].set(ylabel="weight of a squared error")
+    for (loss, weights), style in zip(by_loss.items(), STYLES, strict=True):
+        axes[1].plot(step, weights.where(weights > 0, math.nan), style, label=loss)
+    axes[1].set(ylabel="weight of a squared error of $z_0$")
+    for ax in axes:
+        ax.set(xscale="log", yscale="log", xlabel="step (log scale)")
+        ax.legend(fontsize=8)
+    half = {
+        loss: int((weights.cumsum(0) / weights.sum() < 0.5).sum()) + 1
+        for loss, weights in by_loss.items()
+    }
+    text = (
+        "Left: the weights of eqs. 10 and 13, each in its own currency. Right: four losses in "
+        "the currency of $z_0$. Half of the total weight lies in the first "
+        f"{half['noise, simple']} steps (noise, simple), {half['the bound']} (the bound), "
+        f"{half['noise, capped']} (noise, capped) and {half['clean, simple']} (clean, simple) "
+        f"of {len(snr)}."
+    )
+    return Drawn("weights", fig, text, by_loss=by_loss, of_clean=of_clean, of_noise=of_noise)
 
 
-class DiffusionTraining(Study):
+def diffusion_training(run: RevCD, capped: Float[Tensor, " T"]) -> Drawn:
     """How far do the three terms fall below those of a network that has learnt nothing?
 
     It would answer 0, the average of standardised semantics, and guess.
 
-    Attributes:
-        terms: name -> one value an epoch. nothing, last: name -> value of that network, and at
-            the end.
+    Args:
+        run: a trained model.
+        capped: weights of errors of z_0 in the noise loss.
+
+    Returns:
+        The figure; `nothing` and `last` have each term of that network, and at the end.
     """
-
-    name = "training"
-
-    def __init__(self, run: RevCD, capped: Float[Tensor, " T"]) -> None:
-        history, width = pd.DataFrame(run.history), run.prototypes.shape[1]
-        blank = float(run.prototypes[run.labels].square().sum(1).mean()) / width
-        self.nothing = {
-            "reconstruction": blank,
-            "noise": blank * float(capped.mean()),
-            "classification": math.log(len(run.seen)),
-        }
-        self.epochs = history["epoch"]
-        self.terms = {
-            term: history[term] / (1 if term == "classification" else width)
-            for term in self.nothing
-        }
-        self.last = {term: float(values.iloc[-1]) for term, values in self.terms.items()}
-
-    def figure(self) -> Figure:
-        fig, axes = plt.subplots(1, 3, figsize=(10, 3.1))
-        units = ("per column of the semantics", "per column, capped", "nats")
-        for ax, (term, values), unit in zip(axes, self.terms.items(), units, strict=True):
-            ax.plot(self.epochs, values, "o-", markersize=4, label="training")
-            ax.axhline(self.nothing[term], color="k", linestyle=":", label="nothing learnt")
-            ax.set(title=term, xlabel="epoch", ylabel=unit, ylim=(0, None))
-        axes[0].legend(fontsize=8)
-        return fig
-
-    def finding(self) -> str:
-        ends = ", ".join(
-            f"{self.last[term]:.2f} ({term}, nothing learnt: {nothing:.2f})"
-            for term, nothing in self.nothing.items()
-        )
-        return (
-            "The three terms in training, as they enter the sum but for their weights; "
-            f"{len(self.epochs)} epochs, one seed. They end at {ends}."
-        )
+    history, width = pd.DataFrame(run.history), run.prototypes.shape[1]
+    blank = float(run.prototypes[run.labels].square().sum(1).mean()) / width
+    nothing = {
+        "reconstruction": blank,
+        "noise": blank * float(capped.mean()),
+        "classification": math.log(len(run.seen)),
+    }
+    epochs = history["epoch"]
+    terms = {term: history[term] / (1 if term == "classification" else width) for term in nothing}
+    last = {term: float(values.iloc[-1]) for term, values in terms.items()}
+    fig, axes = plt.subplots(1, 3, figsize=(10, 3.1))
+    units = ("per column of the semantics", "per column, capped", "nats")
+    for ax, (term, values), unit in zip(axes, terms.items(), units, strict=True):
+        ax.plot(epochs, values, "o-", markersize=4, label="training")
+        ax.axhline(nothing[term], color="k", linestyle=":", label="nothing learnt")
+        ax.set(title=term, xlabel="epoch", ylabel=unit, ylim=(0, None))
+    axes[0].legend(fontsize=8)
+    ends = ", ".join(
+        f"{last[term]:.2f} ({term}, nothing learnt: {least:.2f})" for term, least in nothing.items()
+    )
+    text = (
+        "The three terms in training, as they enter the sum but for their weights; "
+        f"{len(epochs)} epochs, one seed. They end at {ends}."
+    )
+    return Drawn("training", fig, text, nothing=nothing, last=last)
 
 
 class LossShares(Study):

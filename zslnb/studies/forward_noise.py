@@ -326,65 +326,58 @@ class TellingApart(Study):
         return f"at step {self.grid[below[0]] + 1}" if len(below) else "never"
 
 
-class StepBack(Study):
+def step_back(
+    schedule: NoiseSchedule,
+    t: int,
+    z0: float,
+    earlier: Float[Tensor, " N"],
+    later: Float[Tensor, " N"],
+) -> Drawn:
     """Does eq. 8 say where z_{t-1} lies, given z_t and z_0?
 
-    Attributes:
-        inside: share of the pairs within two standard deviations of eq. 8.
+    Args:
+        schedule: of T steps.
+        t, z0: the step, and the clean value of all pairs.
+        earlier, later: pairs of z_{t-1} and z_t.
+
+    Returns:
+        The figure; `inside` is the share of the pairs within two standard deviations of eq. 8.
     """
+    clean, steps = torch.full((len(later), 1), z0).double(), torch.full((len(later),), t)
+    mean = schedule.posterior_mean(clean, later[:, None], steps)[:, 0]
+    sd = float(schedule.posterior_variance(steps[:1]).sqrt())
+    inside = float(((earlier - mean).abs() < 2 * sd).double().mean())
+    fig, (left, right) = plt.subplots(1, 2, figsize=(9.6, 3.6))
+    order = later.argsort()
+    left.plot(later, earlier, ".", markersize=2, alpha=0.4, label="pairs")
+    left.plot(later[order], mean[order], "k", label="eq. 8, mean and 2 standard deviations")
+    for sign in (-2, 2):
+        left.plot(later[order], mean[order] + sign * sd, "k:")
+    left.set(xlabel=f"$z_t$, step {t + 1}", ylabel=f"$z_{{t-1}}$, step {t}")
+    left.legend(fontsize=8, loc="upper left")
+    of_z0, of_zt = _mean_weights(right, schedule)
+    text = (
+        f"Left: {inside:.1%} of the pairs lie within two standard deviations of eq. 8 (95.4 % "
+        "expected). Right: the mean leans on $z_0$ in the first steps (weight "
+        f"{of_z0[4]:.2f} at step 5) and on $z_t$ later ({of_zt[99]:.2f} at step 100)."
+    )
+    return Drawn("posterior", fig, text, inside=inside)
 
-    name = "posterior"
 
-    def __init__(
-        self,
-        schedule: NoiseSchedule,
-        t: int,
-        z0: float,
-        earlier: Float[Tensor, " N"],
-        later: Float[Tensor, " N"],
-    ) -> None:
-        self.schedule, self.t, self.earlier, self.later = schedule, t, earlier, later
-        clean, steps = torch.full((len(later), 1), z0).double(), torch.full((len(later),), t)
-        self.mean = schedule.posterior_mean(clean, later[:, None], steps)[:, 0]
-        self.sd = float(schedule.posterior_variance(steps[:1]).sqrt())
-        self.inside = float(((earlier - self.mean).abs() < 2 * self.sd).double().mean())
-
-    def figure(self) -> Figure:
-        fig, axes = plt.subplots(1, 2, figsize=(9.6, 3.6))
-        order = self.later.argsort()
-        x, mean = self.later[order], self.mean[order]
-        axes[0].plot(self.later, self.earlier, ".", markersize=2, alpha=0.4, label="pairs")
-        axes[0].plot(x, mean, "k", label="eq. 8, mean and 2 standard deviations")
-        for sign in (-2, 2):
-            axes[0].plot(x, mean + sign * self.sd, "k:")
-        axes[0].set(xlabel=f"$z_t$, step {self.t + 1}", ylabel=f"$z_{{t-1}}$, step {self.t}")
-        axes[0].legend(fontsize=8, loc="upper left")
-        of_z0, of_zt = self._weights()
-        sigma = self.schedule.posterior_variance(torch.arange(len(self.schedule))).sqrt()
-        for line, label in [
-            (of_z0, "weight of $z_0$"),
-            (of_zt, "weight of $z_t$"),
-            (sigma, r"$\sigma_q(t)$"),
-        ]:
-            axes[1].plot(_steps(self.schedule), line, label=label)
-        axes[1].set(xscale="log", xlabel="step (log scale)")
-        axes[1].set(ylabel="weight, or standard deviation")
-        axes[1].legend(fontsize=8)
-        return fig
-
-    def finding(self) -> str:
-        of_z0, of_zt = self._weights()
-        return (
-            f"Left: {self.inside:.1%} of the pairs lie within two standard deviations of eq. 8 "
-            "(95.4 % expected). Right: the mean leans on $z_0$ in the first steps (weight "
-            f"{of_z0[4]:.2f} at step 5) and on $z_t$ later ({of_zt[99]:.2f} at step 100)."
-        )
-
-    def _weights(self) -> tuple[Float[Tensor, " T"], Float[Tensor, " T"]]:
-        t = torch.arange(len(self.schedule))
-        one, none = torch.ones(len(t), 1), torch.zeros(len(t), 1)
-        mean = self.schedule.posterior_mean
-        return mean(one, none, t)[:, 0], mean(none, one, t)[:, 0]
+def _mean_weights(
+    ax: Axes, schedule: NoiseSchedule
+) -> tuple[Float[Tensor, " T"], Float[Tensor, " T"]]:
+    # draws what the mean of eq. 8 makes of z_0 and z_t, and its width; returns the first two
+    t = torch.arange(len(schedule))
+    one, none = torch.ones(len(t), 1), torch.zeros(len(t), 1)
+    of_z0 = schedule.posterior_mean(one, none, t)[:, 0]
+    of_zt = schedule.posterior_mean(none, one, t)[:, 0]
+    ax.plot(_steps(schedule), of_z0, label="weight of $z_0$")
+    ax.plot(_steps(schedule), of_zt, label="weight of $z_t$")
+    ax.plot(_steps(schedule), schedule.posterior_variance(t).sqrt(), label=r"$\sigma_q(t)$")
+    ax.set(xscale="log", xlabel="step (log scale)", ylabel="weight, or standard deviation")
+    ax.legend(fontsize=8)
+    return of_z0, of_zt
 
 
 def _steps(schedule: NoiseSchedule) -> Float[np.ndarray, " T"]:

@@ -40,7 +40,7 @@ class Study:
 
 
 class Tabled(Study):
-    """A table that is at hand, and what to say of it."""
+    """A table that is at hand, and what to say of it; `facts` become attributes."""
 
     def __init__(
         self,
@@ -49,9 +49,11 @@ class Tabled(Study):
         caption: str,
         records: Sequence[dict] = (),
         headline: bool = False,
+        **facts: object,
     ) -> None:
         self.name, self.records, self.headline = name, records, headline
         self._frame, self._caption = frame, caption
+        vars(self).update(facts)
 
     def table(self) -> pd.DataFrame:
         return self._frame
@@ -61,12 +63,22 @@ class Tabled(Study):
 
 
 class Drawn(Study):
-    """A figure that is drawn, and what came out."""
+    """A figure that is drawn, and what came out; `facts` become attributes."""
 
     def __init__(
-        self, name: str, fig: "Figure", finding: str, records: Sequence[dict] = ()
+        self,
+        name: str,
+        fig: "Figure",
+        finding: str,
+        records: Sequence[dict] = (),
+        **facts: object,
     ) -> None:
-        self.name, self._figure, self._finding, self.records = name, fig, finding, records
+        from matplotlib import pyplot  # here: studies without a figure do without it
+
+        pyplot.close(fig)  # or a notebook would show it where it is drawn, without its caption
+        self.name, self.records = name, records
+        self._figure, self._finding = fig, finding
+        vars(self).update(facts)
 
     def figure(self) -> "Figure":
         return self._figure

@@ -127,47 +127,31 @@ def losses(generators: Mapping[str, Generator]) -> Drawn:
     return Drawn("losses", fig, text)
 
 
-@dataclass
-class PenaltyRule(Study):
+def penalty_rule(run: Imagination, looks: pd.DataFrame) -> Drawn:
     """Where does f-VAEGAN's rule for the penalty's weight take the critic?"""
-
-    run: Imagination
-    looks: pd.DataFrame
-    name = "penalty"
-
-    @property
-    def steepness(self) -> float:
-        """Mean length of the critic's gradient at the end."""
-        return float(self.looks["steep"].iloc[-1])
-
-    @property
-    def _weights(self) -> pd.Series:
-        return pd.DataFrame(self.run.history)["penalty weight"]
-
-    def figure(self) -> Figure:
-        steps, start = self.looks["steps"], self.run.settings.penalty_weight
-        style = {"marker": "o", "markersize": 4, "color": COLOURS["f-VAEGAN"]}
-        fig, axes = plt.subplots(1, 2, figsize=(8.6, 3.2))
-        axes[0].plot([0, *steps], [start, *self._weights], **style)
-        axes[0].set(yscale="log", ylabel=r"weight $\lambda_1$ (log scale)")
-        axes[1].plot(steps, self.looks["steep"], **style)
-        axes[1].axhline(1, color="k", linestyle=":", label="asked for by the formula")
-        axes[1].axhline(2, color="k", linestyle="--", label="where the rule holds still")
-        axes[1].set(ylabel="mean length of the gradient", ylim=(0, None))
-        axes[1].legend(fontsize=8, loc="lower right")
-        for ax in axes:
-            ax.set_xlabel("steps of the generator")
-        return fig
-
-    def finding(self) -> str:
-        drifted = abs(self.steepness - 2) < abs(self.steepness - 1)
-        return (
-            rf"The released rule at work: $\lambda_1$ goes from "
-            f"{self.run.settings.penalty_weight:g} to {self._weights.iloc[-1]:.2g} (lowest "
-            f"{self._weights.min():.2g}), and the critic's gradient ends at a mean length of "
-            f"{self.steepness:.2f}: nearer to "
-            f"{'2, as the rule implies' if drifted else '1, as it should be'}."
-        )
+    steepness = float(looks["steep"].iloc[-1])
+    weights = pd.DataFrame(run.history)["penalty weight"]
+    steps, start = looks["steps"], run.settings.penalty_weight
+    style = {"marker": "o", "markersize": 4, "color": COLOURS["f-VAEGAN"]}
+    fig, axes = plt.subplots(1, 2, figsize=(8.6, 3.2))
+    axes[0].plot([0, *steps], [start, *weights], **style)
+    axes[0].set(yscale="log", ylabel=r"weight $\lambda_1$ (log scale)")
+    axes[1].plot(steps, looks["steep"], **style)
+    axes[1].axhline(1, color="k", linestyle=":", label="asked for by the formula")
+    axes[1].axhline(2, color="k", linestyle="--", label="where the rule holds still")
+    axes[1].set(ylabel="mean length of the gradient", ylim=(0, None))
+    axes[1].legend(fontsize=8, loc="lower right")
+    for ax in axes:
+        ax.set_xlabel("steps of the generator")
+    drifted = abs(steepness - 2) < abs(steepness - 1)
+    text = (
+        rf"The released rule at work: $\lambda_1$ goes from "
+        f"{run.settings.penalty_weight:g} to {weights.iloc[-1]:.2g} (lowest "
+        f"{weights.min():.2g}), and the critic's gradient ends at a mean length of "
+        f"{steepness:.2f}: nearer to "
+        f"{'2, as the rule implies' if drifted else '1, as it should be'}."
+    )
+    return Drawn("penalty", fig, text, steepness=steepness)
 
 
 def slow_rates(
