@@ -230,7 +230,7 @@ live = model.history[-1]["reconstruction"]
 assert abs(live - first["history"][-1]["reconstruction"]) < 1e-3
 
 # %%
-terms = studies.LossTerms(floor, swaps.records)
+terms = studies.loss_terms(floor, swaps.records)
 here.figure(terms)
 
 # %% [markdown]

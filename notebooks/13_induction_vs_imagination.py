@@ -206,7 +206,7 @@ here.figure(penalty_rule)
 # synthetic ones are projected onto it.
 
 # %%
-here.figure(studies.FeaturePlane(bench, live))
+here.figure(studies.feature_plane(bench, live))
 
 # %% [markdown]
 # A picture of a plane proves nothing: what it leaves out is most of the space, and the eye forgives
@@ -294,7 +294,7 @@ here.table(speed)
 # our definition at the right end:
 
 # %%
-here.figure(studies.SpeedByBar(speed.records))
+here.figure(studies.speed_by_bar(speed))
 
 # %% [markdown]
 # ### Where would a speed-up come from?
@@ -303,7 +303,7 @@ here.figure(studies.SpeedByBar(speed.records))
 # rate, the second on the critic. Both are visible in the records:
 
 # %%
-here.table(studies.StepCosts(speed.records))
+here.table(studies.step_costs(speed))
 
 # %% [markdown]
 # And in the paper? The settings of the released scripts for AWA2 are known, so steps can be counted.
@@ -331,7 +331,7 @@ Markdown(
 # here, and beside it the scores at the end of training, which nobody chose:
 
 # %%
-here.table(studies.SpeedGains(speed.records))
+here.table(studies.speed_gains(speed))
 
 # %% [markdown]
 # One caution. H also depends on how many synthetic features the classifier gets and for how long it

@@ -191,7 +191,7 @@ here.table(standardising, "variance")
 # will decide in the end.
 
 # %%
-dissolving = studies.DissolvingClass(bench, schedule, z)
+dissolving = studies.dissolving_class(bench, schedule, z)
 here.figure(dissolving)
 
 # %% [markdown]

@@ -259,7 +259,7 @@ torch.testing.assert_close(along, torch.zeros(2), atol=1e-5, rtol=0)
 # %%
 net = revcd.prepare(bench, replace(settings, masked=0.5), 0, here.device)
 prototypes = net.prototypes[net.seen].cpu()
-turning = studies.ClassificationLoss(plane, prototypes, settings.temperature, bench.name)
+turning = studies.classification_losses(plane, prototypes, settings.temperature, bench.name)
 here.figure(turning)
 
 # %% [markdown]
@@ -427,7 +427,7 @@ Markdown(
 - **What is dropped** from the bound: the prior's part is {parts["prior"]:.4f} nats a column, not quite zero;
   the reconstruction's {parts["reconstruction"]:.2f}, not minimal.
 - **Classification** turns estimates and never stretches them; from a prototype to its nearest rival
-  it {turning.quiet()}.
+  it {turning.quiet}.
 - **Hiding the image** touches the noise loss alone, but for a trace through batch normalisation
   ({mixed["reconstruction"]:.1%} of the reconstruction loss, null condition moved by 1).
 - **Training** leaves {last["reconstruction"] / nothing["reconstruction"]:.0%} of the reconstruction error,

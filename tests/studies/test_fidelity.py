@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from toys import QUICK, toy
 
 from zslnb import genzsl, studies
-from zslnb.studies.fidelity import WEIGHTS, BoostingWeight
+from zslnb.studies.fidelity import WEIGHTS, BoostingWeight, plane_of_means
 
 
 @pytest.fixture(autouse=True)
@@ -70,12 +70,12 @@ def test_generators_of_both_kinds_are_measured(build):
 
 def test_the_plane_is_that_of_real_class_means():
     run = genzsl.fit(toy(), QUICK)
-    study = studies.FeaturePlane(toy(), {"GenZSL": run})
+    study = studies.feature_plane(toy(), {"GenZSL": run})
     assert "2 unseen classes, real test features (dots)" in study.finding()
     assert study.finding().split("GenZSL ")[1].startswith(("0.", "1.0"))
-    origin, directions = study._plane
-    assert directions.shape == (2, 8)
-    assert study._projected(origin[None]).abs().max() == pytest.approx(0, abs=1e-6)
+    origin, directions = plane_of_means(torch.eye(8), torch.arange(8))
+    assert origin.tolist() == pytest.approx([1 / 8] * 8)
+    torch.testing.assert_close(directions @ directions.T, torch.eye(2))
     fig = study.figure()
     assert len(fig.axes[0].lines) == 3 * 2  # dots, and crosses with their outline
     plt.close(fig)

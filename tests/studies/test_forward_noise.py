@@ -12,10 +12,10 @@ from tests.toys import toy
 from zslnb.revcd import NoiseSchedule
 from zslnb.seeds import seeded
 from zslnb.studies.forward_noise import (
-    DissolvingClass,
     LostSignal,
     Standardising,
     TellingApart,
+    dissolving_class,
     forward_walk,
     step_back,
 )
@@ -65,7 +65,7 @@ def test_standardised_columns_keep_variance_1_and_raw_ones_grow_towards_it():
 
 def test_a_dissolving_class_is_its_own_nearest_at_first():
     b = toy()
-    study = DissolvingClass(b, SCHEDULE, Standardising(b, SCHEDULE).z)
+    study = dissolving_class(b, SCHEDULE, Standardising(b, SCHEDULE).z)
     assert study.nearest[0] == b.unseen[0]
     kept = sum(c == b.unseen[0] for c in study.nearest[1:])
     assert f"still the nearest in {kept} of 8 noised rows" in study.finding()

@@ -88,7 +88,7 @@ def test_swaps_are_rows_and_settings_columns() -> None:
 
 
 def test_losses_end_where_their_last_round_does() -> None:
-    study = studies.LossTerms(0.6, RECORDS)
+    study = studies.loss_terms(0.6, RECORDS)
     assert study.gap == pytest.approx(0.05)
     assert "ends +0.050 from the floor. KL ends at 2e+00 with weight 1, at 2.0" in study.finding()
     first = study.figure().axes[0]
@@ -120,4 +120,4 @@ def test_three_settings_are_run(build) -> None:
     by_row = {r["row"]: r["settings"] for r in study.records}
     assert [s["kl_weight"] for s in by_row.values()] == [QUICK.kl_weight, 0.001, 0.001]
     assert [s["rounds"] for s in by_row.values()] == [3, 3, 6]
-    assert studies.LossTerms(0.1, study.records).figure().axes[0].get_ylabel()
+    assert studies.loss_terms(0.1, study.records).figure().axes[0].get_ylabel()

@@ -6,57 +6,60 @@
 from importlib import import_module
 
 _STUDIES = {  # module -> what notebooks use of it
-    "benchmarks": "Looks baselines looks split",
+    "benchmarks": "baselines Looks looks split",
     "boosting": (
-        "Copying FalseNegatives Orders batch_floor copying copying_losses order_floors orders "
+        "batch_floor Copying copying copying_losses FalseNegatives order_floors Orders orders "
         "pull_taken"
     ),
     "calibration_curves": "curves_beside_printed seen_unseen_curves",
     "class_cosines": (
-        "ClassCosines Directions three_means changed_neighbours cosine_spread directions "
-        "heat_maps real_names small_case"
+        "changed_neighbours ClassCosines cosine_spread Directions directions heat_maps "
+        "real_names small_case three_means"
     ),
     "code_audit": (
-        "Audit ConventionalScores Differences WaysToANumber in_words model_differences "
-        "switch_gains switched_back train_as_released"
+        "Audit ConventionalScores Differences in_words model_differences switch_gains "
+        "switched_back train_as_released WaysToANumber"
     ),
     "conditioning": (
-        "Conditionings FeatureTokens ImageSwaps time_clocks blind_attention token_attention "
+        "blind_attention Conditionings FeatureTokens ImageSwaps time_clocks token_attention "
         "ways_to_join"
     ),
     "diffusion_losses": (
-        "ClassificationLoss diffusion_training likelihood_bound LossShares loss_weights ToyLosses"
+        "classification_losses diffusion_training likelihood_bound loss_weights LossShares "
+        "ToyLosses"
     ),
-    "fidelity": "FeatureFidelity FeaturePlane boosting_weight feature_fidelity",
-    "forward_noise": "DissolvingClass LostSignal Standardising step_back TellingApart forward_walk",
+    "fidelity": "boosting_weight feature_fidelity feature_plane FeatureFidelity",
+    "forward_noise": (
+        "dissolving_class forward_walk LostSignal Standardising step_back TellingApart"
+    ),
     "genzsl_results": (
-        "INGREDIENTS REFERENTS ablation answers bullets class_similarity compared "
-        "genzsl_verdicts main_results recorded_results selection_price semantics sensitivity "
+        "ablation answers bullets class_similarity compared genzsl_verdicts INGREDIENTS "
+        "main_results recorded_results REFERENTS selection_price semantics sensitivity "
         "sensitivity_figure"
     ),
-    "input_acceptance": "UNDECIDED acceptance acceptance_words inputs text_acceptance",
-    "known_densities": "TiltedDensity gaussian_denoiser mixture_denoiser",
+    "input_acceptance": "acceptance acceptance_words inputs text_acceptance UNDECIDED",
+    "known_densities": "gaussian_denoiser mixture_denoiser TiltedDensity",
     "quoted": (
         "printed_scores_of_revcd quoted_ablation quoted_results quoted_rivals quoted_semantics "
         "reductions revcd_table1 revcd_table2 revcd_text_claims"
     ),
     "referents": (
-        "LossTerms Swaps Variety changed_referents chosen_referents draws pair_cosines swaps"
+        "changed_referents chosen_referents draws loss_terms pair_cosines Swaps swaps Variety"
     ),
     "revcd_results": (
         "benchmark_title classification_weight cub_hull cub_models cub_rows hull_distances "
         "losses_removed pooled revcd_findings revcd_models run_revcd settings_shown "
         "validation_choices ways_to_count with_each_weight without_each_loss"
     ),
-    "sampling": "GuidanceScales Samplers WalkDensity guided_denoiser starting_noise",
+    "sampling": "GuidanceScales guided_denoiser Samplers starting_noise WalkDensity",
     "schematics": "paradigms pipeline revcd_direction revcd_network",
-    "seen_bias": "Handicap Mistaken bias_to_seen",
-    "speed": "SpeedByBar SpeedGains StepCosts training_speed",
+    "seen_bias": "bias_to_seen Handicap Mistaken",
+    "speed": "speed_by_bar speed_gains step_costs training_speed",
     "study": "Study",
     "training_orders": (
-        "ClassifierOrders StoredOrders boosting_orders looks_at_test looks_of_training"
+        "boosting_orders ClassifierOrders looks_at_test looks_of_training StoredOrders"
     ),
-    "watched_training": "Collapse penalty_rule Watch class_mean_floor losses slow_rates",
+    "watched_training": "class_mean_floor Collapse losses penalty_rule slow_rates Watch",
 }
 _MODULES = {name: module for module, names in _STUDIES.items() for name in names.split()}
 

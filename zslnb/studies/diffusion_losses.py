@@ -89,10 +89,7 @@ def loss_weights(schedule: NoiseSchedule, cap: float) -> Drawn:
     for ax in axes:
         ax.set(xscale="log", yscale="log", xlabel="step (log scale)")
         ax.legend(fontsize=8)
-    half = {
-        loss: int((weights.cumsum(0) / weights.sum() < 0.5).sum()) + 1
-        for loss, weights in by_loss.items()
-    }
+    half = {loss: int((w.cumsum(0) / w.sum() < 0.5).sum()) + 1 for loss, w in by_loss.items()}
     text = (
         "Left: the weights of eqs. 10 and 13, each in its own currency. Right: four losses in "
         "the currency of $z_0$. Half of the total weight lies in the first "
@@ -237,73 +234,63 @@ def errors_by_step(model: RevCD, images: int = IMAGES_A_STEP) -> Float[Tensor, "
 TEMPERATURES = {0.05: "-", 0.2: "--", 1.0: "-."}
 
 
-class ClassificationLoss(Study):
+def classification_losses(
+    plane: Float[Tensor, "3 2"],
+    prototypes: Float[Tensor, "K S"],
+    temperature: float,
+    benchmark: str,
+) -> Drawn:
     """Where is the loss lowest, and when does it mind that an estimate leaves its prototype?
 
-    Attributes:
-        by_angle: temperature -> loss of an estimate in each direction of the plane.
-        lowest: temperature -> the best direction, in degrees.
-        sliding: temperature -> mean loss from the own prototype to the most similar other.
+    Args:
+        plane: three prototypes, the first one the own.
+        prototypes: of the seen classes of a benchmark.
+        temperature: that is trained with, one of TEMPERATURES.
+        benchmark: its name.
+
+    Returns:
+        The figure; `lowest` has the best direction in degrees for each temperature, `quiet` says
+        how far on the way to the rival the loss hardly minds.
     """
-
-    name = "classification"
-
-    def __init__(
-        self,
-        plane: Float[Tensor, "3 2"],
-        prototypes: Float[Tensor, "K S"],
-        temperature: float,
-        benchmark: str,
-    ) -> None:
-        self.temperature, self.benchmark = temperature, benchmark
-        self.turn, self.mix = torch.linspace(-180, 180, 721), torch.linspace(0, 1, 41)
-        circle = torch.stack([self.turn.deg2rad().cos(), self.turn.deg2rad().sin()], dim=1)
-        first, every = torch.zeros(1, dtype=torch.int64), torch.arange(len(prototypes))
-        alike = prototype_scores(prototypes, prototypes).fill_diagonal_(-1)
-        ways = [torch.lerp(prototypes, prototypes[alike.argmax(1)], m) for m in self.mix.tolist()]
-        self.by_angle, self.sliding = (
-            {
-                tau: np.array([float(classification_loss(z, p, labels, tau)) for z in estimates])
-                for tau in TEMPERATURES
-            }
-            for estimates, p, labels in ((circle[:, None], plane, first), (ways, prototypes, every))
-        )
-        self.lowest = {tau: float(self.turn[loss.argmin()]) for tau, loss in self.by_angle.items()}
-
-    def figure(self) -> Figure:
-        fig, axes = plt.subplots(1, 2, figsize=(9.6, 3.5))
-        for tau, style in TEMPERATURES.items():
-            (line,) = axes[0].plot(self.turn, self.by_angle[tau], style, label=f"τ = {tau:g}")
-            axes[0].plot(self.lowest[tau], self.by_angle[tau].min(), "o", color=line.get_color())
-            axes[1].plot(100 * self.mix, self.sliding[tau], style, label=f"τ = {tau:g}")
-        for angle, label in [(0, "own"), (50, "rival"), (-110, "rival")]:
-            axes[0].axvline(angle, color="0.5", linestyle=":")
-            axes[0].text(angle, 4.6, label, ha="center", fontsize=8, backgroundcolor="w")
-        axes[0].set(xlabel="direction of the estimate (degrees)", ylabel="loss (nats)")
-        axes[0].set(ylim=(-0.1, 5))
-        axes[1].set(xlabel="way from the own prototype to the rival (%)", ylabel="mean loss (nats)")
-        fig.legend(*axes[1].get_legend_handles_labels(), loc="outside lower center", ncols=3)
-        return fig
-
-    def finding(self) -> str:
-        lowest = ", ".join(f"{angle:.0f}° (τ = {tau:g})" for tau, angle in self.lowest.items())
-        return (
-            f"Left: loss of the class at 0°, rivals at 50° and -110°. It is lowest at {lowest}. "
-            f"Right: seen classes of {self.benchmark}, from the own prototype to the most similar "
-            f"other; with τ = {self.temperature:g} the loss {self.quiet()}; with τ = 1 a perfect "
-            f"estimate has {self.sliding[1.0][0]:.1f}."
-        )
-
-    def quiet(self) -> str:
-        """Say how far on the way to the rival the loss hardly minds."""
-        share = float((self.sliding[self.temperature] < 0.1).mean())
-        return (
-            f"stays below 0.1 until {share:.0%} of the way"
-            if share
-            else ("is above 0.1 from the start")
-        )
+    turn, mix = torch.linspace(-180, 180, 721), torch.linspace(0, 1, 41)
+    circle = torch.stack([turn.deg2rad().cos(), turn.deg2rad().sin()], dim=1)[:, None]
+    first, every = torch.zeros(1, dtype=torch.int64), torch.arange(len(prototypes))
+    alike = prototype_scores(prototypes, prototypes).fill_diagonal_(-1)
+    ways = [torch.lerp(prototypes, prototypes[alike.argmax(1)], m) for m in mix.tolist()]
+    fig, (left, right) = plt.subplots(1, 2, figsize=(9.6, 3.5))
+    lowest, sliding = {}, {}  # by temperature
+    for tau, style in TEMPERATURES.items():
+        losses = np.array([float(classification_loss(z, plane, first, tau)) for z in circle])
+        lowest[tau] = float(turn[losses.argmin()])
+        (line,) = left.plot(turn, losses, style, label=f"τ = {tau:g}")
+        left.plot(lowest[tau], losses.min(), "o", color=line.get_color())
+        losses = [float(classification_loss(z, prototypes, every, tau)) for z in ways]
+        sliding[tau] = np.array(losses)
+        right.plot(100 * mix, sliding[tau], style, label=f"τ = {tau:g}")
+    _label_turning(left, right)
+    plots.shared_legend(fig, right, 3)
+    share = float((sliding[temperature] < 0.1).mean())
+    below = f"stays below 0.1 until {share:.0%} of the way"
+    quiet = below if share else "is above 0.1 from the start"
+    text = (
+        "Left: loss of the class at 0°, rivals at 50° and -110°. It is lowest at "
+        f"{', '.join(f'{angle:.0f}° (τ = {tau:g})' for tau, angle in lowest.items())}. Right: seen "
+        f"classes of {benchmark}, from the own prototype to the most similar other; with τ = "
+        f"{temperature:g} the loss {quiet}; with τ = 1 a perfect estimate has "
+        f"{sliding[1.0][0]:.1f}."
+    )
+    return Drawn("classification", fig, text, lowest=lowest, quiet=quiet)
 
 
+def _label_turning(left: Axes, right: Axes) -> None:
+    for angle, label in [(0, "own"), (50, "rival"), (-110, "rival")]:
+        left.axvline(angle, color="0.5", linestyle=":")
+        left.text(angle, 4.6, label, ha="center", fontsize=8, backgroundcolor="w")
+    left.set(xlabel="direction of the estimate (degrees)", ylabel="loss (nats)", ylim=(-0.1, 5))
+    right.set(xlabel="way from the own prototype to the rival (%)", ylabel="mean loss (nats)")
+
+
+# An "image" x from N(0, 1) says most of a single attribute, z_0 = SLOPE x + SD eta.
 SLOPE, SD = 0.8, 0.6
 NOISE_OUT = "puts out noise, simple"
 KINDS = ("clean, simple", "noise, simple", "both, capped", NOISE_OUT)

@@ -3,7 +3,6 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -24,7 +23,7 @@ from zslnb.results import told_apart
 from zslnb.results.statistics import mean_and_sd
 from zslnb.studies import plots
 from zslnb.studies.rows import Records, by_row, plus_minus, row_names, summary, values
-from zslnb.studies.study import Study
+from zslnb.studies.study import Drawn, Study
 
 MEASURES = {
     "Fréchet": "frechet",
@@ -117,76 +116,66 @@ def feature_fidelity(
     return FeatureFidelity(run_rows(trained, benchmark, seeds, device, table="fidelity"))
 
 
-@dataclass
-class FeaturePlane(Study):
-    """Real and synthetic features of some unseen classes, in one plane (GenZSL, Figure 4).
+def plane_of_means(
+    features: Float[Tensor, "N D"], labels: Int64[Tensor, " N"]
+) -> tuple[Float[Tensor, " D"], Float[Tensor, "2 D"]]:
+    """The plane that spreads class means most: its origin, and its two directions."""
+    means = class_means(features, labels)
+    return means.mean(0), torch.linalg.svd(means - means.mean(0), full_matrices=False).Vh[:2]
 
-    The plane is fitted to real features alone: it spreads their class means most.
+
+def feature_plane(
+    benchmark: Benchmark, generators: Mapping[str, Generator], stream: str = "lesson/figure 4"
+) -> Drawn:
+    """Real and synthetic features of six unseen classes, in one plane (GenZSL, Figure 4).
+
+    The plane is fitted to real features alone.
+
+    Args:
+        benchmark: whose test images of unseen classes are shown.
+        generators: by name.
+        stream: that synthetic features are drawn from.
     """
+    b = benchmark
+    several = b.unseen[b.labels[b.test_unseen_idx].bincount()[b.unseen] > 1]
+    classes = several[:: max(1, len(several) // 6)][:6]
+    rows = b.test_unseen_idx[torch.isin(b.labels[b.test_unseen_idx], classes)]
+    real, labels = F.normalize(b.features[rows], dim=1), b.labels[rows]
+    origin, directions = plane_of_means(real, labels)
+    fig, panels = plt.subplots(
+        1, len(generators), figsize=(10.4, 4.4), sharex=True, sharey=True, squeeze=False
+    )
+    alike = [f"real {within_class_cosine(real, labels):.2f}"]
+    for ax, (name, run) in zip(panels[0], generators.items(), strict=True):
+        x, y = (part.cpu() for part in run.synthesise(classes, 30, stream))
+        for i, c in enumerate(classes):
+            dots, crosses = (
+                (some[of == c] - origin) @ directions.T for some, of in ((real, labels), (x, y))
+            )
+            ax.plot(*dots.T, ".", color=f"C{i}", markersize=3.5, alpha=0.4)
+            ax.plot(*crosses.T, "x", color="k", markersize=6, markeredgewidth=2.6, alpha=0.6)
+            ax.plot(*crosses.T, "x", color=f"C{i}", markersize=5, markeredgewidth=1.2)
+        ax.set(title=name, xlabel="first direction", aspect="equal")
+        ax.locator_params(nbins=5)
+        alike.append(f"{name} {within_class_cosine(*run.synthesise(classes, 50, stream)):.3f}")
+    panels[0, 0].set_ylabel("second direction")
+    _plane_legend(fig, [b.class_names[c].replace("_", " ") for c in classes])
+    away = real - origin
+    explained = float((away @ directions.T).square().sum() / away.square().sum())
+    text = (
+        f"{len(classes)} unseen classes, real test features (dots) and synthetic ones (crosses), "
+        "in the plane that spreads the real class means most; it holds "
+        f"{explained:.0%} of the real variance. Mean cosine within a class: {', '.join(alike)}."
+    )
+    return Drawn("figure-4", fig, text)
 
-    benchmark: Benchmark
-    generators: Mapping[str, Generator]
-    stream: str = "lesson/figure 4"
-    name = "figure-4"
 
-    @cached_property
-    def classes(self) -> Int64[Tensor, " K"]:
-        """Six unseen classes with more than one test image, or as many as there are."""
-        b = self.benchmark
-        several = b.unseen[b.labels[b.test_unseen_idx].bincount()[b.unseen] > 1]
-        return several[:: max(1, len(several) // 6)][:6]
-
-    @cached_property
-    def _real(self) -> tuple[Float[Tensor, "N D"], Int64[Tensor, " N"]]:
-        b = self.benchmark
-        rows = b.test_unseen_idx[torch.isin(b.labels[b.test_unseen_idx], self.classes)]
-        return F.normalize(b.features[rows], dim=1), b.labels[rows]
-
-    @cached_property
-    def _plane(self) -> tuple[Float[Tensor, " D"], Float[Tensor, "2 D"]]:
-        means = class_means(*self._real)
-        return means.mean(0), torch.linalg.svd(means - means.mean(0), full_matrices=False).Vh[:2]
-
-    def _projected(self, features: Float[Tensor, "N D"]) -> Float[Tensor, "N 2"]:
-        origin, directions = self._plane
-        return (features - origin) @ directions.T
-
-    def figure(self) -> Figure:
-        n = len(self.generators)
-        fig, panels = plt.subplots(1, n, figsize=(10.4, 4.4), sharex=True, sharey=True)
-        for ax, (name, run) in zip(np.atleast_1d(panels), self.generators.items(), strict=True):
-            synthetic = tuple(part.cpu() for part in run.synthesise(self.classes, 30, self.stream))
-            for number, c in enumerate(self.classes):
-                dots, crosses = (self._projected(x[y == c]) for x, y in (self._real, synthetic))
-                colour = f"C{number}"
-                ax.plot(*dots.T, ".", color=colour, markersize=3.5, alpha=0.4)
-                ax.plot(*crosses.T, "x", color="k", markersize=6, markeredgewidth=2.6, alpha=0.6)
-                ax.plot(*crosses.T, "x", color=colour, markersize=5, markeredgewidth=1.2)
-            ax.set(title=name, xlabel="first direction", aspect="equal")
-            ax.locator_params(nbins=5)
-        fig.axes[0].set_ylabel("second direction")
-        names = [self.benchmark.class_names[c].replace("_", " ") for c in self.classes]
-        dot = {"linestyle": "", "marker": "o"}
-        handles = [plt.Line2D([], [], color=f"C{i}", **dot) for i in range(len(names))]
-        handles += [plt.Line2D([], [], linestyle="", marker=m, color="0.3") for m in ".x"]
-        labels = [*names, "real", "synthetic"]
-        fig.legend(handles, labels, loc="outside lower center", ncols=4)
-        return fig
-
-    def finding(self) -> str:
-        real, labels = self._real
-        spread = (real - self._plane[0]).square().sum()
-        explained = float(self._projected(real).square().sum() / spread)
-        alike = ", ".join(
-            f"{name} {within_class_cosine(*run.synthesise(self.classes, 50, self.stream)):.3f}"
-            for name, run in self.generators.items()
-        )
-        return (
-            f"{len(self.classes)} unseen classes, real test features (dots) and synthetic ones "
-            "(crosses), in the plane that spreads the real class means most; it holds "
-            f"{explained:.0%} of the real variance. Mean cosine within a class: real "
-            f"{within_class_cosine(real, labels):.2f}, {alike}."
-        )
+def _plane_legend(fig: Figure, names: Sequence[str]) -> None:
+    dot = {"linestyle": "", "marker": "o"}
+    handles = [plt.Line2D([], [], color=f"C{i}", **dot) for i in range(len(names))]
+    handles += [plt.Line2D([], [], linestyle="", marker=m, color="0.3") for m in ".x"]
+    labels = [*names, "real", "synthetic"]
+    fig.legend(handles, labels, loc="outside lower center", ncols=4)
 
 
 WEIGHTS = {f"λ = {value:g}": value for value in (0.0, 0.001, 0.01, 0.1, 1.0, 10.0)}

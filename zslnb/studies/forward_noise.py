@@ -2,7 +2,7 @@
 
 import math
 import textwrap
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -23,6 +23,7 @@ from zslnb.studies.study import Drawn, Study
 
 COPIES = 50  # draws of noise a class, for the variance
 COLUMNS_SHOWN = 64
+DISSOLVING_STEPS = (24, 49, 99, 149, 199, 299, 399)  # and the last
 
 
 def forward_walk(
@@ -30,8 +31,10 @@ def forward_walk(
 ) -> Drawn:
     """Where do a few attributes go on their way to noise?
 
-    Attributes:
-        schedule: T steps. z0: (1, S), S attributes. path: (T, S), the same after each step.
+    Args:
+        schedule: of T steps.
+        z0: S attributes.
+        path: the same after each step.
     """
     fig, ax = plt.subplots(figsize=(8, 3.4))
     step, left = _steps(schedule), schedule.alphas_cumprod.sqrt().numpy()
@@ -161,69 +164,66 @@ class Standardising(Study):
         return [float(zt.var(0).mean()) for zt in noised]
 
 
-class DissolvingClass(Study):
-    """What is left of one class after some steps, and which prototype is nearest?
+def dissolving_class(
+    benchmark: Benchmark, schedule: NoiseSchedule, z: Float[Tensor, "C S"]
+) -> Drawn:
+    """What is left of the first unseen class after some steps, and which prototype is nearest?
 
-    Attributes:
-        z: (C, S) standardised semantics. rows: (9, S) the first unseen class's, clean and noised.
+    Args:
+        benchmark: whose classes they are.
+        schedule: of the noise.
+        z: standardised semantics.
+
+    Returns:
+        The figure; `rows` (9, S) are the class's semantics, clean and noised, `nearest` the ids of
+        the nearest prototypes.
     """
+    own = int(benchmark.unseen[0])
+    t = torch.tensor([*DISSOLVING_STEPS, len(schedule) - 1])
+    with seeded(0, "lesson/dissolve"):
+        noise = torch.randn(1, z.shape[1])
+    many = (len(t), -1)
+    noised = schedule.q_sample(z[[own]].expand(many), t, noise.expand(many))
+    rows = torch.cat([z[[own]], noised])
+    nearest = prototype_scores(rows, z).argmax(1).tolist()
+    shares = schedule.alphas_cumprod[t].sqrt().tolist()
+    labels = [f"step {step + 1}: {share:.0%} left" for step, share in zip(t, shares, strict=True)]
+    fig, names = _semantics_rows(benchmark, rows, ["clean", *labels]), plots.spoken_names(benchmark)
+    width = rows.shape[1]
+    _name_nearest(fig.axes[0], [(names[c], c == own) for c in nearest], min(COLUMNS_SHOWN, width))
+    right = sum(c == own for c in nearest[1:])
+    part = "" if width <= COLUMNS_SHOWN else f", {COLUMNS_SHOWN} of its {width} columns"
+    text = (
+        f"The class *{names[own]}* dissolving{part}. Its own prototype is still the nearest in "
+        f"{right} of {len(t)} noised rows."
+    )
+    return Drawn("dissolving", fig, text, rows=rows, nearest=nearest)
 
-    name = "dissolving"
-    steps = (24, 49, 99, 149, 199, 299, 399)  # and the last
 
-    def __init__(
-        self, benchmark: Benchmark, schedule: NoiseSchedule, z: Float[Tensor, "C S"]
-    ) -> None:
-        self.benchmark, self.schedule, self.shown_class = benchmark, schedule, benchmark.unseen[0]
-        self.t = torch.tensor([*self.steps, len(schedule) - 1])
-        clean = z[[int(self.shown_class)]]
-        with seeded(0, "lesson/dissolve"):
-            noise = torch.randn(1, z.shape[1])
-        many = (len(self.t), -1)
-        noised = schedule.q_sample(clean.expand(many), self.t, noise.expand(many))
-        self.rows = torch.cat([clean, noised])
-        self.nearest = prototype_scores(self.rows, z).argmax(1).tolist()
-
-    def figure(self) -> Figure:
-        width = self.rows.shape[1]
-        kept = torch.linspace(0, width - 1, min(COLUMNS_SHOWN, width)).long()
-        names = self._attributes()
-        fig, ax = plt.subplots(figsize=(10, 4.4 if names else 3.4))
-        image = ax.imshow(self.rows[:, kept].numpy(), cmap="vlag", vmin=-3, vmax=3, aspect="auto")
-        left = self.schedule.alphas_cumprod[self.t].sqrt().tolist()
-        labels = [f"step {t + 1}: {share:.0%} left" for t, share in zip(self.t, left, strict=True)]
-        ax.set_yticks(range(len(self.rows)), ["clean", *labels], fontsize=8)
-        ax.set_xticks(range(len(names)), names, rotation=90, fontsize=6)
-        ax.set_xlabel("attribute" if names else "column of the semantics")
-        ax.grid(False)
-        self._name_nearest(ax, len(kept) - 0.2)
-        fig.colorbar(image, ax=ax, label="standard deviations", location="left", shrink=0.8)
-        return fig
-
-    def finding(self) -> str:
-        right, width = sum(c == self.shown_class for c in self.nearest[1:]), self.rows.shape[1]
-        part = "" if width <= COLUMNS_SHOWN else f", {COLUMNS_SHOWN} of its {width} columns"
-        return (
-            f"The class *{self._class_name(int(self.shown_class))}* dissolving{part}. Its own "
-            f"prototype is still the nearest in {right} of {len(self.t)} noised rows."
-        )
-
-    def _attributes(self) -> list[str]:
-        if self.benchmark.provenance.get("semantics") != "attributes":
-            return []
+def _semantics_rows(
+    benchmark: Benchmark, rows: Float[Tensor, "n S"], labels: Sequence[str]
+) -> Figure:
+    width, names = rows.shape[1], []
+    if benchmark.provenance.get("semantics") == "attributes":
         names = aviary.attribute_names()
-        return names if len(names) == self.rows.shape[1] else []
+        names = names if len(names) == width else []
+    kept = torch.linspace(0, width - 1, min(COLUMNS_SHOWN, width)).long()
+    fig, ax = plt.subplots(figsize=(10, 4.4 if names else 3.4))
+    image = ax.imshow(rows[:, kept].numpy(), cmap="vlag", vmin=-3, vmax=3, aspect="auto")
+    ax.set_yticks(range(len(rows)), labels, fontsize=8)
+    ax.set_xticks(range(len(names)), names, rotation=90, fontsize=6)
+    ax.set_xlabel("attribute" if names else "column of the semantics")
+    ax.grid(False)
+    fig.colorbar(image, ax=ax, label="standard deviations", location="left", shrink=0.8)
+    return fig
 
-    def _class_name(self, c: int) -> str:
-        return self.benchmark.class_names[c].split(",")[0].replace("_", " ")
 
-    def _name_nearest(self, ax: Axes, x: float) -> None:
-        ax.text(x, -0.8, "nearest prototype:", fontsize=8)
-        for i, c in enumerate(self.nearest):
-            right = c == self.shown_class
-            name = textwrap.shorten(self._class_name(c), 30, placeholder="…")
-            style = {"color": "C2" if right else "C3", "fontsize": 8, "va": "center"}
-            ax.text(x, i, f"{'✓ its own' if right else f'✗ {name}'}", **style)
+def _name_nearest(ax: Axes, nearest: Sequence[tuple[str, bool]], width: int) -> None:
+    ax.text(width - 0.2, -0.8, "nearest prototype:", fontsize=8)
+    for i, (name, right) in enumerate(nearest):
+        style = {"color": "C2" if right else "C3", "fontsize": 8, "va": "center"}
+        wrong = f"✗ {textwrap.shorten(name, 30, placeholder='…')}"
+        ax.text(width - 0.2, i, "✓ its own" if right else wrong, **style)
 
 
 class TellingApart(Study):

@@ -186,47 +186,38 @@ def swaps(
     return Swaps(run_rows(rows, benchmark, seeds, device))
 
 
-@dataclass(frozen=True)
-class LossTerms(Study):
-    """Where do the loss terms end? `floor` is the least a generator without referents can reach."""
+def loss_terms(floor: float, records: Sequence[dict]) -> Drawn:
+    """Where do the loss terms end?
 
-    floor: float
-    records: Sequence[dict]
-    name = "losses"
+    Args:
+        floor: the least reconstruction error that a generator without referents can reach.
+        records: of `swaps`.
 
-    def curve(self, row: str, term: str) -> Float[np.ndarray, "R n"]:
-        """One term of a row: a line for each seed, a column for each round."""
-        return values(self.records, row, "history", term)
-
-    @property
-    def gap(self) -> float:
-        """How far above the floor reconstruction ends, at KL weight 1."""
-        return float(self.curve(FULL, "reconstruction")[:, -1].mean()) - self.floor
-
-    def figure(self) -> Figure:
-        each = self.records[0]["settings"]["passes"]
-        fig, axes = plt.subplots(1, 3, figsize=(10, 3.3))
-        for ax, term in zip(axes, TERMS, strict=True):
-            for i, row in reversed([*enumerate(ROWS)]):
-                curve = self.curve(row, term)
-                passes = each * np.arange(1, curve.shape[1] + 1)
-                plots.band(ax, passes, curve, row, marker=MARKS[i], markersize=4, color=f"C{i}")
-            title = "KL" if term == "kl" else term
-            ax.set(title=title, xlabel="passes over the training data")
-        axes[0].axhline(self.floor, color="k", linestyle=":", label="floor without referents")
-        axes[0].set_ylabel("loss term, unweighted")
-        axes[1].set_yscale("log")
-        plots.shared_legend(fig, axes[0], 4)
-        return fig
-
-    def finding(self) -> str:
-        ends = {row: self.curve(row, "kl")[:, -1] for row in ROWS}
-        return (
-            f"Loss terms, mean and range over seeds ({len(ends[FULL])}). Reconstruction with "
-            f"weight 1 ends {self.gap:+.3f} from the floor. KL ends at {ends[FULL].mean():.0e} "
-            f"with weight 1, at {ends[WEAK].mean():.1f} with 0.001, and at "
-            f"{ends[LONGER].mean():.1f} after twice as many passes."
-        )
+    Returns:
+        The figure; `gap` is how far above the floor reconstruction ends, at KL weight 1.
+    """
+    each = records[0]["settings"]["passes"]
+    fig, axes = plt.subplots(1, 3, figsize=(10, 3.3))
+    for ax, term in zip(axes, TERMS, strict=True):
+        for i, row in reversed([*enumerate(ROWS)]):
+            curve = values(records, row, "history", term)
+            passes = each * np.arange(1, curve.shape[1] + 1)
+            plots.band(ax, passes, curve, row, marker=MARKS[i], markersize=4, color=f"C{i}")
+        title = "KL" if term == "kl" else term
+        ax.set(title=title, xlabel="passes over the training data")
+    axes[0].axhline(floor, color="k", linestyle=":", label="floor without referents")
+    axes[0].set_ylabel("loss term, unweighted")
+    axes[1].set_yscale("log")
+    plots.shared_legend(fig, axes[0], 4)
+    gap = float(values(records, FULL, "history", "reconstruction")[:, -1].mean()) - floor
+    ends = {row: values(records, row, "history", "kl")[:, -1] for row in ROWS}
+    text = (
+        f"Loss terms, mean and range over seeds ({len(ends[FULL])}). Reconstruction with weight 1 "
+        f"ends {gap:+.3f} from the floor. KL ends at {ends[FULL].mean():.0e} with weight 1, at "
+        f"{ends[WEAK].mean():.1f} with 0.001, and at {ends[LONGER].mean():.1f} after twice as many "
+        "passes."
+    )
+    return Drawn("losses", fig, text, records, gap=gap)
 
 
 @dataclass(frozen=True)
