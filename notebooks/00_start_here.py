@@ -148,7 +148,7 @@ Markdown(
 # %%
 best_seen = scores[images][:, bench.seen].max(1).values
 best_unseen = scores[images][:, bench.unseen].max(1).values
-here.figure(studies.SeenBias(best_unseen - best_seen))
+here.figure(studies.bias_to_seen(best_unseen - best_seen))
 
 # %% [markdown]
 # The map was fitted to the seen classes: it hits *their* typical features almost exactly, and can

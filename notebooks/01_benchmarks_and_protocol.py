@@ -80,7 +80,7 @@ bench
 # semantics alone: attributes, or the text of the class's name.
 
 # %%
-here.figure(studies.Split(bench))
+here.figure(studies.split(bench))
 
 # %% [markdown]
 # A benchmark that breaks these rules does not come into being. Put one test image into the training

@@ -112,7 +112,7 @@ torch.testing.assert_close(P @ E, deflated)
 torch.testing.assert_close(genzsl.class_diversity_promotion(E), deflated)
 
 # %%
-here.figure(studies.SmallCase(E, deflated))
+here.figure(studies.small_case(E, deflated))
 
 # %% [markdown]
 # ## The same on real class names
@@ -135,7 +135,7 @@ Markdown(
 
 # %%
 both = weak, studies.ClassCosines(bench, refined)
-here.figure(studies.HeatMaps(*both))
+here.figure(studies.heat_maps(*both))
 
 # %% [markdown]
 # ## Three means that tell three stories
@@ -180,7 +180,7 @@ Markdown(
 )
 
 # %%
-means = studies.MeanCosines(*both, expected=left)
+means = studies.three_means(*both, expected=left)
 here.table(means)
 
 # %% [markdown]
@@ -199,7 +199,7 @@ print({name: round(value, 4) + 0.0 for name, value in worst.items()})
 # pairs is seen in their spread:
 
 # %%
-here.figure(studies.CosineSpread(*both))
+here.figure(studies.cosine_spread(*both))
 
 # %% [markdown]
 # That spread is a good thing. GenZSL next picks, for each class, its most similar seen classes
@@ -225,7 +225,7 @@ here.figure(sweep)
 # Classes whose nearest neighbour is another after removing one direction:
 
 # %%
-here.table(studies.ChangedNeighbours(*both))
+here.table(studies.changed_neighbours(*both))
 
 # %% [markdown]
 # ## Real CLIP text
@@ -234,7 +234,7 @@ here.table(studies.ChangedNeighbours(*both))
 # 1000 ImageNet names and of the 1203 LVIS names, it wrote the records behind the next table.
 
 # %%
-here.table(studies.RealNames(bench.name, sweep.records))
+here.table(studies.real_names(bench.name, sweep.records))
 
 # %%
 fall = [results.published_value("genzsl", f"F3-CUB-{when}") for when in ("before", "after")]

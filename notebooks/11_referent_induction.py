@@ -77,7 +77,7 @@ assert torch.equal(start.referents[bench.unseen], referents)
 assert (start.referents[bench.seen] != bench.seen[:, None]).all()  # nobody stands in for itself
 
 # %%
-here.figure(studies.Referents(bench, referents, best.values))
+here.figure(studies.chosen_referents(bench, referents, best.values))
 
 # %% [markdown]
 # Does it matter that the semantics are refined first? Chosen on raw semantics, some referents would
@@ -86,7 +86,7 @@ here.figure(studies.Referents(bench, referents, best.values))
 # %%
 raw = F.normalize(bench.semantics, dim=1)
 on_raw = bench.seen[genzsl.top_k_referents(raw[bench.unseen], raw[bench.seen], k=2)]
-here.table(studies.ChangedReferents(bench, on_raw, referents))
+here.table(studies.changed_referents(bench, on_raw, referents))
 
 # %% [markdown]
 # ## One sample, one draw from each referent
@@ -120,7 +120,7 @@ Markdown(f"Their lengths: {x_refer.norm(dim=1).min():.2f} to {x_refer.norm(dim=1
 # %%
 if plots.class_picture(bench, 0):
     images = bench.train_idx[torch.tensor(drawn[:4])]
-    here.figure(studies.Draws(bench, referents[:4], images, start.weights))
+    here.figure(studies.draws(bench, referents[:4], images, start.weights))
 
 # %% [markdown]
 # ## The inductive VAE
@@ -230,7 +230,7 @@ live = model.history[-1]["reconstruction"]
 assert abs(live - first["history"][-1]["reconstruction"]) < 1e-3
 
 # %%
-terms = studies.LossTerms(floor, swaps.records)
+terms = studies.loss_terms(floor, swaps.records)
 here.figure(terms)
 
 # %% [markdown]

@@ -167,7 +167,7 @@ assert floor(y) == studies.batch_floor(y)
 # classes, and the term is left with little to teach:
 
 # %%
-here.table(studies.OrderFloors(bench.name, labels.cpu()))
+here.table(studies.order_floors(bench.name, labels.cpu()))
 
 # %% [markdown]
 # In the published split files the lists of training images of AWA2 and CUB are shuffled once and for
@@ -241,7 +241,7 @@ copies = same.sum(1)
 pull = 1 - (P * same).sum(1)
 alone = pull / (P.diag() + pull)
 torch.testing.assert_close(alone / (alone + copies * (1 - alone)), pull)
-here.figure(studies.Pull(L, labels[batch], pull, alone))
+here.figure(studies.pull_taken(L, labels[batch], pull, alone))
 
 # %% [markdown]
 # ## Copying its referent

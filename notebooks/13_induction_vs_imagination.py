@@ -63,7 +63,7 @@ bench = here.benchmark
 # ## Two ways to a feature that nobody has seen
 
 # %%
-here.figure(studies.Paradigms())
+here.figure(studies.paradigms())
 
 # %% [markdown]
 # That is how the paper draws it. The code draws it otherwise in one place: the inductive VAE, too,
@@ -189,13 +189,13 @@ live = {
 # and nothing more, and so can at best return something like the class mean (notebook 11).
 
 # %%
-here.figure(studies.Losses(live))
+here.figure(studies.losses(live))
 
 # %% [markdown]
 # And the weight of the gradient penalty?
 
 # %%
-penalty_rule = studies.PenaltyRule(live["f-VAEGAN"], watch.looks["f-VAEGAN"])
+penalty_rule = studies.penalty_rule(live["f-VAEGAN"], watch.looks["f-VAEGAN"])
 here.figure(penalty_rule)
 
 # %% [markdown]
@@ -206,7 +206,7 @@ here.figure(penalty_rule)
 # synthetic ones are projected onto it.
 
 # %%
-here.figure(studies.FeaturePlane(bench, live))
+here.figure(studies.feature_plane(bench, live))
 
 # %% [markdown]
 # A picture of a plane proves nothing: what it leaves out is most of the space, and the eye forgives
@@ -278,7 +278,7 @@ caption = (
     "Speed depends on every line of this."
 )
 matched = {"GenZSL": settings, "f-VAEGAN": fvaegan}
-here.table(studies.Reductions(matched, bench.name, caption, by_method=True))
+here.table(studies.reductions(matched, bench.name, caption, by_method=True))
 
 # %%
 here.figure(speed, "figure-5")
@@ -294,7 +294,7 @@ here.table(speed)
 # our definition at the right end:
 
 # %%
-here.figure(studies.SpeedByBar(speed.records))
+here.figure(studies.speed_by_bar(speed))
 
 # %% [markdown]
 # ### Where would a speed-up come from?
@@ -303,7 +303,7 @@ here.figure(studies.SpeedByBar(speed.records))
 # rate, the second on the critic. Both are visible in the records:
 
 # %%
-here.table(studies.StepCosts(speed.records))
+here.table(studies.step_costs(speed))
 
 # %% [markdown]
 # And in the paper? The settings of the released scripts for AWA2 are known, so steps can be counted.
@@ -331,7 +331,7 @@ Markdown(
 # here, and beside it the scores at the end of training, which nobody chose:
 
 # %%
-here.table(studies.SpeedGains(speed.records))
+here.table(studies.speed_gains(speed))
 
 # %% [markdown]
 # One caution. H also depends on how many synthetic features the classifier gets and for how long it
@@ -392,7 +392,7 @@ for name, used in slower.items():
 
 # %%
 published = {"f-VAEGAN": old.lr, "GenZSL": new.lr}
-here.figure(studies.SlowRates(watch.looks, [*slower], published))
+here.figure(studies.slow_rates(watch.looks, [*slower], published))
 
 # %% [markdown]
 # **Semantic collapse.** Weak semantics, texts of class names, have much in common. Suppose they had

@@ -60,7 +60,7 @@ bench = here.benchmark
 # class's text (notebook 12).
 
 # %%
-here.figure(studies.Pipeline())
+here.figure(studies.pipeline())
 
 # %% [markdown]
 # ## What is compared
@@ -93,7 +93,7 @@ caption = (
     f"What the profile `{profile}` changes in the published settings; a benchmark that the papers "
     "do not know takes those of CUB."
 )
-here.table(studies.Reductions({"GenZSL": settings, **rivals}, bench.name, caption))
+here.table(studies.reductions({"GenZSL": settings, **rivals}, bench.name, caption))
 
 # %% [markdown]
 # ## Two ways to arrive at a number (Tables 1 and 2)
@@ -224,7 +224,7 @@ here.table(studies.quoted_semantics())
 # 10 reads such maps in detail, and shows them for real CLIP texts.
 
 # %%
-here.figure(studies.ClassSimilarity(by_kind))
+here.figure(studies.class_similarity(by_kind))
 
 # %% [markdown]
 # ## Sensitivity (Figure 6)
@@ -275,24 +275,23 @@ caption = (
     "What the profile `medium` changes in the published settings for CUB. Rows of the profile "
     "`full`, with nothing changed: not measured."
 )
-here.table(studies.Reductions(medium, "cub", caption, name="cub-reductions"))
+here.table(studies.reductions(medium, "cub", caption, name="cub-reductions"))
 
 # %% tags=["nbval-check-output"]
 caption = "**CUB, ResNet fc1000 features, sentences** (profile medium): S, U, H and T1 are clean."
-here.table(studies.RecordedResults(caption, "cub-sentences", recorded=tables["T2"]))
+here.table(studies.recorded_results(tables["T2"], caption, "cub-sentences"))
 
 # %% tags=["nbval-check-output"]
 caption = "**CUB, ResNet fc1000 features, attributes** (profile medium): S, U, H and T1 are clean."
-here.table(studies.RecordedResults(caption, "cub-attributes", recorded=tables["attributes"]))
+here.table(studies.recorded_results(tables["attributes"], caption, "cub-attributes"))
 
 # %% tags=["nbval-check-output"]
 caption = "**CUB, ResNet fc1000 features, sentences: GenZSL and its ablations** (profile medium)."
-here.table(studies.RecordedResults(caption, "cub-ablation", "H, released", tables["T3"]))
+here.table(studies.recorded_results(tables["T3"], caption, "cub-ablation", without="H, released"))
 
 # %%
 if tables["F6"]:
-    study = studies.Sensitivity(tables["F6"])
-    here.figure(study.figure(), "cub-sensitivity", study.finding())
+    here.figure(studies.sensitivity_figure(tables["F6"]), "cub-sensitivity")
 
 # %% [markdown]
 # What was found there, in sentences that the records write:
@@ -325,14 +324,14 @@ Markdown(studies.bullets(lines) or "Not measured.")
 
 # %%
 ablations = {bench.name: ablation.records, "CUB, sentences": tables["T3"]}
-Markdown(studies.Question(studies.INGREDIENTS, ablations).finding())
+Markdown(studies.answers(studies.INGREDIENTS, ablations))
 
 # %% [markdown]
 # **2. Does the referent carry information?** If it did, referents of random classes, or noise, would
 # cost something. (Notebook 11 swaps the referent of a trained model and looks at the output.)
 
 # %%
-Markdown(studies.Question(studies.REFERENTS, ablations).finding())
+Markdown(studies.answers(studies.REFERENTS, ablations))
 
 # %% [markdown]
 # **3. How much of H is best-on-test selection?** *Peeked* takes the very candidates of *clean*, the
@@ -342,7 +341,7 @@ Markdown(studies.Question(studies.REFERENTS, ablations).finding())
 # Notebook 01 shows how the price grows with the number of looks.
 
 # %%
-here.table(studies.SelectionPrice({bench.name: main.records, "CUB, sentences": tables["T2"]}))
+here.table(studies.selection_price({bench.name: main.records, "CUB, sentences": tables["T2"]}))
 
 # %% [markdown]
 # ## What held, what did not

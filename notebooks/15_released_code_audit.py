@@ -292,7 +292,7 @@ for name, data in {**orders.stored, "shuffled in each pass": bench}.items():
         curves[name] = np.array(train_by_hand(run, adam(run.model)))
 
 # %%
-here.figure(studies.BoostingOrders(curves, small.passes, small.batch_size))
+here.figure(studies.boosting_orders(curves, small.passes, small.batch_size))
 
 # %% [markdown]
 # **The classifier.** The gradient of the cross-entropy by the logit of class $c$ is $p_c - [c = y]$.
@@ -351,7 +351,7 @@ Markdown(fed.at_the_end())
 here.table(training)
 
 # %%
-here.table(studies.SwitchGains(training))
+here.table(studies.switch_gains(training))
 
 # %%
 Markdown(training.finding())
@@ -410,7 +410,7 @@ Markdown("- " + studies.in_words("One referent, weight 0.8 minus weight 1", shru
 # %%
 inner = protocol.validation_split(bench, seed=0)
 _, on_validation = studies.looks_of_training(inner, released, here.device)
-here.figure(studies.LooksAtTest(on_test, on_validation, released))
+here.figure(studies.looks_at_test(on_test, on_validation, released))
 
 # %% [markdown]
 # So *best minus last* is no pure luck. Part of it is stopping in time, which a validation set could

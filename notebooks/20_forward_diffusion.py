@@ -64,7 +64,7 @@ bench = here.benchmark
 # to an estimate of the semantics of its class, which the nearest class prototype then names.
 
 # %%
-here.figure(studies.RevCDDirection())
+here.figure(studies.revcd_direction())
 
 # %% [markdown]
 # ## A little noise, many times
@@ -124,7 +124,7 @@ for t in range(T):
     torch.testing.assert_close(at_once, zt, rtol=1e-6, atol=1e-6)
 
 # %%
-here.figure(studies.ForwardWalk(schedule, z0, torch.cat(path)))
+here.figure(studies.forward_walk(schedule, z0, torch.cat(path)))
 
 # %% [markdown]
 # ## Standardise first
@@ -191,7 +191,7 @@ here.table(standardising, "variance")
 # will decide in the end.
 
 # %%
-dissolving = studies.DissolvingClass(bench, schedule, z)
+dissolving = studies.dissolving_class(bench, schedule, z)
 here.figure(dissolving)
 
 # %% [markdown]
@@ -324,7 +324,7 @@ earlier = before[t].sqrt() * z0 + (1 - before[t]).sqrt() * one
 later = alpha[t].sqrt() * earlier + (1 - alpha[t]).sqrt() * other
 
 # %%
-pairs = studies.StepBack(schedule, t, z0, earlier, later)
+pairs = studies.step_back(schedule, t, z0, earlier, later)
 assert abs(pairs.inside - 0.954) < 0.02
 here.figure(pairs)
 

@@ -107,7 +107,7 @@ parts = {
     "diffusion": -float((schedule.reconstruction_weights(steps) * (1 - abar[steps])).sum()),
 }
 truth = -0.5 * math.log(2 * math.pi * math.e)
-bound = studies.LikelihoodBound(parts, truth)
+bound = studies.likelihood_bound(parts, truth)
 assert bound.gap > 0  # a lower bound
 
 # %%
@@ -197,7 +197,7 @@ torch.testing.assert_close(of_clean.sum(), (snr[0] - snr[-1]) / 2)  # a telescop
 
 # %%
 cap = settings.weight_cap
-weights = studies.LossWeights(schedule, cap)
+weights = studies.loss_weights(schedule, cap)
 by_hand = {
     "clean, simple": torch.ones(T),
     "noise, simple": snr,
@@ -259,7 +259,7 @@ torch.testing.assert_close(along, torch.zeros(2), atol=1e-5, rtol=0)
 # %%
 net = revcd.prepare(bench, replace(settings, masked=0.5), 0, here.device)
 prototypes = net.prototypes[net.seen].cpu()
-turning = studies.ClassificationLoss(plane, prototypes, settings.temperature, bench.name)
+turning = studies.classification_losses(plane, prototypes, settings.temperature, bench.name)
 here.figure(turning)
 
 # %% [markdown]
@@ -354,7 +354,7 @@ with one_thread():
 # since the semantics are standardised, and guesses. That is the line to get below.
 
 # %%
-training = studies.DiffusionTraining(run, snr.clamp(max=cap))
+training = studies.diffusion_training(run, snr.clamp(max=cap))
 here.figure(training)
 
 # %% [markdown]
@@ -427,7 +427,7 @@ Markdown(
 - **What is dropped** from the bound: the prior's part is {parts["prior"]:.4f} nats a column, not quite zero;
   the reconstruction's {parts["reconstruction"]:.2f}, not minimal.
 - **Classification** turns estimates and never stretches them; from a prototype to its nearest rival
-  it {turning.quiet()}.
+  it {turning.quiet}.
 - **Hiding the image** touches the noise loss alone, but for a trace through batch normalisation
   ({mixed["reconstruction"]:.1%} of the reconstruction loss, null condition moved by 1).
 - **Training** leaves {last["reconstruction"] / nothing["reconstruction"]:.0%} of the reconstruction error,

@@ -72,7 +72,7 @@ bench = here.benchmark
 
 # %%
 settings = revcd.profile_settings(profile)
-here.figure(studies.RevCDNetwork(bench, settings))
+here.figure(studies.revcd_network(bench, settings))
 
 # %% [markdown]
 # ## Telling the time
@@ -109,7 +109,7 @@ alike = (package[apart:] * package[:-apart]).sum(1)
 torch.testing.assert_close(alike, (omega * apart).cos().sum().expand_as(alike), rtol=0, atol=1e-3)
 
 # %%
-time = studies.TimeClocks(settings)
+time = studies.time_clocks(settings)
 here.figure(time)
 
 # %% [markdown]
@@ -169,7 +169,7 @@ with one_thread():
     }
 
 # %%
-here.figure(studies.TokenAttention(models["cross"], bench))
+here.figure(studies.token_attention(models["cross"], bench))
 
 # %% [markdown]
 # Weights are not yet importance. A harder question: make attention *blind* in the trained models, so
@@ -177,8 +177,8 @@ here.figure(studies.TokenAttention(models["cross"], bench))
 
 
 # %%
-blind = studies.BlindAttention(models["cross"], bench)
-Markdown(blind.finding())
+blind = studies.blind_attention(models["cross"], bench)
+Markdown(blind)
 
 # %% [markdown]
 # There is a reason to expect little of it. Words have an order and patches have neighbours; the
@@ -229,7 +229,7 @@ torch.testing.assert_close(moved_twice["up"], 2 * moved["up"])  # multiplied: in
 # with the two ways exchanged.
 
 # %%
-here.table(studies.WaysToJoin(bench, settings))
+here.table(studies.ways_to_join(bench, settings))
 
 # %% [markdown]
 # ## Does it matter?
@@ -285,7 +285,7 @@ here.figure(swaps, "listening")
 sentences = [
     f"**Held:** eq. 17 by hand, attention by hand, and the paper's way to join are the package's. {time.still} "
     f"of {time.narrow} columns of the narrowest time embedding hardly change over {T} steps.",
-    f"**Attention:** {blind.finding()}",
+    f"**Attention:** {blind}",
     *cut.verdicts(),
     f'**"Closer alignment":** {ways.lowest_error()}',
     f'**"Improved accuracy"** by cross Hadamard-addition, on {bench.name}: by H {ways.against("H")}; by T1 '

@@ -62,7 +62,7 @@ bench = here.benchmark
 kinds = {"RevCD": "revcd", "cVAE": "cvae", "GAN": "gan"}
 compared = {label: revcd.profile_settings(profile, kind) for label, kind in kinds.items()}
 settings = compared["RevCD"]
-here.table(studies.SettingsShown(settings, profile))
+here.table(studies.settings_shown(settings, profile))
 
 # %% [markdown]
 # ## Strict and lenient
@@ -85,11 +85,13 @@ here.table(studies.SettingsShown(settings, profile))
 
 
 # %%
-models = studies.revcd_models(bench, compared, here.seeds, here.device)
-here.table(models)
+models = studies.run_revcd("RevCD T2", compared, bench, here.seeds, here.device)
+here.keep(models)
+title = studies.benchmark_title(bench)
+here.table(studies.revcd_models(models, title))
 
 # %%
-here.table(studies.ValidationChoices(models.rows, models.title))
+here.table(studies.validation_choices(models))
 
 # %% [markdown]
 # ## What the paper prints (Table 1)
@@ -98,16 +100,16 @@ here.table(studies.ValidationChoices(models.rows, models.title))
 
 # %%
 for name in ("AWA2", "CUB", "SUN"):
-    display(here.table(studies.RevCDTable1(name)))
+    display(here.table(studies.revcd_table1(name)))
 
 # %%
-here.table(studies.RevCDTable2())
+here.table(studies.revcd_table2())
 
 # %% [markdown]
 # What the text says about these tables, and what they say:
 
 # %%
-here.table(studies.RevCDTextClaims())
+here.table(studies.revcd_text_claims())
 
 # %% [markdown]
 # ## The classification weight (Figure 4)
@@ -117,8 +119,10 @@ here.table(studies.RevCDTextClaims())
 
 # %%
 some_seeds = here.seeds if profile == "full" else here.seeds[:3]
-weights = studies.classification_weight(bench, settings, some_seeds, here.device)
-here.figure(weights)
+tried = studies.with_each_weight(settings)
+weights = studies.run_revcd("RevCD F4", tried, bench, some_seeds, here.device)
+here.keep(weights)
+here.figure(studies.classification_weight(weights, title))
 
 # %% [markdown]
 # ## Which loss helps?
@@ -127,8 +131,10 @@ here.figure(weights)
 # significantly, and gives no number. One loss taken away at a time:
 
 # %%
-losses = studies.losses_removed(bench, settings, some_seeds, here.device)
-here.table(losses)
+without = studies.without_each_loss(settings)
+losses = studies.run_revcd("RevCD losses", without, bench, some_seeds, here.device)
+here.keep(losses)
+here.table(studies.losses_removed(losses, bench.name))
 
 # %% [markdown]
 # ## Why unseen accuracy is low
@@ -158,8 +164,8 @@ answer
 
 
 # %%
-blunt = [record for record in losses.rows if record["row"] == "no classification"]
-here.table(studies.HullDistances([*models.rows, *blunt], bench.name))
+blunt = [record for record in losses if record["row"] == "no classification"]
+here.table(studies.hull_distances([*models, *blunt], bench.name))
 
 # %% [markdown]
 # Leaving the hull is not yet arriving: guidance pushes estimates outwards, away from the average
@@ -181,17 +187,17 @@ cub = {
 
 # %% tags=["nbval-check-output"]
 for kind, tables in cub.items():
-    display(here.table(studies.CubModels(tables["T2"], kind), f"cub-{kind}"))
+    display(here.table(studies.cub_models(tables["T2"], kind)))
 
 # %% tags=["nbval-check-output"]
 if rows := {kind: tables["losses"] for kind, tables in cub.items() if tables["losses"]}:
-    display(here.table(studies.CubHull(rows)))
+    display(here.table(studies.cub_hull(rows)))
 
 # %%
 for kind, tables in cub.items():
     if rows := tables["F4"]:
-        title = f"{rows[0]['benchmark']['name']}, {kind}"
-        here.figure(studies.ClassificationWeight(rows, title), f"cub-weight-{kind}")
+        shown = studies.classification_weight(rows, f"{rows[0]['benchmark']['name']}, {kind}")
+        here.figure(shown, f"cub-weight-{kind}")
 
 # %% [markdown]
 # ## What it would take
@@ -201,7 +207,7 @@ for kind, tables in cub.items():
 # row with the best of those H, each counted in four ways.
 
 # %%
-here.table(studies.ways_to_count(losses.rows, weights.rows, settings, bench.name))
+here.table(studies.ways_to_count(studies.pooled(losses, weights, settings), bench.name))
 
 # %% [markdown]
 # Where a calibration ends is a choice, too. The curves below make none: they start (dot) where no
@@ -211,7 +217,7 @@ here.table(studies.ways_to_count(losses.rows, weights.rows, settings, bench.name
 
 
 # %%
-here.figure(studies.CalibrationCurves(models.rows, bench.name))
+here.figure(studies.seen_unseen_curves(models, bench.name))
 
 # %% [markdown]
 # And on CUB, beside the printed pair. The nearest point is found with that pair in hand, so it says
@@ -221,14 +227,14 @@ here.figure(studies.CalibrationCurves(models.rows, bench.name))
 # %% tags=["nbval-check-output"]
 printed = studies.printed_scores_of_revcd("CUB")
 for kind, tables in cub.items():
-    ways = studies.ways_to_count(tables["losses"], tables["F4"], settings, f"CUB, {kind}")
-    if ways.rows:
-        text = f"**{ways.title}**; printed: S {printed['S']}, U {printed['U']}, H {printed['H']}."
+    if rows := studies.pooled(tables["losses"], tables["F4"], settings):
+        ways = studies.ways_to_count(rows, f"CUB, {kind}")
+        text = f"**CUB, {kind}**; printed: S {printed['S']}, U {printed['U']}, H {printed['H']}."
         display(here.table(ways, f"cub-ways-{kind}", text))
 
 # %%
 if rows := {kind: tables["T2"] for kind, tables in cub.items() if tables["T2"]}:
-    here.figure(studies.CurvesBesidePrinted(rows, printed))
+    here.figure(studies.curves_beside_printed(rows, printed))
 
 # %% [markdown]
 # ## What held, what did not
@@ -239,7 +245,7 @@ if rows := {kind: tables["T2"] for kind, tables in cub.items() if tables["T2"]}:
 
 
 # %%
-outcomes = {models.title: (models.rows, losses.rows, weights.rows)}
+outcomes = {title: (models, losses, weights)}
 outcomes |= {f"CUB, {kind}": tuple(tables.values()) for kind, tables in cub.items()}
 
 
@@ -250,7 +256,7 @@ def sentences(title: str) -> Markdown:
 
 
 # %%
-sentences(models.title)
+sentences(title)
 
 # %% tags=["nbval-check-output"]
 for title in [*outcomes][1:]:

@@ -5,11 +5,11 @@ import pytest
 
 from tests.studies.records import several
 from zslnb.studies.calibration_curves import (
-    CalibrationCurves,
-    CurvesBesidePrinted,
     curve,
+    curves_beside_printed,
     epochs_tried,
     nearest_point,
+    seen_unseen_curves,
 )
 
 
@@ -49,13 +49,13 @@ def test_a_row_without_records_is_named():
 
 
 def test_curves_are_drawn_and_said():
-    study = CalibrationCurves(several({"RevCD": 0.0}), "toy")
+    study = seen_unseen_curves(several({"RevCD": 0.0}), "toy")
     assert study.finding() == (
         "toy: S over U for every constant. Clean's choice without one has U 10.1 and S 90.1 %; "
         "with the constant that validation chose, U 40.1 and S 70.1 %."
     )
     assert len(study.figure().axes[0].lines) == 4
-    beside = CurvesBesidePrinted({"words": RECORDS}, {"S": 83.0, "U": 34.0})
+    beside = curves_beside_printed({"words": RECORDS}, {"S": 83.0, "U": 34.0})
     assert "words, lenient: S 80.0, U 30.0 after 10 epochs" in beside.finding()
     assert beside.figure().axes[0].lines[-1].get_label() == "printed"
     plt.close("all")

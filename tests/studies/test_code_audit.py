@@ -93,7 +93,7 @@ def test_choosing_is_the_best_look_over_the_last():
     assert table.loc[RELEASED, "best minus last"] == "+10.0 ± 0.0"
     assert table.loc[RELEASED, "looks"] == 60
     assert "worth 2.0 to 10.0 points of H, by row, after 60 looks" in TRAINING.caption()
-    switches = studies.SwitchGains(TRAINING).table()
+    switches = studies.switch_gains(TRAINING).table()
     assert switches.loc["linear classifier"].tolist() == ["-2.0 ± 0.0", "yes", "-10.0 ± 0.0", "yes"]
 
 

@@ -1,4 +1,4 @@
-"""`forward_noise`: what noise does to semantics, and the words for it."""
+"""`zslnb.studies.forward_noise`: what noise does to semantics, and what DDIM carries on."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -12,11 +12,12 @@ from tests.toys import toy
 from zslnb.revcd import NoiseSchedule
 from zslnb.seeds import seeded
 from zslnb.studies.forward_noise import (
-    DissolvingClass,
-    ForwardWalk,
+    LostSignal,
     Standardising,
-    StepBack,
     TellingApart,
+    dissolving_class,
+    forward_walk,
+    step_back,
 )
 
 SCHEDULE = NoiseSchedule(500)
@@ -36,7 +37,7 @@ def with_a_flat_column():
 
 
 def test_a_walks_finding_says_what_is_left():
-    walk = ForwardWalk(SCHEDULE, torch.ones(1, 2), torch.zeros(500, 2))
+    walk = forward_walk(SCHEDULE, torch.ones(1, 2), torch.zeros(500, 2))
     left = float(SCHEDULE.alphas_cumprod[-1].sqrt())
     assert f"After 500 steps {left:.1%} of each is left" in walk.finding()
     assert len(walk.figure().axes[0].lines) == 4
@@ -64,7 +65,7 @@ def test_standardised_columns_keep_variance_1_and_raw_ones_grow_towards_it():
 
 def test_a_dissolving_class_is_its_own_nearest_at_first():
     b = toy()
-    study = DissolvingClass(b, SCHEDULE, Standardising(b, SCHEDULE).z)
+    study = dissolving_class(b, SCHEDULE, Standardising(b, SCHEDULE).z)
     assert study.nearest[0] == b.unseen[0]
     kept = sum(c == b.unseen[0] for c in study.nearest[1:])
     assert f"still the nearest in {kept} of 8 noised rows" in study.finding()
@@ -96,7 +97,19 @@ def test_pairs_of_neighbours_lie_where_eq_8_says():
         one, other = torch.randn(2, 4000)
     earlier = before.sqrt() + (1 - before).sqrt() * one
     later = alpha.sqrt() * earlier + (1 - alpha).sqrt() * other
-    study = StepBack(SCHEDULE, 60, 1.0, earlier, later)
+    study = step_back(SCHEDULE, 60, 1.0, earlier, later)
     assert study.inside == pytest.approx(0.954, abs=0.02)
     assert f"Left: {study.inside:.1%} of the pairs" in study.finding()
     assert len(study.figure().axes) == 2
+
+
+def test_ddim_ends_short_of_the_mean_as_the_formula_says():
+    study = LostSignal(NoiseSchedule(60), 1.0, torch.tensor([0.5, 1.0]))
+    ddim, _, ancestral, cosine = study.lack.values()
+    assert (ddim < -0.1).all()
+    np.testing.assert_allclose(ddim, study.predicted, rtol=0.05)
+    assert abs(cosine).max() < 0.01
+    assert f"{ddim[1]:+.3f} (DDIM)" in study.finding()
+    assert abs(ancestral).max() < abs(ddim).max()
+    assert f"DDIM misses the mean by up to {abs(ddim).max():.3f}" in study.cost()
+    assert study.figure().axes[1].lines[0].get_ydata() == pytest.approx(study.predicted)

@@ -1,8 +1,18 @@
-"""`zslnb.studies.quoted`: published numbers as they are printed, and what a profile changes."""
+"""`zslnb.studies.quoted`: numbers as they are printed, misprints, and reduced settings."""
 
 from dataclasses import replace
 
+import pytest
+
 from zslnb import genzsl, imagination, studies
+from zslnb.studies.quoted import (
+    BENCHMARKS,
+    printed_scores,
+    printed_scores_of_revcd,
+    revcd_table1,
+    revcd_table2,
+    revcd_text_claims,
+)
 
 
 def test_quoted_tables_say_that_they_are_quoted():
@@ -34,10 +44,37 @@ def test_methods_that_change_a_setting_alike_share_a_line():
     for kind in ("gan", "cvae"):
         published = imagination.published_settings("cub", kind)
         settings[kind] = replace(published, rounds=3)
-    study = studies.Reductions(settings, "cub", "What changes.")
+    study = studies.reductions(settings, "cub", "What changes.")
     assert study.table().to_dict("records") == [
         {"setting": "rounds", "published": "150", "here": "2", "methods": "GenZSL"},
         {"setting": "rounds", "published": "300", "here": "3", "methods": "gan, cvae"},
     ]
-    by_method = replace(study, by_method=True).table()
+    by_method = studies.reductions(settings, "cub", "What changes.", by_method=True).table()
     assert [*by_method["method"]] == ["GenZSL", "gan", "cvae"]
+
+
+def test_h_is_recomputed_and_a_misprint_is_named():
+    table = printed_scores("Table 1", "AWA2")
+    s, u = table.loc["RevCD", ["S", "U"]]
+    assert table.loc["RevCD", "H from S and U"] == pytest.approx(2 * s * u / (s + u), abs=0.05)
+    assert table["H from S and U"].is_monotonic_decreasing
+    assert table.loc["RevCD", "misprint"] == "yes"
+    assert revcd_table1("AWA2").name == "printed-awa2"
+    assert (
+        revcd_table1("AWA2").caption().endswith("H that do not follow from S and U: HSVA, RevCD.")
+    )
+
+
+def test_revcds_place_is_that_of_its_recomputed_h():
+    assert "RevCD is 1 of 15" in revcd_table1("SUN").caption()
+
+
+def test_table_2_has_every_benchmark_and_claims_are_quoted():
+    assert {*revcd_table2().table()["benchmark"]} == {*BENCHMARKS}
+    assert len(revcd_text_claims().table()) > 5
+    assert "nothing is computed" in revcd_text_claims().caption()
+    assert revcd_table2().caption().startswith("**Quoted")
+
+
+def test_the_printed_pair_is_table_1s():
+    assert printed_scores_of_revcd("CUB")["S"] == printed_scores("Table 1", "CUB").loc["RevCD", "S"]

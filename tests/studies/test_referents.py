@@ -1,15 +1,19 @@
-"""`zslnb.studies.referents`: who stands in for whom, and what is drawn."""
+"""`zslnb.studies.referents`: who stands in for whom, and does the generator hear it?"""
 
+import numpy as np
+import pytest
 import torch
-from toys import toy
+from toys import QUICK, toy
 
 from zslnb import load, studies
+from zslnb.genzsl import SWAPS
+from zslnb.studies.referents import FULL, LONGER, OTHER_CLASSES, OTHER_TEXT, ROWS, WEAK
 
 TOY = toy()  # classes 0 to 5 are seen, 6 and 7 unseen
 
 
 def test_two_unseen_classes_stand_in_a_row_with_their_referents() -> None:
-    study = studies.Referents(
+    study = studies.chosen_referents(
         TOY, torch.tensor([[0, 1], [2, 3]]), torch.tensor([[0.9, 0.8], [0.7, 0.6]])
     )
     texts = [ax.texts[0].get_text() for ax in study.figure().axes]
@@ -26,7 +30,7 @@ def test_two_unseen_classes_stand_in_a_row_with_their_referents() -> None:
 
 def test_another_order_is_another_choice() -> None:
     raw, refined = torch.tensor([[0, 1], [2, 3]]), torch.tensor([[1, 0], [2, 3]])
-    study = studies.ChangedReferents(TOY, raw, refined)
+    study = studies.changed_referents(TOY, raw, refined)
     assert study.table().to_numpy().tolist() == [["bird 6", "bird 0, bird 1", "bird 1, bird 0"]]
     assert study.caption().startswith("1 of 2 unseen classes have other referents")
 
@@ -34,9 +38,86 @@ def test_another_order_is_another_choice() -> None:
 def test_draws_are_labelled_with_their_weights() -> None:
     bench = load("aviary")
     rows = bench.train_idx[:2][None]
-    study = studies.Draws(bench, bench.labels[rows], rows, torch.tensor([0.8, 0.2]))
+    study = studies.draws(bench, bench.labels[rows], rows, torch.tensor([0.8, 0.2]))
     fig = study.figure()
     labels = [ax.get_xlabel().replace("-\n", "-").replace("\n", " ") for ax in fig.axes]
     name = bench.class_names[int(bench.labels[rows[0, 0]])]
     assert labels == [f"0.8 × {name}", f"0.2 × {name}"]
     assert all(ax.images for ax in fig.axes)
+
+
+HEARD = {FULL: 1e-6, WEAK: 0.01, LONGER: 0.3}  # what other classes' samples do
+
+
+def record(row: str, seed: int) -> dict:
+    swaps = dict.fromkeys(SWAPS, 0.1) | {OTHER_CLASSES: HEARD[row], OTHER_TEXT: 0.5}
+    history = [
+        {"reconstruction": 0.9, "kl": 4.0, "boosting": 1.0},
+        {"reconstruction": 0.6 + seed / 10, "kl": 2.0, "boosting": 0.5},
+    ]
+    scores = {
+        "swaps": swaps,
+        "within": {"real": 0.9, "synthetic": 0.99},
+        "to mean": {"referent": 0.7, "synthetic": 0.8},
+        "history": history,
+    }
+    return {"row": row, "seed": seed, "scores": scores, "settings": {"passes": 3}}
+
+
+RECORDS = [record(row, seed) for row in ROWS for seed in (0, 1)]
+
+
+@pytest.mark.parametrize(("row", "words"), [(FULL, "not"), (WEAK, "hardly"), (LONGER, "indeed")])
+def test_a_referent_is_heard_by_what_its_swap_does_beside_the_text(row: str, words: str) -> None:
+    verdicts = studies.Swaps(RECORDS).verdicts().split("\n")
+    assert verdicts[ROWS.index(row)].startswith(
+        f"- **{row}:** the referent is **{words} heard**. Samples of random classes in its place "
+        f"turn the output by {HEARD[row]:.0e}, other semantics by 0.5."
+    )
+
+
+def test_swaps_are_rows_and_settings_columns() -> None:
+    study = studies.Swaps(RECORDS)
+    table = study.table()
+    assert (table.index.tolist(), table.columns.tolist()) == ([*SWAPS], [*ROWS])
+    assert table.loc[OTHER_TEXT, FULL] == "5.0e-01 ± 0.0e+00"
+    assert "over seeds (2)" in study.caption()
+    assert "turn the output by 1e-06, other semantics by 0.5" in study.finding()
+    ax = study.figure().axes[0]
+    assert [line.get_xdata().tolist()[1] for line in ax.lines[:3]] == [*HEARD.values()]
+
+
+def test_losses_end_where_their_last_round_does() -> None:
+    study = studies.loss_terms(0.6, RECORDS)
+    assert study.gap == pytest.approx(0.05)
+    assert "ends +0.050 from the floor. KL ends at 2e+00 with weight 1, at 2.0" in study.finding()
+    first = study.figure().axes[0]
+    assert first.lines[0].get_xdata().tolist() == [3, 6]
+    assert first.get_legend_handles_labels()[1] == [*reversed(ROWS), "floor without referents"]
+
+
+def test_variety_compares_real_and_synthetic() -> None:
+    study = studies.Variety(np.array([0.8, 0.9]), np.array([0.99, 1.0, 1.0]), RECORDS)
+    assert study.table().loc[FULL].tolist() == [
+        "0.900 ± 0.000",
+        "0.990 ± 0.000",
+        "0.700 ± 0.000",
+        "0.800 ± 0.000",
+    ]
+    assert "0.85 between real samples and 1.000 between synthetic ones" in study.finding()
+    assert study.figure().axes[0].get_yscale() == "log"
+
+
+def test_pairs_are_within_a_class_and_each_once() -> None:
+    rows = torch.tensor([[2.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
+    cosines = studies.pair_cosines(rows, torch.tensor([0, 0, 0, 1]))
+    assert cosines.tolist() == [0, 1, 0]
+    assert len(studies.pair_cosines(rows, torch.zeros(4, dtype=torch.int64), most=2)) == 1
+
+
+def test_three_settings_are_run(build) -> None:
+    study = studies.swaps(toy(), QUICK, [0])
+    by_row = {r["row"]: r["settings"] for r in study.records}
+    assert [s["kl_weight"] for s in by_row.values()] == [QUICK.kl_weight, 0.001, 0.001]
+    assert [s["rounds"] for s in by_row.values()] == [3, 3, 6]
+    assert studies.loss_terms(0.1, study.records).figure().axes[0].get_ylabel()

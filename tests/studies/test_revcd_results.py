@@ -7,17 +7,6 @@ from tests.studies.records import record, several
 from tests.toys import QUICK_REVCD, toy
 from zslnb import experiments, results
 from zslnb.studies import revcd_results as studies
-from zslnb.studies.revcd_results import (
-    ClassificationWeight,
-    CubHull,
-    CubModels,
-    HullDistances,
-    LossesRemoved,
-    RevCDModels,
-    SettingsShown,
-    ValidationChoices,
-    WaysToCount,
-)
 
 MODELS = several({"RevCD": 0.0, "cVAE": 0.05, "GAN": -0.05})
 LOSSES = several({"RevCD": 0.0, "no noise loss": 0.0, "no classification": -0.02})
@@ -26,25 +15,27 @@ WEIGHTS = several({"weight 0": 0.0, "weight 0.1": 0.03, "weight 1": 0.0, "weight
 
 
 def test_settings_that_a_profile_reduces_show_both_numbers():
-    table = SettingsShown(QUICK_REVCD, "smoke").table().set_index("setting")
+    study = studies.settings_shown(QUICK_REVCD, "smoke")
+    table = study.table().set_index("setting")
     assert table.loc["steps"].tolist() == ["20", "500"]
     assert table.loc["schedule"].tolist() == ["linear", ""]
-    assert "Profile `smoke`" in SettingsShown(QUICK_REVCD, "smoke").caption()
+    assert "Profile `smoke`" in study.caption()
 
 
 def test_models_are_counted_strictly_leniently_and_calibrated():
-    study = RevCDModels(MODELS, "toy, words")
+    study = studies.revcd_models(MODELS, "toy, words")
     assert study.table().loc["RevCD", ["S, strict", "S, lenient"]].tolist() == [
         "90.1 ± 0.1",
         "95.1 ± 0.1",
     ]
     assert study.caption().startswith("**toy, words** (after the paper's Table 2).")
-    chosen = ValidationChoices(MODELS, "").table()
-    assert chosen.loc["GAN"].tolist() == ["6, 6, 6", "2, 2, 2"]
-    assert "seed by seed" in ValidationChoices(MODELS, "").caption()
+    assert study.headline
+    chosen = studies.validation_choices(MODELS)
+    assert chosen.table().loc["GAN"].tolist() == ["6, 6, 6", "2, 2, 2"]
+    assert "seed by seed" in chosen.caption()
 
 
-def test_rows_are_run_once_and_kept(monkeypatch: pytest.MonkeyPatch):
+def test_rows_are_named_by_what_they_change(monkeypatch: pytest.MonkeyPatch):
     ran = {}
 
     def run_rows(rows, *_, table, **__):
@@ -52,21 +43,22 @@ def test_rows_are_run_once_and_kept(monkeypatch: pytest.MonkeyPatch):
         return [record(row, 0) for row in rows]
 
     monkeypatch.setattr(experiments, "run_rows", run_rows)
-    where = toy(), QUICK_REVCD, range(1), "cpu"
-    losses, weights = studies.losses_removed(*where), studies.classification_weight(*where)
-    models = studies.revcd_models(toy(), {"RevCD": QUICK_REVCD}, range(1), "cpu")
-    for study in (losses, weights, models):
-        assert study.records == study.rows
+    losses, weights = (
+        studies.run_revcd(table, rows(QUICK_REVCD), toy(), range(1), "cpu")
+        for table, rows in (
+            ("RevCD losses", studies.without_each_loss),
+            ("RevCD F4", studies.with_each_weight),
+        )
+    )
     assert ran["RevCD losses"]["no noise loss"].noise_weight == 0
     assert ran["RevCD losses"]["no reconstruction"].noise_weight == QUICK_REVCD.noise_weight
     assert ran["RevCD F4"]["weight 10"].classification_weight == 10
-    ways = studies.ways_to_count(losses.rows, weights.rows, QUICK_REVCD, "toy")
-    assert ways.labels == [*losses.labels, "weight 0", "weight 0.1", "weight 10"]
-    assert not ways.records  # kept with the rows they come from
+    pooled = [r["row"] for r in studies.pooled(losses, weights, QUICK_REVCD)]
+    assert pooled == [*(r["row"] for r in losses), "weight 0", "weight 0.1", "weight 10"]
 
 
 def test_the_weights_finding_names_where_u_is_highest():
-    study = ClassificationWeight(WEIGHTS, "toy, words")
+    study = studies.classification_weight(WEIGHTS, "toy, words")
     assert study.finding() == (
         "toy, words; mean and range over seeds. From weight 0 to weight 10 strict S goes from 90.1 "
         "to 88.1 % and U from 10.1 to 8.1 %; U is highest at weight 0.1."
@@ -77,20 +69,21 @@ def test_the_weights_finding_names_where_u_is_highest():
 
 
 def test_losses_and_hull():
-    assert "over 3 seeds" in LossesRemoved(LOSSES, "toy").caption()
-    assert [*LossesRemoved(LOSSES, "toy").table().index][1] == "no noise loss"
-    hull = HullDistances(MODELS[:3], "toy")
+    losses = studies.losses_removed(LOSSES, "toy")
+    assert "over 3 seeds" in losses.caption()
+    assert [*losses.table().index][1] == "no noise loss"
+    hull = studies.hull_distances(MODELS[:3], "toy")
     assert hull.table().loc["RevCD, guidance 4"].tolist() == ["1.00 ± 0.00", "2.10 ± 0.10"]
     assert "units of the unseen prototypes' own" in hull.caption()
-    cub = CubHull({"words": LOSSES}).table()
+    cub = studies.cub_hull({"words": LOSSES}).table()
     assert [*cub.columns] == ["seen images, words", "unseen images, words"]
     assert "no noise loss" not in "".join(cub.index)
 
 
 def test_the_pick_of_validation_stands_beside_revcd_in_each_way():
-    study = WaysToCount(LOSSES, "toy")
-    assert study.picked("lenient") == "no reconstruction"
-    assert study.picked("calibrated") == "no classification"  # by its own scores
+    study = studies.ways_to_count(LOSSES, "toy")
+    assert studies.picked_row(LOSSES, "lenient") == "no reconstruction"
+    assert studies.picked_row(LOSSES, "calibrated") == "no classification"  # by its own scores
     assert [*study.table().index] == [
         *(f"RevCD: {way}" for way in studies.WAYS),
         "no reconstruction: strict",
@@ -103,13 +96,13 @@ def test_the_pick_of_validation_stands_beside_revcd_in_each_way():
 
 
 def test_what_nobody_has_measured_is_said_to_be(monkeypatch: pytest.MonkeyPatch):
-    assert CubModels([], "words").table()["method"].tolist() == ["not measured"]
+    assert studies.cub_models([], "words").table()["method"].tolist() == ["not measured"]
     kept = {"table": "RevCD T2", "notebook": "24_revcd_results"}
     rows = [record("RevCD", s, benchmark={"semantics": "words"}, **kept) for s in range(2)]
     monkeypatch.setattr(results, "recorded", lambda run: rows if "attributes" in run else [])
     assert studies.cub_rows("words", "RevCD T2") == rows
     assert studies.cub_rows("sentences", "RevCD T2") == []
-    study = CubModels(rows, "words")
+    study = studies.cub_models(rows, "words")
     assert study.caption().endswith("Seeds: 2; profile `medium`.")
     assert not study.headline
 

@@ -4,11 +4,11 @@ import pytest
 import torch
 
 from zslnb.datasets import aviary
-from zslnb.studies import Handicap, Mistaken, SeenBias
+from zslnb.studies import Handicap, Mistaken, bias_to_seen
 
 
 def test_a_seen_class_takes_what_has_a_margin_below_zero() -> None:
-    bias = SeenBias(torch.tensor([0.5, -0.1, 0.0, -0.2]))
+    bias = bias_to_seen(torch.tensor([0.5, -0.1, 0.0, -0.2]))
     assert bias.finding().startswith("50 % of")
     labels = bias.figure().axes[0].get_legend_handles_labels()[1]
     assert labels == [

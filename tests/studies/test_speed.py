@@ -7,16 +7,16 @@ import pytest
 from toys import QUICK, QUICK_IMAGINATION, toy
 
 from zslnb.studies.speed import (
-    SpeedByBar,
-    SpeedGains,
     SpeedUp,
-    StepCosts,
     TrainingSpeed,
     needed,
+    speed_by_bar,
+    speed_gains,
     speed_up,
     speed_up_words,
     speed_ups,
     steady,
+    step_costs,
     training_speed,
 )
 
@@ -150,19 +150,19 @@ def test_the_origin_of_a_speed_up_is_what_the_controls_have():
 
 
 def test_a_steps_cost_and_the_adversarys_price():
-    study = StepCosts(SPEED.records)
+    study = step_costs(SPEED)
     assert study.table().loc["cVAE"].tolist() == ["200.00 ± 0.00", 64, "0.001", 30]
     assert "The adversary makes a step 3.0 times as dear" in study.caption()
 
 
 def test_gains_are_of_the_best_and_of_the_end():
-    table = SpeedGains(SPEED.records).table()
+    table = speed_gains(SPEED).table()
     assert table.loc["GenZSL", "H, best on test"] == "+10.0 ± 0.0"
     assert table.loc["GenZSL, noise", "T1, at the end"] == "-6.0 ± 0.0"
 
 
 def test_a_line_of_speed_ups_ends_at_the_highest_bar_that_is_reached():
-    study = SpeedByBar(SPEED.records)
+    study = speed_by_bar(SPEED)
     assert "for H cVAE at 100 %, GenZSL at 100 %, GenZSL, noise at 88 %" in study.finding()
     for drawn, panels in ((study, 2), (SPEED, 6)):
         fig = drawn.figure()

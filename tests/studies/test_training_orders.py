@@ -31,7 +31,7 @@ def test_orders_are_compared_in_the_last_pass(once, says):
     curves = {
         name: np.array([9.0, 9.0, end, end]) for name, end in zip(names, (4, once, 1), strict=True)
     }
-    study = studies.BoostingOrders(curves, passes=2, batch_size=64)
+    study = studies.boosting_orders(curves, passes=2, batch_size=64)
     assert "In its last pass it is 4.00 class by class" in study.finding()
     assert ("does as well as one" in study.finding()) == says
     plt.close(study.figure())
@@ -80,7 +80,7 @@ def test_three_looks_are_marked_and_jumps_averaged():
     index = range(1, 7)
     on_test = pd.DataFrame({"S": 50.0, "U": 50.0, "H": [10, 30, 20, 15, 40, 35]}, index=index)
     on_validation = pd.DataFrame({"H": [1, 9, 2, 3, 4, 5]}, index=index)
-    study = studies.LooksAtTest(on_test, on_validation, RELEASED)
+    study = studies.looks_at_test(on_test, on_validation, RELEASED)
     assert (
         "40.0 best on test (look 5), 30.0 chosen on validation (look 2), 35.0 last shown (look 6)"
     ) in study.finding()

@@ -45,7 +45,7 @@ def test_the_floor_is_what_a_generator_of_class_means_gets(watch):
 
 
 def test_losses_say_how_far_from_the_floor_they_end(watch):
-    study = studies.Losses(watch.runs)
+    study = studies.losses(watch.runs)
     gap = watch.runs["GenZSL"].history[-1]["reconstruction"] - studies.class_mean_floor(
         watch.runs["GenZSL"]
     )
@@ -58,7 +58,7 @@ def test_losses_say_how_far_from_the_floor_they_end(watch):
 @pytest.mark.parametrize(("steep", "says"), [(1.4, "1, as it should be"), (1.6, "2, as the rule")])
 def test_the_penaltys_rule_is_held_against_both_lengths(watch, steep, says):
     looks = watch.looks["f-VAEGAN"].assign(steep=steep)
-    study = studies.PenaltyRule(watch.runs["f-VAEGAN"], looks)
+    study = studies.penalty_rule(watch.runs["f-VAEGAN"], looks)
     assert f"at a mean length of {steep:.2f}: nearer to {says}" in study.finding()
     plt.close(study.figure())
 
@@ -73,7 +73,7 @@ def test_a_slow_rate_is_judged_where_the_shortest_run_ends():
     looks |= {"cVAE": frame(0.4, 0.6), "cVAE, rate / 10": frame(0.5, 0.6)}
     looks |= {"f-VAEGAN": frame(0.9, 0.9), "f-VAEGAN, rate / 10": frame(0.1)}
     names = ["GenZSL", "cVAE", "f-VAEGAN"]
-    study = studies.SlowRates(looks, names, {"f-VAEGAN": 1e-5, "GenZSL": 1e-3})
+    study = studies.slow_rates(looks, names, {"f-VAEGAN": 1e-5, "GenZSL": 1e-3})
     assert "After 10 steps a tenth of the learning rate costs GenZSL 30 points, cVAE -10" in (
         study.finding()
     )

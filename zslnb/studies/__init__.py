@@ -1,290 +1,76 @@
-"""One question each: its rows, its table, its figure, its one-sentence finding."""
+"""One question each: its rows, its table, its figure, its one-sentence finding.
 
-from zslnb.studies.boosting import FalseNegatives, OrderFloors, Orders, Pull, batch_floor, orders
-from zslnb.studies.boosting_fidelity import BoostingWeight, boosting_weight
-from zslnb.studies.calibration_curves import CalibrationCurves, CurvesBesidePrinted
-from zslnb.studies.class_cosines import (
-    ChangedNeighbours,
-    ClassCosines,
-    CosineSpread,
-    HeatMaps,
-    MeanCosines,
-    SmallCase,
-)
-from zslnb.studies.classification_loss import ClassificationLoss
-from zslnb.studies.code_audit import (
-    Audit,
-    ConventionalScores,
-    Differences,
-    SwitchGains,
-    WaysToANumber,
-    in_words,
-    model_differences,
-    switched_back,
-    train_as_released,
-)
-from zslnb.studies.conditionings import Conditionings, TimeClocks, WaysToJoin
-from zslnb.studies.density import WalkDensity
-from zslnb.studies.directions_removed import Directions, RealNames, directions
-from zslnb.studies.equal_looks import Looks, looks
-from zslnb.studies.exact_denoisers import gaussian_denoiser, mixture_denoiser
-from zslnb.studies.feature_fidelity import FeatureFidelity, FeaturePlane, feature_fidelity
-from zslnb.studies.forward_noise import (
-    DissolvingClass,
-    ForwardWalk,
-    Standardising,
-    StepBack,
-    TellingApart,
-)
-from zslnb.studies.genzsl_results import (
-    INGREDIENTS,
-    REFERENTS,
-    ClassSimilarity,
-    Compared,
-    Question,
-    RecordedResults,
-    SelectionPrice,
-    Sensitivity,
-    ablation,
-    bullets,
-    compared,
-    genzsl_verdicts,
-    main_results,
-    semantics,
-    sensitivity,
-)
-from zslnb.studies.genzsl_schematics import Paradigms, Pipeline
-from zslnb.studies.guidance import GuidanceScales
-from zslnb.studies.image_swaps import ImageSwaps
-from zslnb.studies.input_acceptance import (
-    UNDECIDED,
-    Inputs,
-    acceptance,
-    acceptance_words,
-    inputs,
-    text_acceptance,
-)
-from zslnb.studies.loss_weights import DiffusionTraining, LikelihoodBound, LossShares, LossWeights
-from zslnb.studies.lost_signal import LostSignal
-from zslnb.studies.quoted import (
-    Reductions,
-    quoted_ablation,
-    quoted_results,
-    quoted_rivals,
-    quoted_semantics,
-)
-from zslnb.studies.referent_copying import Copying, copying, copying_losses
-from zslnb.studies.referent_swaps import LossTerms, Swaps, Variety, pair_cosines, swaps
-from zslnb.studies.referents import ChangedReferents, Draws, Referents
-from zslnb.studies.revcd_printed import (
-    RevCDTable1,
-    RevCDTable2,
-    RevCDTextClaims,
-    printed_scores_of_revcd,
-)
-from zslnb.studies.revcd_results import (
-    ClassificationWeight,
-    CubHull,
-    CubModels,
-    HullDistances,
-    LossesRemoved,
-    RevCDModels,
-    SettingsShown,
-    ValidationChoices,
-    WaysToCount,
-    classification_weight,
-    cub_rows,
-    losses_removed,
-    revcd_findings,
-    revcd_models,
-    ways_to_count,
-)
-from zslnb.studies.revcd_schematics import RevCDDirection, RevCDNetwork
-from zslnb.studies.seen_bias import Handicap, Mistaken, SeenBias
-from zslnb.studies.speed import (
-    SpeedByBar,
-    SpeedGains,
-    SpeedUp,
-    StepCosts,
-    TrainingSpeed,
-    needed,
-    speed_up,
-    speed_up_words,
-    speed_ups,
-    steady,
-    training_speed,
-)
-from zslnb.studies.splits import Split
-from zslnb.studies.study import Study
-from zslnb.studies.tilted_density import TiltedDensity
-from zslnb.studies.tokens import BlindAttention, FeatureTokens, TokenAttention
-from zslnb.studies.toy_losses import ToyLosses
-from zslnb.studies.training_orders import (
-    BoostingOrders,
-    ClassifierOrders,
-    LooksAtTest,
-    StoredOrders,
-    looks_of_training,
-)
-from zslnb.studies.untrained import Baselines, baselines
-from zslnb.studies.walks import Samplers, guided_denoiser, starting_noise
-from zslnb.studies.watched_training import (
-    Collapse,
-    Losses,
-    PenaltyRule,
-    SlowRates,
-    Watch,
-    class_mean_floor,
-)
+`studies.NAME` imports the module of that study when it is first asked for.
+"""
 
-__all__ = [
-    "INGREDIENTS",
-    "REFERENTS",
-    "UNDECIDED",
-    "Audit",
-    "Baselines",
-    "BlindAttention",
-    "BoostingOrders",
-    "BoostingWeight",
-    "CalibrationCurves",
-    "ChangedNeighbours",
-    "ChangedReferents",
-    "ClassCosines",
-    "ClassSimilarity",
-    "ClassificationLoss",
-    "ClassificationWeight",
-    "ClassifierOrders",
-    "Collapse",
-    "Compared",
-    "Conditionings",
-    "ConventionalScores",
-    "Copying",
-    "CosineSpread",
-    "CubHull",
-    "CubModels",
-    "CurvesBesidePrinted",
-    "Differences",
-    "DiffusionTraining",
-    "Directions",
-    "DissolvingClass",
-    "Draws",
-    "FalseNegatives",
-    "FeatureFidelity",
-    "FeaturePlane",
-    "FeatureTokens",
-    "ForwardWalk",
-    "GuidanceScales",
-    "Handicap",
-    "HeatMaps",
-    "HullDistances",
-    "ImageSwaps",
-    "Inputs",
-    "LikelihoodBound",
-    "Looks",
-    "LooksAtTest",
-    "LossShares",
-    "LossTerms",
-    "LossWeights",
-    "Losses",
-    "LossesRemoved",
-    "LostSignal",
-    "MeanCosines",
-    "Mistaken",
-    "OrderFloors",
-    "Orders",
-    "Paradigms",
-    "PenaltyRule",
-    "Pipeline",
-    "Pull",
-    "Question",
-    "RealNames",
-    "RecordedResults",
-    "Reductions",
-    "Referents",
-    "RevCDDirection",
-    "RevCDModels",
-    "RevCDNetwork",
-    "RevCDTable1",
-    "RevCDTable2",
-    "RevCDTextClaims",
-    "Samplers",
-    "SeenBias",
-    "SelectionPrice",
-    "Sensitivity",
-    "SettingsShown",
-    "SlowRates",
-    "SmallCase",
-    "SpeedByBar",
-    "SpeedGains",
-    "SpeedUp",
-    "Split",
-    "Standardising",
-    "StepBack",
-    "StepCosts",
-    "StoredOrders",
-    "Study",
-    "Swaps",
-    "SwitchGains",
-    "TellingApart",
-    "TiltedDensity",
-    "TimeClocks",
-    "TokenAttention",
-    "ToyLosses",
-    "TrainingSpeed",
-    "ValidationChoices",
-    "Variety",
-    "WalkDensity",
-    "Watch",
-    "WaysToANumber",
-    "WaysToCount",
-    "WaysToJoin",
-    "ablation",
-    "acceptance",
-    "acceptance_words",
-    "baselines",
-    "batch_floor",
-    "boosting_weight",
-    "bullets",
-    "class_mean_floor",
-    "classification_weight",
-    "compared",
-    "copying",
-    "copying_losses",
-    "cub_rows",
-    "directions",
-    "feature_fidelity",
-    "gaussian_denoiser",
-    "genzsl_verdicts",
-    "guided_denoiser",
-    "in_words",
-    "inputs",
-    "looks",
-    "looks_of_training",
-    "losses_removed",
-    "main_results",
-    "mixture_denoiser",
-    "model_differences",
-    "needed",
-    "orders",
-    "pair_cosines",
-    "printed_scores_of_revcd",
-    "quoted_ablation",
-    "quoted_results",
-    "quoted_rivals",
-    "quoted_semantics",
-    "revcd_findings",
-    "revcd_models",
-    "semantics",
-    "sensitivity",
-    "speed_up",
-    "speed_up_words",
-    "speed_ups",
-    "starting_noise",
-    "steady",
-    "swaps",
-    "switched_back",
-    "text_acceptance",
-    "train_as_released",
-    "training_speed",
-    "ways_to_count",
-]
+from importlib import import_module
+
+_STUDIES = {  # module -> what notebooks use of it
+    "benchmarks": "baselines Looks looks split",
+    "boosting": (
+        "batch_floor Copying copying copying_losses FalseNegatives order_floors Orders orders "
+        "pull_taken"
+    ),
+    "calibration_curves": "curves_beside_printed seen_unseen_curves",
+    "class_cosines": (
+        "changed_neighbours ClassCosines cosine_spread Directions directions heat_maps "
+        "real_names small_case three_means"
+    ),
+    "code_audit": (
+        "Audit ConventionalScores Differences in_words model_differences switch_gains "
+        "switched_back train_as_released WaysToANumber"
+    ),
+    "conditioning": (
+        "blind_attention Conditionings FeatureTokens ImageSwaps time_clocks token_attention "
+        "ways_to_join"
+    ),
+    "diffusion_losses": (
+        "classification_losses diffusion_training likelihood_bound loss_weights LossShares "
+        "ToyLosses"
+    ),
+    "fidelity": "boosting_weight feature_fidelity feature_plane FeatureFidelity",
+    "forward_noise": (
+        "dissolving_class forward_walk LostSignal Standardising step_back TellingApart"
+    ),
+    "genzsl_results": (
+        "ablation answers bullets class_similarity compared genzsl_verdicts INGREDIENTS "
+        "main_results recorded_results REFERENTS selection_price semantics sensitivity "
+        "sensitivity_figure"
+    ),
+    "input_acceptance": "acceptance acceptance_words inputs text_acceptance UNDECIDED",
+    "known_densities": "gaussian_denoiser mixture_denoiser TiltedDensity",
+    "quoted": (
+        "printed_scores_of_revcd quoted_ablation quoted_results quoted_rivals quoted_semantics "
+        "reductions revcd_table1 revcd_table2 revcd_text_claims"
+    ),
+    "referents": (
+        "changed_referents chosen_referents draws loss_terms pair_cosines Swaps swaps Variety"
+    ),
+    "revcd_results": (
+        "benchmark_title classification_weight cub_hull cub_models cub_rows hull_distances "
+        "losses_removed pooled revcd_findings revcd_models run_revcd settings_shown "
+        "validation_choices ways_to_count with_each_weight without_each_loss"
+    ),
+    "sampling": "GuidanceScales guided_denoiser Samplers starting_noise WalkDensity",
+    "schematics": "paradigms pipeline revcd_direction revcd_network",
+    "seen_bias": "bias_to_seen Handicap Mistaken",
+    "speed": "speed_by_bar speed_gains step_costs training_speed",
+    "study": "Study",
+    "training_orders": (
+        "boosting_orders ClassifierOrders looks_at_test looks_of_training StoredOrders"
+    ),
+    "watched_training": "class_mean_floor Collapse losses penalty_rule slow_rates Watch",
+}
+_MODULES = {name: module for module, names in _STUDIES.items() for name in names.split()}
+
+
+def __getattr__(name: str) -> object:
+    """Import the module of a study, and give the study."""
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    """Offer the names of studies to completion."""
+    return [*_MODULES]

@@ -7,10 +7,9 @@ import matplotlib.pyplot as plt
 import numpy as np
 from jaxtyping import Float
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from zslnb.studies import rows
-from zslnb.studies.study import Study
+from zslnb.studies.study import Drawn
 
 COUNTS = {"strict": "S", "lenient": "S, lenient"}  # names in a record's "curves"
 STYLES = {"strict": "-", "lenient": ":"}
@@ -28,7 +27,6 @@ class Point:
     away: float
 
     def __str__(self) -> str:
-        """Say it in a table's or caption's words."""
         return f"S {self.S:.1f}, U {self.U:.1f} after {self.epochs} epochs, {self.away:.1f} away"
 
 
@@ -71,73 +69,54 @@ def nearest_point(
     return min(nearest, key=lambda point: point.away)
 
 
-@dataclass
-class CalibrationCurves(Study):
+def seen_unseen_curves(records: Sequence[dict], benchmark: str) -> Drawn:
     """Which pairs of S and U can a border between seen and unseen reach?
 
-    Attributes:
-        rows: records of the row "RevCD". benchmark: its name.
+    Args:
+        records: of the row "RevCD".
+        benchmark: its name.
     """
-
-    rows: Sequence[dict]
-    benchmark: str
-    name = "curves"
-
-    def figure(self) -> Figure:
-        """Draw S over U for every constant and number of epochs."""
-        fig, ax = plt.subplots(figsize=(6.4, 3.8))
-        _draw(ax, self.rows)
-        ax.legend(loc="upper left", bbox_to_anchor=(1, 1))
-        return fig
-
-    def finding(self) -> str:
-        """Say what the constant that validation chose does."""
-        (u, s), (moved_u, moved_s) = (
-            [100 * rows.values(self.rows, ROW, count, metric).mean() for metric in "US"]
-            for count in ("clean", "calibrated")
-        )
-        return (
-            f"{self.benchmark}: S over U for every constant. Clean's choice without one has U "
-            f"{u:.1f} and S {s:.1f} %; with the constant that validation chose, U {moved_u:.1f} "
-            f"and S {moved_s:.1f} %."
-        )
+    fig, ax = plt.subplots(figsize=(6.4, 3.8))
+    _draw(ax, records)
+    ax.legend(loc="upper left", bbox_to_anchor=(1, 1))
+    (u, s), (moved_u, moved_s) = (
+        [100 * rows.values(records, ROW, count, metric).mean() for metric in "US"]
+        for count in ("clean", "calibrated")
+    )
+    text = (
+        f"{benchmark}: S over U for every constant. Clean's choice without one has U "
+        f"{u:.1f} and S {s:.1f} %; with the constant that validation chose, U {moved_u:.1f} "
+        f"and S {moved_s:.1f} %."
+    )
+    return Drawn("curves", fig, text)
 
 
-@dataclass
-class CurvesBesidePrinted(Study):
+def curves_beside_printed(
+    by_kind: Mapping[str, Sequence[dict]], printed: Mapping[str, float]
+) -> Drawn:
     """How near does any border come to a printed pair of S and U?
 
-    Attributes:
-        rows: title -> records of the row "RevCD". printed: S and U, in percent.
+    Args:
+        by_kind: title -> records of the row "RevCD".
+        printed: S and U, in percent.
     """
-
-    rows: Mapping[str, Sequence[dict]]
-    printed: Mapping[str, float]
-    name = "cub-curves"
-
-    def figure(self) -> Figure:
-        """Draw the curves of each kind of semantics, and the pair."""
-        n = len(self.rows)
-        fig, axes = plt.subplots(1, n, figsize=(1.6 + 4 * n, 3.8), squeeze=False)
-        for ax, (kind, records) in zip(axes[0], self.rows.items(), strict=True):
-            _draw(ax, records)
-            ax.plot(self.printed["U"], self.printed["S"], "k*", markersize=12, label="printed")
-            ax.set_title(f"CUB, {kind}")
-        axes[0, -1].legend(loc="upper left", bbox_to_anchor=(1, 1))
-        return fig
-
-    def finding(self) -> str:
-        """Say which points are nearest to the pair."""
-        near = "; ".join(
-            f"{kind}, {count}: {nearest_point(records, ROW, count, self.printed)}"
-            for kind, records in self.rows.items()
-            for count in COUNTS
-        )
-        return f"S over U for every constant. Nearest to the printed pair: {near}."
+    n = len(by_kind)
+    fig, axes = plt.subplots(1, n, figsize=(1.6 + 4 * n, 3.8), squeeze=False)
+    for ax, (kind, records) in zip(axes[0], by_kind.items(), strict=True):
+        _draw(ax, records)
+        ax.plot(printed["U"], printed["S"], "k*", markersize=12, label="printed")
+        ax.set_title(f"CUB, {kind}")
+    axes[0, -1].legend(loc="upper left", bbox_to_anchor=(1, 1))
+    near = "; ".join(
+        f"{kind}, {count}: {nearest_point(records, ROW, count, printed)}"
+        for kind, records in by_kind.items()
+        for count in COUNTS
+    )
+    text = f"S over U for every constant. Nearest to the printed pair: {near}."
+    return Drawn("cub-curves", fig, text)
 
 
 def _draw(ax: Axes, records: Sequence[dict]) -> None:
-    """Draw a curve for each number of epochs and count, from a dot where nothing is taken off."""
     for i, epochs in enumerate(epochs_tried(records, ROW)):
         for count, style in STYLES.items():
             u, s = curve(records, ROW, epochs, count)

@@ -1,5 +1,6 @@
 """How alike are classes by their semantics, before class diversity promotion (CDP) and after?"""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -13,9 +14,12 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from zslnb.benchmark import Benchmark
+from zslnb.experiments import SimilaritySettings
+from zslnb.experiments.memo import run_rows
 from zslnb.genzsl import mean_cosines, top_k_referents
+from zslnb.results import recorded
 from zslnb.studies import plots
-from zslnb.studies.study import Study
+from zslnb.studies.study import Drawn, Study, Tabled
 from zslnb.text import markdown
 
 READABLE = 80  # classes in a heat-map
@@ -45,7 +49,6 @@ class ClassCosines(Study):
         return plots.spoken_names(self.benchmark)
 
     def finding(self) -> str:
-        """Name the pair that is most alike and the one that is least."""
         ids, pairs, names = self._ids(), self.pairs, [markdown(name) for name in self.names]
         (a, b), (c, d) = (ids[:, i].tolist() for i in (pairs.argmax(), pairs.argmin()))
         return (
@@ -59,188 +62,214 @@ class ClassCosines(Study):
         return torch.triu_indices(*self.matrix.shape, offset=1)
 
 
-@dataclass(frozen=True)
-class HeatMaps(Study):
+def readable_order(rows: Float[Tensor, "C S"]) -> list[int]:
+    """The classes to show: all, or an even choice by the strongest contrast that is left."""
+    every = torch.arange(len(rows))
+    if len(rows) <= READABLE:
+        return every.tolist()
+    chosen = every[:: -(-len(rows) // (READABLE // 2))]
+    contrast = torch.linalg.svd(rows, full_matrices=False).U[chosen, 1]
+    return chosen[contrast.argsort()].tolist()
+
+
+def heat_maps(before: ClassCosines, after: ClassCosines) -> Drawn:
     """What does CDP do to the cosine of every two classes?"""
-
-    before: ClassCosines
-    after: ClassCosines
-    name = "heat-maps"
-
-    @cached_property
-    def order(self) -> list[int]:
-        """The classes to show: all, or an even choice by the strongest contrast that is left."""
-        raw = self.before.embeddings
-        every = torch.arange(len(raw))
-        if len(raw) <= READABLE:
-            return every.tolist()
-        chosen = every[:: -(-len(raw) // (READABLE // 2))]
-        contrast = torch.linalg.svd(raw, full_matrices=False).U[chosen, 1]
-        return chosen[contrast.argsort()].tolist()
-
-    def figure(self) -> Figure:
-        """Draw the cosines before and after beside each other."""
-        fig, axes = plt.subplots(1, 2, figsize=(9.6, 5.3), sharey=True)
-        names = [self.before.names[c] for c in self.order]
-        panels = {"before CDP": self.before, "after CDP": self.after}
-        for ax, (title, cosines) in zip(axes, panels.items(), strict=True):
-            shown = cosines.matrix[self.order][:, self.order].numpy()
-            image = plots.cosine_heatmap(ax, shown, names)
-            ax.set_title(title)
-        fig.colorbar(image, ax=axes, label="cosine of two classes", shrink=0.7)
-        return fig
-
-    def finding(self) -> str:
-        """Say where the mean goes, and how far single pairs still reach."""
-        n, before, after = len(self.before.matrix), self.before.pairs, self.after.pairs
-        shown = "all classes" if len(self.order) == n else f"{len(self.order)} of {n} classes"
-        return (
-            f"Cosines between classes of {self.before.benchmark.name} ({shown}). Off the diagonal "
-            f"the mean goes from {before.mean():.2f} to {after.mean():.2f}; what remains is not "
-            f"white: single pairs reach from {after.min():.2f} to {after.max():.2f}."
-        )
+    order = readable_order(before.embeddings)
+    fig, axes = plt.subplots(1, 2, figsize=(9.6, 5.3), sharey=True)
+    names = [before.names[c] for c in order]
+    panels = {"before CDP": before, "after CDP": after}
+    for ax, (title, cosines) in zip(axes, panels.items(), strict=True):
+        shown = cosines.matrix[order][:, order].numpy()
+        image = plots.cosine_heatmap(ax, shown, names)
+        ax.set_title(title)
+    fig.colorbar(image, ax=axes, label="cosine of two classes", shrink=0.7)
+    n, pairs, left = len(before.matrix), before.pairs, after.pairs
+    shown = "all classes" if len(order) == n else f"{len(order)} of {n} classes"
+    text = (
+        f"Cosines between classes of {before.benchmark.name} ({shown}). Off the diagonal "
+        f"the mean goes from {pairs.mean():.2f} to {left.mean():.2f}; what remains is not "
+        f"white: single pairs reach from {left.min():.2f} to {left.max():.2f}."
+    )
+    return Drawn("heat-maps", fig, text)
 
 
-@dataclass(frozen=True)
-class CosineSpread(Study):
+def cosine_spread(before: ClassCosines, after: ClassCosines) -> Drawn:
     """What does CDP do to the spread of all cosines, and what would random directions have?"""
-
-    before: ClassCosines
-    after: ClassCosines
-    name = "histogram"
-
-    @property
-    def random(self) -> float:
-        """Standard deviation of the cosine of two random directions, about."""
-        return self.before.benchmark.semantic_dim**-0.5
-
-    def figure(self) -> Figure:
-        """Draw the cosines of all pairs as densities, with that of random directions."""
-        fig, ax = plt.subplots(figsize=(7, 3.4))
-        bins, sd = np.linspace(-1, 1, 81), self.random
-        samples = {"before CDP": self.before.pairs, "after CDP": self.after.pairs}
-        label = f"random directions in {self.before.benchmark.semantic_dim} dimensions"
-        normal = np.exp(-0.5 * (bins / sd) ** 2) / (sd * np.sqrt(2 * np.pi))
-        plots.density(ax, bins, {name: pairs.numpy() for name, pairs in samples.items()})
-        ax.plot(bins, normal, "k:", label=label)
-        ax.legend()
-        ax.set(xlabel="cosine of two different classes", ylabel="density of pairs", xlim=(-0.75, 1))
-        return fig
-
-    def finding(self) -> str:
-        """Give mean and standard deviation, before and after."""
-        before, after = self.before.pairs, self.after.pairs
-        return (
-            f"Cosines of all pairs. Their mean goes from {before.mean():.2f} to "
-            f"{after.mean():.2f}, their standard deviation from {before.std():.2f} to "
-            f"{after.std():.2f}, where random directions have {self.random:.2f}: some classes stay "
-            "far more alike than others."
-        )
+    random = before.benchmark.semantic_dim**-0.5
+    fig, ax = plt.subplots(figsize=(7, 3.4))
+    bins, sd = np.linspace(-1, 1, 81), random
+    samples = {"before CDP": before.pairs, "after CDP": after.pairs}
+    label = f"random directions in {before.benchmark.semantic_dim} dimensions"
+    normal = np.exp(-0.5 * (bins / sd) ** 2) / (sd * np.sqrt(2 * np.pi))
+    plots.density(ax, bins, {name: pairs.numpy() for name, pairs in samples.items()})
+    ax.plot(bins, normal, "k:", label=label)
+    ax.legend()
+    ax.set(xlabel="cosine of two different classes", ylabel="density of pairs", xlim=(-0.75, 1))
+    pairs, left = before.pairs, after.pairs
+    text = (
+        f"Cosines of all pairs. Their mean goes from {pairs.mean():.2f} to "
+        f"{left.mean():.2f}, their standard deviation from {pairs.std():.2f} to "
+        f"{left.std():.2f}, where random directions have {random:.2f}: some classes stay "
+        "far more alike than others."
+    )
+    return Drawn("histogram", fig, text)
 
 
-@dataclass(frozen=True)
-class MeanCosines(Study):
+def three_means(before: ClassCosines, after: ClassCosines, expected: float) -> Tabled:
     """Which of three means of the cosines says what?
 
-    `expected` is the mean with the diagonal that arithmetic expects after CDP.
+    `expected` is the mean with the diagonal that arithmetic expects after CDP; `random`, of what is
+    returned, the mean size of the cosine of two random directions.
+    """
+    random = float(np.sqrt(2 / (np.pi * before.benchmark.semantic_dim)))
+    b, n, measured = before.benchmark, len(before.matrix), mean_cosines(before.embeddings)
+    rows = {
+        "before CDP": measured.values(),
+        "after CDP": mean_cosines(after.embeddings).values(),
+        "after CDP, from $v_1$ and $m$ alone": [
+            expected,
+            (n * expected - 1) / (n - 1),
+            None,
+        ],
+        "random directions": [1 / n, 0, random],
+    }
+    frame = pd.DataFrame.from_dict(rows, orient="index", columns=[*measured])
+    frame = frame.map("{:.2g}".format, na_action="ignore").rename_axis("mean cosine")
+    text = (
+        f"{b.name}, {b.n_classes} classes in {b.semantic_dim} dimensions. The first two means "
+        "after CDP hardly look at single pairs; only the third does."
+    )
+    return Tabled("means", frame, text, random=random)
+
+
+def changed_neighbours(before: ClassCosines, after: ClassCosines) -> Tabled:
+    """Which classes have another nearest class after CDP?"""
+    sides = {"before": before, "after": after}
+    nearest = {
+        side: top_k_referents(c.embeddings, c.embeddings, 1, exclude_self=True)[:, 0]
+        for side, c in sides.items()
+    }
+    changed = (nearest["before"] != nearest["after"]).nonzero()[:, 0]
+    names = before.names
+    columns: dict[str, list] = {"class": [names[c] for c in changed]}
+    for side, cosines in sides.items():
+        other = nearest[side][changed]
+        columns[f"nearest {side}"] = [names[c] for c in other]
+        columns[f"cosine {side}"] = cosines.matrix[changed, other].tolist()
+    listed = pd.DataFrame(columns).round(2)
+    frame = listed.head(6)
+    text = (
+        f"{len(listed)} of {len(before.names)} classes change their nearest class; "
+        "the first of them."
+    )
+    return Tabled("changed", frame, text)
+
+
+def small_case(before: Float[Tensor, "3 3"], after: Float[Tensor, "3 3"]) -> Drawn:
+    """What does CDP leave of three vectors with a common part? Rows (3, 3), before and after."""
+    fig = plt.figure(figsize=(7.6, 3.5))
+    panels = {"before: a narrow bunch": before, "after: only the tilt": after}
+    for position, (title, rows) in enumerate(panels.items(), start=1):
+        ax = fig.add_subplot(1, 2, position, projection="3d", title=title)
+        for c, row in enumerate(rows):
+            style = {"color": f"C{c}", "label": f"class {c + 1}", "arrow_length_ratio": 0.12}
+            ax.quiver(0, 0, 0, *row, **style)
+        ax.plot([0, 0], [0, 0], [0, 1], ":", color="0.3", label="$v_1$")
+        ax.set(xlim=(-0.6, 0.6), ylim=(-0.6, 0.6), zlim=(0, 1), xticks=[-0.5, 0, 0.5])
+        ax.set(yticks=[-0.5, 0, 0.5], zticks=[0, 0.5, 1], xlabel="axis 1", ylabel="axis 2")
+        ax.view_init(18, 35)
+    plots.shared_legend(fig, ax, 4)
+    text = "Three classes before and after. Without $v_1$ they lie flat, 120° apart."
+    return Drawn("three-classes", fig, text)
+
+
+KEPT = "keep their nearest class"
+REAL_NAMES = {"imagenet1k_vitb32": "ImageNet names", "lvis1203_vitb32": "LVIS names"}
+
+
+@dataclass(frozen=True)
+class Directions(Study):
+    """What do 0, 1, 2, ... removed directions leave of the class cosines and of the neighbours?
+
+    `spectrum` are the shares of the squared length that the directions hold, the largest first.
     """
 
-    before: ClassCosines
-    after: ClassCosines
-    expected: float
-    name = "means"
-
-    @property
-    def random(self) -> float:
-        """Mean size of the cosine of two random directions, about."""
-        return float(np.sqrt(2 / (np.pi * self.before.benchmark.semantic_dim)))
-
-    def table(self) -> pd.DataFrame:
-        """Set the three means before and after beside what to expect of them."""
-        n, before = len(self.before.matrix), mean_cosines(self.before.embeddings)
-        rows = {
-            "before CDP": before.values(),
-            "after CDP": mean_cosines(self.after.embeddings).values(),
-            "after CDP, from $v_1$ and $m$ alone": [
-                self.expected,
-                (n * self.expected - 1) / (n - 1),
-                None,
-            ],
-            "random directions": [1 / n, 0, self.random],
-        }
-        frame = pd.DataFrame.from_dict(rows, orient="index", columns=[*before])
-        return frame.map("{:.2g}".format, na_action="ignore").rename_axis("mean cosine")
-
-    def caption(self) -> str:
-        """Say which mean looks at single pairs."""
-        b = self.before.benchmark
-        return (
-            f"{b.name}, {b.n_classes} classes in {b.semantic_dim} dimensions. The first two means "
-            "after CDP hardly look at single pairs; only the third does."
-        )
-
-
-@dataclass(frozen=True)
-class ChangedNeighbours(Study):
-    """Which classes have another nearest class after CDP?"""
-
-    before: ClassCosines
-    after: ClassCosines
-    name = "changed"
+    benchmark: str
+    spectrum: Float[np.ndarray, " n"]
+    records: Sequence[dict]
+    name = "directions"
 
     @cached_property
-    def listed(self) -> pd.DataFrame:
-        """All classes whose nearest class changes: before and after, with cosines."""
-        sides = {"before": self.before, "after": self.after}
-        nearest = {
-            side: top_k_referents(c.embeddings, c.embeddings, 1, exclude_self=True)[:, 0]
-            for side, c in sides.items()
-        }
-        changed = (nearest["before"] != nearest["after"]).nonzero()[:, 0]
-        names = self.before.names
-        columns: dict[str, list] = {"class": [names[c] for c in changed]}
-        for side, cosines in sides.items():
-            other = nearest[side][changed]
-            columns[f"nearest {side}"] = [names[c] for c in other]
-            columns[f"cosine {side}"] = cosines.matrix[changed, other].tolist()
-        return pd.DataFrame(columns).round(2)
+    def kept(self) -> Float[np.ndarray, " n"]:
+        """Share of the classes that keep their nearest class, by number of directions."""
+        return self.table()[KEPT].to_numpy()
 
     def table(self) -> pd.DataFrame:
-        """List the first six of them."""
-        return self.listed.head(6)
+        lines = [
+            r["scores"]["after"] | {KEPT: r["scores"]["nearest"]["kept"]} for r in self.records
+        ]
+        counts = [str(r["settings"]["n_removed"]) for r in self.records]
+        return pd.DataFrame(lines, index=pd.Index(counts, name="directions removed"))
 
     def caption(self) -> str:
-        """Count them."""
-        return (
-            f"{len(self.listed)} of {len(self.before.names)} classes change their nearest class; "
-            "the first of them."
-        )
-
-
-@dataclass(frozen=True)
-class SmallCase(Study):
-    """What does CDP leave of three vectors with a common part? Rows (3, 3), before and after."""
-
-    before: Float[Tensor, "3 3"]
-    after: Float[Tensor, "3 3"]
-    name = "three-classes"
+        return f"What more directions do to the class cosines of {self.benchmark}."
 
     def figure(self) -> Figure:
-        """Draw the vectors in space, with the direction that is removed."""
-        fig = plt.figure(figsize=(7.6, 3.5))
-        panels = {"before: a narrow bunch": self.before, "after: only the tilt": self.after}
-        for position, (title, rows) in enumerate(panels.items(), start=1):
-            ax = fig.add_subplot(1, 2, position, projection="3d", title=title)
-            for c, row in enumerate(rows):
-                style = {"color": f"C{c}", "label": f"class {c + 1}", "arrow_length_ratio": 0.12}
-                ax.quiver(0, 0, 0, *row, **style)
-            ax.plot([0, 0], [0, 0], [0, 1], ":", color="0.3", label="$v_1$")
-            ax.set(xlim=(-0.6, 0.6), ylim=(-0.6, 0.6), zlim=(0, 1), xticks=[-0.5, 0, 0.5])
-            ax.set(yticks=[-0.5, 0, 0.5], zticks=[0, 0.5, 1], xlabel="axis 1", ylabel="axis 2")
-            ax.view_init(18, 35)
-        plots.shared_legend(fig, ax, 4)
+        table, share = self.table(), self.spectrum[:10]
+        fig, (left, right) = plt.subplots(1, 2, figsize=(8.6, 3.2))
+        left.bar(range(1, len(share) + 1), 100 * share)
+        left.set(xlabel="direction $i$", ylabel=r"share $\sigma_i^2 / C$ (%)")
+        right.plot(table.index, 100 * table[KEPT], "o-", label="keep nearest class")
+        right.plot(table.index, 100 * table["absolute"], "s--", label="mean absolute cosine × 100")
+        right.set_ylabel("% of classes, or cosine × 100")
+        right.set(xlabel="directions removed", ylim=(0, 105))
+        fig.legend(loc="outside lower right", ncols=2)
         return fig
 
     def finding(self) -> str:
-        """Say what is left."""
-        return "Three classes before and after. Without $v_1$ they lie flat, 120° apart."
+        return (
+            f"The first direction holds {self.spectrum[0]:.0%} of the squared length, the second "
+            f"{self.spectrum[1]:.0%}. Removing one leaves {self.kept[1]:.0%} of the nearest "
+            f"classes as they were, removing {len(self.kept) - 1} leaves {self.kept[-1]:.0%}."
+        )
+
+
+def directions(
+    benchmark: Benchmark, removable: Sequence[int], spectrum: Float[np.ndarray, " n"]
+) -> Directions:
+    """Measure the class cosines for each number of directions removed."""
+    rows = {f"{n} removed": ("similarity", SimilaritySettings(n)) for n in removable}
+    records = run_rows(rows, benchmark, seeds=[0], n_jobs=1)  # nothing is drawn at random
+    return Directions(benchmark.name, spectrum, records)
+
+
+def real_names(benchmark: str, records: Sequence[dict]) -> Tabled:
+    """What does CDP do to real CLIP's class names, beside those of this run?
+
+    `records` are those of `Directions`, of the benchmark of this run.
+    """
+    label = REAL_NAMES.get(benchmark, benchmark)
+    runs = {f"{label} (this run)": records}
+    others = {run: label for run, label in REAL_NAMES.items() if run != benchmark}
+    runs |= {label: recorded(f"{run}-smoke") for run, label in others.items()}
+    frame = pd.DataFrame({name: _line(run) for name, run in runs.items()}).T.rename_axis(
+        "class names"
+    )
+    text = (
+        "Mean cosines before and after CDP, measured. Real CLIP names share a part that $v_1$ "
+        "finds."
+    )
+    return Tabled("real-text", frame, text, records, headline=True)
+
+
+def _line(records: Sequence[dict]) -> dict[str, str]:
+    chosen = [r["scores"] for r in records if r["settings"].get("n_removed") == 1]
+    if not chosen:
+        return {"classes": "not measured"}
+    scores = chosen[0]
+    return {
+        "classes": f"{scores['size']['classes']}",
+        "cosine of v₁ and m": f"{scores['common']['alignment']:.4f}",
+        "before, with diagonal": f"{scores['before']['with diagonal']:.2g}",
+        **{f"after, {name}": f"{value:.2g}" for name, value in scores["after"].items()},
+    }

@@ -23,7 +23,7 @@ from zslnb.protocol import ClassifierSettings
 from zslnb.results import percent, points, published_value, told_apart
 from zslnb.seeds import seeded
 from zslnb.studies.rows import Records, row_names, values
-from zslnb.studies.study import Study
+from zslnb.studies.study import Study, Tabled
 from zslnb.studies.training_orders import StoredOrders
 
 Gains = Float[np.ndarray, " R"]  # points, one for each seed
@@ -104,12 +104,10 @@ class ModelDifferences(Study):
         return other - base if row == STORED else base - other
 
     def _base(self, row: str) -> str:
-        """The code's model at the row's own width of the latent."""
         width = {r["row"]: r["settings"]["latent_dim"] for r in self.records}
         return "GenZSL" if width[row] == width["GenZSL"] else WIDE
 
     def table(self) -> pd.DataFrame:
-        """H of each row, and what the code's way has over the text's."""
         gains = {row: self.gains(row) for row in self.rows}
         frame = laid_out(gains, "H, code minus paper")
         frame.insert(0, "H", [_shown(self.records, row, "clean", "H") for row in self.rows])
@@ -117,7 +115,6 @@ class ModelDifferences(Study):
         return frame.rename_axis("row")
 
     def caption(self) -> str:
-        """Name the rows whose H is told apart."""
         apart = [row for row in self.rows if _told_apart(self.gains(row))]
         return (
             f"**{self.benchmark}, protocol clean.** The code's model has H "
@@ -178,7 +175,6 @@ class ReleasedTraining(Study):
         return ", ".join(f"{self.percents(row, kind, metric).mean():.0f}" for metric in "SU")
 
     def table(self) -> pd.DataFrame:
-        """The best look beside the last epoch."""
         cells = {
             row: {
                 "H, best on test": _shown(self.records, row, "released", "H"),
@@ -194,7 +190,6 @@ class ReleasedTraining(Study):
         return pd.DataFrame.from_dict(cells, orient="index").rename_axis("row")
 
     def caption(self) -> str:
-        """State the price of choosing on test."""
         prices = [self.choosing(row).mean() for row in self.rows]
         return (
             f"**{self.benchmark}, trained and scored as released**, and with one thing changed. "
@@ -204,7 +199,6 @@ class ReleasedTraining(Study):
         )
 
     def finding(self) -> str:
-        """Say whether never resetting the classifier is worth something."""
         fresh = self.gains("classifier new each round")
         known = _told_apart(fresh)
         so = None if known is None else bool(known and fresh.mean() > 0)
@@ -258,25 +252,16 @@ def switched_back(released: GenZSLSettings) -> dict[str, GenZSLSettings]:
     }
 
 
-@dataclass(frozen=True)
-class SwitchGains(Study):
+def switch_gains(training: ReleasedTraining) -> Tabled:
     """What is each switch of the released training worth?"""
-
-    training: ReleasedTraining
-    name = "switches"
-
-    def table(self) -> pd.DataFrame:
-        """Code minus row, for the best look and for the last epoch."""
-        rows = [row for row in self.training.rows if row != RELEASED]
-        best, last = (
-            laid_out({row: self.training.gains(row, kind) for row in rows}, head)
-            for kind, head in (("released", "best on test"), ("last", "last epoch"))
-        )
-        return best.join(last).rename_axis("instead of the code's way")
-
-    def caption(self) -> str:
-        """Say what a positive number means."""
-        return "Code minus the row: points of H that the repository's way adds to the row's."
+    rows = [row for row in training.rows if row != RELEASED]
+    best, last = (
+        laid_out({row: training.gains(row, kind) for row in rows}, head)
+        for kind, head in (("released", "best on test"), ("last", "last epoch"))
+    )
+    frame = best.join(last).rename_axis("instead of the code's way")
+    text = "Code minus the row: points of H that the repository's way adds to the row's."
+    return Tabled("switches", frame, text)
 
 
 @dataclass(frozen=True)
@@ -296,7 +281,6 @@ class ConventionalScores(Study):
         return _points(self.percents(kind) - self.percents(other))
 
     def table(self) -> pd.DataFrame:
-        """Each, and what it has over the benchmarks' protocol."""
         records = self.training.records
         cells = {
             "T1": [_shown(records, RELEASED, "conventional", kind) for kind in COUNTED],
@@ -305,7 +289,6 @@ class ConventionalScores(Study):
         return pd.DataFrame(cells, index=pd.Index(COUNTED, name="counted"))
 
     def caption(self) -> str:
-        """Say whether classes are of equal size, so that two of the three are the same."""
         counts = self.benchmark.labels[self.benchmark.test_unseen_idx].bincount()
         low, high = int(counts[counts > 0].min()), int(counts.max())
         same = "are the same thing" if low == high else "differ"
@@ -342,7 +325,6 @@ class WaysToANumber(Study):
         return parts
 
     def _ways(self) -> dict[str, Gains]:
-        """H in percent for each way to arrive at a number."""
         ways = {
             "clean": self.models.percents("GenZSL"),
             "clean,\npicked on test": self.models.percents("GenZSL", "peeked"),
@@ -355,11 +337,9 @@ class WaysToANumber(Study):
         return ways
 
     def table(self) -> pd.DataFrame:
-        """Points of each part."""
         return laid_out(self.parts, "points of H").rename_axis("part")
 
     def caption(self) -> str:
-        """Say which parts cannot be negative."""
         return (
             "From clean to what the released schedule would report, and what looking at the test "
             "set is worth in it; mean ± standard deviation over seeds "
@@ -368,7 +348,6 @@ class WaysToANumber(Study):
         )
 
     def figure(self) -> Figure:
-        """H by seed, a line each."""
         ways = self._ways()
         fig, ax = plt.subplots(figsize=(9.5, 3.8))
         for i, run in enumerate(np.array([*ways.values()]).T):
@@ -382,7 +361,6 @@ class WaysToANumber(Study):
         return fig
 
     def finding(self) -> str:
-        """State the whole and its parts."""
         total, chosen, schedule, _ = [*self.parts.values()][:4]
         clean = ", ".join(f"{self.models.percents('GenZSL', 'clean', m).mean():.0f}" for m in "SU")
         return (
@@ -429,14 +407,12 @@ class Differences(Study):
         return [label for label, g in self.gains.items() if _told_apart(g) is False]
 
     def _by_chance(self) -> float:
-        """How many would pass the rule if none mattered."""
         seeds = len(next(iter(self.gains.values())))
         with seeded(0, "lesson/rule"):
             nothing = torch.randn(4000, max(3, seeds)).tolist()
         return np.mean([told_apart(draw) for draw in nothing]) * len(self.gains)
 
     def figure(self) -> Figure:
-        """A dot a seed, the mean as a bar; blue where told apart."""
         fig, ax = plt.subplots(figsize=(8, 0.34 * len(self.gains) + 1))
         for i, gains in enumerate(self.gains.values()):
             colour = "C0" if _told_apart(gains) else "0.55"
@@ -450,7 +426,6 @@ class Differences(Study):
         return fig
 
     def finding(self) -> str:
-        """Name the largest, beside how many would pass by chance."""
         largest = "; ".join(f"{n} ({mean:+.1f})" for n, mean in [*self.apart.items()][:3])
         return (
             f"One dot a seed, the bar their mean; blue: told apart from none ({len(self.apart)} of "
@@ -474,7 +449,6 @@ class Audit(Study):
     heads = ("the paper", "the code", "how we ran it", "points of H, code minus paper")
 
     def _measured(self) -> dict[str, str]:
-        """What stands in braces in the rows -> what was measured."""
         training, gains = self.differences.training, self.differences.gains
         by_row = {row: gains[label] for label, (_, row) in DIFFERENCES.items() if label in gains}
         peeked = self.ways.parts["clean's candidates, picked on test, minus clean"]
@@ -491,7 +465,6 @@ class Audit(Study):
         }
 
     def table(self) -> pd.DataFrame:
-        """One row a difference."""
         measured = self._measured()
         rows = yaml.safe_load(AUDIT.read_text(encoding="utf-8"))
         cells = [[str(row[key]).format_map(measured) for key in row] for row in rows]
@@ -499,7 +472,6 @@ class Audit(Study):
         return pd.DataFrame(cells, columns=self.heads, index=number)
 
     def caption(self) -> str:
-        """Count what is nothing by proof, and what is not measured."""
         models, results = self.differences.models, self.table()[self.heads[-1]]
         return (
             f"**The audit, on {models.benchmark}, profile {self.profile}, seeds: "

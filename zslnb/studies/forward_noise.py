@@ -1,8 +1,7 @@
-"""What forward diffusion does to class semantics: walks, columns, and how long a class is told."""
+"""What forward diffusion does to class semantics, and what walks back from its end lack."""
 
 import math
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -15,52 +14,46 @@ from torch import Tensor
 
 from zslnb.benchmark import Benchmark
 from zslnb.datasets import aviary
-from zslnb.revcd import NoiseSchedule, Standardiser, prototype_scores
+from zslnb.revcd import NoiseSchedule, Standardiser, ancestral_sample, ddim_sample, prototype_scores
 from zslnb.seeds import seeded
 from zslnb.studies import plots
-from zslnb.studies.study import Study
+from zslnb.studies.known_densities import gaussian_denoiser
+from zslnb.studies.study import Drawn, Study
 from zslnb.text import markdown
 
 COPIES = 50  # draws of noise a class, for the variance
 COLUMNS_SHOWN = 64
+DISSOLVING_STEPS = (24, 49, 99, 149, 199, 299, 399)  # and the last
 
 
-@dataclass
-class ForwardWalk(Study):
+def forward_walk(
+    schedule: NoiseSchedule, z0: Float[Tensor, "1 S"], path: Float[Tensor, "T S"]
+) -> Drawn:
     """Where do a few attributes go on their way to noise?
 
-    Attributes:
-        schedule: T steps. z0: (1, S), S attributes. path: (T, S), the same after each step.
+    Args:
+        schedule: of T steps.
+        z0: S attributes.
+        path: the same after each step.
     """
-
-    schedule: NoiseSchedule
-    z0: Float[Tensor, "1 S"]
-    path: Float[Tensor, "T S"]
-    name = "walk"
-
-    def figure(self) -> Figure:
-        """Draw each attribute with its mean and two standard deviations about it."""
-        fig, ax = plt.subplots(figsize=(8, 3.4))
-        step, left = _steps(self.schedule), self.schedule.alphas_cumprod.sqrt().numpy()
-        spread = 2 * np.sqrt(1 - left**2)
-        for i, start in enumerate(self.z0[0].tolist()):
-            label, mean = f"attribute {i + 1}, $z_0$ = {start:g}", left * start
-            ax.plot(step, self.path[:, i], linewidth=0.9, label=label)
-            ax.plot(step, mean, "--", color=f"C{i}")
-            ax.fill_between(step, mean - spread, mean + spread, color=f"C{i}", alpha=0.1)
-        ax.set(xlabel="step", ylabel="value (standard deviations)", xlim=(0, len(step)))
-        ax.legend(loc="upper right", fontsize=8)
-        return fig
-
-    def finding(self) -> str:
-        """Say how much is left at the end."""
-        left = float(self.schedule.alphas_cumprod[-1].sqrt())
-        return (
-            "Two attributes on their walk, each with its mean "
-            "$\\sqrt{\\bar\\alpha_t} z_0$ (dashed) "
-            f"and two standard deviations about it. After {len(self.schedule)} steps {left:.1%} of "
-            f"each is left, under noise of standard deviation {math.sqrt(1 - left**2):.3f}."
-        )
+    fig, ax = plt.subplots(figsize=(8, 3.4))
+    step, left = _steps(schedule), schedule.alphas_cumprod.sqrt().numpy()
+    spread = 2 * np.sqrt(1 - left**2)
+    for i, start in enumerate(z0[0].tolist()):
+        label, mean = f"attribute {i + 1}, $z_0$ = {start:g}", left * start
+        ax.plot(step, path[:, i], linewidth=0.9, label=label)
+        ax.plot(step, mean, "--", color=f"C{i}")
+        ax.fill_between(step, mean - spread, mean + spread, color=f"C{i}", alpha=0.1)
+    ax.set(xlabel="step", ylabel="value (standard deviations)", xlim=(0, len(step)))
+    ax.legend(loc="upper right", fontsize=8)
+    left = float(schedule.alphas_cumprod[-1].sqrt())
+    text = (
+        "Two attributes on their walk, each with its mean "
+        "$\\sqrt{\\bar\\alpha_t} z_0$ (dashed) "
+        f"and two standard deviations about it. After {len(schedule)} steps {left:.1%} of "
+        f"each is left, under noise of standard deviation {math.sqrt(1 - left**2):.3f}."
+    )
+    return Drawn("walk", fig, text)
 
 
 class Standardising(Study):
@@ -94,7 +87,6 @@ class Standardising(Study):
         return (self.ratio(variance) > 1).sum(1) + 1.0
 
     def figure(self) -> Figure:
-        """Draw the ratio over steps, and at which steps it falls below 1."""
         fig, axes = plt.subplots(1, 2, figsize=(9.2, 3.3))
         step, raw = _steps(self.schedule), self.sd[self.varies] ** 2
         low, middle, high = np.quantile(self.ratio(raw), [0.05, 0.5, 0.95], axis=0)
@@ -111,7 +103,6 @@ class Standardising(Study):
         return fig
 
     def finding(self) -> str:
-        """Say at which steps."""
         steps = self.overtaken(self.sd[self.varies] ** 2)
         low, middle, high = np.quantile(steps, [0.05, 0.5, 0.95]).astype(int)
         return (
@@ -122,7 +113,6 @@ class Standardising(Study):
         )
 
     def table(self) -> pd.DataFrame:
-        """Lay out the mean variance of noised columns at four steps."""
         t, seen = [0, 99, 249, len(self.schedule) - 1], self.z[self.benchmark.seen]
         rows = {
             "raw, columns that vary": self.centred[:, self.varies].float(),
@@ -134,7 +124,6 @@ class Standardising(Study):
         return table.rename_axis("mean variance of a column")
 
     def caption(self) -> str:
-        """Say how far from 1 the standardised ones are."""
         return (
             f"Variance over the seen classes and {COPIES} draws of noise each. Standardised "
             f"columns stay within {self.off():.3f} of 1, by chance; the others grow towards it."
@@ -175,72 +164,65 @@ class Standardising(Study):
         return [float(zt.var(0).mean()) for zt in noised]
 
 
-class DissolvingClass(Study):
-    """What is left of one class after some steps, and which prototype is nearest?
+def dissolving_class(
+    benchmark: Benchmark, schedule: NoiseSchedule, z: Float[Tensor, "C S"]
+) -> Drawn:
+    """What is left of the first unseen class after some steps, and which prototype is nearest?
 
-    Attributes:
-        z: (C, S) standardised semantics. rows: (9, S) the first unseen class's, clean and noised.
+    Args:
+        benchmark: whose classes they are.
+        schedule: of the noise.
+        z: standardised semantics.
+
+    Returns:
+        The figure; `rows` (9, S) are the class's semantics, clean and noised, `nearest` the ids of
+        the nearest prototypes.
     """
+    own = int(benchmark.unseen[0])
+    t = torch.tensor([*DISSOLVING_STEPS, len(schedule) - 1])
+    with seeded(0, "lesson/dissolve"):
+        noise = torch.randn(1, z.shape[1])
+    many = (len(t), -1)
+    noised = schedule.q_sample(z[[own]].expand(many), t, noise.expand(many))
+    rows = torch.cat([z[[own]], noised])
+    nearest = prototype_scores(rows, z).argmax(1).tolist()
+    shares = schedule.alphas_cumprod[t].sqrt().tolist()
+    labels = [f"step {step + 1}: {share:.0%} left" for step, share in zip(t, shares, strict=True)]
+    fig, names = _semantics_rows(benchmark, rows, ["clean", *labels]), plots.spoken_names(benchmark)
+    width = rows.shape[1]
+    _name_nearest(fig.axes[0], [(names[c], c == own) for c in nearest], min(COLUMNS_SHOWN, width))
+    right = sum(c == own for c in nearest[1:])
+    part = "" if width <= COLUMNS_SHOWN else f", {COLUMNS_SHOWN} of its {width} columns"
+    text = (
+        f"The class *{markdown(names[own])}* dissolving{part}. Its own prototype is still the nearest in "
+        f"{right} of {len(t)} noised rows."
+    )
+    return Drawn("dissolving", fig, text, rows=rows, nearest=nearest)
 
-    name = "dissolving"
-    steps = (24, 49, 99, 149, 199, 299, 399)  # and the last
 
-    def __init__(
-        self, benchmark: Benchmark, schedule: NoiseSchedule, z: Float[Tensor, "C S"]
-    ) -> None:
-        self.benchmark, self.schedule, self.shown_class = benchmark, schedule, benchmark.unseen[0]
-        self.t = torch.tensor([*self.steps, len(schedule) - 1])
-        clean = z[[int(self.shown_class)]]
-        with seeded(0, "lesson/dissolve"):
-            noise = torch.randn(1, z.shape[1])
-        many = (len(self.t), -1)
-        noised = schedule.q_sample(clean.expand(many), self.t, noise.expand(many))
-        self.rows = torch.cat([clean, noised])
-        self.nearest = prototype_scores(self.rows, z).argmax(1).tolist()
-
-    def figure(self) -> Figure:
-        """Draw the rows, and name the nearest class beside each."""
-        width = self.rows.shape[1]
-        kept = torch.linspace(0, width - 1, min(COLUMNS_SHOWN, width)).long()
-        names = self._attributes()
-        fig, ax = plt.subplots(figsize=(10, 4.4 if names else 3.4))
-        image = ax.imshow(self.rows[:, kept].numpy(), cmap="vlag", vmin=-3, vmax=3, aspect="auto")
-        left = self.schedule.alphas_cumprod[self.t].sqrt().tolist()
-        labels = [f"step {t + 1}: {share:.0%} left" for t, share in zip(self.t, left, strict=True)]
-        ax.set_yticks(range(len(self.rows)), ["clean", *labels], fontsize=8)
-        ax.set_xticks(range(len(names)), names, rotation=90, fontsize=6)
-        ax.set_xlabel("attribute" if names else "column of the semantics")
-        ax.grid(False)
-        self._name_nearest(ax, len(kept) - 0.2)
-        fig.colorbar(image, ax=ax, label="standard deviations", location="left", shrink=0.8)
-        return fig
-
-    def finding(self) -> str:
-        """Say how long its own prototype stays the nearest."""
-        right, width = sum(c == self.shown_class for c in self.nearest[1:]), self.rows.shape[1]
-        part = "" if width <= COLUMNS_SHOWN else f", {COLUMNS_SHOWN} of its {width} columns"
-        name = markdown(self._class_name(int(self.shown_class)))
-        return (
-            f"The class *{name}* dissolving{part}. Its own "
-            f"prototype is still the nearest in {right} of {len(self.t)} noised rows."
-        )
-
-    def _attributes(self) -> list[str]:
-        if self.benchmark.provenance.get("semantics") != "attributes":
-            return []
+def _semantics_rows(
+    benchmark: Benchmark, rows: Float[Tensor, "n S"], labels: Sequence[str]
+) -> Figure:
+    width, names = rows.shape[1], []
+    if benchmark.provenance.get("semantics") == "attributes":
         names = aviary.attribute_names()
-        return names if len(names) == self.rows.shape[1] else []
+        names = names if len(names) == width else []
+    kept = torch.linspace(0, width - 1, min(COLUMNS_SHOWN, width)).long()
+    fig, ax = plt.subplots(figsize=(10, 4.4 if names else 3.4))
+    image = ax.imshow(rows[:, kept].numpy(), cmap="vlag", vmin=-3, vmax=3, aspect="auto")
+    ax.set_yticks(range(len(rows)), labels, fontsize=8)
+    ax.set_xticks(range(len(names)), names, rotation=90, fontsize=6)
+    ax.set_xlabel("attribute" if names else "column of the semantics")
+    ax.grid(False)
+    fig.colorbar(image, ax=ax, label="standard deviations", location="left", shrink=0.8)
+    return fig
 
-    def _class_name(self, c: int) -> str:
-        return plots.spoken_names(self.benchmark)[c]
 
-    def _name_nearest(self, ax: Axes, x: float) -> None:
-        ax.text(x, -0.8, "nearest prototype:", fontsize=8)
-        for i, c in enumerate(self.nearest):
-            right = c == self.shown_class
-            name = plots.label(self._class_name(c))
-            style = {"color": "C2" if right else "C3", "fontsize": 8, "va": "center"}
-            ax.text(x, i, f"{'✓ its own' if right else f'✗ {name}'}", **style)
+def _name_nearest(ax: Axes, nearest: Sequence[tuple[str, bool]], width: int) -> None:
+    ax.text(width - 0.2, -0.8, "nearest prototype:", fontsize=8)
+    for i, (name, right) in enumerate(nearest):
+        style = {"color": "C2" if right else "C3", "fontsize": 8, "va": "center"}
+        ax.text(width - 0.2, i, "✓ its own" if right else f"✗ {plots.label(name)}", **style)
 
 
 class TellingApart(Study):
@@ -280,7 +262,6 @@ class TellingApart(Study):
         return float(self.accuracy[way][:, -1].mean())
 
     def figure(self) -> Figure:
-        """Draw the share told over steps, and the signal left."""
         fig, axes = plt.subplots(1, 2, figsize=(9.6, 3.4))
         for way, shares in self.accuracy.items():
             plots.band(axes[0], (self.grid + 1).numpy(), 100 * shares, way)
@@ -296,7 +277,6 @@ class TellingApart(Study):
         return fig
 
     def finding(self) -> str:
-        """Say when half of the classes are lost, and how many are told at the end."""
         linear, raw, cosine = "standardised, linear", "raw, linear", "standardised, cosine"
         return (
             f"Half of the noised prototypes are lost: standardised {self._half(linear)}, raw "
@@ -307,7 +287,6 @@ class TellingApart(Study):
         )
 
     def table(self) -> pd.DataFrame:
-        """Lay out amplitude and signal-to-noise ratio at the last step."""
         lines = {
             label: {
                 "signal left, % of its amplitude": 100 * float(used.alphas_cumprod[-1].sqrt()),
@@ -318,7 +297,6 @@ class TellingApart(Study):
         return pd.DataFrame(lines).T.iloc[[0, 2, 1]].rename_axis("at the last step")
 
     def caption(self) -> str:
-        """Say what it holds."""
         return "What the schedules leave of a class. A thousand steps are usual for images."
 
     def _schedules(self) -> dict[str, NoiseSchedule]:
@@ -332,7 +310,6 @@ class TellingApart(Study):
     def _recognised(
         self, schedule: NoiseSchedule, prototypes: Float[Tensor, "C S"], seed: int
     ) -> list[float]:
-        """Share of noised prototypes whose own class is the nearest, at each step of the grid."""
         labels = torch.arange(len(prototypes)).repeat(max(1, 1200 // len(prototypes)))
         shares = []
         with seeded(seed, "lesson/told"):
@@ -344,75 +321,148 @@ class TellingApart(Study):
         return shares
 
     def _half(self, way: str) -> str:
-        """Name the first step of the grid at which fewer than half of the classes are told."""
         below = np.flatnonzero(self.accuracy[way].mean(0) < 0.5)
         return f"at step {self.grid[below[0]] + 1}" if len(below) else "never"
 
 
-class StepBack(Study):
+def step_back(
+    schedule: NoiseSchedule,
+    t: int,
+    z0: float,
+    earlier: Float[Tensor, " N"],
+    later: Float[Tensor, " N"],
+) -> Drawn:
     """Does eq. 8 say where z_{t-1} lies, given z_t and z_0?
 
+    Args:
+        schedule: of T steps.
+        t, z0: the step, and the clean value of all pairs.
+        earlier, later: pairs of z_{t-1} and z_t.
+
+    Returns:
+        The figure; `inside` is the share of the pairs within two standard deviations of eq. 8.
+    """
+    clean, steps = torch.full((len(later), 1), z0).double(), torch.full((len(later),), t)
+    mean = schedule.posterior_mean(clean, later[:, None], steps)[:, 0]
+    sd = float(schedule.posterior_variance(steps[:1]).sqrt())
+    inside = float(((earlier - mean).abs() < 2 * sd).double().mean())
+    fig, (left, right) = plt.subplots(1, 2, figsize=(9.6, 3.6))
+    order = later.argsort()
+    left.plot(later, earlier, ".", markersize=2, alpha=0.4, label="pairs")
+    left.plot(later[order], mean[order], "k", label="eq. 8, mean and 2 standard deviations")
+    for sign in (-2, 2):
+        left.plot(later[order], mean[order] + sign * sd, "k:")
+    left.set(xlabel=f"$z_t$, step {t + 1}", ylabel=f"$z_{{t-1}}$, step {t}")
+    left.legend(fontsize=8, loc="upper left")
+    of_z0, of_zt = _mean_weights(right, schedule)
+    text = (
+        f"Left: {inside:.1%} of the pairs lie within two standard deviations of eq. 8 (95.4 % "
+        "expected). Right: the mean leans on $z_0$ in the first steps (weight "
+        f"{of_z0[4]:.2f} at step 5) and on $z_t$ later ({of_zt[99]:.2f} at step 100)."
+    )
+    return Drawn("posterior", fig, text, inside=inside)
+
+
+def _mean_weights(
+    ax: Axes, schedule: NoiseSchedule
+) -> tuple[Float[Tensor, " T"], Float[Tensor, " T"]]:
+    # draws what the mean of eq. 8 makes of z_0 and z_t, and its width; returns the first two
+    t = torch.arange(len(schedule))
+    one, none = torch.ones(len(t), 1), torch.zeros(len(t), 1)
+    of_z0 = schedule.posterior_mean(one, none, t)[:, 0]
+    of_zt = schedule.posterior_mean(none, one, t)[:, 0]
+    ax.plot(_steps(schedule), of_z0, label="weight of $z_0$")
+    ax.plot(_steps(schedule), of_zt, label="weight of $z_t$")
+    ax.plot(_steps(schedule), schedule.posterior_variance(t).sqrt(), label=r"$\sigma_q(t)$")
+    ax.set(xscale="log", xlabel="step (log scale)", ylabel="weight, or standard deviation")
+    ax.legend(fontsize=8)
+    return of_z0, of_zt
+
+
+def _steps(schedule: NoiseSchedule) -> Float[np.ndarray, " T"]:
+    return np.arange(1.0, len(schedule) + 1)
+
+
+STARTS = 10_000  # and as many mirrored ones
+
+
+class LostSignal(Study):
+    """How far from the mean do exact walks end that start from pure noise?
+
     Attributes:
-        inside: share of the pairs within two standard deviations of eq. 8.
+        lack: by way to walk, (K,) the mean reached less `mean`. predicted: (K,) DDIM's by formula.
+        error: standard error of a mean where s = 1.
     """
 
-    name = "posterior"
+    name = "rest"
 
-    def __init__(
-        self,
-        schedule: NoiseSchedule,
-        t: int,
-        z0: float,
-        earlier: Float[Tensor, " N"],
-        later: Float[Tensor, " N"],
-    ) -> None:
-        """Compare pairs of neighbours with eq. 8: `earlier` is z_{t-1}, `later` z_t."""
-        self.schedule, self.t, self.earlier, self.later = schedule, t, earlier, later
-        clean, steps = torch.full((len(later), 1), z0).double(), torch.full((len(later),), t)
-        self.mean = schedule.posterior_mean(clean, later[:, None], steps)[:, 0]
-        self.sd = float(schedule.posterior_variance(steps[:1]).sqrt())
-        self.inside = float(((earlier - self.mean).abs() < 2 * self.sd).double().mean())
+    def __init__(self, linear: NoiseSchedule, mean: float, sd: Float[Tensor, " K"]) -> None:
+        self.linear, self.mean, self.sd = linear, mean, sd
+        self.steps, cosine = len(linear), NoiseSchedule.cosine(len(linear))
+        with seeded(0, "lesson/start"):
+            start = torch.randn(STARTS, len(sd))
+        start = torch.cat([start, -start])  # mirrored, so that its mean is exactly 0
+        self.paths: dict[str, list[tuple[int, Tensor]]] = {"DDIM": [], "ancestral": []}
+        best, best_cosine = (gaussian_denoiser(used, mean, sd) for used in (linear, cosine))
+        ddim, ancestral = self._note("DDIM"), self._note("ancestral")
+        with seeded(0, "lesson/ancestral"):
+            ends = {
+                f"DDIM, linear, {self.steps} steps": ddim_sample(
+                    best, linear, start, self.steps, ddim
+                ),
+                "DDIM, linear, 50 steps": ddim_sample(best, linear, start, 50),
+                "ancestral, linear": ancestral_sample(best, linear, start, ancestral),
+                f"DDIM, cosine, {self.steps} steps": ddim_sample(
+                    best_cosine, cosine, start, self.steps
+                ),
+            }
+        self.lack = {way: (z.mean(0) - mean).numpy() for way, z in ends.items()}
+        self.error, rest = len(start) ** -0.5, linear.alphas_cumprod[-1]
+        self.predicted = (-sd * rest.sqrt() * mean / (rest * sd**2 + 1 - rest).sqrt()).numpy()
 
     def figure(self) -> Figure:
-        """Draw the pairs beside eq. 8, and its weights over steps."""
-        fig, axes = plt.subplots(1, 2, figsize=(9.6, 3.6))
-        order = self.later.argsort()
-        x, mean = self.later[order], self.mean[order]
-        axes[0].plot(self.later, self.earlier, ".", markersize=2, alpha=0.4, label="pairs")
-        axes[0].plot(x, mean, "k", label="eq. 8, mean and 2 standard deviations")
-        for sign in (-2, 2):
-            axes[0].plot(x, mean + sign * self.sd, "k:")
-        axes[0].set(xlabel=f"$z_t$, step {self.t + 1}", ylabel=f"$z_{{t-1}}$, step {self.t}")
-        axes[0].legend(fontsize=8, loc="upper left")
-        of_z0, of_zt = self._weights()
-        sigma = self.schedule.posterior_variance(torch.arange(len(self.schedule))).sqrt()
-        for line, label in [
-            (of_z0, "weight of $z_0$"),
-            (of_zt, "weight of $z_t$"),
-            (sigma, r"$\sigma_q(t)$"),
-        ]:
-            axes[1].plot(_steps(self.schedule), line, label=label)
-        axes[1].set(xscale="log", xlabel="step (log scale)")
-        axes[1].set(ylabel="weight, or standard deviation")
+        fig, axes = plt.subplots(1, 2, figsize=(9.6, 3.4))
+        for (sampler, visits), style in zip(self.paths.items(), ("-", "--"), strict=True):
+            steps, means = zip(*visits, strict=True)
+            lacks = torch.stack(means)[:, self._at]
+            axes[0].plot(np.array(steps) + 1, lacks, style, label=sampler)
+        axes[0].set(xlabel="step (the walk goes from right to left)")
+        axes[0].set(ylabel="mean of $z_t$ less what it should be")
+        axes[0].axhline(0, color="k", linewidth=0.8)
+        axes[0].legend()
+        label = "formula, DDIM, linear"
+        axes[1].plot(self.sd, self.predicted, "k-", linewidth=0.8, label=label)
+        for (way, lacks), marker in zip(self.lack.items(), "osv^", strict=True):
+            axes[1].plot(self.sd, lacks, marker, markersize=6, label=way)
+        axes[1].set(xlabel="standard deviation $s$ of the data", ylabel="mean reached less $m$")
         axes[1].legend(fontsize=8)
         return fig
 
     def finding(self) -> str:
-        """Say how many pairs lie inside, and what the mean leans on."""
-        of_z0, of_zt = self._weights()
+        ddim, _, ancestral, cosine = (float(lack[self._at]) for lack in self.lack.values())
         return (
-            f"Left: {self.inside:.1%} of the pairs lie within two standard deviations of eq. 8 "
-            "(95.4 % expected). Right: the mean leans on $z_0$ in the first steps (weight "
-            f"{of_z0[4]:.2f} at step 5) and on $z_t$ later ({of_zt[99]:.2f} at step 100)."
+            f"Starts from noise without the rest of the signal, {self.mean:g} the mean to be "
+            "reached. Left, for $s$ = 1: DDIM carries the lack to the end, ancestral sampling "
+            f"forgets it. Right: what is lacking at the end, for $s$ = 1 {ddim:+z.3f} (DDIM), "
+            f"{ancestral:+z.3f} (ancestral) and {cosine:+z.3f} (DDIM, cosine schedule). Chance "
+            f"moves the ancestral mean by {self.error:.3f} there."
         )
 
-    def _weights(self) -> tuple[Float[Tensor, " T"], Float[Tensor, " T"]]:
-        t = torch.arange(len(self.schedule))
-        one, none = torch.ones(len(t), 1), torch.zeros(len(t), 1)
-        mean = self.schedule.posterior_mean
-        return mean(one, none, t)[:, 0], mean(none, one, t)[:, 0]
+    def cost(self) -> str:
+        """Say by how much each way misses the mean at most."""
+        ddim, _, ancestral, cosine = (np.abs(lack).max() for lack in self.lack.values())
+        return (
+            f"DDIM misses the mean by up to {ddim:.3f} here, ancestral sampling "
+            f"by {ancestral:.3f}, DDIM with the cosine schedule by {cosine:.3f}. Chance alone "
+            f"moves an ancestral mean by up to {self.error * float(self.sd.max()):.3f}."
+        )
 
+    @property
+    def _at(self) -> int:
+        return self.sd.tolist().index(1.0)
 
-def _steps(schedule: NoiseSchedule) -> Float[np.ndarray, " T"]:
-    """Steps as the paper counts them, from 1."""
-    return np.arange(1.0, len(schedule) + 1)
+    def _note(self, sampler: str) -> Callable[[int, Tensor, Tensor], None]:
+        left = self.linear.alphas_cumprod
+        return lambda t, zt, _: self.paths[sampler].append(
+            (t, zt.mean(0) - left[t].sqrt() * self.mean)
+        )

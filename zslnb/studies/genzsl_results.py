@@ -32,7 +32,7 @@ from zslnb.results import (
 )
 from zslnb.studies import plots
 from zslnb.studies.rows import Records, by_row, row_names, values
-from zslnb.studies.study import Study
+from zslnb.studies.study import Drawn, Study, Tabled
 
 Device = torch.device | str
 Rivals = Mapping[str, ImaginationSettings]
@@ -82,15 +82,12 @@ class MainResults(Study):
         return replace(self, protocol="released")
 
     def table(self) -> pd.DataFrame:
-        """One row a method."""
         return results_table([*self.records], self.protocol).rename_axis("method")
 
     def caption(self) -> str:
-        """Say what the numbers are, and how they were chosen."""
         return f"**{self.benchmark}, protocol {self.protocol}.** {PROTOCOL_CAPTIONS[self.protocol]}"
 
     def figure(self) -> Figure:
-        """H of every method, seed and protocol, a dot each."""
         long = scores_frame([*self.records])
         fig, ax = plt.subplots(figsize=(7, 3.6))
         shown = {"x": "percent", "y": "row", "hue": "protocol", "hue_order": PROTOCOLS}
@@ -102,7 +99,6 @@ class MainResults(Study):
         return fig
 
     def finding(self) -> str:
-        """Say who leads and who trails."""
         return spread_caption([*self.records], "H", self.protocol)
 
 
@@ -133,11 +129,9 @@ class Compared(Study):
     records: Records = ()
 
     def table(self) -> pd.DataFrame:
-        """One row each, with the differences in H and T1."""
         return results_against([*self.records], self.base, "clean").rename_axis(self.heading)
 
     def caption(self) -> str:
-        """Say what the numbers are."""
         return (
             "Protocol clean, percent, mean ± standard deviation over seeds; and points gained over "
             f"{self.base} within a seed."
@@ -174,19 +168,16 @@ class Ablation(Study):
     name, headline = "ablation", True
 
     def table(self) -> pd.DataFrame:
-        """One row an ablation, set against GenZSL."""
         table = results_against([*self.records], "GenZSL", "clean")
         return table.drop(columns="seeds").rename_axis("row")
 
     def caption(self) -> str:
-        """Say what the numbers are."""
         return (
             f"**{self.benchmark}, protocol clean.** Percent, and the difference to GenZSL within a "
             "seed, mean ± standard deviation."
         )
 
     def figure(self) -> Figure:
-        """H and T1 of every row, with their spread."""
         long = scores_frame([*self.records])
         long = long[(long.protocol == "clean") & long.metric.isin(["H", "T1"])]
         fig, ax = plt.subplots(figsize=(7, 4))
@@ -198,7 +189,6 @@ class Ablation(Study):
         return fig
 
     def finding(self) -> str:
-        """Name the change that costs most, and the one that ends highest."""
         mean_h = self.table().drop("GenZSL")["H"].str.split(" ").str[0].astype(float)
         return (
             f"GenZSL and its ablations, protocol clean. The most costly change is "
@@ -234,39 +224,16 @@ def ablation(
     return Ablation(benchmark.name, run_rows(rows, benchmark, seeds, device, table="T3"))
 
 
-@dataclass(frozen=True)
-class Semantics(Study):
-    """Does imagination need strong semantics, and induction not (Table 4)?"""
-
-    benchmark: str
-    records: Records = ()
-    name, headline = "semantics", True
-
-    def table(self) -> pd.DataFrame:
-        """H, then T1, a column for each kind of semantics; blank where a method does not exist."""
-        return self._by_kind("H").join(self._by_kind("T1")).rename_axis("method")
-
-    def _by_kind(self, metric: str) -> pd.DataFrame:
-        cells = results_table([*self.records], "clean")[metric]
-        cells.index = pd.MultiIndex.from_tuples([tuple(row.split(" · ")) for row in cells.index])
-        return cells.unstack(sort=False).add_prefix(f"{metric}, ").fillna("")
-
-    def caption(self) -> str:
-        """Say what the numbers are."""
-        return (
-            f"**{self.benchmark}, protocol clean**, for each kind of class semantics. Percent, "
-            "mean ± standard deviation over seeds."
-        )
-
-
 def semantics(
     benchmarks: Mapping[str, Benchmark],
     settings: GenZSLSettings,
     rivals: Rivals,
     seeds: Sequence[int],
     device: Device = "cpu",
-) -> Semantics:
-    """Run every generator with every kind of semantics.
+) -> Tabled:
+    """Does imagination need strong semantics, and induction not (Table 4)?
+
+    H, then T1, have a column for each kind of semantics; blank where a method does not exist.
 
     Args:
         benchmarks: kind of semantics -> the benchmark with it, all of one set of features.
@@ -286,84 +253,75 @@ def semantics(
         methods = {**untrained, "ESZSL": ("eszsl", None), **generators}
         rows = {f"{label} · {kind}": method for label, method in methods.items()}
         records += run_rows(rows, benchmark, seeds, device, table="T4")
-    return Semantics(next(iter(benchmarks.values())).name, records)
+    scores = results_table(records, "clean")
+    scores.index = pd.MultiIndex.from_tuples([tuple(row.split(" · ")) for row in scores.index])
+    by_metric = [
+        scores[metric].unstack(sort=False).add_prefix(f"{metric}, ") for metric in ("H", "T1")
+    ]
+    frame = by_metric[0].fillna("").join(by_metric[1].fillna("")).rename_axis("method")
+    text = (
+        f"**{next(iter(benchmarks.values())).name}, protocol clean**, for each kind of class "
+        "semantics. Percent, mean ± standard deviation over seeds."
+    )
+    return Tabled("semantics", frame, text, records, headline=True)
 
 
-@dataclass(frozen=True)
-class ClassSimilarity(Study):
-    """How similar are classes, before and after CDP, with each semantics (Figures 3 and 8)?"""
+def class_similarity(benchmarks: Mapping[str, Benchmark], most: int = 80) -> Drawn:
+    """How similar are classes, before and after CDP, with each semantics (Figures 3 and 8)?
 
-    benchmarks: Mapping[str, Benchmark]
-    most: int = 80  # classes: more cannot be read
-    name = "similarity"
-
-    def _shown(self) -> Iterator[tuple[str, str, torch.Tensor, float]]:
-        """Kind, before or after, the classes that are shown, and their mean cosine."""
-        for kind, benchmark in self.benchmarks.items():
-            raw = F.normalize(benchmark.semantics, dim=1)
-            raw = raw[:: -(-len(raw) // self.most)]
-            for when, rows in (("before", raw), ("after", class_diversity_promotion(raw))):
-                yield kind, when, rows, mean_cosines(rows)["with diagonal"]
-
-    def figure(self) -> Figure:
-        """Draw a map of cosines for each semantics, before CDP above after."""
-        n = len(self.benchmarks)
-        fig, axes = plt.subplots(2, n, figsize=(4.2 * n, 7.6), squeeze=False)
-        for ax, (kind, when, rows, mean) in zip(axes.T.flat, self._shown(), strict=True):
-            unit = F.normalize(rows, dim=1)
+    Args:
+        benchmarks: kind of semantics -> the benchmark with it.
+        most: classes to show; more cannot be read.
+    """
+    n, means = len(benchmarks), []
+    fig, axes = plt.subplots(2, n, figsize=(4.2 * n, 7.6), squeeze=False)
+    for column, (kind, benchmark) in zip(axes.T, benchmarks.items(), strict=True):
+        raw = F.normalize(benchmark.semantics, dim=1)
+        raw = raw[:: -(-len(raw) // most)]
+        both = {"before": raw, "after": class_diversity_promotion(raw)}
+        for ax, (when, rows) in zip(column, both.items(), strict=True):
+            unit, mean = F.normalize(rows, dim=1), mean_cosines(rows)["with diagonal"]
             image = ax.imshow((unit @ unit.T).numpy(), cmap="vlag", vmin=-1, vmax=1)
             ax.set(title=f"{kind}, {when} CDP: mean {mean:.3g}", xticks=[], yticks=[])
             ax.grid(False)
-        fig.colorbar(image, ax=axes, label="cosine of two classes", shrink=0.6)
-        return fig
-
-    def finding(self) -> str:
-        """State each map's mean cosine."""
-        means = "; ".join(f"{kind} {when} {mean:.2g}" for kind, when, _, mean in self._shown())
-        return (
-            "Class similarity, classes in their stored order; mean cosine with the diagonal as the "
-            f"paper takes it: {means}."
-        )
+            means.append(f"{kind} {when} {mean:.2g}")
+    fig.colorbar(image, ax=axes, label="cosine of two classes", shrink=0.6)
+    text = (
+        "Class similarity, classes in their stored order; mean cosine with the diagonal as the "
+        f"paper takes it: {'; '.join(means)}."
+    )
+    return Drawn("similarity", fig, text)
 
 
-@dataclass(frozen=True)
-class Sensitivity(Study):
+def sensitivity_figure(records: Records) -> Drawn:
     """How much do three hyper-parameters matter, each varied alone (Figure 6)?"""
+    fig, axes = plt.subplots(1, 3, figsize=(11, 3.4), sharey=True)
+    for metric, style in {"S": ":", "U": "--", "H": "-", "T1": "-."}.items():
+        for ax, (what, ticks, percents) in zip(axes, _panels(records, metric), strict=True):
+            plots.band(ax, range(len(ticks)), percents, metric, linestyle=style)
+            ax.set(xlabel=what, xticks=range(len(ticks)), xticklabels=ticks)
+    axes[0].set_ylabel("accuracy (%)")
+    axes[-1].legend(loc="upper left", bbox_to_anchor=(1, 1))
+    moves = ", ".join(
+        f"{np.ptp(percents.mean(0)):.1f} points over the {what}"
+        for what, _, percents in _panels(records, "H")
+    )
+    text = (
+        f"Clean scores on {records[0]['benchmark']['name']}, mean and range over "
+        f"{len({r['seed'] for r in records})} seeds. Mean H moves by {moves}."
+    )
+    return Drawn("sensitivity", fig, text)
 
-    records: Records = ()
-    name = "sensitivity"
 
-    def _panels(self, metric: str) -> Iterator[tuple[str, list[str], np.ndarray]]:
-        """What is varied, its values, and percent, seeds by values."""
-        for what, start in (("boosting weight λ", "λ = "), ("number k of referents", "k = ")):
-            rows = [row for row in row_names(self.records) if row.startswith(start)]
-            ticks = [row.removeprefix(start) for row in rows]
-            yield what, ticks, 100 * by_row(self.records, rows, "clean", metric)
-        counts = next(r["scores"]["by n_synthetic"] for r in self.records if r["row"] == "k = 2")
-        by_count = [values(self.records, "k = 2", "by n_synthetic", n, metric) for n in counts]
-        yield "synthetic features a class", [*counts], 100 * np.array(by_count).T
-
-    def figure(self) -> Figure:
-        """S, U, H and T1 along each of the three."""
-        fig, axes = plt.subplots(1, 3, figsize=(11, 3.4), sharey=True)
-        for metric, style in {"S": ":", "U": "--", "H": "-", "T1": "-."}.items():
-            for ax, (what, ticks, percents) in zip(axes, self._panels(metric), strict=True):
-                plots.band(ax, range(len(ticks)), percents, metric, linestyle=style)
-                ax.set(xlabel=what, xticks=range(len(ticks)), xticklabels=ticks)
-        axes[0].set_ylabel("accuracy (%)")
-        axes[-1].legend(loc="upper left", bbox_to_anchor=(1, 1))
-        return fig
-
-    def finding(self) -> str:
-        """Say how far mean H moves along each."""
-        moves = ", ".join(
-            f"{np.ptp(percents.mean(0)):.1f} points over the {what}"
-            for what, _, percents in self._panels("H")
-        )
-        return (
-            f"Clean scores on {self.records[0]['benchmark']['name']}, mean and range over "
-            f"{len({r['seed'] for r in self.records})} seeds. Mean H moves by {moves}."
-        )
+def _panels(records: Records, metric: str) -> Iterator[tuple[str, list[str], np.ndarray]]:
+    # what is varied, its values, and percent, seeds by values
+    for what, start in (("boosting weight λ", "λ = "), ("number k of referents", "k = ")):
+        rows = [row for row in row_names(records) if row.startswith(start)]
+        ticks = [row.removeprefix(start) for row in rows]
+        yield what, ticks, 100 * by_row(records, rows, "clean", metric)
+    counts = next(r["scores"]["by n_synthetic"] for r in records if r["row"] == "k = 2")
+    by_count = [values(records, "k = 2", "by n_synthetic", n, metric) for n in counts]
+    yield "synthetic features a class", [*counts], 100 * np.array(by_count).T
 
 
 def sensitivity(
@@ -372,7 +330,7 @@ def sensitivity(
     seeds: Sequence[int],
     device: Device = "cpu",
     profile: str = "full",
-) -> Sensitivity:
+) -> Drawn:
     """Vary λ and k; fewer values and seeds where the profile is not "full"."""
     weights = [0.0, 0.1, 1.0] if profile == "medium" else [0.0, 0.001, 0.01, 0.1, 1.0, 10.0]
     classes = len(validation_split(benchmark, 0).seen)  # clean also trains without the others
@@ -380,98 +338,53 @@ def sensitivity(
     sweep |= {f"k = {k}": replace(settings, n_referents=k) for k in (1, 2, 4, 8) if k < classes}
     rows = {label: ("genzsl", changed) for label, changed in sweep.items()}
     seeds = seeds if profile == "full" else seeds[:3]
-    return Sensitivity(run_rows(rows, benchmark, seeds, device, table="F6"))
+    records = run_rows(rows, benchmark, seeds, device, table="F6")
+    drawn = sensitivity_figure(records)
+    drawn.records = records
+    return drawn
 
 
-@dataclass(frozen=True)
-class RecordedResults(Study):
-    """A table of a recorded run: clean scores beside the H that choosing on the test set prints."""
+def recorded_results(records: Records, text: str, name: str, without: str = "") -> Tabled:
+    """Clean scores of a recorded run beside the H that choosing on the test set prints.
 
-    text: str
-    name: str = ""
-    without: str = ""  # a column to leave out
-    recorded: Records = ()  # of another run, so not for the notebook to keep
-
-    def table(self) -> pd.DataFrame:
-        """One row a method; a single one that says so where nobody has run it."""
-        if not self.recorded:
-            return pd.DataFrame({"method": ["not measured"]})
-        return results_beside([*self.recorded]).drop(columns=self.without, errors="ignore")
-
-    def caption(self) -> str:
-        """Say what was run."""
-        return self.text
+    Args:
+        records: of another run, so not for the notebook to keep; none where nobody ran it.
+        text: the caption.
+        name: of the table.
+        without: a column to leave out.
+    """
+    if not records:
+        return Tabled(name, pd.DataFrame({"method": ["not measured"]}), text)
+    frame = results_beside([*records]).drop(columns=without, errors="ignore")
+    return Tabled(name, frame, text)
 
 
-@dataclass(frozen=True)
-class Question(Study):
-    """Pairs of rows under protocol clean, told apart or not, by what their records are of."""
-
-    comparisons: Comparisons
-    sources: Sources
-
-    def finding(self) -> str:
-        """A line for each comparison of each source."""
-        return bullets(f"{source}: {line}" for source, line in self._lines())
-
-    def _lines(self) -> Iterator[tuple[str, str]]:
-        for source, records in self.sources.items():
-            if not records:
-                yield source, "not measured."
-                continue
-            for first, second, metric in self.comparisons:
-                yield source, verdict([*records], first, second, metric, "clean")
+def answers(comparisons: Comparisons, sources: Sources) -> str:
+    """Say of pairs of rows under protocol clean whether they are told apart, source by source."""
+    lines = []
+    for source, records in sources.items():
+        said = [verdict([*records], *pair, "clean") for pair in comparisons] if records else []
+        lines += [f"{source}: {line}" for line in said or ["not measured."]]
+    return bullets(lines)
 
 
-@dataclass(frozen=True)
-class SelectionPrice(Study):
+def selection_price(sources: Sources) -> Tabled:
     """How much of H is best-on-test selection?"""
-
-    sources: Sources
-    name = "selection"
-
-    def table(self) -> pd.DataFrame:
-        """For each row that chooses: picked on test over clean, and best of all looks over last."""
-        frames = [
-            pd.DataFrame({row: self._prices(records, row) for row in row_names(records)}).T.assign(
-                data=source
-            )
-            for source, records in self._measured()
-        ]
-        return pd.concat(frames).rename_axis("method").reset_index()
-
-    def caption(self) -> str:
-        """Say what the numbers are."""
-        return "Points of H that choosing on the test set adds."
-
-    def finding(self) -> str:
-        """A line for each source, of GenZSL alone."""
-        return bullets(self._lines())
-
-    def _measured(self) -> Iterator[tuple[str, list[dict]]]:
-        """The records of every source, but for plain CLIP's, which chooses nothing."""
-        for source, records in self.sources.items():
-            if records:
-                yield source, [r for r in records if r["method"] != "clip"]
-
-    def _prices(self, records: list[dict], row: str) -> dict[str, str]:
-        looks = protocol_gap(records, row, "H", "released", over="last")
-        return {
-            "peeked minus clean": protocol_gap(records, row, "H", "peeked"),
-            "best of all looks minus last epoch": looks,
+    lines = [
+        {
+            "method": row,
+            "peeked minus clean": protocol_gap(scored, row, "H", "peeked"),
+            "best of all looks minus last epoch": protocol_gap(
+                scored, row, "H", "released", over="last"
+            ),
+            "data": source,
         }
-
-    def _lines(self) -> Iterator[str]:
-        for source, records in self.sources.items():
-            if not records:
-                yield f"{source}: not measured."
-                continue
-            peeked, looks = self._prices([*records], "GenZSL").values()
-            yield (
-                f"{source}: picking among clean's candidates on the test set adds {peeked} points "
-                f"to GenZSL's H; in the released training the best of all looks is {looks} above "
-                "the last."
-            )
+        for source, records in sources.items()
+        for scored in [[r for r in records if r["method"] != "clip"]]  # it chooses nothing
+        for row in row_names(scored)
+    ]
+    text = "Points of H that choosing on the test set adds."
+    return Tabled("selection", pd.DataFrame(lines), text)
 
 
 def genzsl_verdicts(main: Records, ablation: Records = ()) -> list[str]:

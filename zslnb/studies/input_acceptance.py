@@ -38,15 +38,12 @@ class Inputs(Study):
     name = "inputs"
 
     def table(self) -> pd.DataFrame:
-        """Set what is measured beside what is published."""
         return self.compared
 
     def caption(self) -> str:
-        """Ask the question and answer it."""
         return f"**{self.benchmark}**: are these the papers' inputs? {self.finding()}"
 
     def finding(self) -> str:
-        """Say whether they agree."""
         return acceptance_words(self.compared)
 
 

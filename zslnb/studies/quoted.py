@@ -1,51 +1,33 @@
-"""What the papers print, laid out beside our results; and what a profile changes in settings."""
+"""What the papers print, quoted; and what a profile changes in their settings."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 
+import numpy as np
 import pandas as pd
 
 from zslnb import genzsl, imagination
 from zslnb.genzsl import GenZSLSettings
 from zslnb.imagination import ImaginationSettings
 from zslnb.results import published, published_value
-from zslnb.studies.study import Study
+from zslnb.studies.study import Tabled
 
 QUOTED = "**Quoted, not reproduced.**"
 
 
-@dataclass(frozen=True)
-class Quoted(Study):
-    """A table of published numbers, none of them computed here."""
-
-    text: str
-    numbers: pd.DataFrame = field(repr=False)
-    name: str = ""
-
-    def table(self) -> pd.DataFrame:
-        """The numbers, as they are printed."""
-        return self.numbers.reset_index(drop=True)
-
-    def caption(self) -> str:
-        """Say that they are quoted, and what of."""
-        return f"{QUOTED} {self.text}"
-
-
-def quoted_results() -> Quoted:
+def quoted_results() -> Tabled:
     """GenZSL's Tables 1 and 2: T1, U, S and H of each benchmark."""
     printed = _printed_for_genzsl()
     wide = printed.pivot_table(index="benchmark", columns="metric", values="value", sort=False)
     wide = wide[["T1", "U", "S", "H"]].reset_index()
-    return Quoted("GenZSL's Tables 1 and 2.", wide, "printed")
+    return Tabled("printed", wide, f"{QUOTED} GenZSL's Tables 1 and 2.")
 
 
-def quoted_rivals() -> Quoted:
+def quoted_rivals() -> Tabled:
     """T1 and H of rivals as published, and which of them print a higher H than GenZSL."""
     quoted, printed = published("genzsl"), _printed_for_genzsl()
     rows = quoted[quoted.index.str.startswith("B-") & quoted.metric.isin(["T1", "H"])]
-    wide = rows.pivot_table(
-        index="method", columns=["benchmark", "metric"], values="value", sort=False
-    )
+    columns = ["benchmark", "metric"]
+    wide = rows.pivot_table(index="method", columns=columns, values="value", sort=False)
     wide.columns = [" ".join(pair) for pair in wide.columns]
     printed_h = printed[printed.metric == "H"].set_index("benchmark")["value"]
     higher = "; ".join(
@@ -53,32 +35,32 @@ def quoted_rivals() -> Quoted:
         for name, h in printed_h.items()
     )
     text = (
-        "Rivals as published (ResNet-101 or CLIP features, mostly expert attributes). With a "
-        f"higher H than GenZSL's printed one: {higher}."
+        f"{QUOTED} Rivals as published (ResNet-101 or CLIP features, mostly expert attributes). "
+        f"With a higher H than GenZSL's printed one: {higher}."
     )
-    return Quoted(text, wide.reset_index(), "rivals")
+    return Tabled("rivals", wide.reset_index(), text)
 
 
-def quoted_ablation() -> Quoted:
+def quoted_ablation() -> Tabled:
     """GenZSL's Table 3, as far as it is known."""
     quoted = published("genzsl")
     drops = quoted[(quoted.place == "Table 3") & (quoted.metric != "T1")]
-    drops = drops[["benchmark", "method", "metric", "value", "grade"]]
-    text = "What is known of the paper's Table 3; a blank value is unknown to us."
-    return Quoted(text, drops, "ablation-printed")
+    drops = drops[["benchmark", "method", "metric", "value", "grade"]].reset_index(drop=True)
+    text = f"{QUOTED} What is known of the paper's Table 3; a blank value is unknown to us."
+    return Tabled("ablation-printed", drops, text)
 
 
-def quoted_semantics() -> Quoted:
+def quoted_semantics() -> Tabled:
     """GenZSL's Table 4, on CUB."""
     quoted = published("genzsl")
     rows = quoted[(quoted.place == "Table 4") | quoted.index.str.fullmatch("T2-CUB-[USH]")]
     text = (
-        "The paper's Table 4, on CUB: f-VAEGAN falls with weak semantics, yet plain CLIP's U of "
-        f"{published_value('genzsl', 'T4-CUB-CLIP-U')} is above GenZSL's "
+        f"{QUOTED} The paper's Table 4, on CUB: f-VAEGAN falls with weak semantics, yet plain "
+        f"CLIP's U of {published_value('genzsl', 'T4-CUB-CLIP-U')} is above GenZSL's "
         f"{published_value('genzsl', 'T2-CUB-U')}."
     )
-    rows = rows[["method", "metric", "value", "source", "grade"]]
-    return Quoted(text, rows, "semantics-printed")
+    rows = rows[["method", "metric", "value", "source", "grade"]].reset_index(drop=True)
+    return Tabled("semantics-printed", rows, text)
 
 
 def _printed_for_genzsl() -> pd.DataFrame:
@@ -86,43 +68,83 @@ def _printed_for_genzsl() -> pd.DataFrame:
     return quoted[(quoted.method == "GenZSL") & quoted.metric.isin(["T1", "U", "S", "H"])]
 
 
-@dataclass(frozen=True)
-class Reductions(Study):
+def reductions(
+    settings: Mapping[str, GenZSLSettings | ImaginationSettings],
+    benchmark: str,
+    text: str,
+    by_method: bool = False,
+    name: str = "reductions",
+) -> Tabled:
     """What do settings here change in the published ones of a benchmark?
 
-    Attributes:
+    Args:
         settings: method -> its settings here.
         benchmark: whose published settings; one that the papers do not know takes CUB's.
         text: the caption.
         by_method: a line for each method and setting; else methods that agree share one.
+        name: of the table.
     """
-
-    settings: Mapping[str, GenZSLSettings | ImaginationSettings]
-    benchmark: str
-    text: str
-    by_method: bool = False
-    name: str = "reductions"
-
-    def table(self) -> pd.DataFrame:
-        """Published beside here."""
-        lines = [
-            {"method": method, "setting": name, "published": str(before), "here": str(after)}
-            for method, used in self.settings.items()
-            for name, (before, after) in _reductions(used, self.benchmark).items()
-        ]
-        frame = pd.DataFrame(lines, columns=["method", "setting", "published", "here"])
-        if self.by_method:
-            return frame
+    lines = [
+        {"method": method, "setting": setting, "published": str(before), "here": str(after)}
+        for method, used in settings.items()
+        for paper in [genzsl if isinstance(used, GenZSLSettings) else imagination]
+        for setting, (before, after) in paper.reductions(used, benchmark).items()
+    ]
+    frame = pd.DataFrame(lines, columns=["method", "setting", "published", "here"])
+    if not by_method:
         grouped = frame.groupby(["setting", "published", "here"], sort=False)["method"]
-        return grouped.agg(", ".join).reset_index().rename(columns={"method": "methods"})
-
-    def caption(self) -> str:
-        """Say what the lines mean."""
-        return self.text
+        frame = grouped.agg(", ".join).reset_index().rename(columns={"method": "methods"})
+    return Tabled(name, frame, text)
 
 
-def _reductions(
-    settings: GenZSLSettings | ImaginationSettings, benchmark: str
-) -> dict[str, tuple[object, object]]:
-    paper = genzsl if isinstance(settings, GenZSLSettings) else imagination
-    return paper.reductions(settings, benchmark)
+BENCHMARKS = ("AWA2", "CUB", "SUN")
+
+
+def printed_scores(place: str, benchmark: str) -> pd.DataFrame:
+    """One benchmark's printed S, U and H with H recomputed, best H first, and its misprints."""
+    quoted = published("revcd")
+    rows = quoted[(quoted.place == place) & (quoted.benchmark == benchmark)]
+    wide = rows.pivot_table(index="method", columns="metric", values="value", sort=False)
+    wide = wide[["S", "U", "H"]].dropna()
+    wide["H from S and U"] = (2 * wide.S * wide.U / (wide.S + wide.U)).round(1)
+    wide["misprint"] = np.where((wide.H - wide["H from S and U"]).abs() > 0.15, "yes", "")
+    return wide.sort_values("H from S and U", ascending=False)
+
+
+def printed_scores_of_revcd(benchmark: str = "CUB") -> dict[str, float]:
+    """S, U and H that Table 1 prints for RevCD."""
+    return {m: published_value("revcd", f"T1-{benchmark}-RevCD-{m}") for m in "SUH"}
+
+
+def revcd_table1(benchmark: str) -> Tabled:
+    """Where does the paper place RevCD on one benchmark, and does each H follow from S and U?"""
+    table = printed_scores("Table 1", benchmark)
+    rank = list(table.index).index("RevCD") + 1
+    wrong = ", ".join(table.index[table.misprint == "yes"]) or "none"
+    text = (
+        f"**Quoted, not reproduced. {benchmark}** (Table 1), by recomputed H. RevCD is "
+        f"{rank} of {len(table)}. H that do not follow from S and U: {wrong}."
+    )
+    return Tabled(f"printed-{benchmark.lower()}", table.reset_index(), text)
+
+
+def revcd_table2() -> Tabled:
+    """What does the paper print of RevCD beside other generative models?"""
+    tables = pd.concat({name: printed_scores("Table 2", name) for name in BENCHMARKS})
+    frame = tables.rename_axis(["benchmark", "method"]).reset_index()
+    text = "**Quoted, not reproduced.** The paper's Table 2."
+    return Tabled("printed-models", frame, text)
+
+
+def revcd_text_claims() -> Tabled:
+    """Does the text say of Tables 1 and 2 what they print?"""
+    quoted = published("revcd")
+    in_text = quoted.place.isin(["Section 4.1", "Section 4.2"])
+    claims = quoted[quoted.index.str.startswith("C-") & in_text]
+    heads = ["place", "benchmark", "of", "claim about", "said, and in the tables"]
+    frame = claims[["place", "benchmark", "method", "metric", "note"]].set_axis(heads, axis=1)
+    text = (
+        "**Claims about Tables 1 and 2**, checked against the printed numbers; nothing is "
+        "computed here."
+    )
+    return Tabled("claims", frame, text)

@@ -1,129 +1,278 @@
-"""Which seen classes stand in for an unseen one, and what is drawn from them?"""
+"""Which classes stand in for an unseen one, what is drawn from them, and does GenZSL hear it?"""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+import torch
+import torch.nn.functional as F
 from jaxtyping import Float, Int64
 from matplotlib.figure import Figure
 from torch import Tensor
 
 from zslnb.benchmark import Benchmark
 from zslnb.datasets import aviary
+from zslnb.experiments.memo import run_rows
+from zslnb.genzsl import SWAPS, GenZSLSettings
 from zslnb.studies import plots
-from zslnb.studies.study import Study
+from zslnb.studies.rows import row_names, summary, values
+from zslnb.studies.study import Drawn, Study, Tabled
 
 SHOWN = 8  # unseen classes, two in a row
 
 
-@dataclass(frozen=True)
-class Referents(Study):
+def chosen_referents(
+    benchmark: Benchmark, chosen: Int64[Tensor, "U 2"], cosines: Float[Tensor, "U 2"]
+) -> Drawn:
     """Which classes are the referents of the unseen ones?
 
-    `referents` (U, 2) are their ids, a row an unseen class, and `cosines` (U, 2) those of the
-    refined semantics.
+    Args:
+        benchmark: whose classes they are.
+        chosen: ids of the referents, a row an unseen class.
+        cosines: of the refined semantics.
     """
-
-    benchmark: Benchmark
-    referents: Int64[Tensor, "U 2"]
-    cosines: Float[Tensor, "U 2"]
-    name = "referents"
-
-    def _rows(self) -> list[list[tuple[int, str]]]:
-        """Classes with what to write after their names: two unseen classes in a row."""
-        trios = [
-            [(unseen, ""), *((c, f"\n{cos:.2f}") for c, cos in zip(classes, row, strict=True))]
-            for unseen, classes, row in zip(
-                self.benchmark.unseen.tolist(),
-                self.referents.tolist(),
-                self.cosines.tolist(),
-                strict=True,
-            )
-        ][:SHOWN]
-        return [a + b for a, b in zip(trios[::2], trios[1::2], strict=False)]
-
-    def figure(self) -> Figure:
-        """Show each unseen class in a frame, its referents beside it."""
-        names = self.benchmark.class_names
-        return plots.picture_grid(
-            [[plots.class_picture(self.benchmark, c) for c, _ in row] for row in self._rows()],
-            [[names[c] + text for c, text in row] for row in self._rows()],
-            framed=(0, 3),
+    trios = [
+        [(unseen, ""), *((c, f"\n{cos:.2f}") for c, cos in zip(classes, row, strict=True))]
+        for unseen, classes, row in zip(
+            benchmark.unseen.tolist(), chosen.tolist(), cosines.tolist(), strict=True
         )
+    ][:SHOWN]
+    rows = [a + b for a, b in zip(trios[::2], trios[1::2], strict=False)]
+    pictures = [[plots.class_picture(benchmark, c) for c, _ in row] for row in rows]
+    names = [[benchmark.class_names[c] + text for c, text in row] for row in rows]
+    text = (
+        f"{2 * len(rows)} unseen classes of {benchmark.name} (framed), each with its two referent "
+        "classes to the right and the cosine of their refined semantics. The choice sees "
+        "semantics, never pictures."
+    )
+    return Drawn("referents", plots.picture_grid(pictures, names, framed=(0, 3)), text)
 
-    def finding(self) -> str:
-        """Say what the choice sees."""
-        return (
-            f"{2 * len(self._rows())} unseen classes of {self.benchmark.name} (framed), each with "
-            "its two referent classes to the right and the cosine of their refined semantics. The "
-            "choice sees semantics, never pictures."
-        )
 
-
-@dataclass(frozen=True)
-class ChangedReferents(Study):
+def changed_referents(
+    benchmark: Benchmark, raw: Int64[Tensor, "U k"], refined: Int64[Tensor, "U k"]
+) -> Tabled:
     """Which unseen classes have other referents when they are chosen on raw semantics?
 
-    `raw` and `refined` (U, k) are the referents' ids under either choice.
+    Args:
+        benchmark: whose classes they are.
+        raw, refined: ids of the referents under either choice.
     """
+    names = np.array(plots.spoken_names(benchmark))
+    changed = (raw != refined).any(1)
+    columns = {"unseen class": names[benchmark.unseen[changed]]}
+    for kind, ids in {"raw": raw[changed], "refined": refined[changed]}.items():
+        columns[f"referents, {kind}"] = [", ".join(names[row]) for row in ids.tolist()]
+    listed = pd.DataFrame(columns)
+    text = (
+        f"{len(listed)} of {len(raw)} unseen classes have other referents, or in another order, "
+        "when chosen on raw semantics; the first of them."
+    )
+    return Tabled("changed", listed.head(6), text, has_names=True)
 
-    benchmark: Benchmark
-    raw: Int64[Tensor, "U k"]
-    refined: Int64[Tensor, "U k"]
-    name = "changed"
-    has_names = True
 
-    def listed(self) -> pd.DataFrame:
-        """All such classes, with their referents by name."""
-        names = np.array(plots.spoken_names(self.benchmark))
-        changed = (self.raw != self.refined).any(1)
-        choices = {"raw": self.raw[changed], "refined": self.refined[changed]}
-        columns = {"unseen class": names[self.benchmark.unseen[changed]]}
-        for kind, ids in choices.items():
-            columns[f"referents, {kind}"] = [", ".join(names[row]) for row in ids.tolist()]
-        return pd.DataFrame(columns)
+def draws(
+    benchmark: Benchmark,
+    referents: Int64[Tensor, "n k"],
+    rows: Int64[Tensor, "n k"],
+    weights: Float[Tensor, " k"],
+) -> Drawn:
+    """Which pictures of the aviary are mixed?
 
-    def table(self) -> pd.DataFrame:
-        """List the first six."""
-        return self.listed().head(6)
+    Args:
+        benchmark: the aviary.
+        referents: classes that were drawn from.
+        rows: its images that were drawn.
+        weights: by which they are mixed.
+    """
+    b = benchmark
+    pictures = [aviary.picture_of_row(int(row), 96, b.name) for row in rows.flatten()]
+    names = plots.spoken_names(b)
+    labels = [
+        f"{weight:.1f} × {names[c]}"
+        for classes in referents.tolist()
+        for weight, c in zip(weights.tolist(), classes, strict=True)
+    ]
+    fig = plots.picture_grid([pictures], [labels], side=1.2)
+    text = (
+        "The training pictures behind the first four draws, two to a draw. Beside the birds "
+        "themselves the draws bring in chance: pose, size, background."
+    )
+    return Drawn("draws", fig, text)
 
-    def caption(self) -> str:
-        """Count them."""
-        return (
-            f"{len(self.listed())} of {len(self.raw)} unseen classes have other referents, or in "
-            "another order, when chosen on raw semantics; the first of them."
-        )
+
+FULL, WEAK, LONGER = ROWS = ("KL weight 1", "KL weight 0.001", "0.001, twice as long")
+OTHER_CLASSES, OTHER_TEXT = SWAPS[1], SWAPS[5]
+TERMS = ("reconstruction", "kl", "boosting")
+MARKS = "osv"
 
 
 @dataclass(frozen=True)
-class Draws(Study):
-    """Which pictures of the aviary are mixed?
+class Swaps(Study):
+    """How far does the output turn when one input is swapped?"""
 
-    `rows` (n, k) of its images were drawn from the classes `referents` (n, k), to be mixed by
-    `weights` (k,).
-    """
+    records: Sequence[dict]
+    name = "swaps"
+    headline = True
 
-    benchmark: Benchmark
-    referents: Int64[Tensor, "n k"]
-    rows: Int64[Tensor, "n k"]
-    weights: Float[Tensor, " k"]
-    name = "draws"
+    def turns(self, row: str) -> Float[np.ndarray, "R n"]:
+        """1 - cos of a row: a line for each seed, a column for each of `SWAPS`."""
+        return np.array([values(self.records, row, "swaps", swap) for swap in SWAPS]).T
+
+    def table(self) -> pd.DataFrame:
+        swaps = {swap: ("swaps", swap) for swap in SWAPS}
+        frame = summary(self.records, row_names(self.records), swaps, ".1e")
+        return frame.T.rename_axis("swapped for")
+
+    def caption(self) -> str:
+        return (
+            "How far the output turns, $1 - \\cos$, mean ± standard deviation over seeds "
+            f"({len(self.turns(FULL))}). 0: the input is not heard. 1: nothing in common."
+        )
 
     def figure(self) -> Figure:
-        """Show the pictures in a line, with their weights."""
-        b = self.benchmark
-        pictures = [aviary.picture_of_row(int(row), 96, b.name) for row in self.rows.flatten()]
-        names = plots.spoken_names(b)
-        labels = [
-            f"{weight:.1f} × {names[c]}"
-            for classes in self.referents.tolist()
-            for weight, c in zip(self.weights.tolist(), classes, strict=True)
-        ]
-        return plots.picture_grid([pictures], [labels], side=1.2)
+        fig, ax = plt.subplots(figsize=(8, 3.8))
+        for row, mark, shift in zip(ROWS, MARKS, (-0.2, 0, 0.2), strict=True):
+            turns, heights = self.turns(row), np.arange(len(SWAPS)) + shift
+            (line,) = ax.plot(turns.mean(0), heights, mark, label=row)
+            ax.hlines(heights, turns.min(0), turns.max(0), color=line.get_color())
+        ax.axhline(3.5, color="0.4", linewidth=0.8)
+        ax.set(xscale="log", yticks=range(len(SWAPS)), yticklabels=SWAPS, ylim=(5.6, -0.6))
+        ax.set_xlabel(r"turn of the output, $1 - \cos$ (log scale)")
+        ax.legend(loc="lower left")
+        return fig
 
     def finding(self) -> str:
-        """Say what else the draws bring in."""
+        other, text = self._referent_and_text(FULL)
         return (
-            "The training pictures behind the first four draws, two to a draw. Beside the birds "
-            "themselves the draws bring in chance: pose, size, background."
+            "What the trained generator hears: mean and range over seeds. Above the line the "
+            "swaps that a referent could answer to, below it the yardsticks. With KL weight 1, "
+            f"samples of random classes for the referent turn the output by {other:.0e}, other "
+            f"semantics by {text:.1g}."
         )
+
+    def verdicts(self) -> str:
+        """Say whether each row's generator hears its referents, a line each.
+
+        Not heard: other classes' samples turn the output less than a ten-thousandth as far as
+        other semantics. Hardly: less than a tenth.
+        """
+        lines = []
+        for row in ROWS:
+            other, text = self._referent_and_text(row)
+            heard = "not" if other < 1e-4 * text else "hardly" if other < 0.1 * text else "indeed"
+            lines.append(
+                f"- **{row}:** the referent is **{heard} heard**. Samples of random classes in its "
+                f"place turn the output by {other:.0e}, other semantics by {text:.1g}."
+            )
+        return "\n".join(lines)
+
+    def _referent_and_text(self, row: str) -> tuple[float, float]:
+        other, text = (values(self.records, row, "swaps", s) for s in (OTHER_CLASSES, OTHER_TEXT))
+        return other.mean(), text.mean()
+
+
+def swaps(
+    benchmark: Benchmark,
+    settings: GenZSLSettings,
+    seeds: Sequence[int],
+    device: torch.device | str = "cpu",
+) -> Swaps:
+    """Swap inputs of GenZSL as it is set, with a weak KL term, and with that for twice as long."""
+    weak = replace(settings, kl_weight=0.001)
+    tried = (settings, weak, replace(weak, rounds=2 * settings.rounds))
+    rows = {row: ("referent_swap", chosen) for row, chosen in zip(ROWS, tried, strict=True)}
+    return Swaps(run_rows(rows, benchmark, seeds, device))
+
+
+def loss_terms(floor: float, records: Sequence[dict]) -> Drawn:
+    """Where do the loss terms end?
+
+    Args:
+        floor: the least reconstruction error that a generator without referents can reach.
+        records: of `swaps`.
+
+    Returns:
+        The figure; `gap` is how far above the floor reconstruction ends, at KL weight 1.
+    """
+    each = records[0]["settings"]["passes"]
+    fig, axes = plt.subplots(1, 3, figsize=(10, 3.3))
+    for ax, term in zip(axes, TERMS, strict=True):
+        for i, row in reversed([*enumerate(ROWS)]):
+            curve = values(records, row, "history", term)
+            passes = each * np.arange(1, curve.shape[1] + 1)
+            plots.band(ax, passes, curve, row, marker=MARKS[i], markersize=4, color=f"C{i}")
+        title = "KL" if term == "kl" else term
+        ax.set(title=title, xlabel="passes over the training data")
+    axes[0].axhline(floor, color="k", linestyle=":", label="floor without referents")
+    axes[0].set_ylabel("loss term, unweighted")
+    axes[1].set_yscale("log")
+    plots.shared_legend(fig, axes[0], 4)
+    gap = float(values(records, FULL, "history", "reconstruction")[:, -1].mean()) - floor
+    ends = {row: values(records, row, "history", "kl")[:, -1] for row in ROWS}
+    text = (
+        f"Loss terms, mean and range over seeds ({len(ends[FULL])}). Reconstruction with weight 1 "
+        f"ends {gap:+.3f} from the floor. KL ends at {ends[FULL].mean():.0e} with weight 1, at "
+        f"{ends[WEAK].mean():.1f} with 0.001, and at {ends[LONGER].mean():.1f} after twice as many "
+        "passes."
+    )
+    return Drawn("losses", fig, text, records, gap=gap)
+
+
+@dataclass(frozen=True)
+class Variety(Study):
+    """How various are synthetic samples of an unseen class, beside real ones?
+
+    `real` and `synthetic` are cosines of two samples of one class, of one training.
+    """
+
+    real: Float[np.ndarray, " P"]
+    synthetic: Float[np.ndarray, " Q"]
+    records: Sequence[dict]
+    name = "variety"
+
+    def table(self) -> pd.DataFrame:
+        columns = {
+            "within a class, real": ("within", "real"),
+            "within a class, synthetic": ("within", "synthetic"),
+            "to the real mean, referents": ("to mean", "referent"),
+            "to the real mean, synthetic": ("to mean", "synthetic"),
+        }
+        frame = summary(self.records, row_names(self.records), columns)
+        return frame.rename_axis("setting")
+
+    def caption(self) -> str:
+        return (
+            "Cosines for the unseen classes: between samples of one class, and of class means with "
+            "the real class mean (measured on test images; nothing was chosen by them)."
+        )
+
+    def figure(self) -> Figure:
+        fig, ax = plt.subplots(figsize=(7, 3))
+        bins = np.linspace(min(0, self.real.min()), 1, 81)
+        plots.density(
+            ax, bins, {"real images": self.real, "synthetic, KL weight 1": self.synthetic}
+        )
+        ax.set(xlabel="cosine of two samples of one unseen class", ylabel="density of pairs")
+        ax.set_yscale("log")
+        ax.legend(loc="upper left")
+        return fig
+
+    def finding(self) -> str:
+        return (
+            "Variety within the unseen classes: the median cosine is "
+            f"{np.median(self.real):.2f} between real samples and {np.median(self.synthetic):.3f} "
+            "between synthetic ones."
+        )
+
+
+def pair_cosines(
+    features: Float[Tensor, "N D"], labels: Int64[Tensor, " N"], most: int = 100
+) -> Float[np.ndarray, " P"]:
+    """Cosines of all pairs of different samples of one class, up to so many samples a class."""
+    cosines = []
+    for c in labels.unique():
+        rows = F.normalize(features[labels == c][:most], dim=1)
+        cosines.append((rows @ rows.T)[tuple(torch.triu_indices(len(rows), len(rows), offset=1))])
+    return torch.cat(cosines).cpu().numpy()

@@ -1,23 +1,22 @@
 """RevCD scored: beside other models, by loss and weight, off the seen hull, and by way to count.
 
-Each study shows rows that were run here, or such as were recorded by a run on real features; only
-the first are its `records`, for a notebook to keep.
+Records were run here, or recorded by a run on real features; a notebook keeps only the first.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import torch
-from matplotlib.figure import Figure
 
 from zslnb import experiments, results
 from zslnb.benchmark import Benchmark
 from zslnb.revcd import RevCDSettings, reductions
-from zslnb.studies import plots, rows
-from zslnb.studies.study import Study
+from zslnb.studies import plots
+from zslnb.studies.rows import Records, by_row, plus_minus, row_names, values
+from zslnb.studies.study import Drawn, Tabled
 
 WEIGHTS = (0.0, 0.1, 1.0, 10.0)
 SHOWN_SETTINGS = (
@@ -46,244 +45,166 @@ WAYS = {
 CUB_RUNS = ("cub_resnet_fc1000-sentences-medium", "cub_resnet_fc1000-attributes-medium")
 
 
-@dataclass
-class Rows(Study):
-    """Rows of one table; each study below shows them in its own way.
-
-    Attributes:
-        rows: records, run here or recorded elsewhere. title: benchmark and semantics.
-        records: the rows that were run here.
-    """
-
-    rows: Sequence[dict]
-    title: str
-    records: Sequence[dict] = ()
-
-    @property
-    def labels(self) -> list[str]:
-        """Names of the rows."""
-        return rows.row_names(self.rows)
-
-    def percent(self, row: str, protocol: str, metric: str) -> float:
-        """A row's score, on average over seeds."""
-        return float(100 * rows.values(self.rows, row, protocol, metric).mean())
+def run_revcd(
+    table: str,
+    settings: Mapping[str, RevCDSettings],
+    benchmark: Benchmark,
+    seeds: Sequence[int],
+    device: torch.device | str,
+) -> list[dict]:
+    """Run the rows of a table, or read them back."""
+    experiment = {row: ("revcd", s) for row, s in settings.items()}
+    return experiments.run_rows(experiment, benchmark, seeds, device, table=table)
 
 
-@dataclass
-class SettingsShown(Study):
+def without_each_loss(settings: RevCDSettings) -> dict[str, RevCDSettings]:
+    """RevCD, and RevCD without each of its losses."""
+    return {"RevCD": settings} | {
+        row: replace(settings, **{weight: 0.0}) for row, weight in REMOVED.items()
+    }
+
+
+def with_each_weight(settings: RevCDSettings) -> dict[str, RevCDSettings]:
+    """RevCD with each of WEIGHTS for its classification loss."""
+    return {f"weight {w:g}": replace(settings, classification_weight=w) for w in WEIGHTS}
+
+
+def benchmark_title(benchmark: Benchmark) -> str:
+    """A benchmark and its semantics, as captions name them."""
+    return f"{benchmark.name}, {benchmark.provenance.get('semantics', 'semantics')}"
+
+
+def settings_shown(settings: RevCDSettings, profile: str) -> Tabled:
     """Which settings does RevCD have here, and which would a full run have?"""
-
-    settings: RevCDSettings
-    profile: str
-    name = "settings"
-
-    def table(self) -> pd.DataFrame:
-        """Lay out the ones worth a look."""
-        full = reductions(self.settings)
-        lines = [
-            (name, str(getattr(self.settings, name)), str(full[name][0]) if name in full else "")
-            for name in SHOWN_SETTINGS
-        ]
-        return pd.DataFrame(lines, columns=["setting", "RevCD here", "`full` has"])
-
-    def caption(self) -> str:
-        """Say whose they are."""
-        return (
-            f"Profile `{self.profile}`; none of these is printed in the paper. Where two numbers "
-            "stand, this profile takes less, to run on two cores."
-        )
+    full = reductions(settings)
+    lines = [
+        (name, str(getattr(settings, name)), str(full[name][0]) if name in full else "")
+        for name in SHOWN_SETTINGS
+    ]
+    frame = pd.DataFrame(lines, columns=["setting", "RevCD here", "`full` has"])
+    text = (
+        f"Profile `{profile}`; none of these is printed in the paper. Where two numbers "
+        "stand, this profile takes less, to run on two cores."
+    )
+    return Tabled("settings", frame, text)
 
 
-class RevCDModels(Rows):
+def revcd_models(records: Records, title: str) -> Tabled:
     """How do RevCD, a conditional VAE and a GAN score (after the paper's Table 2)?"""
-
-    name = "models"
-    headline = True
-
-    def table(self) -> pd.DataFrame:
-        """Lay out strict scores beside lenient and calibrated ones."""
-        return results.results_counted(self.rows)
-
-    def caption(self) -> str:
-        """Say how to read it."""
-        return (
-            f"**{self.title}** (after the paper's Table 2). Percent, mean ± standard deviation "
-            "over seeds. T1: unseen images, only unseen classes competing."
-        )
+    text = (
+        f"**{title}** (after the paper's Table 2). Percent, mean ± standard deviation "
+        "over seeds. T1: unseen images, only unseen classes competing."
+    )
+    return Tabled("models", results.results_counted(records), text, headline=True)
 
 
-class ValidationChoices(Rows):
+def validation_choices(records: Records) -> Tabled:
     """What did validation choose, seed by seed?"""
-
-    name = "chosen"
-
-    def table(self) -> pd.DataFrame:
-        """Lay out epochs and guidance scales."""
-        columns = {
-            choice: {
-                row: ", ".join(f"{value:g}" for value in self._chosen(row, choice))
-                for row in self.labels
-            }
-            for choice in ("epochs", "guidance")
+    columns = {
+        choice: {
+            row: ", ".join(
+                f"{value:g}" for value in values(records, row, "chosen", "clean", choice)
+            )
+            for row in row_names(records)
         }
-        return pd.DataFrame(columns).rename_axis("method")
-
-    def caption(self) -> str:
-        """Say what it holds."""
-        return "Epochs and guidance scale that validation chose, seed by seed."
-
-    def _chosen(self, row: str, choice: str) -> np.ndarray:
-        return rows.values(self.rows, row, "chosen", "clean", choice)
+        for choice in ("epochs", "guidance")
+    }
+    text = "Epochs and guidance scale that validation chose, seed by seed."
+    return Tabled("chosen", pd.DataFrame(columns).rename_axis("method"), text)
 
 
-class LossesRemoved(Rows):
+def losses_removed(records: Records, title: str) -> Tabled:
     """Which of RevCD's losses helps?"""
-
-    name = "losses"
-
-    def table(self) -> pd.DataFrame:
-        """Lay out RevCD, and RevCD without each of them."""
-        return results.results_counted(self.rows)
-
-    def caption(self) -> str:
-        """Say how to read it."""
-        seeds = len({record["seed"] for record in self.rows})
-        return (
-            f"**{self.title}**: RevCD without one of its losses; percent, mean ± standard "
-            f"deviation over {seeds} seeds."
-        )
+    text = (
+        f"**{title}**: RevCD without one of its losses; percent, mean ± standard deviation over "
+        f"{_seeds(records)} seeds."
+    )
+    return Tabled("losses", results.results_counted(records), text)
 
 
-class ClassificationWeight(Rows):
+def classification_weight(records: Records, title: str) -> Drawn:
     """What does the classification weight do to S and U (after the paper's Figure 4)?"""
-
-    name = "weight"
-
-    def figure(self) -> Figure:
-        """Draw strict, lenient and unseen accuracy over the weight."""
-        fig, ax = plt.subplots(figsize=(6.4, 3.4))
-        for label, (protocol, metric, style) in LINES.items():
-            percent = 100 * rows.by_row(self.rows, self.labels, protocol, metric)
-            x = range(len(self.labels))
-            plots.band(ax, x, percent, label, linestyle=style, marker="o")
-        ax.set(xlabel="classification weight $\\lambda_3$", ylabel="accuracy (%)", ylim=(0, 100))
-        ax.set_xticks(range(len(self.labels)), [row.removeprefix("weight ") for row in self.labels])
-        ax.legend(loc="upper left", bbox_to_anchor=(1, 1))
-        return fig
-
-    def finding(self) -> str:
-        """Say how S and U change with the weight."""
-        s, u = ([self.percent(row, "clean", metric) for row in self.labels] for metric in "SU")
-        return (
-            f"{self.title}; mean and range over seeds. From {self.labels[0]} to {self.labels[-1]} "
-            f"strict S goes from {s[0]:.1f} to {s[-1]:.1f} % and U from {u[0]:.1f} to {u[-1]:.1f} "
-            f"%; U is highest at {self.labels[int(np.argmax(u))]}."
-        )
+    labels = row_names(records)
+    fig, ax = plt.subplots(figsize=(6.4, 3.4))
+    for label, (protocol, metric, style) in LINES.items():
+        percent = 100 * by_row(records, labels, protocol, metric)
+        plots.band(ax, range(len(labels)), percent, label, linestyle=style, marker="o")
+    ax.set(xlabel="classification weight $\\lambda_3$", ylabel="accuracy (%)", ylim=(0, 100))
+    ax.set_xticks(range(len(labels)), [row.removeprefix("weight ") for row in labels])
+    ax.legend(loc="upper left", bbox_to_anchor=(1, 1))
+    s, u = ([_percent(records, row, "clean", metric) for row in labels] for metric in "SU")
+    text = (
+        f"{title}; mean and range over seeds. From {labels[0]} to {labels[-1]} strict S goes from "
+        f"{s[0]:.1f} to {s[-1]:.1f} % and U from {u[0]:.1f} to {u[-1]:.1f} %; U is highest at "
+        f"{labels[int(np.argmax(u))]}."
+    )
+    return Drawn("weight", fig, text)
 
 
-class HullDistances(Rows):
+def hull_distances(records: Records, title: str) -> Tabled:
     """How far off the hull of the seen prototypes do estimates lie?"""
-
-    name = "hull"
-
-    def table(self) -> pd.DataFrame:
-        """Lay out distances by row and guidance scale, of seen and unseen images."""
-        lines = {}
-        for row in self.labels:
-            scales = next(r["scores"]["hull"] for r in self.rows if r["row"] == row)
-            for scale in scales:
-                label = f"{row}, guidance {scale}" if len(scales) > 1 else row
-                lines[label] = {
-                    f"{part} images": rows.plus_minus(
-                        rows.values(self.rows, row, "hull", scale, part), ".2f"
-                    )
-                    for part in ("seen", "unseen")
-                }
-        return pd.DataFrame.from_dict(lines, orient="index").rename_axis("estimates of")
-
-    def caption(self) -> str:
-        """Say in which unit."""
-        return (
-            f"**{self.title}**: distance of estimates to the hull of the seen prototypes, in units "
-            "of the unseen prototypes' own; mean ± standard deviation over seeds."
-        )
+    lines = {}
+    for row in row_names(records):
+        scales = next(r["scores"]["hull"] for r in records if r["row"] == row)
+        for scale in scales:
+            label = f"{row}, guidance {scale}" if len(scales) > 1 else row
+            lines[label] = {
+                f"{part} images": plus_minus(values(records, row, "hull", scale, part), ".2f")
+                for part in ("seen", "unseen")
+            }
+    frame = pd.DataFrame.from_dict(lines, orient="index").rename_axis("estimates of")
+    text = (
+        f"**{title}**: distance of estimates to the hull of the seen prototypes, in units "
+        "of the unseen prototypes' own; mean ± standard deviation over seeds."
+    )
+    return Tabled("hull", frame, text)
 
 
-class WaysToCount(Rows):
+def cub_hull(by_kind: Mapping[str, Records]) -> Tabled:
+    """How far off the hull do estimates lie on real features?
+
+    Args:
+        by_kind: kind of semantics -> records with a loss removed.
+    """
+    shown = ("RevCD", "no classification")
+    tables = {
+        kind: hull_distances([r for r in records if r["row"] in shown], kind).table()
+        for kind, records in by_kind.items()
+    }
+    wide = pd.concat(tables, axis=1)
+    wide = wide.set_axis([f"{part}, {kind}" for kind, part in wide.columns], axis=1)
+    return Tabled("cub-hull", wide, "**CUB**: distance to the hull, as above.")
+
+
+def pooled(losses: Records, weights: Records, settings: RevCDSettings) -> list[dict]:
+    """Rows with a loss removed and with other weights; the default weight is RevCD itself."""
+    default = f"weight {settings.classification_weight:g}"
+    return [*losses, *(r for r in weights if r["row"] != default)]
+
+
+def picked_row(records: Records, protocol: str) -> str:
+    """The row with the highest H on validation classes, on average over seeds."""
+    kind = "calibrated" if "calibrated" in protocol else "clean"
+    return max(
+        row_names(records), key=lambda row: values(records, row, "validation", kind, "H").mean()
+    )
+
+
+def ways_to_count(records: Records, title: str) -> Tabled:
     """What would one have picked without a look at the test set, counted in four ways?
 
-    Beside RevCD as it is stands the row with the best H on validation classes.
+    Beside RevCD as it is, whose lines come first, stands the row with the best H on validation
+    classes.
     """
-
-    name = "ways"
-
-    def table(self) -> pd.DataFrame:
-        """Lay out S, U and H, RevCD's own lines first."""
-        lines = {}
-        for way, protocol in WAYS.items():
-            for row in ("RevCD", self.picked(protocol)):
-                records = [record for record in self.rows if record["row"] == row]
-                scores = results.results_table(records, protocol).iloc[0]
-                lines[f"{row}: {way}"] = scores[["S", "U", "H"]]
-        order = sorted(lines, key=lambda line: not line.startswith("RevCD"))
-        return pd.DataFrame({line: lines[line] for line in order}).T.rename_axis("RevCD")
-
-    def caption(self) -> str:
-        """Say how to read it."""
-        seeds = len({record["seed"] for record in self.rows})
-        return f"**{self.title}**: percent, mean ± standard deviation over {seeds} seeds."
-
-    def picked(self, protocol: str) -> str:
-        """The row with the highest H on validation classes, on average over seeds."""
-        kind = "calibrated" if "calibrated" in protocol else "clean"
-        return max(
-            self.labels,
-            key=lambda row: rows.values(self.rows, row, "validation", kind, "H").mean(),
-        )
-
-
-def revcd_models(
-    benchmark: Benchmark,
-    settings: Mapping[str, RevCDSettings],
-    seeds: Sequence[int],
-    device: torch.device | str,
-) -> RevCDModels:
-    """Run Table 2's models, or read them back."""
-    records = _run("RevCD T2", settings, benchmark, seeds, device)
-    return RevCDModels(records, _title(benchmark), records)
-
-
-def losses_removed(
-    benchmark: Benchmark,
-    settings: RevCDSettings,
-    seeds: Sequence[int],
-    device: torch.device | str,
-) -> LossesRemoved:
-    """Run RevCD, and RevCD without each of its losses."""
-    without = {row: replace(settings, **{weight: 0.0}) for row, weight in REMOVED.items()}
-    table = {"RevCD": settings, **without}
-    records = _run("RevCD losses", table, benchmark, seeds, device)
-    return LossesRemoved(records, benchmark.name, records)
-
-
-def classification_weight(
-    benchmark: Benchmark,
-    settings: RevCDSettings,
-    seeds: Sequence[int],
-    device: torch.device | str,
-) -> ClassificationWeight:
-    """Run RevCD with each of WEIGHTS."""
-    table = {f"weight {w:g}": replace(settings, classification_weight=w) for w in WEIGHTS}
-    records = _run("RevCD F4", table, benchmark, seeds, device)
-    return ClassificationWeight(records, _title(benchmark), records)
-
-
-def ways_to_count(
-    losses: Sequence[dict], weights: Sequence[dict], settings: RevCDSettings, title: str
-) -> WaysToCount:
-    """Pool rows with a loss removed and with other weights; the default weight is RevCD itself."""
-    default = f"weight {settings.classification_weight:g}"
-    return WaysToCount([*losses, *(r for r in weights if r["row"] != default)], title)
+    lines: dict[bool, dict] = {True: {}, False: {}}
+    for way, protocol in WAYS.items():
+        for row in ("RevCD", picked_row(records, protocol)):
+            chosen = [record for record in records if record["row"] == row]
+            scores = results.results_table(chosen, protocol).iloc[0]
+            lines[row == "RevCD"][f"{row}: {way}"] = scores[["S", "U", "H"]]
+    frame = pd.DataFrame(lines[True] | lines[False]).T.rename_axis("RevCD")
+    text = f"**{title}**: percent, mean ± standard deviation over {_seeds(records)} seeds."
+    return Tabled("ways", frame, text)
 
 
 def cub_rows(kind: str, table: str, notebook: str = "24_revcd_results") -> list[dict]:
@@ -301,60 +222,21 @@ def cub_rows(kind: str, table: str, notebook: str = "24_revcd_results") -> list[
     return results.rows_of(wanted, table)
 
 
-class CubModels(RevCDModels):
+def cub_models(records: Records, kind: str) -> Tabled:
     """How do the models score on real features, recorded by a run of profile medium?"""
-
-    headline = False
-
-    def table(self) -> pd.DataFrame:
-        """Lay out the scores, if anyone has measured them."""
-        return super().table() if self.rows else pd.DataFrame({"method": ["not measured"]})
-
-    def caption(self) -> str:
-        """Say how many seeds there are."""
-        seeds = len({record["seed"] for record in self.rows})
-        return f"**CUB, ResNet fc1000 features, {self.title}.** Seeds: {seeds}; profile `medium`."
+    unknown = pd.DataFrame({"method": ["not measured"]})
+    frame = results.results_counted(records) if records else unknown
+    text = f"**CUB, ResNet fc1000 features, {kind}.** Seeds: {_seeds(records)}; profile `medium`."
+    return Tabled(f"cub-{kind}", frame, text)
 
 
-@dataclass
-class CubHull(Study):
-    """How far off the hull do estimates lie on real features?
-
-    Attributes:
-        rows: kind of semantics -> records with a loss removed.
-    """
-
-    rows: Mapping[str, Sequence[dict]]
-    name = "cub-hull"
-
-    def table(self) -> pd.DataFrame:
-        """Lay out RevCD with and without its classification loss."""
-        wide = pd.concat(
-            {
-                kind: HullDistances(
-                    [r for r in records if r["row"] in ("RevCD", "no classification")], kind
-                ).table()
-                for kind, records in self.rows.items()
-            },
-            axis=1,
-        )
-        return wide.set_axis([f"{part}, {kind}" for kind, part in wide.columns], axis=1)
-
-    def caption(self) -> str:
-        """Say what it holds."""
-        return "**CUB**: distance to the hull, as above."
-
-
-def revcd_findings(
-    models: Sequence[dict], losses: Sequence[dict], weights: Sequence[dict]
-) -> list[str]:
+def revcd_findings(models: Records, losses: Records, weights: Records) -> list[str]:
     """Say in sentences what came out on one benchmark."""
-    scored = RevCDModels(models, "")
-    strict, lenient = (scored.percent("RevCD", protocol, "S") for protocol in ("clean", "lenient"))
-    unseen, alone = (scored.percent("RevCD", "clean", metric) for metric in ("U", "T1"))
+    s, lenient = (_percent(models, "RevCD", protocol, "S") for protocol in ("clean", "lenient"))
+    unseen, alone = (_percent(models, "RevCD", "clean", metric) for metric in ("U", "T1"))
     gain = results.protocol_gap(models, "RevCD", "H", "calibrated")
     return [
-        f"S is {strict:.1f} on test images and {lenient:.1f} on training images.",
+        f"S is {s:.1f} on test images and {lenient:.1f} on training images.",
         f"U is {unseen:.1f}, though among unseen classes alone {alone:.1f} % are right: moving the "
         f"border by a constant adds {gain} points of H.",
         *(results.verdict(models, "RevCD", other, "H", "clean") for other in ("cVAE", "GAN")),
@@ -363,17 +245,9 @@ def revcd_findings(
     ]
 
 
-def _run(
-    table: str,
-    settings: Mapping[str, RevCDSettings],
-    benchmark: Benchmark,
-    seeds: Sequence[int],
-    device: torch.device | str,
-) -> list[dict]:
-    """Run rows of a table, or read them back."""
-    experiment = {row: ("revcd", s) for row, s in settings.items()}
-    return experiments.run_rows(experiment, benchmark, seeds, device, table=table)
+def _percent(records: Records, row: str, protocol: str, metric: str) -> float:
+    return float(100 * values(records, row, protocol, metric).mean())
 
 
-def _title(benchmark: Benchmark) -> str:
-    return f"{benchmark.name}, {benchmark.provenance.get('semantics', 'semantics')}"
+def _seeds(records: Records) -> int:
+    return len({record["seed"] for record in records})

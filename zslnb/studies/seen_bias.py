@@ -13,36 +13,26 @@ from torch import Tensor
 
 from zslnb.datasets import aviary
 from zslnb.studies import plots
-from zslnb.studies.study import Study
+from zslnb.studies.study import Drawn, Study
 
 
-@dataclass(frozen=True)
-class SeenBias(Study):
+def bias_to_seen(margin: Float[Tensor, " N"]) -> Drawn:
     """How many images of unseen classes go to a seen class?
 
-    `margin` (N,) is the best score of any unseen class less that of any seen class, an image each.
+    Args:
+        margin: the best score of any unseen class less that of any seen class, an image each.
     """
-
-    margin: Float[Tensor, " N"]
-    name = "bias"
-
-    def figure(self) -> Figure:
-        """Draw how often each margin occurs, either side of 0 in a colour of its own."""
-        fig, ax = plt.subplots(figsize=(6, 3))
-        width = float(self.margin.abs().max())
-        bins = np.linspace(-width, width, 61)
-        wins, loses = self.margin[self.margin >= 0], self.margin[self.margin < 0]
-        ax.hist(wins, bins, color="C0", label="an unseen class wins (perhaps the right one)")
-        ax.hist(loses, bins, color="C1", hatch="//", label="a seen class wins (always wrong)")
-        ax.set_xlabel("best unseen class minus best seen class (cosine)")
-        ax.set_ylabel("images of unseen birds")
-        ax.legend(loc="upper center", bbox_to_anchor=(0.5, 1.3))
-        return fig
-
-    def finding(self) -> str:
-        """Say how many images a seen class takes."""
-        taken = float((self.margin < 0).float().mean())
-        return f"{100 * taken:.0f} % of the unseen birds' images go to a seen class."
+    fig, ax = plt.subplots(figsize=(6, 3))
+    width = float(margin.abs().max())
+    bins = np.linspace(-width, width, 61)
+    wins, loses = margin[margin >= 0], margin[margin < 0]
+    ax.hist(wins, bins, color="C0", label="an unseen class wins (perhaps the right one)")
+    ax.hist(loses, bins, color="C1", hatch="//", label="a seen class wins (always wrong)")
+    ax.set_xlabel("best unseen class minus best seen class (cosine)")
+    ax.set_ylabel("images of unseen birds")
+    ax.legend(loc="upper center", bbox_to_anchor=(0.5, 1.3))
+    taken = 100 * float((margin < 0).float().mean())
+    return Drawn("bias", fig, f"{taken:.0f} % of the unseen birds' images go to a seen class.")
 
 
 @dataclass(frozen=True)
@@ -81,13 +71,11 @@ class Mistaken(Study):
         return sum(kin) / len(kin)
 
     def figure(self) -> Figure:
-        """Show the five most frequent mistakes."""
         rows = [[pair[i] for pair in self.pairs[:5]] for i in range(2)]
         names = [[aviary.SPECIES[c].name for c in row] for row in rows]
         return plots.picture_grid([[aviary.picture(c, 0, 160) for c in row] for row in rows], names)
 
     def finding(self) -> str:
-        """Compare the mistakes within a family with chance."""
         return (
             "Above, unseen birds; below, the seen species they are most often taken for. "
             f"{100 * self.share:.0f} % of all such mistakes stay within the family, where answers "
@@ -128,7 +116,6 @@ class Handicap(Study):
         return self.curve.loc[self.curve.H.idxmax()]
 
     def figure(self) -> Figure:
-        """Draw U over S as the handicap grows, on lines of equal H."""
         fig, ax = plt.subplots(figsize=(4.8, 4.2))
         s, u = np.meshgrid(np.linspace(0.5, 100, 200), np.linspace(0.5, 100, 200))
         equal = {"levels": range(10, 100, 10), "colors": "0.7", "linewidths": 0.8}
@@ -142,7 +129,6 @@ class Handicap(Study):
         return fig
 
     def finding(self) -> str:
-        """Set H beside the average of S and U."""
         return (
             "Along the grey lines H = 2SU/(S+U) is the same. Without a handicap the average of S "
             f"and U is {(self.plain.S + self.plain.U) / 2:.1f} % and H {self.plain.H:.1f} %. A "

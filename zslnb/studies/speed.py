@@ -20,12 +20,13 @@ from zslnb.imagination import ImaginationSettings
 from zslnb.results import points
 from zslnb.studies import plots
 from zslnb.studies.rows import Records, plus_minus, row_names
-from zslnb.studies.study import Study
+from zslnb.studies.study import Drawn, Study, Tabled
 
 METRICS = ("H", "T1")
 ALONG = {"seconds": "training time (s)", "steps": "generator steps", "samples": "samples drawn"}
 BARS = {"f-VAEGAN's best": 1.0, "nine tenths of it": 0.9}
 COLOURS = {"f-VAEGAN": "C1", "cVAE": "C2", "GenZSL": "C0", "GenZSL, noise": "C4"}
+SHARES = np.linspace(0.5, 1, 51)  # of the slower's best: bars, from low to high
 SLOWER = "f-VAEGAN"  # the method that the others are compared with
 
 Curve = list[
@@ -171,7 +172,6 @@ class TrainingSpeed(Study):
         return float(np.median([u.times if u.relation != "<" else 0.0 for u in by_seed]))
 
     def table(self) -> pd.DataFrame:
-        """Times as fast, for two bars, in H and T1, counted in seconds, steps and samples."""
         lines = [
             {
                 "bar": f"{metric}, {bar}",
@@ -185,7 +185,6 @@ class TrainingSpeed(Study):
         return pd.DataFrame(lines)
 
     def caption(self) -> str:
-        """Say how to read bounds, and what depends on the machine."""
         return (
             "How many times as fast as f-VAEGAN: median and range over the seeds that reach the "
             "bar. ≥: in some of them the score was there at the first evaluation. *None*: not "
@@ -195,7 +194,6 @@ class TrainingSpeed(Study):
         )
 
     def figure(self) -> Figure:
-        """H and T1 along seconds, steps and samples."""
         fig, axes = plt.subplots(2, 3, figsize=(10.4, 6), sharex="col", sharey="row")
         for line, metric in zip(axes, METRICS, strict=True):
             for ax, along in zip(line, ALONG, strict=True):
@@ -213,7 +211,6 @@ class TrainingSpeed(Study):
         return fig
 
     def finding(self) -> str:
-        """State where each method starts, and its best."""
         rows = row_names(self.records)
         early = {row: 100 * self.curves(row, "H")[:, 0].mean() for row in rows}
         return (
@@ -269,114 +266,73 @@ def training_speed(
     return TrainingSpeed(run_rows(timed, benchmark, seeds, device, table="speed"))
 
 
-@dataclass(frozen=True)
-class SpeedByBar(TrainingSpeed):
+def medians_by_bar(speed: TrainingSpeed, row: str, metric: str) -> Float[np.ndarray, " n"]:
+    """Median speed-up for each of SHARES as the bar; NaN where most seeds never reach it."""
+    times = np.array([speed.typical(row, metric, share) for share in SHARES])
+    return np.where(times > 0, times, np.nan)
+
+
+def speed_by_bar(speed: TrainingSpeed) -> Drawn:
     """How does the speed-up depend on how high the bar is?"""
-
-    name, headline = "bars", False
-    shares = tuple(np.linspace(0.5, 1, 51))
-
-    def _medians(self, row: str, metric: str) -> Float[np.ndarray, " n"]:
-        """Median speed-up for each bar; NaN where most seeds never reach it."""
-        times = np.array([self.typical(row, metric, share) for share in self.shares])
-        return np.where(times > 0, times, np.nan)
-
-    def _end(self, medians: Float[np.ndarray, " n"]) -> int:
-        """The highest bar that is reached; a higher one is never reached sooner."""
-        return max(int((~np.isnan(medians)).sum()) - 1, 0)
-
-    def figure(self) -> Figure:
-        """A line for each method, for H and for T1."""
-        percents = 100 * np.array(self.shares)
-        fig, axes = plt.subplots(1, 2, figsize=(9.4, 3.8), sharey=True)
-        for ax, metric in zip(axes, METRICS, strict=True):
-            for row in self.faster:
-                line = self._medians(row, metric)
-                end = self._end(line)
-                ax.plot(percents, line, color=COLOURS[row], label=row)
-                ax.plot(percents[end], line[end], "o", color=COLOURS[row])
-            ax.axhline(1, color="k", linestyle=":", linewidth=1)
-            ax.set(yscale="log", xlabel=f"bar: share of {SLOWER}'s best {metric} (%)", title=metric)
-            ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-            ax.yaxis.set_major_formatter("{x:g}")
-        axes[0].set_ylabel(f"times as fast as {SLOWER} (log)")
-        axes[0].legend(fontsize=8)
-        return fig
-
-    def finding(self) -> str:
-        """State the highest bar that each method reaches."""
-        ends = {
-            metric: ", ".join(
-                f"{row} at {100 * self.shares[self._end(self._medians(row, metric))]:.0f} %"
-                for row in self.faster
-            )
-            for metric in METRICS
-        }
-        return (
-            "Speed-up in training time by how high the bar is, median over seeds. A line ends "
-            "where the method no longer reaches the bar in most seeds: "
-            + "; ".join(f"for {metric} {rows}" for metric, rows in ends.items())
-            + ". Below the score of its first evaluation a method's line is a lower bound."
-        )
+    fig, axes = plt.subplots(1, 2, figsize=(9.4, 3.8), sharey=True)
+    highest = []
+    for ax, metric in zip(axes, METRICS, strict=True):
+        ends = []
+        for row in speed.faster:
+            line = medians_by_bar(speed, row, metric)
+            end = max(int((~np.isnan(line)).sum()) - 1, 0)  # a higher bar is never reached sooner
+            ax.plot(100 * SHARES, line, color=COLOURS[row], label=row)
+            ax.plot(100 * SHARES[end], line[end], "o", color=COLOURS[row])
+            ends.append(f"{row} at {100 * SHARES[end]:.0f} %")
+        ax.axhline(1, color="k", linestyle=":", linewidth=1)
+        ax.set(yscale="log", xlabel=f"bar: share of {SLOWER}'s best {metric} (%)", title=metric)
+        ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        ax.yaxis.set_major_formatter("{x:g}")
+        highest.append(f"for {metric} {', '.join(ends)}")
+    axes[0].set_ylabel(f"times as fast as {SLOWER} (log)")
+    axes[0].legend(fontsize=8)
+    text = (
+        "Speed-up in training time by how high the bar is, median over seeds. A line ends where "
+        f"the method no longer reaches the bar in most seeds: {'; '.join(highest)}. Below the "
+        "score of its first evaluation a method's line is a lower bound."
+    )
+    return Drawn("bars", fig, text, speed.records)
 
 
-@dataclass(frozen=True)
-class StepCosts(TrainingSpeed):
+def step_costs(speed: TrainingSpeed) -> Tabled:
     """What does a step of the generator cost?"""
-
-    name, headline = "steps", False
-
-    def _milliseconds(self, row: str) -> Float[np.ndarray, " R"]:
-        return 1000 * self.curves(row, "seconds")[:, -1] / self.curves(row, "steps")[:, -1]
-
-    def table(self) -> pd.DataFrame:
-        """Time and samples a step, the learning rate, and the number of steps."""
-        cells = {}
-        for row in row_names(self.records):
-            steps = self.curves(row, "steps")
-            settings = next(r["settings"] for r in self.records if r["row"] == row)
-            cells[row] = {
-                "milliseconds a step": plus_minus(self._milliseconds(row), ".2f"),
-                "samples a step": round(float((self.curves(row, "samples") / steps).mean())),
-                "learning rate": f"{settings['lr']:g}",
-                "steps in all": int(steps[0, -1]),
-            }
-        return pd.DataFrame.from_dict(cells, orient="index").rename_axis("method")
-
-    def caption(self) -> str:
-        """State the price of the adversary."""
-        price = self._milliseconds(SLOWER).mean() / self._milliseconds("cVAE").mean()
-        return (
-            "What a step of the generator costs, with the critic's steps that go with it; mean ± "
-            f"standard deviation over seeds. The adversary makes a step {price:.1f} times as dear "
-            "as the same VAE's alone."
-        )
-
-
-@dataclass(frozen=True)
-class SpeedGains(TrainingSpeed):
-    """Is it better, too? Scores against f-VAEGAN's, best on test and at the end."""
-
-    name, headline = "gain", False
-
-    def _gain(self, row: str, metric: str, best: bool) -> str:
-        one, other = (100 * self.curves(r, metric) for r in (row, SLOWER))
-        gains = one.max(1) - other.max(1) if best else one[:, -1] - other[:, -1]
-        return points([*gains])
-
-    def table(self) -> pd.DataFrame:
-        """Points gained within a seed."""
-        ways = {"best on test": True, "at the end": False}
-        cells = {
-            f"{metric}, {way}": [self._gain(row, metric, best) for row in self.faster]
-            for metric in METRICS
-            for way, best in ways.items()
+    cells, milliseconds = {}, {}
+    for row in row_names(speed.records):
+        steps, seconds = speed.curves(row, "steps"), speed.curves(row, "seconds")
+        milliseconds[row] = 1000 * seconds[:, -1] / steps[:, -1]
+        settings = next(r["settings"] for r in speed.records if r["row"] == row)
+        cells[row] = {
+            "milliseconds a step": plus_minus(milliseconds[row], ".2f"),
+            "samples a step": round(float((speed.curves(row, "samples") / steps).mean())),
+            "learning rate": f"{settings['lr']:g}",
+            "steps in all": int(steps[0, -1]),
         }
-        return pd.DataFrame(cells, index=self.faster).rename_axis(f"minus {SLOWER}")
+    price = milliseconds[SLOWER].mean() / milliseconds["cVAE"].mean()
+    frame = pd.DataFrame.from_dict(cells, orient="index").rename_axis("method")
+    text = (
+        "What a step of the generator costs, with the critic's steps that go with it; mean ± "
+        f"standard deviation over seeds. The adversary makes a step {price:.1f} times as dear as "
+        "the same VAE's alone."
+    )
+    return Tabled("steps", frame, text, speed.records)
 
-    def caption(self) -> str:
-        """Warn of what best-on-test favours."""
-        return (
-            f"Points gained over {SLOWER}, mean ± standard deviation of the differences within a "
-            "seed. Best on test favours the method that is evaluated most often."
-        )
+
+def speed_gains(speed: TrainingSpeed) -> Tabled:
+    """Is it better, too? Scores against f-VAEGAN's, best on test and at the end."""
+    cells = {}
+    for metric in METRICS:
+        base = 100 * speed.curves(SLOWER, metric)
+        scores = [100 * speed.curves(row, metric) for row in speed.faster]
+        cells[f"{metric}, best on test"] = [points([*(s.max(1) - base.max(1))]) for s in scores]
+        cells[f"{metric}, at the end"] = [points([*(s[:, -1] - base[:, -1])]) for s in scores]
+    frame = pd.DataFrame(cells, index=speed.faster).rename_axis(f"minus {SLOWER}")
+    text = (
+        f"Points gained over {SLOWER}, mean ± standard deviation of the differences within a "
+        "seed. Best on test favours the method that is evaluated most often."
+    )
+    return Tabled("gain", frame, text, speed.records)

@@ -1,9 +1,12 @@
 """What a study is: one question, and up to four answers of different length."""
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import pandas as pd
-from matplotlib.figure import Figure
+
+if TYPE_CHECKING:  # a study without a figure does without matplotlib
+    from matplotlib.figure import Figure
 
 
 class Study:
@@ -29,10 +32,58 @@ class Study:
         """Say what the table holds."""
         raise NotImplementedError(f"{type(self).__name__} has no table, so no caption.")
 
-    def figure(self) -> Figure:
+    def figure(self) -> "Figure":
         """Draw it."""
         raise NotImplementedError(f"{type(self).__name__} has no figure.")
 
     def finding(self) -> str:
         """State in a sentence what came out; the figure's caption."""
         raise NotImplementedError(f"{type(self).__name__} has no finding.")
+
+
+class Tabled(Study):
+    """A table that is at hand, and what to say of it; `facts` become attributes."""
+
+    def __init__(
+        self,
+        name: str,
+        frame: pd.DataFrame,
+        caption: str,
+        records: Sequence[dict] = (),
+        headline: bool = False,
+        **facts: object,
+    ) -> None:
+        self.name, self.records, self.headline = name, records, headline
+        self._frame, self._caption = frame, caption
+        vars(self).update(facts)
+
+    def table(self) -> pd.DataFrame:
+        return self._frame
+
+    def caption(self) -> str:
+        return self._caption
+
+
+class Drawn(Study):
+    """A figure that is drawn, and what came out; `facts` become attributes."""
+
+    def __init__(
+        self,
+        name: str,
+        fig: "Figure",
+        finding: str,
+        records: Sequence[dict] = (),
+        **facts: object,
+    ) -> None:
+        from matplotlib import pyplot  # here: studies without a figure do without it
+
+        pyplot.close(fig)  # or a notebook would show it where it is drawn, without its caption
+        self.name, self.records = name, records
+        self._figure, self._finding = fig, finding
+        vars(self).update(facts)
+
+    def figure(self) -> "Figure":
+        return self._figure
+
+    def finding(self) -> str:
+        return self._finding

@@ -19,7 +19,7 @@ from zslnb.experiments.generative import unit_features, with_synthetic
 from zslnb.genzsl import GenZSL, GenZSLSettings
 from zslnb.protocol import ClassifierTrainer, evaluate_gzsl
 from zslnb.seeds import seeded
-from zslnb.studies.study import Study
+from zslnb.studies.study import Drawn, Study
 
 
 @dataclass
@@ -55,7 +55,6 @@ class StoredOrders(Study):
         return self._changes == len(self.benchmark.seen) - 1
 
     def finding(self) -> str:
-        """Say which of the published split files this one is like."""
         like = (
             "class by class, like SUN’s"
             if self.in_blocks
@@ -67,42 +66,29 @@ class StoredOrders(Study):
         )
 
 
-@dataclass
-class BoostingOrders(Study):
+def boosting_orders(
+    curves: Mapping[str, Float[np.ndarray, " n"]], passes: int, batch_size: int
+) -> Drawn:
     """How low does the boosting term get, by the order of the training images?"""
-
-    curves: Mapping[str, Float[np.ndarray, " n"]]  # the term of each step
-    passes: int
-    batch_size: int
-    name = "boosting-orders"
-
-    def figure(self) -> Figure:
-        """The term along training, and the least that a batch of one class can have."""
-        fig, ax = plt.subplots(figsize=(7.5, 3.3))
-        for (name, curve), style in zip(self.curves.items(), ("-", "--", "-"), strict=True):
-            ax.plot(np.arange(1, len(curve) + 1), curve, style, label=name, linewidth=1.2)
-        label = f"ln {self.batch_size}: a batch of one class"
-        style = {"color": "k", "linewidth": 0.8, "linestyle": ":"}
-        ax.axhline(np.log(self.batch_size), **style, label=label)
-        ax.set(xlabel="training step", ylabel="boosting term of the batch (nats)")
-        ax.legend(fontsize=8, ncols=2, loc="lower left")
-        ax.set_ylim(0, None)
-        return fig
-
-    def finding(self) -> str:
-        """State the last pass's mean for each order."""
-        ends = {
-            name: curve[-len(curve) // self.passes :].mean() for name, curve in self.curves.items()
-        }
-        means = ", ".join(f"{end:.2f} {name}" for name, end in ends.items())
-        alike = abs(ends["shuffled once"] - ends["shuffled in each pass"]) < 0.2
-        text = (
-            f"The boosting term over training. In its last pass it is {means}; "
-            f"ln {self.batch_size} is {np.log(self.batch_size):.2f}."
-        )
-        if alike:
-            text += " An order shuffled once does as well as one that is shuffled always."
-        return text
+    fig, ax = plt.subplots(figsize=(7.5, 3.3))
+    for (name, curve), style in zip(curves.items(), ("-", "--", "-"), strict=True):
+        ax.plot(np.arange(1, len(curve) + 1), curve, style, label=name, linewidth=1.2)
+    label = f"ln {batch_size}: a batch of one class"
+    style = {"color": "k", "linewidth": 0.8, "linestyle": ":"}
+    ax.axhline(np.log(batch_size), **style, label=label)
+    ax.set(xlabel="training step", ylabel="boosting term of the batch (nats)")
+    ax.legend(fontsize=8, ncols=2, loc="lower left")
+    ax.set_ylim(0, None)
+    ends = {name: curve[-len(curve) // passes :].mean() for name, curve in curves.items()}
+    means = ", ".join(f"{end:.2f} {name}" for name, end in ends.items())
+    alike = abs(ends["shuffled once"] - ends["shuffled in each pass"]) < 0.2
+    text = (
+        f"The boosting term over training. In its last pass it is {means}; "
+        f"ln {batch_size} is {np.log(batch_size):.2f}."
+    )
+    if alike:
+        text += " An order shuffled once does as well as one that is shuffled always."
+    return Drawn("boosting-orders", fig, text)
 
 
 def looks_of_training(
@@ -176,7 +162,6 @@ class ClassifierOrders(Study):
         return 100 * pd.DataFrame(curve, index=range(1, how.epochs + 1))
 
     def figure(self) -> Figure:
-        """A panel for each order."""
         fig, axes = plt.subplots(1, 3, figsize=(10, 3.4), sharey=True)
         for ax, (name, curve) in zip(axes, self.followed.items(), strict=True):
             for metric, style in {"S": "--", "U": ":", "H": "-", "last class": "-."}.items():
@@ -188,7 +173,6 @@ class ClassifierOrders(Study):
         return fig
 
     def finding(self) -> str:
-        """State how the classes that come last take over, and when H is highest."""
         ordered = self.followed["all class by class"]
         peaks = ", ".join(
             f"in epoch {curve['H'].idxmax()} ({name}, {curve['H'].max():.0f} %)"
@@ -225,50 +209,37 @@ class ClassifierOrders(Study):
         return text
 
 
-@dataclass
-class LooksAtTest(Study):
-    """What is 'best minus last' made of? Every look of the first rounds, on test and validation."""
+def looks_at_test(
+    on_test: pd.DataFrame, on_validation: pd.DataFrame, released: GenZSLSettings
+) -> Drawn:
+    """What is 'best minus last' made of? Every look of the first rounds, on test and validation.
 
-    on_test: pd.DataFrame  # of `looks_of_training`
-    on_validation: pd.DataFrame
-    released: GenZSLSettings
-    name = "looks"
-
-    def _chosen(self) -> dict[str, int]:
-        """Three looks, by what chose them."""
-        return {
-            "best on test": self.on_test["H"].idxmax(),
-            "chosen on validation": self.on_validation["H"].idxmax(),
-            "last shown": self.on_test.index[-1],
-        }
-
-    def _starts(self) -> list[int]:
-        """First look of each round."""
-        return [*self.on_test.index[:: self.released.classifier.epochs]]
-
-    def figure(self) -> Figure:
-        """S, U and H on test, H on validation, and the three looks."""
-        fig, ax = plt.subplots(figsize=(8.5, 3.6))
-        test, validation = self.on_test, self.on_validation
-        ax.vlines(self._starts(), 0, 100, color="0.85", linewidth=1)
-        for metric, style in {"S": "--", "U": ":", "H": "-"}.items():
-            ax.plot(test.index, test[metric], style, label=f"{metric}, test", linewidth=1.3)
-        style = {"label": "H, validation", "linewidth": 1.3}
-        ax.plot(validation.index, validation["H"], "-.", **style)
-        for marker, (name, look) in zip("*so", self._chosen().items(), strict=True):
-            style = {"color": "k", "markersize": 8, "label": name, "zorder": 3}
-            ax.plot(look, test["H"][look], marker, **style)
-        ax.set(xlabel="look (classifier epoch)", ylabel="%", ylim=(0, 100))
-        fig.legend(ncols=7, fontsize=8, loc="outside lower center")
-        return fig
-
-    def finding(self) -> str:
-        """State H at the three looks, and what fresh features do to it."""
-        h, starts = self.on_test["H"], self._starts()
-        looks = ", ".join(f"{h[at]:.1f} {name} (look {at})" for name, at in self._chosen().items())
-        jump = np.mean([h[at] - h[at - 1] for at in starts[1:]] or [np.nan])
-        return (
-            f"One seed, every look of its first {len(starts)} of {self.released.rounds} rounds. H "
-            f"on test: {looks}. Grey lines: the generator has gone on, and features are fresh; the "
-            f"first epoch on them moves H by {jump:+.1f} points on average."
-        )
+    Args:
+        on_test, on_validation: of `looks_of_training`.
+        released: settings of that training.
+    """
+    h, validation = on_test["H"], on_validation["H"]
+    chosen = {
+        "best on test": h.idxmax(),
+        "chosen on validation": validation.idxmax(),
+        "last shown": h.index[-1],
+    }
+    starts = [*on_test.index[:: released.classifier.epochs]]  # the first look of each round
+    fig, ax = plt.subplots(figsize=(8.5, 3.6))
+    ax.vlines(starts, 0, 100, color="0.85", linewidth=1)
+    for metric, style in {"S": "--", "U": ":", "H": "-"}.items():
+        ax.plot(h.index, on_test[metric], style, label=f"{metric}, test", linewidth=1.3)
+    ax.plot(validation.index, validation, "-.", label="H, validation", linewidth=1.3)
+    for marker, (name, look) in zip("*so", chosen.items(), strict=True):
+        style = {"color": "k", "markersize": 8, "label": name, "zorder": 3}
+        ax.plot(look, h[look], marker, **style)
+    ax.set(xlabel="look (classifier epoch)", ylabel="%", ylim=(0, 100))
+    fig.legend(ncols=7, fontsize=8, loc="outside lower center")
+    looks = ", ".join(f"{h[at]:.1f} {name} (look {at})" for name, at in chosen.items())
+    jump = np.mean([h[at] - h[at - 1] for at in starts[1:]] or [np.nan])
+    text = (
+        f"One seed, every look of its first {len(starts)} of {released.rounds} rounds. H on test: "
+        f"{looks}. Grey lines: the generator has gone on, and features are fresh; the first epoch "
+        f"on them moves H by {jump:+.1f} points on average."
+    )
+    return Drawn("looks", fig, text)

@@ -23,7 +23,16 @@ from zslnb.protocol import (
 )
 from zslnb.seeds import seeded
 from zslnb.studies.speed import COLOURS
-from zslnb.studies.study import Study
+from zslnb.studies.study import Drawn, Study
+
+PANELS = (  # generator, loss term, title
+    ("GenZSL", "reconstruction", "squared error"),
+    ("GenZSL", "kl", "KL"),
+    ("GenZSL", "boosting", "boosting term"),
+    ("f-VAEGAN", "reconstruction", "cross-entropy"),
+    ("f-VAEGAN", "kl", "KL"),
+    ("f-VAEGAN", "critic", r"critic's $D(\hat x) - D(x)$"),
+)
 
 
 @dataclass
@@ -41,7 +50,6 @@ class Watch:
     looks: dict[str, pd.DataFrame] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Scale the features once."""
         self._features = F.normalize(self.benchmark.features, dim=1).to(self.device)
 
     def train(self, name: str, settings: Settings, benchmark: Benchmark | None = None) -> Generator:
@@ -91,145 +99,89 @@ def class_mean_floor(run: GenZSL | Imagination) -> float:
     return float(F.binary_cross_entropy(guess, scaled, reduction="sum") / len(y))
 
 
-@dataclass
-class Losses(Study):
+def losses(generators: Mapping[str, Generator]) -> Drawn:
     """How do the loss terms of GenZSL and f-VAEGAN go by round?"""
-
-    generators: Mapping[str, Generator]
-    name = "losses"
-    panels = (
-        ("GenZSL", "reconstruction", "squared error"),
-        ("GenZSL", "kl", "KL"),
-        ("GenZSL", "boosting", "boosting term"),
-        ("f-VAEGAN", "reconstruction", "cross-entropy"),
-        ("f-VAEGAN", "kl", "KL"),
-        ("f-VAEGAN", "critic", r"critic's $D(\hat x) - D(x)$"),
+    history = {name: pd.DataFrame(generators[name].history) for name in ("GenZSL", "f-VAEGAN")}
+    floor = {name: class_mean_floor(generators[name]) for name in history}
+    fig, axes = plt.subplots(2, 3, figsize=(10, 5.2), sharex="row")
+    for ax, (name, term, title) in zip(axes.flat, PANELS, strict=True):
+        style = {"marker": "o", "markersize": 4, "color": COLOURS[name]}
+        ax.plot(history[name]["steps"], history[name][term], **style)
+        ax.set(title=f"{name}: {title}")
+        if term == "reconstruction":
+            ax.axhline(floor[name], color="k", linestyle=":", label="floor: class means")
+            ax.legend(fontsize=8)
+    axes[0, 1].set_yscale("log")
+    for ax in axes[1]:
+        ax.set_xlabel("steps of the generator")
+    for ax in axes[:, 0]:
+        ax.set_ylabel("loss term, unweighted")
+    ends = {name: rounds.iloc[-1] for name, rounds in history.items()}
+    induced, imagined = (end["reconstruction"] - floor[name] for name, end in ends.items())
+    text = (
+        f"Loss terms by round, one seed. GenZSL's reconstruction ends {induced:+.3f} from the "
+        f"floor of class means, f-VAEGAN's {imagined:+.2f}; their KL end at "
+        f"{ends['GenZSL']['kl']:.0e} and {ends['f-VAEGAN']['kl']:.2f}. Terms of different kinds "
+        "cannot be compared in height, only in course."
     )
-
-    def _history(self, name: str) -> pd.DataFrame:
-        return pd.DataFrame(self.generators[name].history)
-
-    def figure(self) -> Figure:
-        """Three terms of each, and the floor of class means."""
-        fig, axes = plt.subplots(2, 3, figsize=(10, 5.2), sharex="row")
-        for ax, (name, term, title) in zip(axes.flat, self.panels, strict=True):
-            history = self._history(name)
-            style = {"marker": "o", "markersize": 4, "color": COLOURS[name]}
-            ax.plot(history["steps"], history[term], **style)
-            ax.set(title=f"{name}: {title}")
-            if term == "reconstruction":
-                floor = class_mean_floor(self.generators[name])
-                ax.axhline(floor, color="k", linestyle=":", label="floor: class means")
-                ax.legend(fontsize=8)
-        axes[0, 1].set_yscale("log")
-        for ax in axes[1]:
-            ax.set_xlabel("steps of the generator")
-        for ax in axes[:, 0]:
-            ax.set_ylabel("loss term, unweighted")
-        return fig
-
-    def finding(self) -> str:
-        """State how far from its floor each reconstruction ends, and where KL does."""
-        ends = {name: self._history(name).iloc[-1] for name in ("GenZSL", "f-VAEGAN")}
-        induced, imagined = (
-            end["reconstruction"] - class_mean_floor(self.generators[name])
-            for name, end in ends.items()
-        )
-        return (
-            f"Loss terms by round, one seed. GenZSL's reconstruction ends {induced:+.3f} from the "
-            f"floor of class means, f-VAEGAN's {imagined:+.2f}; their KL end at "
-            f"{ends['GenZSL']['kl']:.0e} and {ends['f-VAEGAN']['kl']:.2f}. Terms of different "
-            "kinds cannot be compared in height, only in course."
-        )
+    return Drawn("losses", fig, text)
 
 
-@dataclass
-class PenaltyRule(Study):
+def penalty_rule(run: Imagination, looks: pd.DataFrame) -> Drawn:
     """Where does f-VAEGAN's rule for the penalty's weight take the critic?"""
-
-    run: Imagination
-    looks: pd.DataFrame
-    name = "penalty"
-
-    @property
-    def steepness(self) -> float:
-        """Mean length of the critic's gradient at the end."""
-        return float(self.looks["steep"].iloc[-1])
-
-    @property
-    def _weights(self) -> pd.Series:
-        return pd.DataFrame(self.run.history)["penalty weight"]
-
-    def figure(self) -> Figure:
-        """The weight, and the critic's gradient, along training."""
-        steps, start = self.looks["steps"], self.run.settings.penalty_weight
-        style = {"marker": "o", "markersize": 4, "color": COLOURS["f-VAEGAN"]}
-        fig, axes = plt.subplots(1, 2, figsize=(8.6, 3.2))
-        axes[0].plot([0, *steps], [start, *self._weights], **style)
-        axes[0].set(yscale="log", ylabel=r"weight $\lambda_1$ (log scale)")
-        axes[1].plot(steps, self.looks["steep"], **style)
-        axes[1].axhline(1, color="k", linestyle=":", label="asked for by the formula")
-        axes[1].axhline(2, color="k", linestyle="--", label="where the rule holds still")
-        axes[1].set(ylabel="mean length of the gradient", ylim=(0, None))
-        axes[1].legend(fontsize=8, loc="lower right")
-        for ax in axes:
-            ax.set_xlabel("steps of the generator")
-        return fig
-
-    def finding(self) -> str:
-        """State the weight's course, and which length the gradient ends nearer to."""
-        drifted = abs(self.steepness - 2) < abs(self.steepness - 1)
-        return (
-            rf"The released rule at work: $\lambda_1$ goes from "
-            f"{self.run.settings.penalty_weight:g} to {self._weights.iloc[-1]:.2g} (lowest "
-            f"{self._weights.min():.2g}), and the critic's gradient ends at a mean length of "
-            f"{self.steepness:.2f}: nearer to "
-            f"{'2, as the rule implies' if drifted else '1, as it should be'}."
-        )
+    steepness = float(looks["steep"].iloc[-1])
+    weights = pd.DataFrame(run.history)["penalty weight"]
+    steps, start = looks["steps"], run.settings.penalty_weight
+    style = {"marker": "o", "markersize": 4, "color": COLOURS["f-VAEGAN"]}
+    fig, axes = plt.subplots(1, 2, figsize=(8.6, 3.2))
+    axes[0].plot([0, *steps], [start, *weights], **style)
+    axes[0].set(yscale="log", ylabel=r"weight $\lambda_1$ (log scale)")
+    axes[1].plot(steps, looks["steep"], **style)
+    axes[1].axhline(1, color="k", linestyle=":", label="asked for by the formula")
+    axes[1].axhline(2, color="k", linestyle="--", label="where the rule holds still")
+    axes[1].set(ylabel="mean length of the gradient", ylim=(0, None))
+    axes[1].legend(fontsize=8, loc="lower right")
+    for ax in axes:
+        ax.set_xlabel("steps of the generator")
+    drifted = abs(steepness - 2) < abs(steepness - 1)
+    text = (
+        rf"The released rule at work: $\lambda_1$ goes from "
+        f"{run.settings.penalty_weight:g} to {weights.iloc[-1]:.2g} (lowest "
+        f"{weights.min():.2g}), and the critic's gradient ends at a mean length of "
+        f"{steepness:.2f}: nearer to "
+        f"{'2, as the rule implies' if drifted else '1, as it should be'}."
+    )
+    return Drawn("penalty", fig, text, steepness=steepness)
 
 
-@dataclass
-class SlowRates(Study):
+def slow_rates(
+    looks: Mapping[str, pd.DataFrame], names: Sequence[str], published: Mapping[str, float]
+) -> Drawn:
     """What does a tenth of the learning rate cost each generator?
 
-    `looks` has a frame for each name, and one for its slow twin, "<name>, rate / 10".
+    Args:
+        looks: a frame for each name, and one for its slow twin, "<name>, rate / 10".
+        names: of the generators.
+        published: learning rates of the released scripts.
     """
-
-    looks: Mapping[str, pd.DataFrame]
-    names: Sequence[str]
-    published: Mapping[str, float]  # learning rates of the released scripts
-    name = "slow"
-
-    def _at_last(self, name: str, steps: float) -> float:
-        """T1 in percent at a step, between two rounds by a straight line."""
-        return 100 * float(np.interp(steps, self.looks[name].steps, self.looks[name].T1))
-
-    def figure(self) -> Figure:
-        """T1 along training, at both rates."""
-        fig, ax = plt.subplots(figsize=(7.6, 3.8))
-        for name, mark in zip(self.names, "vso", strict=True):
-            for label, line in ((name, "-"), (f"{name}, rate / 10", "--")):
-                seen = self.looks[label]
-                style = {"marker": mark, "markersize": 4, "color": COLOURS[name], "label": label}
-                ax.plot(seen.steps, 100 * seen.T1, line, **style)
-        ax.set(xlabel="steps of the generator", ylim=(0, 100))
-        ax.set_ylabel("T1, classifier of synthetic\nfeatures alone (%)")
-        ax.legend(fontsize=8, loc="lower right", ncols=3)
-        return fig
-
-    def finding(self) -> str:
-        """State what is lost where the shortest of these runs ends."""
-        last = min(float(self.looks[f"{name}, rate / 10"].steps.iloc[-1]) for name in self.names)
-        lost = ", ".join(
-            f"{name} {self._at_last(name, last) - self._at_last(f'{name}, rate / 10', last):.0f} "
-            "points"
-            for name in self.names
-        )
-        rates = " and ".join(f"{rate:g} for {name}" for name, rate in self.published.items())
-        return (
-            f"Slow on purpose, one seed. After {int(last)} steps a tenth of the learning rate "
-            f"costs {lost}. The rates of the released scripts for AWA2 are {rates}."
-        )
+    slow = {name: f"{name}, rate / 10" for name in names}
+    fig, ax = plt.subplots(figsize=(7.6, 3.8))
+    for name, mark in zip(names, "vso", strict=True):
+        for label, line in ((name, "-"), (slow[name], "--")):
+            style = {"marker": mark, "markersize": 4, "color": COLOURS[name], "label": label}
+            ax.plot(looks[label].steps, 100 * looks[label].T1, line, **style)
+    ax.set(xlabel="steps of the generator", ylim=(0, 100))
+    ax.set_ylabel("T1, classifier of synthetic\nfeatures alone (%)")
+    ax.legend(fontsize=8, loc="lower right", ncols=3)
+    last = min(float(looks[label].steps.iloc[-1]) for label in slow.values())
+    t1 = {name: 100 * np.interp(last, looks[name].steps, looks[name].T1) for name in looks}
+    lost = ", ".join(f"{name} {t1[name] - t1[slow[name]]:.0f} points" for name in names)
+    rates = " and ".join(f"{rate:g} for {name}" for name, rate in published.items())
+    text = (
+        f"Slow on purpose, one seed. After {int(last)} steps a tenth of the learning rate costs "
+        f"{lost}. The rates of the released scripts for AWA2 are {rates}."
+    )
+    return Drawn("slow", fig, text)
 
 
 @dataclass
@@ -264,7 +216,6 @@ class Collapse(Study):
         return 100 * self.looks[name].T1.iloc[look]
 
     def _targets(self) -> dict[str, float]:
-        """GenZSL's T1 on the texts as they are, and how alike real class means are."""
         b, rows = self.benchmark, self.benchmark.test_unseen_idx
         means = class_means(F.normalize(b.features[rows], dim=1), b.labels[rows])
         return {
@@ -273,7 +224,6 @@ class Collapse(Study):
         }
 
     def figure(self) -> Figure:
-        """T1, and how alike class means are, along training."""
         targets = self._targets()
         fig, axes = plt.subplots(1, 2, figsize=(9.8, 4))
         for ax, (key, factor) in zip(axes, {"T1": 100, "alike": 1}.items(), strict=True):
@@ -294,7 +244,6 @@ class Collapse(Study):
         return fig
 
     def finding(self) -> str:
-        """State where GenZSL starts and ends, without CDP and with it."""
         names = [name for name, _ in self.ARMS[:3]]
         start, stop = ([self.t1(name, look) for name in names] for look in (0, -1))
         return (

@@ -1,14 +1,14 @@
-"""What guided walks sample in a plane where every density is known, beside the tilted density."""
+"""Data whose density is known: the best denoiser there is, and what guided walks sample."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cached_property
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int64
 from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 from torch import Tensor
@@ -16,8 +16,44 @@ from torch import Tensor
 from zslnb.device import one_thread
 from zslnb.revcd import NoiseSchedule, ancestral_sample, ddim_sample, guided_noise
 from zslnb.seeds import seeded
-from zslnb.studies.exact_denoisers import mixture_denoiser
 from zslnb.studies.study import Study
+
+# z_t and t in, E[z_0 | z_t] out
+Denoiser = Callable[[Float[Tensor, "B S"], Int64[Tensor, " B"]], Float[Tensor, "B S"]]
+
+
+def gaussian_denoiser(
+    schedule: NoiseSchedule,
+    mean: Float[Tensor, "#B #S"] | float,
+    sd: Float[Tensor, "#S"] | float,
+) -> Denoiser:
+    """Make the best denoiser of N(mean, sd^2): z_0 and z_t are jointly Gaussian, so it is linear.
+
+    Args:
+        schedule: that noised the data.
+        mean: of all samples, of each column, or of each sample that will be denoised.
+        sd: of all columns or of each.
+    """
+
+    def denoise(zt: Float[Tensor, "B S"], t: Int64[Tensor, " B"]) -> Float[Tensor, "B S"]:
+        left = schedule.alphas_cumprod[t][:, None]
+        return mean + left.sqrt() * sd**2 / (left * sd**2 + 1 - left) * (zt - left.sqrt() * mean)
+
+    return denoise
+
+
+def mixture_denoiser(schedule: NoiseSchedule, centres: Float[Tensor, "K S"], sd: float) -> Denoiser:
+    """Make the best denoiser of K equally likely Gaussians of one width; t is one for all rows."""
+
+    def denoise(zt: Float[Tensor, "B S"], t: Int64[Tensor, " B"]) -> Float[Tensor, "B S"]:
+        left = schedule.alphas_cumprod[t[0]]
+        variance = left * sd**2 + 1 - left
+        away = zt[:, None] - left.sqrt() * centres
+        share = (-away.square().sum(2) / (2 * variance)).softmax(1)[:, :, None]
+        return (share * (centres + left.sqrt() * sd**2 / variance * away)).sum(1)
+
+    return denoise
+
 
 SCALES = (0.0, 1.0, 2.0, 4.0)
 FINE, REACH, COARSE = 160, 4.0, 32  # cells a side of the window -4..4, to draw from and to compare
@@ -42,7 +78,6 @@ class TiltedDensity(Study):
         schedule: NoiseSchedule,
         samples: int = 5000,
     ) -> None:
-        """Walk for the first class of several, each of some Gaussians of one width `sd`."""
         self.classes, self.sd, self.schedule = classes, sd, schedule
         self.first, self.all = next(iter(classes.values())), torch.cat([*classes.values()])
         with seeded(0, "lesson/plane"):
@@ -70,11 +105,9 @@ class TiltedDensity(Study):
         return pd.DataFrame(lines)
 
     def table(self) -> pd.DataFrame:
-        """Lay out the gaps."""
         return self.gaps.round(3)
 
     def caption(self) -> str:
-        """Say what is compared."""
         return (
             f"Total variation between {len(self.start):,} walked samples and the tilted density (0 "
             "alike, 1 disjoint), beside that of as many samples of the tilted density itself; and "
@@ -82,7 +115,6 @@ class TiltedDensity(Study):
         )
 
     def figure(self) -> Figure:
-        """Draw the walks' samples above the tilted density's."""
         fig, axes = plt.subplots(2, len(SCALES), figsize=(10, 5.4), sharex=True, sharey=True)
         lines = ("guided walk", self.walked["DDIM"], "C1"), ("tilted", self.direct, "C0")
         outlined = [withStroke(linewidth=3, foreground="w")]
@@ -100,7 +132,6 @@ class TiltedDensity(Study):
         return fig
 
     def finding(self) -> str:
-        """Say for which scales they agree."""
         first, last = self.gaps.iloc[1], self.gaps.iloc[-1]
         return (
             "Class A (blobs marked A) by guidance scale. Above: DDIM with exact guided estimates. "
@@ -134,26 +165,22 @@ class TiltedDensity(Study):
     def _log_density(
         self, points: Float[Tensor, "M 2"], centres: Float[Tensor, "k 2"]
     ) -> Float[Tensor, " M"]:
-        """Log-density of equally likely blobs, up to a constant, the same for any centres."""
         away = (points[:, None] - centres).square().sum(2)
         return (-away / (2 * self.sd**2)).logsumexp(1) - math.log(len(centres))
 
     def _tilted(self, w: float) -> Float[Tensor, " M"]:
-        """Probability of each cell under the tilted density."""
         first, every = (
             self._log_density(self.cells, centres) for centres in (self.first, self.all)
         )
         return ((1 - w) * every + w * first).softmax(0)
 
     def _drawn(self, w: float) -> Float[Tensor, "n 2"]:
-        """As many samples of the tilted density itself."""
         n = len(self.start)
         with seeded(0, "lesson/direct"):
             cells = self.cells[torch.multinomial(self._tilted(w), n, replacement=True)]
             return cells + (torch.rand(n, 2) - 0.5) * 2 * REACH / FINE
 
     def _total_variation(self, points: Float[Tensor, "n 2"], w: float) -> float:
-        """Half the summed difference to the tilted density over coarse cells; 1: disjoint."""
         many = FINE // COARSE
         wanted = self._tilted(w).view(COARSE, many, COARSE, many).sum((1, 3)).numpy()
         edges = np.linspace(-REACH, REACH, COARSE + 1)
@@ -162,7 +189,6 @@ class TiltedDensity(Study):
         return float((np.abs(counts / len(points) - wanted).sum() + outside) / 2)
 
     def _surely(self, points: Float[Tensor, "n 2"]) -> float:
-        """Share of samples (%) that an exact classifier would give to A with 0.9 or more."""
         first, every = (self._log_density(points, centres) for centres in (self.first, self.all))
         ratio = first - every - math.log(len(self.classes))
         return 100 * float((ratio.exp() > 0.9).double().mean())

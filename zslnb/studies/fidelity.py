@@ -1,7 +1,7 @@
-"""What does the weight λ of the boosting term do to the features of unseen classes?"""
+"""How near synthetic features are to real ones, by generator and by weight of the boosting term."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import matplotlib.pyplot as plt
@@ -9,17 +9,174 @@ import numpy as np
 import pandas as pd
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float
+from jaxtyping import Float, Int64
 from matplotlib.figure import Figure
+from torch import Tensor
 
 from zslnb.benchmark import Benchmark
+from zslnb.experiments.generative import Generator
 from zslnb.experiments.memo import run_rows
-from zslnb.genzsl import GenZSL
+from zslnb.genzsl import GenZSL, GenZSLSettings, within_class_cosine
+from zslnb.imagination import ImaginationSettings
 from zslnb.protocol import class_means
+from zslnb.results import told_apart
 from zslnb.results.statistics import mean_and_sd
 from zslnb.studies import plots
-from zslnb.studies.rows import by_row, plus_minus, summary, values
-from zslnb.studies.study import Study
+from zslnb.studies.rows import Records, by_row, plus_minus, row_names, summary, values
+from zslnb.studies.study import Drawn, Study
+
+MEASURES = {
+    "Fréchet": "frechet",
+    "1-NN": "nearest neighbour",
+    "to mean": "to mean",
+    "within": "within",
+}
+
+
+@dataclass(frozen=True)
+class FeatureFidelity(Study):
+    """How near are synthetic features of unseen classes to real ones?"""
+
+    records: Records = ()
+    name, headline = "fidelity", True
+
+    def mean(self, row: str, measure: str, part: str = "unseen") -> float:
+        """Mean over seeds of one measure; `part` is "unseen", "seen" or "real"."""
+        return float(values(self.records, row, part, measure).mean())
+
+    def table(self) -> pd.DataFrame:
+        columns = {head: ("unseen", measure) for head, measure in MEASURES.items()}
+        rows = row_names(self.records)
+        table = summary(self.records, rows, columns)
+        yardstick = self.records[0]["scores"]["real"]
+        table.loc["real against real"] = [
+            plus_minus(values(self.records, rows[0], "real", measure))
+            if measure in yardstick
+            else ""
+            for measure in MEASURES.values()
+        ]
+        return table.rename_axis("unseen classes")
+
+    def caption(self) -> str:
+        rows = row_names(self.records)
+        nearest = min(rows, key=lambda row: self.mean(row, "frechet"))
+        centred = max(rows, key=lambda row: self.mean(row, "to mean"))
+        return (
+            "Synthetic features of unseen classes against real ones, mean ± standard deviation "
+            f"over seeds ({len({r['seed'] for r in self.records})}). Nearest as a cloud: "
+            f"{nearest}. Nearest class means: {centred}."
+        )
+
+    def finding(self) -> str:
+        rows = row_names(self.records)
+        real = self.mean(rows[0], "within", "real")
+        lines = [f"Between real samples of a class the mean cosine is {real:.3f}.\n"]
+        for row in rows:
+            within, apart = self.mean(row, "within"), self.mean(row, "nearest neighbour")
+            kind = "nearly one point" if within > 0.95 else "a cloud"
+            lines.append(
+                f"- **{row}:** samples of a class are {kind} (mean cosine {within:.3f}); the "
+                f"nearest neighbour tells real from synthetic in {apart:.0%} of cases."
+            )
+        return "\n".join(lines)
+
+    def promise(self, row: str = "GenZSL", other: str = "f-VAEGAN") -> str:
+        """Say whether any row's features pass for real, and whether one's are nearer than other's.
+
+        Distances and cosines are compared seed by seed.
+        """
+        apart = min(self.mean(r, "nearest neighbour") for r in row_names(self.records))
+        real = self.mean(row, "nearest neighbour", "real")
+        return (
+            f"**More like real features?** The nearest neighbour tells every generator's features "
+            f"from real ones in {apart:.0%} of cases or more (real against real: {real:.0%}). "
+            f"{row} minus {other}: Fréchet distance "
+            f"{self._against(row, other, 'frechet', 'farther', 'nearer')}, cosine to the real mean "
+            f"{self._against(row, other, 'to mean', 'nearer', 'farther')}."
+        )
+
+    def _against(self, row: str, other: str, measure: str, more: str, less: str) -> str:
+        one, two = (values(self.records, r, "unseen", measure) for r in (row, other))
+        known = told_apart([*1000 * (one - two)])  # its rule is made for points
+        mean = (one - two).mean()
+        side = more if mean > 0 else less
+        note = "too few seeds to tell" if known is None else side if known else "not told apart"
+        return f"{mean:+.3f} ({note})"
+
+
+def feature_fidelity(
+    benchmark: Benchmark,
+    rows: Mapping[str, GenZSLSettings | ImaginationSettings],
+    seeds: Sequence[int],
+    device: torch.device | str = "cpu",
+) -> FeatureFidelity:
+    """Train each row's generator, and compare as many synthetic features as there are real ones."""
+    methods = {GenZSLSettings: "fidelity", ImaginationSettings: "imagination_fidelity"}
+    trained = {row: (methods[type(used)], used) for row, used in rows.items()}
+    return FeatureFidelity(run_rows(trained, benchmark, seeds, device, table="fidelity"))
+
+
+def plane_of_means(
+    features: Float[Tensor, "N D"], labels: Int64[Tensor, " N"]
+) -> tuple[Float[Tensor, " D"], Float[Tensor, "2 D"]]:
+    """The plane that spreads class means most: its origin, and its two directions."""
+    means = class_means(features, labels)
+    return means.mean(0), torch.linalg.svd(means - means.mean(0), full_matrices=False).Vh[:2]
+
+
+def feature_plane(
+    benchmark: Benchmark, generators: Mapping[str, Generator], stream: str = "lesson/figure 4"
+) -> Drawn:
+    """Real and synthetic features of six unseen classes, in one plane (GenZSL, Figure 4).
+
+    The plane is fitted to real features alone.
+
+    Args:
+        benchmark: whose test images of unseen classes are shown.
+        generators: by name.
+        stream: that synthetic features are drawn from.
+    """
+    b = benchmark
+    several = b.unseen[b.labels[b.test_unseen_idx].bincount()[b.unseen] > 1]
+    classes = several[:: max(1, len(several) // 6)][:6]
+    rows = b.test_unseen_idx[torch.isin(b.labels[b.test_unseen_idx], classes)]
+    real, labels = F.normalize(b.features[rows], dim=1), b.labels[rows]
+    origin, directions = plane_of_means(real, labels)
+    fig, panels = plt.subplots(
+        1, len(generators), figsize=(10.4, 4.4), sharex=True, sharey=True, squeeze=False
+    )
+    alike = [f"real {within_class_cosine(real, labels):.2f}"]
+    for ax, (name, run) in zip(panels[0], generators.items(), strict=True):
+        x, y = (part.cpu() for part in run.synthesise(classes, 30, stream))
+        for i, c in enumerate(classes):
+            dots, crosses = (
+                (some[of == c] - origin) @ directions.T for some, of in ((real, labels), (x, y))
+            )
+            ax.plot(*dots.T, ".", color=f"C{i}", markersize=3.5, alpha=0.4)
+            ax.plot(*crosses.T, "x", color="k", markersize=6, markeredgewidth=2.6, alpha=0.6)
+            ax.plot(*crosses.T, "x", color=f"C{i}", markersize=5, markeredgewidth=1.2)
+        ax.set(title=name, xlabel="first direction", aspect="equal")
+        ax.locator_params(nbins=5)
+        alike.append(f"{name} {within_class_cosine(*run.synthesise(classes, 50, stream)):.3f}")
+    panels[0, 0].set_ylabel("second direction")
+    _plane_legend(fig, [b.class_names[c].replace("_", " ") for c in classes])
+    away = real - origin
+    explained = float((away @ directions.T).square().sum() / away.square().sum())
+    text = (
+        f"{len(classes)} unseen classes, real test features (dots) and synthetic ones (crosses), "
+        "in the plane that spreads the real class means most; it holds "
+        f"{explained:.0%} of the real variance. Mean cosine within a class: {', '.join(alike)}."
+    )
+    return Drawn("figure-4", fig, text)
+
+
+def _plane_legend(fig: Figure, names: Sequence[str]) -> None:
+    dot = {"linestyle": "", "marker": "o"}
+    handles = [plt.Line2D([], [], color=f"C{i}", **dot) for i in range(len(names))]
+    handles += [plt.Line2D([], [], linestyle="", marker=m, color="0.3") for m in ".x"]
+    labels = [*names, "real", "synthetic"]
+    fig.legend(handles, labels, loc="outside lower center", ncols=4)
+
 
 WEIGHTS = {f"λ = {value:g}": value for value in (0.0, 0.001, 0.01, 0.1, 1.0, 10.0)}
 WITHOUT, *OTHERS = WEIGHTS
@@ -58,13 +215,11 @@ class BoostingWeight(Study):
         return by_row(self.records, [*WEIGHTS], part, measure)
 
     def _halves(self, measure: str) -> Float[np.ndarray, " R"] | None:
-        """One half of the real unseen images against the other, seed by seed, where measured."""
         if measure not in self.records[0]["scores"]["real"]:
             return None
         return values(self.records, WITHOUT, "real", measure)
 
     def table(self) -> pd.DataFrame:
-        """Lay out the measures, a row a weight, with the yardstick of real images."""
         columns = {head: ("unseen", measure) for measure, head in COLUMNS.items()}
         frame = summary(self.records, [*WEIGHTS], columns)
         halves = [self._halves(measure) for measure in COLUMNS]
@@ -74,7 +229,6 @@ class BoostingWeight(Study):
         return frame.rename_axis("unseen classes")
 
     def caption(self) -> str:
-        """Say what is compared."""
         return (
             "Synthetic features of unseen classes against real ones, by weight of the boosting "
             "term; mean ± standard deviation over seeds "
@@ -82,7 +236,6 @@ class BoostingWeight(Study):
         )
 
     def figure(self) -> Figure:
-        """Draw four measures over the weight, for unseen and seen classes."""
         fig, axes = plt.subplots(2, 2, figsize=(8.6, 6), sharex=True)
         for ax, (measure, unit) in zip(axes.flat, UNITS.items(), strict=True):
             for part, mark in (("unseen", "o"), ("seen", "s")):
@@ -102,7 +255,6 @@ class BoostingWeight(Study):
         return fig
 
     def finding(self) -> str:
-        """Name the best weight for each of three measures."""
         lambdas, means = [*WEIGHTS.values()], {m: self.measured(m).mean(0) for m in UNITS}
         return (
             "Fidelity and alignment by weight of the term, mean and range over seeds. For unseen "
