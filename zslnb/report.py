@@ -23,8 +23,13 @@ from zslnb.results import (
     rows_of,
 )
 from zslnb.studies.calibration_curves import COUNTS, nearest_point
-from zslnb.studies.genzsl_results import INGREDIENTS, Question, SelectionPrice, bullets
-from zslnb.studies.revcd_printed import printed_scores_of_revcd
+from zslnb.studies.genzsl_results import (
+    INGREDIENTS,
+    answers,
+    bullets,
+    selection_price_of_genzsl,
+)
+from zslnb.studies.quoted import printed_scores_of_revcd
 
 AVIARY, CUB = "aviary-smoke", "cub_resnet_fc1000-sentences-medium"
 CUB_ATTRIBUTES = "cub_resnet_fc1000-attributes-medium"
@@ -104,20 +109,20 @@ def answers_block(folder: Path | None = None) -> str:
         {name: rows_of(recorded(run, folder), table) for run, name in SHORT_NAMES.items()}
         for table in ("T3", "T2")
     )
-    answers = {
-        title: Question(comparisons, ablation).finding() for title, comparisons in QUESTIONS.items()
-    }
-    answers["How much of H is best-on-test selection?"] = SelectionPrice(main).finding()
-    answers["Is RevCD above a cVAE, does its noise loss help, does its weight cost U?"] = "\n".join(
-        Question([comparison], {name: rows_of(recorded(run, folder), table)}).finding()
-        for run, name in FROM_IMAGES.items()
-        for table, comparison in OF_REVCD.items()
+    answers = {title: answers(comparisons, ablation) for title, comparisons in QUESTIONS.items()}
+    answered["How much of H is best-on-test selection?"] = selection_price_of_genzsl(main)
+    answered["Is RevCD above a cVAE, does its noise loss help, does its weight cost U?"] = (
+        "\n".join(
+            answers([comparison], {name: rows_of(recorded(run, folder), table)})
+            for run, name in FROM_IMAGES.items()
+            for table, comparison in OF_REVCD.items()
+        )
     )
-    answers["Which images does RevCD's printed seen accuracy count?"] = bullets(
+    answered["Which images does RevCD's printed seen accuracy count?"] = bullets(
         f"{FROM_IMAGES[run]}{_nearest(rows_of(recorded(run, folder), 'RevCD T2'))}"
         for run in (CUB_ATTRIBUTES, CUB)
     )
-    return "\n\n".join(f"**{title}**\n\n{answer}" for title, answer in answers.items())
+    return "\n\n".join(f"**{title}**\n\n{answer}" for title, answer in answered.items())
 
 
 def _nearest(records: list[dict]) -> str:

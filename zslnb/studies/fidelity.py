@@ -159,7 +159,7 @@ def feature_plane(
         ax.locator_params(nbins=5)
         alike.append(f"{name} {within_class_cosine(*run.synthesise(classes, 50, stream)):.3f}")
     panels[0, 0].set_ylabel("second direction")
-    _plane_legend(fig, [b.class_names[c].replace("_", " ") for c in classes])
+    _plane_legend(fig, [plots.label(b.class_names[c]) for c in classes])
     away = real - origin
     explained = float((away @ directions.T).square().sum() / away.square().sum())
     text = (

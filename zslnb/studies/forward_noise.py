@@ -194,8 +194,8 @@ def dissolving_class(
     right = sum(c == own for c in nearest[1:])
     part = "" if width <= COLUMNS_SHOWN else f", {COLUMNS_SHOWN} of its {width} columns"
     text = (
-        f"The class *{markdown(names[own])}* dissolving{part}. Its own prototype is still the nearest in "
-        f"{right} of {len(t)} noised rows."
+        f"The class *{markdown(names[own])}* dissolving{part}. Its own prototype is still the "
+        f"nearest in {right} of {len(t)} noised rows."
     )
     return Drawn("dissolving", fig, text, rows=rows, nearest=nearest)
 
