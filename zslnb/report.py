@@ -109,7 +109,7 @@ def answers_block(folder: Path | None = None) -> str:
         {name: rows_of(recorded(run, folder), table) for run, name in SHORT_NAMES.items()}
         for table in ("T3", "T2")
     )
-    answers = {title: answers(comparisons, ablation) for title, comparisons in QUESTIONS.items()}
+    answered = {title: answers(comparisons, ablation) for title, comparisons in QUESTIONS.items()}
     answered["How much of H is best-on-test selection?"] = selection_price_of_genzsl(main)
     answered["Is RevCD above a cVAE, does its noise loss help, does its weight cost U?"] = (
         "\n".join(
