@@ -253,3 +253,9 @@ def test_no_file_names_a_machine_path():
         for path, text in texts.items()
         if b"\0" not in text and machine.search(text) and path.name not in exempt
     ]
+
+
+def test_no_two_test_files_share_a_name():
+    packages = {path.parent for path in (ROOT / "tests").rglob("__init__.py")}
+    plain = [p.name for p in (ROOT / "tests").rglob("test_*.py") if p.parent not in packages]
+    assert len(plain) == len({*plain}), sorted({name for name in plain if plain.count(name) > 1})

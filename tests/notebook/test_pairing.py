@@ -5,7 +5,7 @@ import io
 import nbformat
 import pytest
 from nbformat.v4 import new_output
-from test_sources import SOURCES, each_notebook
+from test_page_sources import SOURCES, each_notebook
 
 from zslnb import cli
 from zslnb.errors import WorkError

@@ -70,7 +70,7 @@ def test_a_class_name_is_text_in_a_figure(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["long " * 60, "麻雀" * 60])
 def test_a_long_name_pushes_no_picture_out(name: str) -> None:
-    assert len(plots.label(name)) == 30
+    assert len(plots.label(name)) == 40
     text = plots.picture_grid([[None]], [[f"{name}\n0.50"]]).axes[0].texts[0].get_text()
     assert len(text.split("\n")) == plots.LINES + 1
     assert text.endswith("…\n0.50")

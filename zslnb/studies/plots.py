@@ -97,7 +97,7 @@ def spoken_names(benchmark: Benchmark) -> list[str]:
     return [name.split(",")[0].replace("_", " ") for name in benchmark.class_names]
 
 
-def label(name: str, length: int = 30) -> str:
+def label(name: str, length: int = 40) -> str:
     """Make a name a figure's label: as it is written, and no longer than so many letters."""
     name = " ".join(name.replace("_", " ").split())
     return plain(name if len(name) <= length else f"{name[: length - 1]}…")
