@@ -1,12 +1,17 @@
-"""Where tensors go, and on how many threads."""
+"""Where tensors go, on how many threads, and how a GPU repeats what is small."""
 
 import os
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
 import torch
+from jaxtyping import Float
+from torch import Tensor
 
 from zslnb.errors import RequestError, unknown_name
+
+Terms = Mapping[str, Float[Tensor, ""]]  # the terms of one step's loss, by name
 
 
 def choose_device(name: str) -> torch.device:
@@ -53,3 +58,55 @@ def deterministic(threads: int) -> Iterator[None]:
     finally:
         torch.set_num_threads(before[0])
         torch.use_deterministic_algorithms(before[1])
+
+
+class Replayed:
+    """A training step; on a GPU it is recorded once and then replayed as a CUDA graph.
+
+    A step of small networks is a hundred kernels, each shorter than its launch from Python. A
+    graph launches all of them at once. Random numbers are drawn anew in each replay.
+
+    Args:
+        step: takes the tensors that change from step to step (rows of a batch), trains once and
+            returns the terms of its loss. It may not wait for the device, and what else it reads
+            must stay where it is.
+    """
+
+    WARM_UP = 3  # steps of a shape before it is recorded: what is slow only once, and odd batches
+
+    def __init__(self, step: Callable[..., Terms]) -> None:
+        self.step = step
+        self.met: Counter[tuple[torch.Size, ...]] = Counter()
+        self.graphs: dict[tuple[torch.Size, ...], tuple] = {}
+
+    def __call__(self, *inputs: Tensor) -> Terms:
+        """Train once; return the terms, detached."""
+        if not inputs[0].is_cuda:
+            return {name: term.detach() for name, term in self.step(*inputs).items()}
+        shapes = tuple(part.shape for part in inputs)
+        self.met[shapes] += 1
+        if self.met[shapes] <= self.WARM_UP:
+            return self._aside(*inputs)
+        if shapes not in self.graphs:
+            self.graphs[shapes] = self._recorded(*inputs)
+        graph, held, terms = self.graphs[shapes]
+        for mine, new in zip(held, inputs, strict=True):
+            mine.copy_(new)
+        graph.replay()
+        return {name: term.clone() for name, term in terms.items()}
+
+    def _aside(self, *inputs: Tensor) -> Terms:
+        """Train on a stream of its own, as steps before a recording must."""
+        stream = torch.cuda.Stream()
+        stream.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(stream):
+            terms = {name: term.detach() for name, term in self.step(*inputs).items()}
+        torch.cuda.current_stream().wait_stream(stream)
+        return terms
+
+    def _recorded(self, *inputs: Tensor) -> tuple:
+        """Record a step, which does not run it; the tensors it reads and fills live on."""
+        graph, held = torch.cuda.CUDAGraph(), [part.clone() for part in inputs]
+        with torch.cuda.graph(graph):
+            terms = {name: term.detach() for name, term in self.step(*held).items()}
+        return graph, held, terms

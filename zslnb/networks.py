@@ -1,7 +1,7 @@
 """What the networks of all methods share: stacks of layers, small weights, latents, and Adam."""
 
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import pairwise
 
 import torch
@@ -36,20 +36,33 @@ def draw_latent(mean: Float[Tensor, "B L"], log_var: Float[Tensor, "B L"]) -> Fl
 
 
 class Adam(torch.optim.Adam):
-    """torch's fused Adam without its detours by torch.compile.
+    """torch's fused Adam without its detours by torch.compile and the profiler.
 
     Those import `torch._dynamo` at the first optimiser of a process, which takes seconds, and
     nothing here is compiled. What is left are torch's own methods, so the steps are the same.
+    On a GPU it can be part of a CUDA graph.
 
     Args:
         parameters: to be trained. lr: rate. betas: of the two running means; GAN's by default.
     """
 
     def __init__(
-        self, parameters: object, lr: float, betas: tuple[float, float] = (0.5, 0.999)
+        self, parameters: Iterable[Tensor], lr: float, betas: tuple[float, float] = (0.5, 0.999)
     ) -> None:
-        super().__init__(parameters, lr=lr, betas=betas, fused=True)
+        parameters = [*parameters]
+        on_gpu = parameters[0].is_cuda
+        rate = torch.tensor(lr, device=parameters[0].device) if on_gpu else lr
+        super().__init__(parameters, lr=rate, betas=betas, fused=True, capturable=on_gpu)
+
+    def set_rate(self, lr: float) -> None:
+        """Go on with another rate; on a GPU in place, since a graph reads it where it lies."""
+        for group in self.param_groups:
+            if isinstance(group["lr"], Tensor):
+                group["lr"].fill_(lr)
+            else:
+                group["lr"] = lr
 
     step = torch.no_grad()(inspect.unwrap(torch.optim.Adam.step))
+    step.hooked = True  # as far as torch is concerned: it would wrap each step for its profiler
     zero_grad = inspect.unwrap(torch.optim.Optimizer.zero_grad)
     add_param_group = inspect.unwrap(torch.optim.Optimizer.add_param_group)

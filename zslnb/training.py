@@ -7,10 +7,9 @@ import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
 
+from zslnb.device import Terms
 from zslnb.errors import DivergedError
 from zslnb.seeds import seeded
-
-Terms = Mapping[str, Float[Tensor, ""]]  # the terms of one step's loss, by name
 
 
 @runtime_checkable
@@ -41,7 +40,8 @@ def train(
             `stream`), steps and samples so far, and each term's mean.
         stream: "<method>/<what a round is called>".
         rounds: how many.
-        steps: trains for the round of a number, counted from 0, and yields each step's terms.
+        steps: trains for the round of a number, counted from 0, and yields each step's terms,
+            detached (see `zslnb.device.Replayed`).
         on_round: called with the model after each round.
         samples: drawn in a round; left out of the history if not given.
         averaged: over so many last steps of a round; 0 for all.
@@ -52,7 +52,7 @@ def train(
     unit = stream.rpartition("/")[2]
     for number in range(rounds):
         with seeded(model.seed, f"{stream}{number}"):
-            terms = [{k: term.detach() for k, term in step.items()} for step in steps(number)]
+            terms = [*steps(number)]
         losses = {name: torch.stack([step[name] for step in terms]) for name in terms[0]}
         before = model.history[-1]["steps"] if model.history else 0
         refuse_divergence(losses, before, model.history)

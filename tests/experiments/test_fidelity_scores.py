@@ -9,10 +9,10 @@ import torch.nn.functional as F
 from toys import QUICK, QUICK_IMAGINATION, toy
 
 from zslnb import genzsl
+from zslnb.experiments import fidelity
 from zslnb.experiments.fidelity import fidelity_scores
 from zslnb.experiments.generative import released_scores
-from zslnb.experiments.generators import FIT
-from zslnb.genzsl import GenZSLSettings, within_class_cosine
+from zslnb.genzsl import within_class_cosine
 from zslnb.protocol import class_means, frechet_distance, nearest_neighbour_test
 from zslnb.seeds import seeded
 
@@ -47,7 +47,7 @@ class Known:
 
 def fidelity_of(monkeypatch, noise: float, order: list[int] | None = None) -> tuple[dict, Known]:
     known = Known(QUICK, noise, order or list(range(8)))
-    monkeypatch.setitem(FIT, GenZSLSettings, lambda *_, **__: known)
+    monkeypatch.setattr(fidelity, "trained", lambda *_: known)
     return fidelity_scores(B, QUICK, 0, "cpu"), known
 
 

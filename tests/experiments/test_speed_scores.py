@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from toys import QUICK, QUICK_IMAGINATION, toy
 
 from zslnb.experiments import speed
-from zslnb.experiments.generators import FIT
+from zslnb.experiments.families import FIT
 from zslnb.experiments.speed import speed_scores
 from zslnb.genzsl import GenZSL
 from zslnb.imagination import Networks

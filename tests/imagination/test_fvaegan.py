@@ -187,7 +187,7 @@ def test_the_adapted_weight_is_the_one_the_critic_is_trained_with():
         torch.manual_seed(0)
         GENERATOR.manual_seed(0)
         networks = networks_of(penalty_weight=0.5)
-        networks.penalty_weight = weight
+        networks.penalty_weight.fill_(weight)
         with seeded(0, "noise"):
             networks.critic_step(X, A)
         made.append(state(networks)["critic"])

@@ -99,11 +99,12 @@ class ByHand:
     def round(self, steps: int) -> None:
         for _ in range(steps):
             penalties, terms = [], {}
-            for _ in range(self.s.critic_steps if "critic" in self.n else 1):
-                x, a, rows = self.batch()
-                if "critic" in self.n:
-                    terms = self.critic_step(x, a)
-                    penalties.append(float(terms["penalty"].detach()))
+            in_step = self.s.critic_steps if "critic" in self.n else 1
+            drawn = [self.batch() for _ in range(in_step)]
+            for x, a, _ in drawn if "critic" in self.n else ():
+                terms = self.critic_step(x, a)
+                penalties.append(float(terms["penalty"].detach()))
+            x, a, rows = drawn[-1]
             terms = {**terms, **self.generator_step(x, a, rows)}
             mean = sum(penalties) / max(1, len(penalties))
             if penalties and self.s.adaptive_penalty:

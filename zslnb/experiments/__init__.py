@@ -3,6 +3,7 @@
 from zslnb.experiments.closed_form import ClipSettings, ESZSLSettings, LooksSettings
 from zslnb.experiments.memo import benchmark_facts, inputs_of_record, run, run_rows
 from zslnb.experiments.methods import METHODS
+from zslnb.experiments.models import trained
 from zslnb.experiments.similarity import SimilaritySettings
 from zslnb.experiments.sources import CodeChangedError
 
@@ -17,4 +18,5 @@ __all__ = [
     "inputs_of_record",
     "run",
     "run_rows",
+    "trained",
 ]

@@ -8,8 +8,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from zslnb import revcd
 from zslnb.benchmark import Benchmark
+from zslnb.experiments.models import trained
 from zslnb.experiments.scoring import all_scores
 from zslnb.protocol import (
     best,
@@ -81,7 +81,7 @@ def _candidates(
     return {
         (epochs, scale): _Judged(benchmark, model, scale)
         for epochs in settings.epoch_choices
-        for model in [revcd.fit(benchmark, replace(settings, epochs=epochs), seed, device)]
+        for model in [trained(benchmark, replace(settings, epochs=epochs), seed, device)]
         for scale in _scales(settings)
     }
 

@@ -6,7 +6,8 @@ from jaxtyping import Float, Int64
 from torch import Tensor
 
 from zslnb.benchmark import Benchmark
-from zslnb.experiments.generators import FIT, Generator, Pair, Settings
+from zslnb.experiments.families import Generator, Pair, Settings
+from zslnb.experiments.models import trained
 from zslnb.genzsl import within_class_cosine
 from zslnb.protocol import class_means, frechet_distance, nearest_neighbour_test
 from zslnb.seeds import torch_generator
@@ -23,7 +24,7 @@ def fidelity_scores(
     samples of a class, of two at least) and, for GenZSL, "to text" (cosine with the class's
     anchor). "real" is the yardstick: one random half of the real unseen images against the other.
     """
-    model = FIT[type(settings)](benchmark, settings, seed, device)
+    model = trained(benchmark, settings, seed, device)
     features, labels = F.normalize(benchmark.features, dim=1), benchmark.labels
     parts = {"unseen": benchmark.test_unseen_idx, "seen": benchmark.test_seen_idx}
     real = features[parts["unseen"]], labels[parts["unseen"]]

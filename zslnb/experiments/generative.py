@@ -14,7 +14,8 @@ from jaxtyping import Float, Int64
 from torch import Tensor
 
 from zslnb.benchmark import Benchmark
-from zslnb.experiments.generators import FIT, Generator, Pair, Settings
+from zslnb.experiments.families import Generator, Pair, Settings
+from zslnb.experiments.models import trained
 from zslnb.experiments.scoring import all_scores, score_test_images
 from zslnb.imagination import ImaginationSettings
 from zslnb.protocol import (
@@ -42,11 +43,10 @@ def generative_scores(
     "by n_synthetic" has the clean scores for each number of synthetic samples by itself.
     released: for imagination baselines, whose released training is this very one, too.
     """
-    fit = FIT[type(settings)]
     inner = validation_split(benchmark, seed)
-    tried = dict(candidates(fit(inner, settings, seed, device), inner))
+    tried = dict(candidates(trained(inner, settings, seed, device), inner))
     watcher = BestOnTest(benchmark) if isinstance(settings, ImaginationSettings) else None
-    model = fit(benchmark, settings, seed, device, on_round=watcher)
+    model = trained(benchmark, settings, seed, device, on_round=watcher)
     on_test = dict(candidates(model, benchmark))
     chosen, peeked = best(tried.items())[0], best(on_test.items())[0]
     released = watcher.scores() if watcher else {"chosen": {}}
@@ -121,7 +121,7 @@ def released_scores(
     class and per image, and the generalised classifier's with only unseen classes allowed.
     """
     watcher = BestOnTest(benchmark)
-    model = FIT[type(settings)](benchmark, settings, seed, device, on_round=watcher)
+    model = trained(benchmark, settings, seed, device, on_round=watcher)
     return {**watcher.scores(), "history": model.history}
 
 

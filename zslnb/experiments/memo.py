@@ -24,7 +24,12 @@ from zslnb.benchmark import Benchmark
 from zslnb.device import one_thread
 from zslnb.errors import unknown_name
 from zslnb.experiments.methods import METHODS
-from zslnb.experiments.sources import CodeChangedError, check_unchanged, imported_sha256
+from zslnb.experiments.sources import (
+    CodeChangedError,
+    check_unchanged,
+    imported_sha256,
+    versions,
+)
 from zslnb.files import build_dir, write_atomically
 
 Experiment = tuple[str, Any]  # a method's name and its settings
@@ -114,7 +119,7 @@ def inputs_of_record(record: Mapping) -> dict:
         **{name: record[name] for name in ("method", "benchmark", "settings", "seed")},
         "device": torch.device(record["device"]).type if method.on_device else "cpu",
         "source": imported_sha256(method.roots),
-        "versions": {"numpy": np.__version__, "torch": str(torch.__version__)},
+        "versions": versions(),
     }
     text = json.dumps(inputs, sort_keys=True)
     return {"id": hashlib.sha256(text.encode()).hexdigest()[:16], **inputs}

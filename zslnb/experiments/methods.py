@@ -9,9 +9,9 @@ import torch
 from zslnb.benchmark import Benchmark
 from zslnb.experiments import closed_form, similarity
 from zslnb.experiments.estimators import estimator_scores
+from zslnb.experiments.families import FIT
 from zslnb.experiments.fidelity import fidelity_scores
 from zslnb.experiments.generative import generative_scores, released_scores
-from zslnb.experiments.generators import FIT
 from zslnb.experiments.referent_swap import swap_scores
 from zslnb.experiments.speed import speed_scores
 from zslnb.genzsl import GenZSLSettings

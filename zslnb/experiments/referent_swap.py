@@ -5,6 +5,7 @@ import torch.nn.functional as F
 
 from zslnb import genzsl
 from zslnb.benchmark import Benchmark
+from zslnb.experiments.models import trained
 from zslnb.genzsl import GenZSLSettings
 from zslnb.protocol import class_means
 from zslnb.seeds import seeded
@@ -21,7 +22,7 @@ def swap_scores(
     the unseen classes; "within" is the mean cosine between samples of one unseen class; "to mean"
     the cosine of the real class mean with the mean of the referents and of the synthetic samples.
     """
-    model = genzsl.fit(benchmark, settings, seed, device)
+    model = trained(benchmark, settings, seed, device)
     synthetic, labels = model.synthesise(benchmark.unseen, SAMPLES, "swap")
     with seeded(seed, "genzsl/swap/means"):
         referents = model.referent_samples(labels)

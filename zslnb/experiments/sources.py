@@ -10,9 +10,12 @@ from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
 
+import numpy as np
+import torch
+
 PACKAGE = Path(__file__).parent.parent
 # it names the training of every family; a method follows only its own
-BORDERS = {"zslnb.experiments.generators"}
+BORDERS = {"zslnb.experiments.families"}
 # settings are in a record's key by value, and what errors say is in no number
 LEFT_OUT = {"settings", "errors"}
 
@@ -91,6 +94,11 @@ class Sources:
 
 
 IMPORTED = Sources()
+
+
+def versions() -> dict[str, str]:
+    """Versions of the libraries that compute, on which numbers depend as on the code."""
+    return {"numpy": np.__version__, "torch": str(torch.__version__)}
 
 
 @cache

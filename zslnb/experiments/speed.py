@@ -8,8 +8,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from zslnb.benchmark import Benchmark
+from zslnb.experiments.families import FIT, Generator, Settings
 from zslnb.experiments.generative import classifier_scores, unit_features, with_synthetic
-from zslnb.experiments.generators import FIT, Generator, Settings
 from zslnb.protocol import train_classifier
 
 

@@ -142,12 +142,12 @@ def drawn_weights(weights: Float[Tensor, " k"], n: int) -> Float[Tensor, "n k"]:
     For two referents this is Beta(4, 1) on the first share, at (0.8, 0.2). The paper says mixup;
     the released code mixes with fixed shares. How the paper would draw is unknown: ours.
     """
-    shares = weights.new_zeros(n, len(weights))
-    present = weights > 0  # a weight of 0 has no part in any draw
-    # unchecked, since a check would wait for the device at every step
-    drawn = torch.distributions.Dirichlet(CONCENTRATION * weights[present], validate_args=False)
-    shares[:, present] = drawn.sample((n,))
-    return shares
+    # a Dirichlet's draws are gammas over their sum; a weight of 0 has no part in any, and neither
+    # a check nor picking by a mask may wait for the device at every step
+    shapes = (CONCENTRATION * weights).clamp(min=1e-3)
+    gammas = torch.distributions.Gamma(shapes, torch.ones_like(shapes), validate_args=False)
+    parts = gammas.sample((n,)) * (weights > 0)
+    return parts / parts.sum(1, keepdim=True)
 
 
 def _mixed(samples: Float[Tensor, "B k D"], weights: Tensor) -> Float[Tensor, "B D"]:

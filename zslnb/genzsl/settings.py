@@ -1,7 +1,7 @@
 """Every hyper-parameter of GenZSL in one place, with its source, and what a profile reduces."""
 
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import ClassVar, Literal
 
 from zslnb.genzsl.boosting import Mode
 from zslnb.genzsl.referents import referent_weights
@@ -26,6 +26,16 @@ class GenZSLSettings(Settings):
     Raises:
         ValueError: a setting that means nothing, by name.
     """
+
+    # what says how a trained model is used, and so has no part in its training
+    AFTER_TRAINING: ClassVar = (
+        "synthesis",
+        "n_synthetic",
+        "n_synthetic_choices",
+        "classifier",
+        "keep_classifier",
+        "conventional",
+    )
 
     # directions that class diversity promotion takes away; 0 switches it off
     n_removed: Whole = 1

@@ -10,6 +10,7 @@ from jaxtyping import Float, Int64
 from torch import Tensor
 
 from zslnb.benchmark import Benchmark
+from zslnb.device import Replayed, Terms
 from zslnb.genzsl.boosting import boosting_loss, semantics_to_features
 from zslnb.genzsl.cdp import class_diversity_promotion
 from zslnb.genzsl.ivae import InductiveVAE, kl_divergence, reconstruction_loss
@@ -18,7 +19,7 @@ from zslnb.genzsl.settings import GenZSLSettings
 from zslnb.networks import Adam
 from zslnb.seeds import seeded, torch_generator
 from zslnb.settings import at_least_one
-from zslnb.training import Terms, batches, refuse_samples, train
+from zslnb.training import batches, refuse_samples, train
 
 ROWS_AT_ONCE = 16384
 
@@ -44,6 +45,11 @@ class GenZSL:
     pool: ReferentPool
     seed: int
     history: list[dict[str, float]] = field(default_factory=list)
+
+    @property
+    def networks(self) -> InductiveVAE:
+        """What is trained."""
+        return self.model
 
     def referent_samples(self, classes: Int64[Tensor, " B"]) -> Float[Tensor, "B D"]:
         """Draw one mixed referent for each target class id, or noise where settings say so."""
@@ -220,16 +226,20 @@ def fit(
         "boosting": s.boosting_weight,
     }
 
+    @Replayed
+    def step(batch: Int64[Tensor, " B"]) -> Terms:
+        terms = run.losses(batch)
+        loss = sum(weights[name] * term for name, term in terms.items())
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        return terms
+
     def steps(number: int) -> Iterator[Terms]:
         run.model.train()
         for _ in range(s.passes):
             for batch in batches(n, s.batch_size, run.labels.device, shuffle=s.shuffle):
-                terms = run.losses(batch)
-                loss = sum(weights[name] * term for name, term in terms.items())
-                optimiser.zero_grad()
-                loss.backward()
-                optimiser.step()
-                yield terms
+                yield step(batch)
 
     last_pass = math.ceil(n / s.batch_size)
     samples = s.passes * n

@@ -1,11 +1,9 @@
 """f-VAEGAN: a conditional VAE whose decoder must also convince a critic; and its two halves."""
 
-from dataclasses import dataclass
-
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float, Int64
-from torch import Tensor
+from torch import Tensor, nn
 
 from zslnb.imagination.cvae import cvae_losses, reconstruct
 from zslnb.imagination.gan import adapted_penalty_weight, critic_losses
@@ -15,24 +13,32 @@ from zslnb.networks import Adam
 from zslnb.protocol import SoftmaxClassifier
 
 
-@dataclass
-class Networks:
+class Networks(nn.Module):
     """What is trained: a kind has only the networks it needs.
 
-    `judge` is f-CLSWGAN's softmax classifier of real seen features, trained before and fixed.
+    One optimiser a network, as released; the encoder's has Adam's default betas. The buffer
     `penalty_weight` is lambda_1, which moves where it is adaptive.
+
+    Args:
+        settings: see `ImaginationSettings`.
+        generator, encoder, critic: where they are to train.
+        judge: f-CLSWGAN's softmax classifier of real seen features, trained before and fixed.
     """
 
-    settings: ImaginationSettings
-    generator: Generator
-    encoder: Encoder | None
-    critic: Critic | None
-    judge: SoftmaxClassifier | None
-    penalty_weight: float
-
-    def __post_init__(self) -> None:
-        """Make one optimiser a network, as released: the encoder's has Adam's default betas."""
-        rate = self.settings.lr
+    def __init__(
+        self,
+        settings: ImaginationSettings,
+        generator: Generator,
+        encoder: Encoder | None,
+        critic: Critic | None,
+        judge: SoftmaxClassifier | None,
+    ) -> None:
+        super().__init__()
+        self.settings, self.generator, self.encoder = settings, generator, encoder
+        self.critic, self.judge = critic, judge
+        weight = torch.tensor(settings.penalty_weight, dtype=torch.float64)
+        self.register_buffer("penalty_weight", weight.to(next(generator.parameters()).device))
+        rate = settings.lr
         self.optimisers = {
             name: Adam(network.parameters(), rate, betas)
             for name, network, betas in (
@@ -54,7 +60,7 @@ class Networks:
         with torch.no_grad():
             fake = self.make(x, a)
         terms = critic_losses(self.critic, x, fake, a)
-        loss = terms["critic"] + self.penalty_weight * terms["penalty"]
+        loss = terms["critic"] + self.penalty_weight.float() * terms["penalty"]
         self._step(self.settings.adversarial_weight * loss, "critic")
         return terms
 
@@ -84,8 +90,8 @@ class Networks:
     def adapt(self, penalties: Float[Tensor, " n"]) -> None:
         """Move the penalty's weight after a generator step, where it is adaptive."""
         if self.settings.adaptive_penalty:
-            mean = float(penalties.mean())
-            self.penalty_weight = adapted_penalty_weight(self.penalty_weight, mean)
+            adapted = adapted_penalty_weight(self.penalty_weight, penalties.mean())
+            self.penalty_weight.copy_(adapted)
 
     def _step(self, loss: Tensor, *names: str) -> None:
         optimisers = [self.optimisers[name] for name in names if name in self.optimisers]
@@ -119,4 +125,4 @@ def build_networks(
         encoder = Encoder(feature_dim, semantic_dim, s.hidden_dim, latent).to(device)
     if s.kind != "cvae":
         critic = Critic(feature_dim, semantic_dim, s.hidden_dim).to(device)
-    return Networks(s, generator, encoder, critic, judge, s.penalty_weight)
+    return Networks(s, generator, encoder, critic, judge)

@@ -45,7 +45,9 @@ def critic_losses(
     return {"critic": wasserstein, "penalty": gradient_penalty(critic, real, fake, context)}
 
 
-def adapted_penalty_weight(weight: float, penalty: float) -> float:
+def adapted_penalty_weight(
+    weight: float | Float[Tensor, ""], penalty: float | Float[Tensor, ""]
+) -> Float[Tensor, ""]:
     """Change the penalty's weight as the released f-VAEGAN does after each generator step.
 
     Up by a tenth where the mean penalty is above 1.05, down by a tenth where it is below 1.001.
@@ -56,6 +58,6 @@ def adapted_penalty_weight(weight: float, penalty: float) -> float:
         weight: lambda_1, before.
         penalty: mean of (|gradient| - 1)^2 over the critic's steps.
     """
-    if penalty > TOO_STEEP:
-        return weight * STEP
-    return weight / STEP if penalty < FLAT_ENOUGH else weight
+    weight, penalty = torch.as_tensor(weight, dtype=torch.float64), torch.as_tensor(penalty)
+    lowered = torch.where(penalty < FLAT_ENOUGH, weight / STEP, weight)
+    return torch.where(penalty > TOO_STEEP, weight * STEP, lowered)  # no look, which would wait

@@ -1,7 +1,7 @@
 """Every hyper-parameter of the imagination baselines, and what a profile reduces."""
 
 from dataclasses import dataclass, field, replace
-from typing import Literal, get_args
+from typing import ClassVar, Literal, get_args
 
 from zslnb.protocol import ClassifierSettings
 from zslnb.settings import (
@@ -30,6 +30,14 @@ class ImaginationSettings(Settings):
     Raises:
         ValueError: a setting that means nothing, by name.
     """
+
+    # what says how a trained model is used (the classifier is the "gan"'s judge, too)
+    AFTER_TRAINING: ClassVar = (
+        "n_synthetic",
+        "n_synthetic_choices",
+        "keep_classifier",
+        "conventional",
+    )
 
     kind: Kind = "fvaegan"
     hidden_dim: Count = 4096

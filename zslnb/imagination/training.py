@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 
 import torch
 import torch.nn.functional as F
@@ -10,12 +11,13 @@ from jaxtyping import Float, Int64
 from torch import Tensor
 
 from zslnb.benchmark import Benchmark
+from zslnb.device import Replayed, Terms
 from zslnb.imagination.fvaegan import Networks, build_networks
 from zslnb.imagination.settings import ImaginationSettings
 from zslnb.protocol import SoftmaxClassifier, train_classifier
 from zslnb.seeds import seeded
 from zslnb.settings import at_least_one
-from zslnb.training import Terms, refuse_samples, train
+from zslnb.training import refuse_samples, train
 
 ROWS_AT_ONCE = 16384
 
@@ -143,26 +145,27 @@ def fit(
     """
     run, s = prepare(benchmark, settings, seed, device), settings
     per_round = s.passes * math.ceil(len(run.labels) / s.batch_size)
-    per_step = (s.critic_steps if run.networks.critic else 1) * min(s.batch_size, len(run.labels))
+    step, n = Replayed(partial(_step, run)), len(run.labels)
+    in_step = s.critic_steps if run.networks.critic else 1
 
     def steps(number: int) -> Iterator[Terms]:
-        return (_step(run) for _ in range(per_round))
+        for _ in range(per_round):
+            drawn = [torch.randperm(n, device=run.labels.device) for _ in range(in_step)]
+            yield step(torch.stack([order[: s.batch_size] for order in drawn]))
 
     def end_round(run: Imagination) -> None:
-        run.history[-1]["penalty weight"] = run.networks.penalty_weight
+        run.history[-1]["penalty weight"] = float(run.networks.penalty_weight)
         if on_round:
             on_round(run)
 
-    samples = per_round * per_step
+    samples = per_round * in_step * min(s.batch_size, n)
     return train(run, "imagination/round", s.rounds, steps, end_round, samples=samples)
 
 
-def _step(run: Imagination) -> Terms:
-    """Train the critic, where there is one, and the generator once; return their terms."""
-    s, device = run.settings, run.labels.device
+def _step(run: Imagination, batches: Int64[Tensor, "n B"]) -> Terms:
+    """Train the critic, where there is one, on each batch, and the generator on the last."""
     penalties, terms = [], {}
-    for _ in range(s.critic_steps if run.networks.critic else 1):
-        rows = torch.randperm(len(run.labels), device=device)[: s.batch_size]
+    for rows in batches:
         x, a = run.scaled(rows), run.semantics[run.labels[rows]]
         if run.networks.critic:
             terms = run.networks.critic_step(x, a)

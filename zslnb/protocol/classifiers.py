@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
+from zslnb.device import Replayed, Terms
 from zslnb.networks import Adam, perceptron
 from zslnb.seeds import seeded
 from zslnb.settings import Count, Positive, Settings, Share
@@ -74,6 +75,7 @@ class ClassifierTrainer:
         with seeded(seed, "classifier/weights"):
             self.model = SoftmaxClassifier(feature_dim, len(classes), settings).to(device)
         self.optimiser = Adam(self.model.parameters(), settings.lr)
+        self.step = Replayed(self._step)
         self.epoch = 0
 
     def train_epoch(self, features: Float[Tensor, "N D"], labels: Int64[Tensor, " N"]) -> None:
@@ -85,16 +87,20 @@ class ClassifierTrainer:
         targets = order[torch.searchsorted(self.classes, labels, sorter=order)]
         self.model.train()
         with seeded(self.seed, f"classifier/epoch{self.epoch}"):
-            for batch in self._batches(len(labels), features.device):
-                loss = F.cross_entropy(self.model(features[batch]), targets[batch])
-                self.optimiser.zero_grad()
-                loss.backward()
-                self.optimiser.step()
+            if self.settings.shuffle:  # all at once, so that a step reads rows that lie together
+                order = torch.randperm(len(labels), device=features.device)
+                features, targets = features[order], targets[order]
+            size = self.settings.batch_size
+            for batch in zip(features.split(size), targets.split(size), strict=True):
+                self.step(*batch)
         self.epoch += 1
 
-    def _batches(self, n: int, device: torch.device) -> tuple[Tensor, ...]:
-        order = torch.randperm(n, device=device) if self.settings.shuffle else torch.arange(n)
-        return order.to(device).split(self.settings.batch_size)
+    def _step(self, features: Float[Tensor, "B D"], targets: Int64[Tensor, " B"]) -> Terms:
+        loss = F.cross_entropy(self.model(features), targets)
+        self.optimiser.zero_grad()
+        loss.backward()
+        self.optimiser.step()
+        return {"cross-entropy": loss}
 
     @torch.no_grad()
     def scores(self, features: Float[Tensor, "N D"]) -> Float[Tensor, "N K"]:

@@ -64,7 +64,7 @@ class Diffusion(nn.Module):
             (B, V) conditions, and which images are shown.
         """
         shown = ~conditional_dropout(len(x), self.settings.masked if train else 0.0, x.device)
-        shown[0] = True
+        shown[:1].fill_(True)
         return torch.where(shown[:, None], self.visual(x), self.null), shown
 
     def both(

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Annotated, Literal, get_args
+from typing import Annotated, ClassVar, Literal, get_args
 
 from zslnb.revcd.conditioning import Conditioning
 from zslnb.settings import (
@@ -36,6 +36,16 @@ class RevCDSettings(Settings):
     Raises:
         ValueError: a setting that means nothing, by name.
     """
+
+    # what says how a trained model is used, and so has no part in its training
+    AFTER_TRAINING: ClassVar = (
+        "epoch_choices",
+        "sampler",
+        "sampling_steps",
+        "n_samples",
+        "guidance",
+        "guidance_choices",
+    )
 
     kind: Kind = "revcd"
     steps: Count = 500

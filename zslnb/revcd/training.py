@@ -8,13 +8,14 @@ from jaxtyping import Float, Int64
 from torch import Tensor
 
 from zslnb.benchmark import Benchmark
+from zslnb.device import Replayed, Terms
 from zslnb.errors import DivergedError
 from zslnb.revcd.baselines import ConditionalGAN, ConditionalVAE
 from zslnb.revcd.diffusion import Diffusion
 from zslnb.revcd.semantics import Standardiser, prototype_scores
 from zslnb.revcd.settings import RevCDSettings
 from zslnb.seeds import seeded
-from zslnb.training import Terms, batches, train
+from zslnb.training import batches, train
 
 ROWS_AT_ONCE = 4096
 LAST_LR = 0.05  # of the first; the rate falls in a line, epoch by epoch
@@ -153,15 +154,19 @@ def fit(
     run, s = prepare(benchmark, settings, seed, device), settings
     optimisers = run.networks.optimisers()
 
+    @Replayed
+    def step(batch: Int64[Tensor, " B"]) -> Terms:
+        labels = run.labels[batch]
+        targets = torch.searchsorted(run.seen, labels)
+        x, z0 = run.features[batch], run.prototypes[labels]
+        return run.networks.step(x, z0, targets, *optimisers)
+
     def steps(epoch: int) -> Iterator[Terms]:
         run.networks.train()
-        for group in (group for optimiser in optimisers for group in optimiser.param_groups):
-            group["lr"] = s.lr * (1 - (1 - LAST_LR) * epoch / max(1, s.epochs - 1))
+        for optimiser in optimisers:
+            optimiser.set_rate(s.lr * (1 - (1 - LAST_LR) * epoch / max(1, s.epochs - 1)))
         for batch in batches(len(run.labels), s.batch_size, run.labels.device):
             if len(batch) > 1:  # batch normalisation needs two images
-                labels = run.labels[batch]
-                targets = torch.searchsorted(run.seen, labels)
-                x, z0 = run.features[batch], run.prototypes[labels]
-                yield run.networks.step(x, z0, targets, *optimisers)
+                yield step(batch)
 
     return train(run, "revcd/epoch", s.epochs, steps, on_epoch)

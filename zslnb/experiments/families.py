@@ -1,4 +1,4 @@
-"""What every generator can do, and which training belongs to which settings.
+"""Which training belongs to which settings, and what every generator can do.
 
 The source hash of an experiment stops here: of the families below it follows the method's own.
 """
@@ -8,11 +8,21 @@ from typing import Any, Protocol, runtime_checkable
 from jaxtyping import Float, Int64
 from torch import Tensor
 
-from zslnb import genzsl, imagination
+from zslnb import genzsl, imagination, revcd
 from zslnb.genzsl import GenZSLSettings
 from zslnb.imagination import ImaginationSettings
+from zslnb.revcd import RevCDSettings
 
-FIT = {GenZSLSettings: genzsl.fit, ImaginationSettings: imagination.fit}
+FIT = {
+    GenZSLSettings: genzsl.fit,
+    ImaginationSettings: imagination.fit,
+    RevCDSettings: revcd.fit,
+}
+PREPARE = {
+    GenZSLSettings: genzsl.prepare,
+    ImaginationSettings: imagination.prepare,
+    RevCDSettings: revcd.prepare,
+}
 Settings = GenZSLSettings | ImaginationSettings
 Pair = tuple[Float[Tensor, "N D"], Int64[Tensor, " N"]]
 

@@ -1,0 +1,103 @@
+"""Models that were trained once, kept so that no other experiment trains them again.
+
+Of a model its weights and its history are kept; the rest is prepared anew from benchmark and
+settings, which costs next to nothing. Settings that matter only once it is trained have no part in
+its key, so rows of a table that differ in those alone share one training.
+"""
+
+import contextlib
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+
+from zslnb.benchmark import Benchmark
+from zslnb.experiments.families import FIT, PREPARE
+from zslnb.experiments.sources import check_unchanged, imported_sha256, versions
+from zslnb.files import build_dir, write_atomically
+
+LIMIT = 2 * 2**30  # bytes; beyond them those go first that nobody asked for the longest
+
+
+def trained(
+    benchmark: Benchmark,
+    settings: Any,
+    seed: int = 0,
+    device: torch.device | str = "cpu",
+    on_round: Callable[[Any], None] | None = None,
+) -> Any:
+    """Fit a model, or take it from `build/models` if it has been trained before.
+
+    It gives what the `fit` of the settings' family gives, to the last bit.
+
+    Args:
+        benchmark, settings, seed, device: as `fit` takes them.
+        on_round: called after each round; whoever watches a training has it trained again.
+
+    Raises:
+        ValueError, DivergedError: as `fit`.
+        CodeChangedError: the family's code changed on disk since it was imported.
+    """
+    path = _path(benchmark, settings, seed, device)
+    if on_round is None and path.exists():
+        model = PREPARE[type(settings)](benchmark, settings, seed, device)
+        if _loaded(model, path):
+            return model
+    model = FIT[type(settings)](benchmark, settings, seed, device, on_round)
+    check_unchanged(_roots(settings))
+    weights = {name: part.cpu().contiguous() for name, part in model.networks.state_dict().items()}
+    write_atomically(path, save(weights, {"history": json.dumps(model.history)}))
+    _drop_oldest(path.parent)
+    return model
+
+
+def _roots(settings: Any) -> tuple[str, ...]:
+    return (FIT[type(settings)].__module__,)
+
+
+def _path(benchmark: Benchmark, settings: Any, seed: int, device: torch.device | str) -> Path:
+    training = {k: v for k, v in asdict(settings).items() if k not in settings.AFTER_TRAINING}
+    inputs = {
+        "benchmark": benchmark.sha256,
+        "shared space": benchmark.shared_space,
+        "settings": training,
+        "seed": seed,
+        "device": torch.device(device).type,
+        "source": imported_sha256(_roots(settings)),
+        "versions": versions(),
+    }
+    digest = hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()[:16]
+    family = _roots(settings)[0].split(".")[1]
+    return build_dir() / "models" / f"{family}-{digest}.safetensors"
+
+
+def _loaded(model: Any, path: Path) -> bool:
+    """Give a prepared model its weights and history; False if the file is damaged, or gone."""
+    try:
+        with safe_open(path, "pt") as file:
+            weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            history = json.loads(file.metadata()["history"])
+        model.networks.load_state_dict(weights)
+    except (OSError, SafetensorError, RuntimeError, TypeError, KeyError, ValueError):
+        return False
+    model.history.extend(history)
+    with contextlib.suppress(OSError):
+        path.touch()
+    return True
+
+
+def _drop_oldest(folder: Path) -> None:
+    with contextlib.suppress(FileNotFoundError):  # another process tidies up, too
+        files = [(path.stat(), path) for path in folder.glob("*.safetensors")]
+        files.sort(key=lambda file: file[0].st_mtime, reverse=True)
+        total = 0
+        for stat, path in files:
+            total += stat.st_size
+            if total > LIMIT:
+                path.unlink()
