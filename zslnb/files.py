@@ -81,6 +81,26 @@ def writer_id() -> str:
 
 
 @contextlib.contextmanager
+def claimed(path: Path) -> Iterator[bool]:
+    """Hold a lock file if nobody else does, and say whether; who holds it may die at any time."""
+    import filelock  # here, because reading needs it not
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lock, is_mine = filelock.FileLock(path), True
+    try:
+        lock.acquire(timeout=0)
+    except filelock.Timeout:
+        is_mine = False
+    except OSError as error:
+        if error.errno not in NO_LOCKS:
+            raise
+    try:
+        yield is_mine
+    finally:
+        lock.release()
+
+
+@contextlib.contextmanager
 def locked(path: Path) -> Iterator[None]:
     """Hold a lock file, waiting for whoever else does; the system frees it when its holder dies."""
     import filelock  # here, because only downloads and extractions need it

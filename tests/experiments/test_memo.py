@@ -2,6 +2,8 @@
 
 import json
 import pickle
+import threading
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -21,7 +23,9 @@ from zslnb.experiments import (
     memo,
     run,
     run_rows,
+    sources,
 )
+from zslnb.files import claimed
 
 FEW = ESZSLSettings(powers=(0, 1))
 ROWS = {
@@ -95,17 +99,17 @@ def test_distinct_inputs_have_distinct_records(calls, build, other):
 
 
 @pytest.mark.parametrize(
-    ("name", "other"),
+    ("module", "name", "other"),
     [
-        ("imported_sha256", lambda roots: "other"),
-        ("np", SimpleNamespace(__version__="0.1")),
-        ("torch", SimpleNamespace(__version__="0.1", device=torch.device)),
+        (memo, "imported_sha256", lambda roots: "other"),
+        (sources, "np", SimpleNamespace(__version__="0.1")),
+        (sources, "torch", SimpleNamespace(__version__="0.1")),
     ],
 )
-def test_another_source_or_version_has_another_record(build, monkeypatch, name, other):
+def test_another_source_or_version_has_another_record(build, monkeypatch, module, name, other):
     record = run("eszsl", toy(), FEW, 0)
     assert inputs_of_record(record)["id"] == record["id"]
-    monkeypatch.setattr(memo, name, other)
+    monkeypatch.setattr(module, name, other)
     assert inputs_of_record(record)["id"] != record["id"]
 
 
@@ -260,3 +264,37 @@ def test_a_worker_maps_the_benchmark_and_is_not_sent_it(build):
         mapped.features[0] = 7  # copy on write: the file, and so the others, keep theirs
         assert handed.load().sha256 == wide.sha256
     assert not [*build.iterdir()]
+
+
+def test_what_another_process_computes_is_left_to_it(calls, build):
+    """It is waited for after the rest, and then taken as it is."""
+    rows = {"a": ("eszsl", FEW)}
+    expected = run_rows(rows, toy(), [0, 1], n_jobs=1)
+    first, second = (build / "records" / f"eszsl-{record['id']}.json" for record in expected)
+    content = first.read_text()
+    first.unlink()
+    second.unlink()
+    claimed_there = threading.Event()
+
+    def other() -> None:
+        with claimed(first.parent / "claims" / f"{first.stem}.lock") as is_mine:
+            assert is_mine
+            claimed_there.set()
+            while not second.exists():
+                time.sleep(0.01)
+            first.write_text(content)
+
+    process = threading.Thread(target=other)
+    process.start()
+    claimed_there.wait()
+    assert run_rows(rows, toy(), [0, 1], n_jobs=1)[0] == expected[0]
+    process.join()
+    assert calls == [0, 1, 1]
+
+
+@pytest.mark.parametrize(("chosen", "device", "expected"), [
+    ("3", "cpu", 3), ("3", "cuda", 3), ("", "cpu", joblib.cpu_count()), ("", "cuda", 5),
+])  # fmt: skip
+def test_how_many_run_at_once(monkeypatch, chosen, device, expected):
+    monkeypatch.setenv("ZSLNB_JOBS", chosen)
+    assert memo.processes(device) == expected

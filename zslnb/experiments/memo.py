@@ -6,6 +6,7 @@ data, seed, kind of device, versions of torch and NumPy) are computed once and r
 
 import hashlib
 import json
+import os
 import tempfile
 import time
 import warnings
@@ -30,9 +31,11 @@ from zslnb.experiments.sources import (
     imported_sha256,
     versions,
 )
-from zslnb.files import build_dir, write_atomically
+from zslnb.files import build_dir, claimed, write_atomically
 
 Experiment = tuple[str, Any]  # a method's name and its settings
+ON_ONE_GPU = 5  # experiments that share a GPU: one alone keeps it waiting
+WAIT_SECONDS = 0.2  # between looks for what another process computes
 
 
 def run(
@@ -80,7 +83,7 @@ def run_rows(
             row of several experiments: the clean training and the released one.
         benchmark, device: as in `run`.
         seeds: of the runs.
-        n_jobs: processes; one for each core unless given. A GPU is used by one at a time.
+        n_jobs: processes; as many as `processes` says unless given.
         table: what the rows belong to, where a notebook has several tables.
 
     Returns:
@@ -99,10 +102,16 @@ def run_rows(
             experiments.append((shown, settings, inputs, _path(inputs)))
     # workers live on, so they are told where records go: their environment may be an old one
     missing = {path: (inputs, s) for _, s, inputs, path in experiments if _read(path) is None}
-    if torch.device(device).type != "cpu":
-        n_jobs = 1
-    _compute_all(missing, benchmark, device, n_jobs or joblib.cpu_count())
+    _compute_all(missing, benchmark, device, n_jobs or processes(device))
     return [{**row, **json.loads(path.read_text())} for row, _, _, path in experiments]
+
+
+def processes(device: torch.device | str) -> int:
+    """How many experiments run at once: `$ZSLNB_JOBS`, else one a core, and on a GPU some."""
+    chosen = os.environ.get("ZSLNB_JOBS")
+    if chosen:
+        return max(1, int(chosen))
+    return joblib.cpu_count() if torch.device(device).type == "cpu" else ON_ONE_GPU
 
 
 def inputs_of_record(record: Mapping) -> dict:
@@ -184,7 +193,11 @@ def _compute_all(
     device: torch.device | str,
     n_jobs: int,
 ) -> None:
-    """Compute the missing records, `n_jobs` at a time in one pool."""
+    """Compute the missing records, `n_jobs` at a time in one pool.
+
+    Notebooks run side by side and share rows: what another process is computing is left to it,
+    and waited for once nothing else is left to do.
+    """
     n_jobs = min(n_jobs, len(missing))
     if not missing:
         return
@@ -193,10 +206,26 @@ def _compute_all(
         warnings.catch_warnings(),  # joblib replaces a worker that has grown, and says so
     ):
         warnings.filterwarnings("ignore", "A worker stopped while some jobs")
-        joblib.Parallel(n_jobs=n_jobs)(
-            joblib.delayed(_compute)(path, inputs, handed, settings, device)
-            for path, (inputs, settings) in missing.items()
-        )
+        while missing:
+            done = joblib.Parallel(n_jobs=n_jobs)(
+                joblib.delayed(_compute_unclaimed)(path, inputs, handed, settings, device)
+                for path, (inputs, settings) in missing.items()
+            )
+            if not any(done):
+                time.sleep(WAIT_SECONDS)
+            missing = {
+                path: needed
+                for (path, needed), is_done in zip(missing.items(), done, strict=True)
+                if not is_done
+            }
+
+
+def _compute_unclaimed(path: Path, *experiment: Any) -> bool:
+    """Compute a record, unless it is there by now; False if another process is at it."""
+    with claimed(path.parent / "claims" / f"{path.stem}.lock") as is_mine:
+        if is_mine and _read(path) is None:
+            _compute(path, *experiment)
+        return is_mine
 
 
 def _compute(
