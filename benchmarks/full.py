@@ -11,6 +11,7 @@ run that is cut short keeps what it has; `manifest.json` says what it was made w
 import argparse
 import json
 import os
+import platform
 import time
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from multiprocessing import get_context
@@ -20,7 +21,6 @@ import torch
 
 from zslnb import experiments, genzsl, imagination, load, revcd
 from zslnb.device import choose_device
-from zslnb.notebook.manifest import describe
 
 KINDS = {"cVAE": "cvae", "f-CLSWGAN": "gan", "f-VAEGAN": "fvaegan"}
 PAGES = {"T2": "14_genzsl_results", "T3": "14_genzsl_results", "RevCD T2": "24_revcd_results"}
@@ -67,8 +67,14 @@ def main() -> None:
     asked = parser.parse_args()
     device, benchmark = choose_device(asked.device), load(asked.bundle, semantics=asked.semantics)
     asked.out.mkdir(parents=True, exist_ok=True)
-    head = describe(benchmark, device) | {"profile": "full", "seeds": [*range(asked.seeds)]}
-    head |= {"made_by": "benchmarks/full.py", "processes": asked.at_once}
+    head = {
+        "made_by": "benchmarks/full.py",
+        "profile": "full",
+        "benchmark": experiments.benchmark_facts(benchmark),
+        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
+        "versions": {"torch": torch.__version__, "python": platform.python_version()},
+        "processes": asked.at_once,
+    }
     (asked.out / f"manifest-{asked.semantics}.json").write_text(json.dumps(head, indent=1) + "\n")
     known = {key: row for key, row in rows(benchmark.name).items() if key[0] in asked.tables}
     order = {key: number for number, key in enumerate(known)}

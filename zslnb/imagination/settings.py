@@ -83,7 +83,7 @@ REDUCED = {
         "rounds": 8,
         "n_synthetic": 200,
         "n_synthetic_choices": (50, 100, 200, 400),
-        "classifier": ClassifierSettings(epochs=12),
+        "classifier": ClassifierSettings(batch_size=512, epochs=12),
     },
     "medium": {
         "hidden_dim": 512,
