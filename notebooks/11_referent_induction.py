@@ -265,7 +265,7 @@ here.figure(swaps)
 synthetic = studies.pair_cosines(*model.synthesise(bench.unseen, 100, "swap"))
 unseen = bench.test_unseen_idx
 real = studies.pair_cosines(bench.features[unseen], bench.labels[unseen])
-variety = studies.Variety(real, synthetic, swaps.records)
+variety = studies.variety(real, synthetic, swaps.records)
 here.figure(variety)
 
 # %%
@@ -314,7 +314,7 @@ Markdown(
 # %%
 Markdown(
     "- **Held:** neighbours, draws, network and losses by hand are those of the package.\n"
-    f"{swaps.verdicts()}\n"
+    f"{swaps.verdicts}\n"
     f"- **The floor** of a generator without referents is {floor:.3f}; training ends "
     f"{terms.gap:+.3f} from it."
 )

@@ -108,7 +108,7 @@ RECORDS = [record(0, 1.0), record(1, 0.7), record(2, 0.4)]
 
 
 def test_neighbours_are_followed_as_directions_go() -> None:
-    study = studies.Directions("toy", np.array([0.6, 0.3, 0.1]), RECORDS)
+    study = class_cosines.removed_directions("toy", np.array([0.6, 0.3, 0.1]), RECORDS)
     assert study.table().index.tolist() == ["0", "1", "2"]
     assert study.finding() == (
         "The first direction holds 60% of the squared length, the second 30%. Removing one leaves "

@@ -2,14 +2,13 @@
 
 from dataclasses import replace
 
-import matplotlib.pyplot as plt
 import pytest
 import torch
 import torch.nn.functional as F
 from toys import QUICK, toy
 
 from zslnb import genzsl, studies
-from zslnb.studies.fidelity import WEIGHTS, BoostingWeight, plane_of_means
+from zslnb.studies.fidelity import WEIGHTS, BoostingWeight, fidelity_of, plane_of_means
 
 
 @pytest.fixture(autouse=True)
@@ -25,41 +24,36 @@ def record(row: str, seed: int, frechet: float, within: float) -> dict:
     return {"row": row, "seed": seed, "scores": scores}
 
 
-STUDY = studies.FeatureFidelity(
-    [
-        *(record("GenZSL", seed, 0.3 + seed / 100, 0.99) for seed in range(3)),
-        *(record("f-VAEGAN", seed, 0.2 + seed / 100, 0.9) for seed in range(3)),
-    ]
-)
+RECORDS = [
+    *(record("GenZSL", seed, 0.3 + seed / 100, 0.99) for seed in range(3)),
+    *(record("f-VAEGAN", seed, 0.2 + seed / 100, 0.9) for seed in range(3)),
+]
 
 
 def test_the_yardstick_stands_below_and_has_no_class_means():
-    table = STUDY.table()
+    study = fidelity_of(RECORDS)
+    table = study.table()
     assert table.loc["GenZSL", "Fréchet"] == "0.310 ± 0.010"
-    assert table.loc["real against real"].tolist() == [
-        "0.010 ± 0.000",
-        "0.500 ± 0.000",
-        "",
-        "0.800 ± 0.000",
-    ]
-    assert "Nearest as a cloud: f-VAEGAN. Nearest class means: f-VAEGAN." in STUDY.caption()
+    real = ["0.010 ± 0.000", "0.500 ± 0.000", "", "0.800 ± 0.000"]
+    assert table.loc["real against real"].tolist() == real
+    assert "Nearest as a cloud: f-VAEGAN. Nearest class means: f-VAEGAN." in study.caption()
 
 
 def test_a_row_is_a_point_or_a_cloud():
-    text = STUDY.finding()
+    text = studies.point_or_cloud(RECORDS)
     assert "- **GenZSL:** samples of a class are nearly one point (mean cosine 0.990)" in text
     assert "- **f-VAEGAN:** samples of a class are a cloud" in text
 
 
 def test_the_promise_is_judged_seed_by_seed():
-    promise = STUDY.promise()
+    promise = studies.more_like_real(RECORDS)
     assert "in 90% of cases or more (real against real: 50%)" in promise
     assert "Fréchet distance +0.100 (farther)" in promise
     assert "cosine to the real mean -0.100 (farther)" in promise
-    swapped = STUDY.promise("f-VAEGAN", "GenZSL")
+    swapped = studies.more_like_real(RECORDS, "f-VAEGAN", "GenZSL")
     assert "Fréchet distance -0.100 (nearer)" in swapped
-    few = studies.FeatureFidelity([r for r in STUDY.records if r["seed"] == 0])
-    assert "too few seeds to tell" in few.promise()
+    few = [r for r in RECORDS if r["seed"] == 0]
+    assert "too few seeds to tell" in studies.more_like_real(few)
 
 
 def test_generators_of_both_kinds_are_measured(build):
@@ -76,9 +70,7 @@ def test_the_plane_is_that_of_real_class_means():
     origin, directions = plane_of_means(torch.eye(8), torch.arange(8))
     assert origin.tolist() == pytest.approx([1 / 8] * 8)
     torch.testing.assert_close(directions @ directions.T, torch.eye(2))
-    fig = study.figure()
-    assert len(fig.axes[0].lines) == 3 * 2  # dots, and crosses with their outline
-    plt.close(fig)
+    assert len(study.figure().axes[0].lines) == 3 * 2  # dots, and crosses with their outline
 
 
 GAINED, LOST, MIXED, NONE = "λ = 0.001", "λ = 0.01", "λ = 0.1", "λ = 1"

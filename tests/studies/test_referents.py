@@ -7,7 +7,15 @@ from toys import QUICK, toy
 
 from zslnb import load, studies
 from zslnb.genzsl import SWAPS
-from zslnb.studies.referents import FULL, LONGER, OTHER_CLASSES, OTHER_TEXT, ROWS, WEAK
+from zslnb.studies.referents import (
+    FULL,
+    LONGER,
+    OTHER_CLASSES,
+    OTHER_TEXT,
+    ROWS,
+    WEAK,
+    turns_of,
+)
 
 TOY = toy()  # classes 0 to 5 are seen, 6 and 7 unseen
 
@@ -69,7 +77,7 @@ RECORDS = [record(row, seed) for row in ROWS for seed in (0, 1)]
 
 @pytest.mark.parametrize(("row", "words"), [(FULL, "not"), (WEAK, "hardly"), (LONGER, "indeed")])
 def test_a_referent_is_heard_by_what_its_swap_does_beside_the_text(row: str, words: str) -> None:
-    verdicts = studies.Swaps(RECORDS).verdicts().split("\n")
+    verdicts = turns_of(RECORDS).verdicts.split("\n")
     assert verdicts[ROWS.index(row)].startswith(
         f"- **{row}:** the referent is **{words} heard**. Samples of random classes in its place "
         f"turn the output by {HEARD[row]:.0e}, other semantics by 0.5."
@@ -77,7 +85,7 @@ def test_a_referent_is_heard_by_what_its_swap_does_beside_the_text(row: str, wor
 
 
 def test_swaps_are_rows_and_settings_columns() -> None:
-    study = studies.Swaps(RECORDS)
+    study = turns_of(RECORDS)
     table = study.table()
     assert (table.index.tolist(), table.columns.tolist()) == ([*SWAPS], [*ROWS])
     assert table.loc[OTHER_TEXT, FULL] == "5.0e-01 ± 0.0e+00"
@@ -97,7 +105,7 @@ def test_losses_end_where_their_last_round_does() -> None:
 
 
 def test_variety_compares_real_and_synthetic() -> None:
-    study = studies.Variety(np.array([0.8, 0.9]), np.array([0.99, 1.0, 1.0]), RECORDS)
+    study = studies.variety(np.array([0.8, 0.9]), np.array([0.99, 1.0, 1.0]), RECORDS)
     assert study.table().loc[FULL].tolist() == [
         "0.900 ± 0.000",
         "0.990 ± 0.000",

@@ -1,24 +1,17 @@
 """GenZSL's results: its rivals, ingredients, semantics and sensitivity, and what choosing adds."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import seaborn as sns
-import torch
 import torch.nn.functional as F
-from matplotlib.figure import Figure
 
 from zslnb.benchmark import Benchmark
 from zslnb.experiments.memo import run_rows
-from zslnb.genzsl import (
-    GenZSLSettings,
-    class_diversity_promotion,
-    mean_cosines,
-    released_training,
-)
+from zslnb.genzsl import GenZSLSettings, class_diversity_promotion, mean_cosines, released_training
 from zslnb.imagination import ImaginationSettings
 from zslnb.protocol import PROTOCOLS, validation_split
 from zslnb.results import (
@@ -31,10 +24,11 @@ from zslnb.results import (
     verdict,
 )
 from zslnb.studies import plots
+from zslnb.studies.answered import Answered
+from zslnb.studies.generators import Device, Generators, run_generators, untrained
 from zslnb.studies.rows import Records, by_row, row_names, values
-from zslnb.studies.study import Drawn, Study, Tabled
+from zslnb.studies.study import Drawn, Tabled
 
-Device = torch.device | str
 Rivals = Mapping[str, ImaginationSettings]
 Sources = Mapping[str, Records]  # what records are of -> records; none where nothing was measured
 Comparisons = Sequence[tuple[str, str, str]]  # two rows, and the metric they are compared by
@@ -63,138 +57,69 @@ PROTOCOL_CAPTIONS = {
 }
 
 
-@dataclass(frozen=True)
-class MainResults(Study):
-    """GenZSL beside its rivals under one protocol (Tables 1 and 2)."""
-
-    benchmark: str
-    protocol: str = "clean"
-    records: Records = ()
-    headline = True
-
-    @property
-    def name(self) -> str:
-        """The protocol names the table."""
-        return self.protocol
-
-    def released(self) -> "MainResults":
-        """The same records under the protocol of the released codes."""
-        return replace(self, protocol="released")
-
-    def table(self) -> pd.DataFrame:
-        return results_table([*self.records], self.protocol).rename_axis("method")
-
-    def caption(self) -> str:
-        return f"**{self.benchmark}, protocol {self.protocol}.** {PROTOCOL_CAPTIONS[self.protocol]}"
-
-    def figure(self) -> Figure:
-        long = scores_frame([*self.records])
-        fig, ax = plt.subplots(figsize=(7, 3.6))
-        shown = {"x": "percent", "y": "row", "hue": "protocol", "hue_order": PROTOCOLS}
-        style = {"dodge": True, "jitter": False, "alpha": 0.8}
-        sns.stripplot(long[long.metric == "H"], **shown, **style, ax=ax)
-        ax.set(xlabel="H, harmonic mean of seen and unseen accuracy (%)", ylabel="")
-        ax.yaxis.grid(True)
-        sns.move_legend(ax, "upper left", bbox_to_anchor=(1, 1), title="protocol")
-        return fig
-
-    def finding(self) -> str:
-        return spread_caption([*self.records], "H", self.protocol)
-
-
 def main_results(
     benchmark: Benchmark,
     settings: GenZSLSettings,
     rivals: Rivals,
     seeds: Sequence[int],
     device: Device = "cpu",
-) -> MainResults:
+) -> Answered:
     """Run GenZSL, clean and released, beside its rivals and what trains no generator."""
-    shared_space = benchmark.shared_space
-    rows = {"plain CLIP": ("clip", None)} if shared_space else {}
-    rows |= {"ESZSL": ("eszsl", None)}
+    rows = untrained(benchmark)
     rows |= {label: ("imagination", rival) for label, rival in rivals.items()}
     rows["GenZSL"] = [("genzsl", settings), ("genzsl_released", released_training(settings))]
-    records = run_rows(rows, benchmark, seeds, device, table="T2")
-    return MainResults(benchmark.name, records=records)
+    return results_of(benchmark.name, run_rows(rows, benchmark, seeds, device, table="T2"))
 
 
-@dataclass(frozen=True)
-class Compared(Study):
-    """Rows under protocol clean, and the points that each gains over one of them within a seed."""
-
-    base: str
-    name: str = ""
-    heading: str = "method"
-    records: Records = ()
-
-    def table(self) -> pd.DataFrame:
-        return results_against([*self.records], self.base, "clean").rename_axis(self.heading)
-
-    def caption(self) -> str:
-        return (
-            "Protocol clean, percent, mean ± standard deviation over seeds; and points gained over "
-            f"{self.base} within a seed."
+def results_of(benchmark: str, records: Records) -> Answered:
+    """What do GenZSL and its rivals reach, protocol clean; and `released` (Tables 1 and 2)?"""
+    clean, released = (
+        Tabled(
+            protocol,
+            results_table([*records], protocol).rename_axis("method"),
+            f"**{benchmark}, protocol {protocol}.** {caption}",
+            records,
+            headline=True,
         )
-
-    def verdicts(self, *rows: str, of: str = "") -> list[str]:
-        """Say whether H and T1 of `of`, the base unless given, differ from those of each row."""
-        first, pairs = of or self.base, ((row, metric) for row in rows for metric in ("H", "T1"))
-        return [verdict([*self.records], first, row, metric, "clean") for row, metric in pairs]
+        for protocol, caption in PROTOCOL_CAPTIONS.items()
+    )
+    long = scores_frame([*records])
+    fig, ax = plt.subplots(figsize=(7, 3.6))
+    shown = {"x": "percent", "y": "row", "hue": "protocol", "hue_order": PROTOCOLS}
+    style = {"dodge": True, "jitter": False, "alpha": 0.8}
+    sns.stripplot(long[long.metric == "H"], **shown, **style, ax=ax)
+    ax.set(xlabel="H, harmonic mean of seen and unseen accuracy (%)", ylabel="")
+    ax.yaxis.grid(True)
+    sns.move_legend(ax, "upper left", bbox_to_anchor=(1, 1), title="protocol")
+    finding = spread_caption([*records], "H", "clean")
+    return Answered(clean, Drawn("rows", fig, finding, released=released))
 
 
 def compared(
     benchmark: Benchmark,
-    rows: Mapping[str, GenZSLSettings | ImaginationSettings],
+    rows: Generators,
     base: str,
     seeds: Sequence[int],
     device: Device = "cpu",
     *,
     name: str,
     heading: str = "method",
-) -> Compared:
-    """Run generators under protocol clean and set each against the row `base`."""
-    methods = {GenZSLSettings: "genzsl", ImaginationSettings: "imagination"}
-    trained = {row: (methods[type(used)], used) for row, used in rows.items()}
-    return Compared(base, name, heading, run_rows(trained, benchmark, seeds, device, table=name))
+) -> Tabled:
+    """What do generators reach under protocol clean, and how many points over the row `base`?"""
+    methods = ("genzsl", "imagination")
+    records = run_generators(methods, rows, benchmark, seeds, device, table=name)
+    frame = results_against(records, base, "clean").rename_axis(heading)
+    text = (
+        "Protocol clean, percent, mean ± standard deviation over seeds; and points gained over "
+        f"{base} within a seed."
+    )
+    return Tabled(name, frame, text, records)
 
 
-@dataclass(frozen=True)
-class Ablation(Study):
-    """Which of GenZSL's ingredients helps (Table 3)?"""
-
-    benchmark: str
-    records: Records = ()
-    name, headline = "ablation", True
-
-    def table(self) -> pd.DataFrame:
-        table = results_against([*self.records], "GenZSL", "clean")
-        return table.drop(columns="seeds").rename_axis("row")
-
-    def caption(self) -> str:
-        return (
-            f"**{self.benchmark}, protocol clean.** Percent, and the difference to GenZSL within a "
-            "seed, mean ± standard deviation."
-        )
-
-    def figure(self) -> Figure:
-        long = scores_frame([*self.records])
-        long = long[(long.protocol == "clean") & long.metric.isin(["H", "T1"])]
-        fig, ax = plt.subplots(figsize=(7, 4))
-        shown = {"x": "percent", "y": "row", "hue": "metric", "errorbar": "sd"}
-        style = {"linestyle": "none", "dodge": 0.35, "markers": ["o", "D"]}
-        sns.pointplot(long, **shown, **style, ax=ax)
-        ax.set(xlabel="accuracy, mean and standard deviation over seeds (%)", ylabel="")
-        sns.move_legend(ax, "upper left", bbox_to_anchor=(1, 1), title="")
-        return fig
-
-    def finding(self) -> str:
-        mean_h = self.table().drop("GenZSL")["H"].str.split(" ").str[0].astype(float)
-        return (
-            f"GenZSL and its ablations, protocol clean. The most costly change is "
-            f"*{mean_h.idxmin()}* (H {mean_h.min():.1f} %); *{mean_h.idxmax()}* ends highest with "
-            f"{mean_h.max():.1f} %."
-        )
+def verdicts(records: Records, first: str, *rows: str) -> list[str]:
+    """Say whether clean H and T1 of the first row differ from those of each other row."""
+    pairs = [(row, metric) for row in rows for metric in ("H", "T1")]
+    return [verdict([*records], first, *pair, "clean") for pair in pairs]
 
 
 def ablated(settings: GenZSLSettings) -> dict[str, GenZSLSettings]:
@@ -214,14 +139,35 @@ def ablated(settings: GenZSLSettings) -> dict[str, GenZSLSettings]:
 
 
 def ablation(
-    benchmark: Benchmark,
-    settings: GenZSLSettings,
-    seeds: Sequence[int],
-    device: Device = "cpu",
-) -> Ablation:
+    benchmark: Benchmark, settings: GenZSLSettings, seeds: Sequence[int], device: Device = "cpu"
+) -> Answered:
     """Train GenZSL with one thing changed at a time, protocol clean."""
     rows = {label: ("genzsl", changed) for label, changed in ablated(settings).items()}
-    return Ablation(benchmark.name, run_rows(rows, benchmark, seeds, device, table="T3"))
+    return ablation_of(benchmark.name, run_rows(rows, benchmark, seeds, device, table="T3"))
+
+
+def ablation_of(benchmark: str, records: Records) -> Answered:
+    """Which of GenZSL's ingredients helps (Table 3)?"""
+    frame = results_against([*records], "GenZSL", "clean").drop(columns="seeds").rename_axis("row")
+    text = (
+        f"**{benchmark}, protocol clean.** Percent, and the difference to GenZSL within a "
+        "seed, mean ± standard deviation."
+    )
+    long = scores_frame([*records])
+    long = long[(long.protocol == "clean") & long.metric.isin(["H", "T1"])]
+    fig, ax = plt.subplots(figsize=(7, 4))
+    shown = {"x": "percent", "y": "row", "hue": "metric", "errorbar": "sd"}
+    style = {"linestyle": "none", "dodge": 0.35, "markers": ["o", "D"]}
+    sns.pointplot(long, **shown, **style, ax=ax)
+    ax.set(xlabel="accuracy, mean and standard deviation over seeds (%)", ylabel="")
+    sns.move_legend(ax, "upper left", bbox_to_anchor=(1, 1), title="")
+    mean_h = frame.drop("GenZSL")["H"].str.split(" ").str[0].astype(float)
+    finding = (
+        f"GenZSL and its ablations, protocol clean. The most costly change is *{mean_h.idxmin()}* "
+        f"(H {mean_h.min():.1f} %); *{mean_h.idxmax()}* ends highest with {mean_h.max():.1f} %."
+    )
+    tabled = Tabled("ablation", frame, text, records, headline=True)
+    return Answered(tabled, Drawn("ablation", fig, finding))
 
 
 def semantics(
@@ -235,12 +181,7 @@ def semantics(
 
     H, then T1, have a column for each kind of semantics; blank where a method does not exist.
 
-    Args:
-        benchmarks: kind of semantics -> the benchmark with it, all of one set of features.
-        settings: GenZSL's.
-        rivals: label -> settings of an imagination method.
-        seeds: of the runs.
-        device: where to compute.
+    `benchmarks` are named by their kind of semantics, all of one set of features.
     """
     generators = {label: ("imagination", rival) for label, rival in rivals.items()}
     changed = ablated(settings)
@@ -248,9 +189,7 @@ def semantics(
         generators[label] = ("genzsl", changed[label])
     records = []
     for kind, benchmark in benchmarks.items():
-        shared_space = benchmark.shared_space
-        untrained = {"plain CLIP": ("clip", None)} if shared_space else {}
-        methods = {**untrained, "ESZSL": ("eszsl", None), **generators}
+        methods = {**untrained(benchmark), **generators}
         rows = {f"{label} · {kind}": method for label, method in methods.items()}
         records += run_rows(rows, benchmark, seeds, device, table="T4")
     scores = results_table(records, "clean")
@@ -267,12 +206,7 @@ def semantics(
 
 
 def class_similarity(benchmarks: Mapping[str, Benchmark], most: int = 80) -> Drawn:
-    """How similar are classes, before and after CDP, with each semantics (Figures 3 and 8)?
-
-    Args:
-        benchmarks: kind of semantics -> the benchmark with it.
-        most: classes to show; more cannot be read.
-    """
+    """How similar are up to so many classes, by semantics, before and after CDP (Figs 3 and 8)?"""
     n, means = len(benchmarks), []
     fig, axes = plt.subplots(2, n, figsize=(4.2 * n, 7.6), squeeze=False)
     for column, (kind, benchmark) in zip(axes.T, benchmarks.items(), strict=True):
@@ -347,11 +281,7 @@ def sensitivity(
 def recorded_results(records: Records, text: str, name: str, without: str = "") -> Tabled:
     """Clean scores of a recorded run beside the H that choosing on the test set prints.
 
-    Args:
-        records: of another run, so not for the notebook to keep; none where nobody ran it.
-        text: the caption.
-        name: of the table.
-        without: a column to leave out.
+    They are another run's, so the table has no records for the notebook to keep.
     """
     if not records:
         return Tabled(name, pd.DataFrame({"method": ["not measured"]}), text)
@@ -363,8 +293,8 @@ def answers(comparisons: Comparisons, sources: Sources) -> str:
     """Say of pairs of rows under protocol clean whether they are told apart, source by source."""
     lines = []
     for source, records in sources.items():
-        said = [verdict([*records], *pair, "clean") for pair in comparisons] if records else []
-        lines += [f"{source}: {line}" for line in said or ["not measured."]]
+        verdicts = [verdict([*records], *pair, "clean") for pair in comparisons if records]
+        lines += [f"{source}: {line}" for line in verdicts or ["not measured."]]
     return bullets(lines)
 
 
