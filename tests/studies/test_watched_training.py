@@ -10,6 +10,7 @@ from toys import QUICK, QUICK_IMAGINATION, toy
 from zslnb import genzsl, studies
 from zslnb.protocol import class_means
 from zslnb.studies.study import Drawn
+from zslnb.studies.watched_training import class_mean_floor
 
 SHORT = replace(QUICK_IMAGINATION, rounds=2)
 
@@ -40,13 +41,13 @@ def test_the_floor_is_what_a_generator_of_class_means_gets(watch):
     y = torch.searchsorted(run.seen, run.labels)
     means = torch.nn.functional.normalize(class_means(run.features, y), dim=1)[y]
     error = genzsl.reconstruction_loss(means, run.features)
-    assert studies.class_mean_floor(run) == pytest.approx(float(error), rel=1e-5)
-    assert studies.class_mean_floor(watch.runs["f-VAEGAN"]) > 0
+    assert class_mean_floor(run) == pytest.approx(float(error), rel=1e-5)
+    assert class_mean_floor(watch.runs["f-VAEGAN"]) > 0
 
 
 def test_losses_say_how_far_from_the_floor_they_end(watch):
     study = studies.losses(watch.runs)
-    gap = watch.runs["GenZSL"].history[-1]["reconstruction"] - studies.class_mean_floor(
+    gap = watch.runs["GenZSL"].history[-1]["reconstruction"] - class_mean_floor(
         watch.runs["GenZSL"]
     )
     assert f"GenZSL's reconstruction ends {gap:+.3f} from the floor" in study.finding()

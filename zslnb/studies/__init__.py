@@ -36,13 +36,13 @@ _STUDIES = {  # module -> what notebooks use of it
         "main_results recorded_results REFERENTS selection_price semantics sensitivity "
         "sensitivity_figure verdicts"
     ),
-    "input_acceptance": "acceptance acceptance_words inputs text_acceptance UNDECIDED",
+    "input_acceptance": "inputs",
     "known_densities": "gaussian_denoiser mixture_denoiser TiltedDensity",
     "quoted": (
         "printed_scores_of_revcd quoted_ablation quoted_results quoted_rivals quoted_semantics "
         "reductions revcd_table1 revcd_table2 revcd_text_claims"
     ),
-    "referents": ("changed_referents chosen_referents draws loss_terms pair_cosines swaps variety"),
+    "referents": ("changed_referents chosen_referents loss_terms pair_cosines swaps variety"),
     "revcd_results": (
         "benchmark_title classification_weight cub_hull cub_models cub_rows hull_distances "
         "losses_removed pooled revcd_findings revcd_models run_revcd settings_shown "
@@ -57,7 +57,7 @@ _STUDIES = {  # module -> what notebooks use of it
         "after_the_last_epoch boosting_orders classifier_orders looks_at_test "
         "looks_of_training StoredOrders"
     ),
-    "watched_training": "class_mean_floor collapse losses penalty_rule slow_rates Watch",
+    "watched_training": "collapse losses penalty_rule slow_rates Watch",
 }
 _MODULES = {name: module for module, names in _STUDIES.items() for name in names.split()}
 

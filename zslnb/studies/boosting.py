@@ -253,12 +253,12 @@ def closeness(run: GenZSL) -> dict[str, float]:
     """
     labels = run.labels
     with seeded(0, "lesson/copying"):
-        own, other = run.referent_samples(labels), run.referent_samples(labels)
-        x_hat = run.model(own, run.semantics[labels])[0]
+        referents, others = run.referent_samples(labels), run.referent_samples(labels)
+        x_hat = run.model(referents, run.semantics[labels])[0]
     sums = torch.zeros_like(run.anchors).index_add(0, labels, run.features)
     targets = {
-        "own referent": own,
-        "another referent": other,
+        "own referent": referents,
+        "another referent": others,
         "target class mean": sums[labels],
         "target class text": run.anchors[labels],
     }

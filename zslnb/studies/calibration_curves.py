@@ -1,7 +1,6 @@
 """Where S and U can lie, counted on test or on training images, as a calibration grows."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -15,19 +14,6 @@ COUNTS = {"strict": "S", "lenient": "S, lenient"}  # names in a record's "curves
 STYLES = {"strict": "-", "lenient": ":"}
 ROW = "RevCD"
 Percents = Float[np.ndarray, " n"]
-
-
-@dataclass(frozen=True)
-class Point:
-    """A point of a curve in percent, after how many epochs, and its distance from a pair."""
-
-    S: float
-    U: float
-    epochs: int
-    away: float
-
-    def __str__(self) -> str:
-        return f"S {self.S:.1f}, U {self.U:.1f} after {self.epochs} epochs, {self.away:.1f} away"
 
 
 def curve(records: Sequence[dict], row: str, epochs: int, count: str) -> tuple[Percents, Percents]:
@@ -50,18 +36,19 @@ def epochs_tried(records: Sequence[dict], row: str) -> list[int]:
 
 def nearest_point(
     records: Sequence[dict], row: str, count: str, printed: Mapping[str, float]
-) -> Point:
-    """The point of all curves of one count that is nearest to a printed S and U, in percent.
+) -> str:
+    """Say which point of all curves of one count is nearest to a printed S and U, in percent.
 
     It is found with the printed pair in hand, so it says what is possible, not what one would
     have chosen.
     """
     points = [
-        Point(float(s), float(u), epochs, float(np.hypot(u - printed["U"], s - printed["S"])))
+        (np.hypot(u - printed["U"], s - printed["S"]), s, u, epochs)
         for epochs in epochs_tried(records, row)
         for u, s in zip(*curve(records, row, epochs, count), strict=True)
     ]
-    return min(points, key=lambda point: point.away)
+    away, s, u, epochs = min(points, key=lambda point: point[0])
+    return f"S {s:.1f}, U {u:.1f} after {epochs} epochs, {away:.1f} away"
 
 
 def seen_unseen_curves(records: Sequence[dict], benchmark: str) -> Drawn:

@@ -26,7 +26,8 @@ READABLE = 80  # classes in a heat-map
 class ClassCosines(Study):
     """How alike are the classes of a benchmark? `embeddings` (C, S) are a row a class.
 
-    `matrix` has the cosine of every two classes, `pairs` those of different classes, each once.
+    `matrix` has the cosine of every two classes, `pairs` those of different classes, each once,
+    `names` the classes as one would say them.
     """
 
     def __init__(self, benchmark: Benchmark, embeddings: Float[Tensor, "C S"]) -> None:
@@ -35,11 +36,7 @@ class ClassCosines(Study):
         self.matrix = unit @ unit.T
         self._ids = torch.triu_indices(*self.matrix.shape, offset=1)
         self.pairs = self.matrix[tuple(self._ids)]
-
-    @property
-    def names(self) -> list[str]:
-        """Class names as one would say them."""
-        return plots.spoken_names(self.benchmark)
+        self.names = plots.spoken_names(benchmark)
 
     def finding(self) -> str:
         pairs, names = self.pairs, [markdown(name) for name in self.names]

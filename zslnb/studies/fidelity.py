@@ -9,9 +9,8 @@ import numpy as np
 import pandas as pd
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float, Int64
+from jaxtyping import Float
 from matplotlib.figure import Figure
-from torch import Tensor
 
 from zslnb.benchmark import Benchmark
 from zslnb.experiments.generative import Generator
@@ -36,17 +35,12 @@ MEASURES = {
 def beside_yardstick(
     records: Records, rows: Sequence[str], measures: Mapping[str, str], yardstick: str
 ) -> pd.DataFrame:
-    """Lay out measures of synthetic unseen features, and those of real ones, where they have them.
+    """Lay out rows' measures of synthetic unseen features, by the heads of their columns.
 
-    Args:
-        records: of the experiment "fidelity", or of "imagination_fidelity".
-        rows: labels, in order.
-        measures: head of a column -> measure.
-        yardstick: what to call the real ones' row.
+    Below them, in the row `yardstick`, are those of real features that there are.
     """
-    frame = summary(
-        records, rows, {head: ("unseen", measure) for head, measure in measures.items()}
-    )
+    columns = {head: ("unseen", measure) for head, measure in measures.items()}
+    frame = summary(records, rows, columns)
     real = records[0]["scores"]["real"]
     frame.loc[yardstick] = [
         plus_minus(values(records, rows[0], "real", measure)) if measure in real else ""
@@ -66,7 +60,7 @@ def feature_fidelity(
 ) -> Tabled:
     """Train each row's generator, and compare as many synthetic features as there are real ones."""
     methods = ("fidelity", "imagination_fidelity")
-    return fidelity_of(run_generators(methods, rows, benchmark, seeds, device, table="fidelity"))
+    return fidelity_of(run_generators(methods, rows, benchmark, seeds, device, "fidelity"))
 
 
 def fidelity_of(records: Records) -> Tabled:
@@ -117,14 +111,6 @@ def _against(records: Records, row: str, other: str, measure: str, more: str, le
     return f"{gains.mean():+.3f} ({note})"
 
 
-def plane_of_means(
-    features: Float[Tensor, "N D"], labels: Int64[Tensor, " N"]
-) -> tuple[Float[Tensor, " D"], Float[Tensor, "2 D"]]:
-    """The plane that spreads class means most: its origin, and its two directions."""
-    means = class_means(features, labels)
-    return means.mean(0), torch.linalg.svd(means - means.mean(0), full_matrices=False).Vh[:2]
-
-
 def feature_plane(
     benchmark: Benchmark, generators: Mapping[str, Generator], stream: str = "lesson/figure 4"
 ) -> Drawn:
@@ -137,7 +123,9 @@ def feature_plane(
     classes = several[:: max(1, len(several) // 6)][:6]
     rows = b.test_unseen_idx[torch.isin(b.labels[b.test_unseen_idx], classes)]
     real, labels = F.normalize(b.features[rows], dim=1), b.labels[rows]
-    origin, directions = plane_of_means(real, labels)
+    means = class_means(real, labels)
+    origin = means.mean(0)
+    directions = torch.linalg.svd(means - origin, full_matrices=False).Vh[:2]
     fig, panels = plt.subplots(
         1, len(generators), figsize=(10.4, 4.4), sharex=True, sharey=True, squeeze=False
     )
@@ -262,14 +250,10 @@ class BoostingWeight(Study):
             self.change(measure, row) for measure in ("to text", "to mean", "frechet")
         )
         better, worse = mean > 0 or distance < 0, mean < 0 or distance > 0
-        words = (
-            "no clear effect on fidelity",
-            "fidelity gained",
-            "fidelity lost",
-            "mixed fidelity",
-        )
-        few = len(self.measured("to mean")) < 3
-        effect = "too few seeds to tell" if few else words[better + 2 * worse]
+        effects = ("no clear effect on fidelity", "fidelity gained", "fidelity lost")
+        effect = (*effects, "mixed fidelity")[better + 2 * worse]
+        if len(self.measured("to mean")) < 3:
+            effect = "too few seeds to tell"
         return (
             f"- **{row}, unseen classes: {effect}.** Cosine with the text {text}; with the real "
             f"mean {to_mean}; Fréchet distance {frechet}. For seen classes, cosine with the real "

@@ -38,11 +38,10 @@ INGREDIENTS: Comparisons = (
     ("GenZSL", "no boosting", "H"),
     ("GenZSL", "noise for the referent", "H"),
 )
-REFERENTS: Comparisons = (
-    ("random referents", "GenZSL", "H"),
-    ("random referents", "GenZSL", "T1"),
-    ("noise for the referent", "GenZSL", "H"),
-    ("noise for the referent", "GenZSL", "T1"),
+REFERENTS: Comparisons = tuple(
+    (row, "GenZSL", metric)
+    for row in ("random referents", "noise for the referent")
+    for metric in ("H", "T1")
 )
 PROTOCOL_CAPTIONS = {
     "clean": (
@@ -153,8 +152,7 @@ def ablation_of(benchmark: str, records: Records) -> Answered:
         f"**{benchmark}, protocol clean.** Percent, and the difference to GenZSL within a "
         "seed, mean ± standard deviation."
     )
-    long = scores_frame([*records])
-    long = long[(long.protocol == "clean") & long.metric.isin(["H", "T1"])]
+    long = scores_frame([*records]).query("protocol == 'clean' and metric in ['H', 'T1']")
     fig, ax = plt.subplots(figsize=(7, 4))
     shown = {"x": "percent", "y": "row", "hue": "metric", "errorbar": "sd"}
     style = {"linestyle": "none", "dodge": 0.35, "markers": ["o", "D"]}
@@ -193,11 +191,9 @@ def semantics(
         rows = {f"{label} · {kind}": method for label, method in methods.items()}
         records += run_rows(rows, benchmark, seeds, device, table="T4")
     scores = results_table(records, "clean")
-    scores.index = pd.MultiIndex.from_tuples([tuple(row.split(" · ")) for row in scores.index])
-    by_metric = [
-        scores[metric].unstack(sort=False).add_prefix(f"{metric}, ") for metric in ("H", "T1")
-    ]
-    frame = by_metric[0].fillna("").join(by_metric[1].fillna("")).rename_axis("method")
+    scores.index = scores.index.str.split(" · ", expand=True)
+    frame = scores[["H", "T1"]].unstack(sort=False).fillna("").rename_axis("method")
+    frame.columns = [", ".join(pair) for pair in frame.columns]
     text = (
         f"**{next(iter(benchmarks.values())).name}, protocol clean**, for each kind of class "
         "semantics. Percent, mean ± standard deviation over seeds."
@@ -227,8 +223,11 @@ def class_similarity(benchmarks: Mapping[str, Benchmark], most: int = 80) -> Dra
     return Drawn("similarity", fig, text)
 
 
-def sensitivity_figure(records: Records) -> Drawn:
-    """How much do three hyper-parameters matter, each varied alone (Figure 6)?"""
+def sensitivity_figure(records: Records, kept: Records = ()) -> Drawn:
+    """How much do three hyper-parameters matter, each varied alone (Figure 6)?
+
+    `kept` are the records that the notebook is to keep, none if they are another run's.
+    """
     fig, axes = plt.subplots(1, 3, figsize=(11, 3.4), sharey=True)
     for metric, style in {"S": ":", "U": "--", "H": "-", "T1": "-."}.items():
         for ax, (what, ticks, percents) in zip(axes, _panels(records, metric), strict=True):
@@ -244,7 +243,7 @@ def sensitivity_figure(records: Records) -> Drawn:
         f"Clean scores on {records[0]['benchmark']['name']}, mean and range over "
         f"{len({r['seed'] for r in records})} seeds. Mean H moves by {moves}."
     )
-    return Drawn("sensitivity", fig, text)
+    return Drawn("sensitivity", fig, text, kept)
 
 
 def _panels(records: Records, metric: str) -> Iterator[tuple[str, list[str], np.ndarray]]:
@@ -273,9 +272,7 @@ def sensitivity(
     rows = {label: ("genzsl", changed) for label, changed in sweep.items()}
     seeds = seeds if profile == "full" else seeds[:3]
     records = run_rows(rows, benchmark, seeds, device, table="F6")
-    drawn = sensitivity_figure(records)
-    drawn.records = records
-    return drawn
+    return sensitivity_figure(records, kept=records)
 
 
 def recorded_results(records: Records, text: str, name: str, without: str = "") -> Tabled:
@@ -298,50 +295,44 @@ def answers(comparisons: Comparisons, sources: Sources) -> str:
     return bullets(lines)
 
 
+def _price(records: Records, row: str) -> tuple[str, str]:
+    peeked = protocol_gap([*records], row, "H", "peeked")
+    return peeked, protocol_gap([*records], row, "H", "released", over="last")
+
+
 def selection_price(sources: Sources) -> Tabled:
     """How much of H is best-on-test selection?"""
     lines = [
-        {
-            "method": row,
-            "peeked minus clean": protocol_gap(scored, row, "H", "peeked"),
-            "best of all looks minus last epoch": protocol_gap(
-                scored, row, "H", "released", over="last"
-            ),
-            "data": source,
-        }
+        (row, *_price(records, row), source)
         for source, records in sources.items()
-        for scored in [[r for r in records if r["method"] != "clip"]]  # it chooses nothing
-        for row in row_names(scored)
+        for row in row_names([r for r in records if r["method"] != "clip"])  # it chooses nothing
     ]
+    heads = ["method", "peeked minus clean", "best of all looks minus last epoch", "data"]
     text = "Points of H that choosing on the test set adds."
-    return Tabled("selection", pd.DataFrame(lines), text)
+    return Tabled("selection", pd.DataFrame(lines, columns=heads), text)
 
 
 def selection_price_of_genzsl(sources: Sources) -> str:
     """Say in a line for each source what choosing on the test set adds to GenZSL's H."""
-    lines = []
-    for source, records in sources.items():
-        if not records:
-            lines.append(f"{source}: not measured.")
-            continue
-        peeked = protocol_gap([*records], "GenZSL", "H", "peeked")
-        looks = protocol_gap([*records], "GenZSL", "H", "released", over="last")
-        lines.append(
-            f"{source}: picking among clean's candidates on the test set adds {peeked} points to "
-            f"GenZSL's H; in the released training the best of all looks is {looks} above the last."
-        )
-    return bullets(lines)
+    text = (
+        "picking among clean's candidates on the test set adds {} points to "
+        "GenZSL's H; in the released training the best of all looks is {} above the last."
+    )
+    return bullets(
+        f"{source}: {text.format(*_price(records, 'GenZSL')) if records else 'not measured.'}"
+        for source, records in sources.items()
+    )
 
 
 def genzsl_verdicts(main: Records, ablation: Records = ()) -> list[str]:
     """Say of every rival, and of every ablation, whether its H differs from GenZSL's."""
-    ablation = [r for r in ablation if r["method"] == "genzsl"]
-    rivals, changed = (
-        [row for row in row_names(records) if row != "GenZSL"] for records in (main, ablation)
-    )
+    changed = [r for r in ablation if r["method"] == "genzsl"]
+    rivals = [("GenZSL", row) for row in row_names(main) if row != "GenZSL"]
+    ablated = [(row, "GenZSL") for row in row_names(changed) if row != "GenZSL"]
     return [
-        *(verdict([*main], "GenZSL", rival, "H", "clean") for rival in rivals),
-        *(verdict(ablation, row, "GenZSL", "H", "clean") for row in changed),
+        verdict([*records], *pair, "H", "clean")
+        for records, pairs in ((main, rivals), (changed, ablated))
+        for pair in pairs
     ]
 
 

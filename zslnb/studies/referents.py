@@ -1,4 +1,4 @@
-"""Which classes stand in for an unseen one, what is drawn from them, and does GenZSL hear it?"""
+"""Which classes stand in for an unseen one, and does GenZSL hear what is drawn from them?"""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -12,7 +12,6 @@ from jaxtyping import Float, Int64
 from torch import Tensor
 
 from zslnb.benchmark import Benchmark
-from zslnb.datasets import aviary
 from zslnb.experiments.memo import run_rows
 from zslnb.genzsl import SWAPS, GenZSLSettings
 from zslnb.studies import plots
@@ -64,28 +63,6 @@ def changed_referents(
         "when chosen on raw semantics; the first of them."
     )
     return Tabled("changed", listed.head(6), text, has_names=True)
-
-
-def draws(
-    benchmark: Benchmark,
-    referents: Int64[Tensor, "n k"],
-    rows: Int64[Tensor, "n k"],
-    weights: Float[Tensor, " k"],
-) -> Drawn:
-    """Which pictures of the aviary, `rows` of the benchmark, are mixed with which weights?"""
-    pictures = [aviary.picture_of_row(int(row), 96, benchmark.name) for row in rows.flatten()]
-    names = plots.spoken_names(benchmark)
-    labels = [
-        f"{weight:.1f} × {names[c]}"
-        for classes in referents.tolist()
-        for weight, c in zip(weights.tolist(), classes, strict=True)
-    ]
-    fig = plots.picture_grid([pictures], [labels], side=1.2)
-    text = (
-        "The training pictures behind the first four draws, two to a draw. Beside the birds "
-        "themselves the draws bring in chance: pose, size, background."
-    )
-    return Drawn("draws", fig, text)
 
 
 def swaps(

@@ -16,8 +16,7 @@ from zslnb.studies.study import Drawn
 def bias_to_seen(margin: Float[Tensor, " N"]) -> Drawn:
     """How many images of unseen classes go to a seen class?
 
-    Args:
-        margin: the best score of any unseen class less that of any seen class, an image each.
+    `margin` is the best score of any unseen class less that of any seen class, an image each.
     """
     fig, ax = plt.subplots(figsize=(6, 3))
     width = float(margin.abs().max())

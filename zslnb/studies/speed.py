@@ -1,10 +1,8 @@
 """How much sooner one generator learns than another: what each needs for the same score."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from statistics import median
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -26,7 +24,7 @@ BARS = {"f-VAEGAN's best": 1.0, "nine tenths of it": 0.9}
 SHARES = np.linspace(0.5, 1, 51)  # of the slower's best: bars, from low to high
 SLOWER = "f-VAEGAN"  # the method that the others are compared with
 
-Curve = list[dict[str, float]]  # a point an evaluation, as `speed_scores` records it
+Curve = dict[str, np.ndarray]  # quantity -> (n,), a number an evaluation
 
 
 @dataclass(frozen=True)
@@ -41,19 +39,15 @@ class SpeedUp:
     relation: str
 
 
-def steady(curve: Curve) -> Curve:
-    """Replace the seconds of each point by its steps times the median seconds of a step.
+def steady(points: list[dict[str, float]]) -> Curve:
+    """Replace the seconds of each evaluation by its steps times the median seconds of a step.
 
     Every step does the same work, so its cost is a constant, but a stop-watch also counts what
     other programs cost the process.
     """
-    points = [{"seconds": 0.0, "steps": 0}, *curve]
-    costs = [
-        (b["seconds"] - a["seconds"]) / (b["steps"] - a["steps"])
-        for a, b in zip(points, curve, strict=False)
-    ]
-    cost = median(costs)
-    return [{**point, "seconds": cost * point["steps"]} for point in curve]
+    curve = {key: np.array([point[key] for point in points], dtype=float) for key in points[0]}
+    cost = np.median(np.diff(curve["seconds"], prepend=0) / np.diff(curve["steps"], prepend=0))
+    return {**curve, "seconds": cost * curve["steps"]}
 
 
 def speed_up(
@@ -61,20 +55,15 @@ def speed_up(
 ) -> SpeedUp:
     """Compare two trainings by what both need for the slower's own best score, or a share of it.
 
-    Args:
-        slower, faster: curves of two trainings, tested alike.
-        metric: "S", "U", "H" or "T1".
-        along: "seconds", "steps" or "samples".
-        share: of the slower's best score; a lower bar is an easier one.
+    The metric is "S", "U", "H" or "T1"; `along` is one of ALONG.
     """
-    target = share * max(point[metric] for point in slower)
+    target = share * slower[metric].max()
     long, short = (
-        next((point[along] for point in curve if point[metric] >= target), math.inf)
-        for curve in (slower, faster)
+        curve[along][curve[metric] >= target].min(initial=np.inf) for curve in (slower, faster)
     )
-    if math.isinf(short):
-        return SpeedUp(long / faster[-1][along], "<")
-    return SpeedUp(long / short, ">=" if short == faster[0][along] else "=")
+    if np.isinf(short):
+        return SpeedUp(long / faster[along][-1], "<")
+    return SpeedUp(long / short, ">=" if short == faster[along][0] else "=")
 
 
 def speed_up_words(by_seed: list[SpeedUp]) -> str:
@@ -88,7 +77,7 @@ def speed_up_words(by_seed: list[SpeedUp]) -> str:
     if not reached:
         return bound
     values = [u.times for u in reached]
-    words = "≥ " * any(u.relation == ">=" for u in reached) + _times(median(values))
+    words = "≥ " * any(u.relation == ">=" for u in reached) + _times(float(np.median(values)))
     if len(values) > 1:
         words += f" ({_times(min(values))} to {_times(max(values))})"
     return f"{words} in {len(reached)} of {len(by_seed)} seeds, else {bound}" if never else words
@@ -107,15 +96,14 @@ class TrainingSpeed(Study):
 
     @cached_property
     def _steady(self) -> dict[str, dict[int, Curve]]:
-        steady_of: dict[str, dict[int, Curve]] = {row: {} for row in row_names(self.records)}
-        for r in self.records:
-            steady_of[r["row"]][r["seed"]] = steady(r["scores"]["curve"])
-        return steady_of
+        return {
+            row: {r["seed"]: steady(r["scores"]["curve"]) for r in self.records if r["row"] == row}
+            for row in row_names(self.records)
+        }
 
     def curves(self, row: str, key: str) -> Float[np.ndarray, "R n"]:
         """One quantity along training, a line for each seed."""
-        by_seed = self._steady[row].values()
-        return np.array([[point[key] for point in curve] for curve in by_seed], dtype=float)
+        return np.stack([curve[key] for curve in self._steady[row].values()])
 
     @property
     def faster(self) -> list[str]:
