@@ -49,7 +49,7 @@ class Watch:
 
     A look has the generator's "steps" so far, "T1" of a classifier of synthetic features alone,
     how "alike" synthetic class means are (mean cosine), and, where there is a critic, how "steep"
-    it is. `looks` has a frame for each name, `histories` the losses.
+    it is. `looks` has a frame for each name.
     """
 
     benchmark: Benchmark
