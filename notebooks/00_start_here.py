@@ -157,7 +157,7 @@ here.figure(studies.bias_to_seen(best_unseen - best_seen))
 # classes means. Whom does the method mistake the unseen birds for?
 
 # %%
-mistaken = studies.Mistaken(truth, among_all, bench.seen)
+mistaken = studies.mistaken(truth, among_all, bench.seen)
 here.figure(mistaken)
 
 # %% [markdown]
@@ -180,7 +180,7 @@ def trade(handicap: float) -> dict[str, float]:
 
 
 # %%
-handicap = studies.Handicap(trade, span=float(scores.max() - scores.min()))
+handicap = studies.handicap(trade, span=float(scores.max() - scores.min()))
 here.figure(handicap)
 
 # %% [markdown]

@@ -198,7 +198,7 @@ here.figure(looks)
 # ## What held, what did not
 
 # %%
-Markdown(f"{baselines.finding()}\n{looks.summary()}")
+Markdown(f"{baselines.lines}\n{looks.line}")
 
 # %% [markdown]
 # **Rows filled:** plain CLIP, ESZSL and the equal fits, in `records.jsonl` of the run.

@@ -47,6 +47,7 @@ import torch.nn.functional as F
 from IPython.display import Markdown
 
 from zslnb import genzsl, studies
+from zslnb.datasets import aviary
 from zslnb.device import one_thread
 from zslnb.notebook import desk
 from zslnb.seeds import seeded
@@ -119,8 +120,15 @@ Markdown(f"Their lengths: {x_refer.norm(dim=1).min():.2f} to {x_refer.norm(dim=1
 
 # %%
 if plots.class_picture(bench, 0):
-    images = bench.train_idx[torch.tensor(drawn[:4])]
-    here.figure(studies.draws(bench, referents[:4], images, start.weights))
+    rows, spoken = bench.train_idx[torch.tensor(drawn[:4])].flatten(), plots.spoken_names(bench)
+    pictures = [aviary.picture_of_row(int(row), 96, bench.name) for row in rows]
+    shares = start.weights.tolist() * 4
+    mixed = [f"{s:.1f} × {spoken[c]}" for s, c in zip(shares, referents[:4].flatten(), strict=True)]
+    caption = (
+        "The training pictures behind the first four draws, two to a draw. Beside the birds "
+        "themselves the draws bring in chance: pose, size, background."
+    )
+    here.figure(plots.picture_grid([pictures], [mixed], side=1.2), "draws", caption)
 
 # %% [markdown]
 # ## The inductive VAE
@@ -265,7 +273,7 @@ here.figure(swaps)
 synthetic = studies.pair_cosines(*model.synthesise(bench.unseen, 100, "swap"))
 unseen = bench.test_unseen_idx
 real = studies.pair_cosines(bench.features[unseen], bench.labels[unseen])
-variety = studies.Variety(real, synthetic, swaps.records)
+variety = studies.variety(real, synthetic, swaps.records)
 here.figure(variety)
 
 # %%
@@ -314,7 +322,7 @@ Markdown(
 # %%
 Markdown(
     "- **Held:** neighbours, draws, network and losses by hand are those of the package.\n"
-    f"{swaps.verdicts()}\n"
+    f"{swaps.verdicts}\n"
     f"- **The floor** of a generator without referents is {floor:.3f}; training ends "
     f"{terms.gap:+.3f} from it."
 )

@@ -194,7 +194,7 @@ here.figure(orders)
 # %%
 counts = labels.bincount().double()
 chance = float((counts * (counts - 1)).sum() / (len(labels) * (len(labels) - 1)))
-false = studies.FalseNegatives(bench.name, labels.cpu())
+false = studies.false_negatives(bench.name, labels.cpu())
 expected = chance * (np.array([*false.batches]) - 1)
 assert np.allclose(false.measured.mean(1), expected, rtol=0.1, atol=0.05)
 here.figure(false)
@@ -327,7 +327,7 @@ here.figure(weight)
 # %%
 Markdown(
     "- **Held:** both forms, the floor and the gradient by hand are those of the package.\n"
-    f"{copying.verdicts()}\n{weight.verdicts()}"
+    f"{copying.verdicts}\n{weight.verdicts()}"
 )
 
 # %% [markdown]

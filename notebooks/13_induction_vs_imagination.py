@@ -237,7 +237,7 @@ for name in ("GenZSL", "cVAE"):  # an adversary may take another way on another 
 here.table(fidelity)
 
 # %%
-Markdown(fidelity.finding())
+Markdown(studies.point_or_cloud(fidelity.records))
 
 # %% [markdown]
 # None of this says that such features are useless: a classifier needs to know where a class *is*
@@ -373,7 +373,8 @@ caption = (
 here.table(referents, caption=caption, headline=True)
 
 # %%
-Markdown(studies.bullets(referents.verdicts("random classes", "noise")))
+by_referent = studies.verdicts(referents.records, "induced", "random classes", "noise")
+Markdown(studies.bullets(by_referent))
 
 # %% [markdown]
 # Notebook 11 looks for the reason: it swaps the referents of a trained model, keeps everything else, and
@@ -427,14 +428,14 @@ for name, arm in arms.items():
 
 # %%
 passes = {name: used.passes for name, (used, _) in arms.items()}
-collapse = studies.Collapse(bench, watch.looks, passes, after)
+collapse = studies.collapse(bench, watch.looks, passes, after)
 here.figure(collapse)
 
 # %%
-Markdown(studies.bullets(collapse.recovery()))
+Markdown(studies.bullets(collapse.recovery))
 
 # %%
-Markdown(collapse.cure())
+Markdown(collapse.cure)
 
 # %% [markdown]
 # ## What held, what did not
@@ -446,11 +447,11 @@ Markdown(collapse.cure())
 lines = [
     "**Held:** losses, gradients and the penalty's rule by hand are the package's. The rule takes "
     f"the critic to a gradient of length {penalty_rule.steepness:.2f}.",
-    fidelity.promise(),
+    studies.more_like_real(fidelity.records),
     *(speed.promise(metric) for metric in ("H", "T1")),
     *(speed.origin(metric) for metric in ("H", "T1")),
-    *clean.verdicts("f-VAEGAN", of="GenZSL"),
-    *(f"Referents: {line}" for line in referents.verdicts("random classes", "noise")),
+    *studies.verdicts(clean.records, "GenZSL", "f-VAEGAN"),
+    *(f"Referents: {line}" for line in by_referent),
 ]
 Markdown(studies.bullets(lines))
 

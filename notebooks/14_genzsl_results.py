@@ -118,7 +118,7 @@ main = studies.main_results(bench, settings, rivals, here.seeds, here.device)
 here.table(main)
 
 # %%
-here.table(main.released())
+here.table(main.released)
 
 # %% [markdown]
 # ### One seed, step by step

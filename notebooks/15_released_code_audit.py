@@ -332,11 +332,11 @@ within = 0.1 if here.device.type == "cpu" else 1.0
 assert on_test["H"].max() < 100 * record["released"]["H"] + within  # equal if its best is in here
 
 # %%
-fed = studies.ClassifierOrders(bench, model, released, orders)
+fed = studies.classifier_orders(model, released, orders)
 here.figure(fed)
 
 # %%
-Markdown(fed.at_the_end())
+Markdown(studies.after_the_last_epoch(fed.followed))
 
 # %% [markdown]
 # ## Training and scoring, one switch at a time
@@ -354,7 +354,7 @@ here.table(training)
 here.table(studies.switch_gains(training))
 
 # %%
-Markdown(training.finding())
+Markdown(studies.never_resetting(training))
 
 # %% [markdown]
 # ## Three conventional scores
@@ -365,10 +365,10 @@ Markdown(training.finding())
 # does not report it; our *clean* does. All three are the best on test.
 
 # %%
-conventional = studies.ConventionalScores(training, bench)
+conventional = studies.conventional_scores(training, bench)
 counts = bench.labels[bench.test_unseen_idx].bincount()
 if len(counts[counts > 0].unique()) == 1:  # an average of equal parts
-    assert np.allclose(*map(conventional.percents, ("per image", "per class")))
+    assert np.allclose(*(conventional.percents[f"per {part}"] for part in ("image", "class")))
 
 # %%
 here.table(conventional)
@@ -421,7 +421,7 @@ here.figure(studies.looks_at_test(on_test, on_validation, released))
 # classifiers), picked by the test set instead of the validation classes. That is *peeked*.
 
 # %%
-ways = studies.WaysToANumber(models, training)
+ways = studies.ways_to_a_number(models, training)
 here.figure(ways, "whole")
 
 # %%
@@ -433,7 +433,7 @@ here.table(ways)
 # All that was measured, on one scale.
 
 # %%
-measured = studies.Differences(models, training, {"one referent": shrunk})
+measured = studies.measured_differences(models, training, shrunk)
 here.figure(measured)
 
 # %% [markdown]
@@ -441,7 +441,8 @@ here.figure(measured)
 # here, and what it is worth. *By proof* is shown above; *not measured* is said plainly where it applies.
 
 # %%
-here.table(studies.Audit(profile, measured, ways, conventional))
+run = f"{bench.name}, profile {profile}"
+here.table(studies.audit(run, training, measured, ways, conventional))
 
 # %% [markdown]
 # ## What held, what did not

@@ -10,6 +10,7 @@ from toys import toy
 from zslnb import experiments, load, studies
 from zslnb.genzsl import mean_cosines
 from zslnb.studies import input_acceptance
+from zslnb.studies.input_acceptance import UNDECIDED, acceptance, acceptance_words, text_acceptance
 
 FACTS = {"semantics": "clip-text", "weights_sha256": "w", "model": "ViT-B-16", "tag": "openai"}
 
@@ -20,13 +21,13 @@ def clip(name: str, **changes: str):
 
 def test_measured_values_stand_beside_the_published_ones(build):
     b = clip("cub")
-    compared = studies.acceptance(b).set_index("quantity")
+    compared = acceptance(b).set_index("quantity")
     assert list(compared["published"]) == [0.5726, 54.8, 55.2, 55.0]
     scores = experiments.run("clip", b)["scores"]["clean"]
     measured = [mean_cosines(b.semantics)["with diagonal"], *(100 * scores[m] for m in "SUH")]
     assert compared["measured"].tolist() == pytest.approx(measured, abs=1e-4)
     assert compared["source"].iloc[0] == "Figure 3, public reviews (reviews)"
-    assert "does NOT match" in studies.acceptance_words(compared.reset_index())
+    assert "does NOT match" in acceptance_words(compared.reset_index())
 
 
 @pytest.mark.parametrize(
@@ -36,9 +37,9 @@ def test_a_verdict_follows_from_the_difference_alone(build, monkeypatch, differe
     scores = {m: (v + difference) / 100 for m, v in {"S": 54.8, "U": 55.2, "H": 55.0}.items()}
     monkeypatch.setattr(input_acceptance, "run", lambda *_, **__: {"scores": {"clean": scores}})
     monkeypatch.setattr(input_acceptance, "mean_cosines", lambda _: {"with diagonal": 0.5713})
-    compared = studies.acceptance(clip("cub"))
+    compared = acceptance(clip("cub"))
     assert compared["verdict"].tolist() == ["agrees", verdict, verdict, verdict]
-    words = studies.acceptance_words(compared)
+    words = acceptance_words(compared)
     if verdict == "agrees":
         assert words.endswith("agree, 4 of 4.")
         assert words.startswith("The pipeline matches the paper's inputs")
@@ -47,15 +48,15 @@ def test_a_verdict_follows_from_the_difference_alone(build, monkeypatch, differe
 
 
 def test_a_number_from_memory_decides_nothing(build):
-    compared = studies.acceptance(clip("awa2"))
+    compared = acceptance(clip("awa2"))
     assert compared["published"].tolist()[1:] == [93.1, 88.3, 90.6]
-    assert set(compared["verdict"]) == {studies.UNDECIDED}
-    assert studies.acceptance_words(compared).startswith("No published value can tell")
+    assert set(compared["verdict"]) == {UNDECIDED}
+    assert acceptance_words(compared).startswith("No published value can tell")
 
 
 @pytest.mark.parametrize(("name", "changes"), [("sun", {}), ("cub", {"tag": "laion400m_e31"})])
 def test_nothing_is_published_of_other_benchmarks_or_models(build, name, changes):
-    compared = studies.acceptance(clip(name, **changes))
+    compared = acceptance(clip(name, **changes))
     assert compared["published"].isna().all()
     assert compared["measured"].notna().all()
 
@@ -63,14 +64,14 @@ def test_nothing_is_published_of_other_benchmarks_or_models(build, name, changes
 def test_what_is_not_clips_is_left_alone(build):
     aviary = (load("aviary"), load("aviary", semantics="attributes"))
     for benchmark in (toy(), clip("cub", semantics="attributes"), *aviary):
-        compared = studies.acceptance(benchmark)
+        compared = acceptance(benchmark)
         assert isinstance(compared, pd.DataFrame)
         assert compared.empty
-        assert studies.acceptance_words(compared) == ""
+        assert acceptance_words(compared) == ""
 
 
 def test_texts_alone_can_be_compared_before_there_are_pictures():
-    row = studies.text_acceptance(torch.eye(4), "cub")
+    row = text_acceptance(torch.eye(4), "cub")
     assert (row["measured"], row["published"], row["verdict"]) == (0.25, 0.5726, "DIFFERS")
 
 

@@ -44,7 +44,6 @@ def test_gaps_are_chance_at_scale_1_and_more_at_4(study: TiltedDensity):
     gaps = study.gaps.set_index("scale")
     assert gaps.loc[1.0, "ancestral walk"] < 1.3 * gaps.loc[1.0, "chance alone"]
     assert gaps.loc[4.0, "DDIM walk"] > 2 * gaps.loc[4.0, "chance alone"]
-    assert study.table().equals(study.gaps.round(3))
 
 
 def test_guidance_makes_samples_surer(study: TiltedDensity):

@@ -16,12 +16,8 @@ from zslnb.studies.quoted import (
 
 
 def test_quoted_tables_say_that_they_are_quoted():
-    for study in (
-        studies.quoted_results(),
-        studies.quoted_rivals(),
-        studies.quoted_ablation(),
-        studies.quoted_semantics(),
-    ):
+    for of in ("results", "rivals", "ablation", "semantics"):
+        study = getattr(studies, f"quoted_{of}")()
         assert study.caption().startswith("**Quoted, not reproduced.** ")
         assert len(study.table())
 
@@ -34,16 +30,15 @@ def test_genzsls_row_is_printed_for_each_benchmark():
 def test_rivals_with_a_higher_h_are_named():
     study = studies.quoted_rivals()
     table = study.table().set_index("method")
-    own = studies.quoted_results().table().set_index("benchmark")["H"]
-    higher = table.index[table["CUB H"] > own["CUB"]]
+    genzsl_h = studies.quoted_results().table().set_index("benchmark")["H"]
+    higher = table.index[table["CUB H"] > genzsl_h["CUB"]]
     assert f"CUB: {', '.join(higher) or 'none'}" in study.caption()
 
 
 def test_methods_that_change_a_setting_alike_share_a_line():
     settings = {"GenZSL": replace(genzsl.published_settings("cub"), rounds=2)}
     for kind in ("gan", "cvae"):
-        published = imagination.published_settings("cub", kind)
-        settings[kind] = replace(published, rounds=3)
+        settings[kind] = replace(imagination.published_settings("cub", kind), rounds=3)
     study = studies.reductions(settings, "cub", "What changes.")
     assert study.table().to_dict("records") == [
         {"setting": "rounds", "published": "150", "here": "2", "methods": "GenZSL"},
@@ -59,10 +54,9 @@ def test_h_is_recomputed_and_a_misprint_is_named():
     assert table.loc["RevCD", "H from S and U"] == pytest.approx(2 * s * u / (s + u), abs=0.05)
     assert table["H from S and U"].is_monotonic_decreasing
     assert table.loc["RevCD", "misprint"] == "yes"
-    assert revcd_table1("AWA2").name == "printed-awa2"
-    assert (
-        revcd_table1("AWA2").caption().endswith("H that do not follow from S and U: HSVA, RevCD.")
-    )
+    study = revcd_table1("AWA2")
+    assert study.name == "printed-awa2"
+    assert study.caption().endswith("H that do not follow from S and U: HSVA, RevCD.")
 
 
 def test_revcds_place_is_that_of_its_recomputed_h():

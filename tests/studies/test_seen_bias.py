@@ -3,12 +3,12 @@
 import pytest
 import torch
 
+from zslnb import studies
 from zslnb.datasets import aviary
-from zslnb.studies import Handicap, Mistaken, bias_to_seen
 
 
 def test_a_seen_class_takes_what_has_a_margin_below_zero() -> None:
-    bias = bias_to_seen(torch.tensor([0.5, -0.1, 0.0, -0.2]))
+    bias = studies.bias_to_seen(torch.tensor([0.5, -0.1, 0.0, -0.2]))
     assert bias.finding().startswith("50 % of")
     labels = bias.figure().axes[0].get_legend_handles_labels()[1]
     assert labels == [
@@ -24,12 +24,12 @@ def test_mistakes_are_counted_by_pair_and_family() -> None:
     strange = next(c for c in range(60) if family[c] != family[bird])
     truth = torch.full((5,), bird)
     answers = torch.tensor([kin, strange, strange, strange, bird])  # the last is right
-    mistaken = Mistaken(truth, answers, torch.tensor([kin, strange]))
-    assert mistaken.pairs == [(bird, strange, 3), (bird, kin, 1)]
-    assert (mistaken.share, mistaken.chance) == (0.25, 0.5)
-    assert "25 % of all such mistakes stay within the family" in mistaken.finding()
-    assert "at random would give 50 %" in mistaken.finding()
-    captions = [ax.get_xlabel().replace("\n", " ") for ax in mistaken.figure().axes]
+    study = studies.mistaken(truth, answers, torch.tensor([kin, strange]))
+    assert study.pairs == [(bird, strange, 3), (bird, kin, 1)]
+    assert (study.share, study.chance) == (0.25, 0.5)
+    assert "25 % of all such mistakes stay within the family" in study.finding()
+    assert "at random would give 50 %" in study.finding()
+    captions = [ax.get_xlabel().replace("\n", " ") for ax in study.figure().axes]
     assert captions[2] == aviary.SPECIES[strange].name
 
 
@@ -38,9 +38,9 @@ def test_a_handicap_is_chosen_by_the_highest_h() -> None:
         s, u = 0.9 - 0.5 * max(0, handicap), min(1.0, 0.3 + handicap)
         return {"S": s, "U": u, "H": 2 * s * u / (s + u)}
 
-    handicap = Handicap(trade, 1.0)
-    assert float(handicap.plain.H) == pytest.approx(45)
-    assert handicap.best.H == handicap.curve.H.max() > 60
-    assert "average of S and U is 60.0 % and H 45.0 %" in handicap.finding()
-    labels = handicap.figure().axes[0].get_legend_handles_labels()[1]
-    assert labels[1:] == ["no handicap: H 45", f"best handicap: H {handicap.best.H:.0f}"]
+    study = studies.handicap(trade, 1.0)
+    assert float(study.plain.H) == pytest.approx(45)
+    assert study.best.H == study.curve.H.max() > 60
+    assert "average of S and U is 60.0 % and H 45.0 %" in study.finding()
+    labels = study.figure().axes[0].get_legend_handles_labels()[1]
+    assert labels[1:] == ["no handicap: H 45", f"best handicap: H {study.best.H:.0f}"]

@@ -1,30 +1,17 @@
 """`zslnb.studies.speed`: the same score, and what two trainings need for it."""
 
-import math
-
-import matplotlib.pyplot as plt
 import pytest
-from toys import QUICK, QUICK_IMAGINATION, toy
 
 from zslnb.studies.speed import (
     SpeedUp,
     TrainingSpeed,
-    needed,
     speed_by_bar,
     speed_gains,
     speed_up,
     speed_up_words,
-    speed_ups,
     steady,
     step_costs,
-    training_speed,
 )
-
-
-@pytest.fixture(autouse=True)
-def one_process(monkeypatch):
-    """Starting others takes longer than these experiments."""
-    monkeypatch.setattr("joblib.cpu_count", lambda: 1)
 
 
 def curve(scores: list[float], seconds: float = 1.0, steps: int = 10) -> list[dict[str, float]]:
@@ -37,69 +24,53 @@ def curve(scores: list[float], seconds: float = 1.0, steps: int = 10) -> list[di
 SLOW = curve([0.1, 0.3, 0.5, 0.4], seconds=6.0)
 
 
-def test_the_first_point_at_the_score_counts():
-    assert needed(SLOW, "H", 0.3) == 12.0
-    assert needed(SLOW, "H", 0.31, "steps") == 30
-    assert needed(SLOW, "H", 0.51, "samples") == math.inf
-
-
 @pytest.mark.parametrize(
-    ("scores", "times", "relation"),
+    ("scores", "steps", "how", "expected"),
     [
-        ([0.2, 0.5, 0.6], 9.0, "="),  # 18 s against 2 s
-        ([0.6, 0.2, 0.2], 18.0, ">="),  # had it when first looked at
-        ([0.4, 0.4, 0.4], 6.0, "<"),  # 18 s against more than 3 s
+        ([0.2, 0.5, 0.6], 10, {}, (9.0, "=")),  # 18 s against 2 s
+        ([0.6, 0.2, 0.2], 10, {}, (18.0, ">=")),  # had it when first looked at
+        ([0.4, 0.4, 0.4], 10, {}, (6.0, "<")),  # 18 s against more than 3 s
+        ([0.2, 0.35], 10, {"share": 0.6}, (6.0, "=")),
+        ([0.2, 0.35], 10, {"share": 0.8}, (9.0, "<")),
+        ([0.2, 0.5], 5, {"along": "steps"}, (3.0, "=")),
     ],
 )
-def test_the_slower_ones_best_is_the_score(scores, times, relation):
-    assert speed_up(SLOW, curve(scores), "H") == SpeedUp(times, relation)
-
-
-def test_a_lower_bar_is_a_share_of_the_best():
-    assert speed_up(SLOW, curve([0.2, 0.35]), "H", share=0.6) == SpeedUp(6.0, "=")
-    assert speed_up(SLOW, curve([0.2, 0.35]), "H", share=0.8).relation == "<"
-
-
-def test_steps_are_compared_as_steps():
-    assert speed_up(SLOW, curve([0.2, 0.5], steps=5), "H", "steps") == SpeedUp(3.0, "=")
+def test_both_are_timed_to_a_share_of_the_slower_ones_best(scores, steps, how, expected):
+    both = (steady(points) for points in (SLOW, curve(scores, steps=steps)))
+    assert speed_up(*both, "H", **how) == SpeedUp(*expected)
 
 
 def test_start_up_and_hiccups_do_not_count():
     late = [{**point, "seconds": point["seconds"] + 4} for point in curve([0.1] * 5)]
     late[4]["seconds"] += 7
-    assert [point["seconds"] for point in steady(late)] == pytest.approx([1, 2, 3, 4, 5])
-    assert steady(curve([0.1], seconds=3.0))[0]["seconds"] == pytest.approx(3.0)
+    assert steady(late)["seconds"].tolist() == pytest.approx([1, 2, 3, 4, 5])
+    assert steady(curve([0.1], seconds=3.0))["seconds"].tolist() == pytest.approx([3])
 
 
-def test_rows_are_compared_within_seeds():
-    rows = {"slow": SLOW, "fast": curve([0.2, 0.5])}
+def test_rows_are_compared_within_the_seeds_that_both_have():
     records = [
         {"row": row, "seed": seed, "scores": {"curve": c}}
         for seed in (0, 1)
-        for row, c in rows.items()
+        for row, c in {"f-VAEGAN": SLOW, "fast": curve([0.2, 0.5])}.items()
     ]
-    assert [u.times for u in speed_ups(records, "slow", "fast", "H")] == pytest.approx([9.0, 9.0])
-    assert len(speed_ups(records[:3], "slow", "fast", "H")) == 1
-    with pytest.raises(ValueError, match="'slow' and 'quick' share no seed"):
-        speed_ups(records, "slow", "quick", "H")
+    for some, times in ((records, [9.0, 9.0]), (records[:3], [9.0])):
+        by_seed = TrainingSpeed(some).speed_ups("fast", "H")
+        assert [u.times for u in by_seed] == pytest.approx(times)
 
 
 @pytest.mark.parametrize(
-    ("found", "words"),
+    ("by_seed", "words"),
     [
         ([(9.0, "=")], "9.0"),
         ([(12.0, "="), (8.0, "="), (0.5, "=")], "8.0 (0.50 to 12)"),
         ([(12.0, ">="), (8.0, "=")], "≥ 10 (8.0 to 12)"),
         ([(6.0, "<")], "none (below 6.0)"),
         ([(6.0, "<"), (3.0, "<")], "none (below 6.0)"),
-        (
-            [(6.0, "="), (3.0, "<"), (2.0, "<")],
-            "6.0 in 1 of 3 seeds, else none (below 3.0)",
-        ),
+        ([(6.0, "="), (3.0, "<"), (2.0, "<")], "6.0 in 1 of 3 seeds, else none (below 3.0)"),
     ],
 )
-def test_words_say_what_is_a_bound(found, words):
-    assert speed_up_words([SpeedUp(*one) for one in found]) == words
+def test_words_say_what_is_a_bound(by_seed, words):
+    assert speed_up_words([SpeedUp(*one) for one in by_seed]) == words
 
 
 def timed(row: str, seed: int, scores: list[float], seconds: float) -> dict:
@@ -107,18 +78,20 @@ def timed(row: str, seed: int, scores: list[float], seconds: float) -> dict:
     return {"row": row, "seed": seed, "settings": {"lr": 1e-3}, "scores": {"curve": points}}
 
 
-SPEED = TrainingSpeed(
-    [
-        record
-        for seed in range(3)
-        for record in (
-            timed("f-VAEGAN", seed, [0.1, 0.4, 0.5], 6.0),
-            timed("cVAE", seed, [0.3, 0.5, 0.5], 2.0),
-            timed("GenZSL", seed, [0.2, 0.5, 0.6], 1.0),
-            timed("GenZSL, noise", seed, [0.2, 0.44, 0.44], 1.0),
-        )
-    ]
-)
+ROWS = {  # scores, and seconds of a point
+    "f-VAEGAN": ([0.1, 0.4, 0.5], 6.0),
+    "cVAE": ([0.3, 0.5, 0.5], 2.0),
+    "GenZSL": ([0.2, 0.5, 0.6], 1.0),
+    "GenZSL, noise": ([0.2, 0.44, 0.44], 1.0),
+}
+
+
+def speed(**changed: tuple[list[float], float]) -> TrainingSpeed:
+    rows = {**ROWS, **changed}
+    return TrainingSpeed([timed(row, seed, *rows[row]) for seed in range(3) for row in rows])
+
+
+SPEED = speed()
 
 
 def test_the_table_compares_by_bar_and_by_what_is_counted():
@@ -130,11 +103,10 @@ def test_the_table_compares_by_bar_and_by_what_is_counted():
 
 def test_a_promise_holds_in_part_or_not_at_all():
     assert SPEED.promise("H").startswith("**Faster to f-VAEGAN's best H: held**, in 3 of 3 seeds.")
-    slow = [timed("GenZSL", r["seed"], [0.1, 0.2], 1.0) if r["row"] == "GenZSL" else r
-            for r in SPEED.records]  # fmt: skip
-    assert "did not hold" in TrainingSpeed(slow).promise("H")
-    assert "there is no speed-up to explain" in TrainingSpeed(slow).origin("H")
-    mixed = [*slow[:4], *SPEED.records[4:]]
+    slow = speed(GenZSL=([0.1, 0.2], 1.0))
+    assert "did not hold" in slow.promise("H")
+    assert "there is no speed-up to explain" in slow.origin("H")
+    mixed = [*slow.records[:4], *SPEED.records[4:]]
     assert "held in part" in TrainingSpeed(mixed).promise("H")
     assert "too few to tell" in TrainingSpeed([*SPEED.records[:4]]).promise("H")
 
@@ -144,9 +116,7 @@ def test_the_origin_of_a_speed_up_is_what_the_controls_have():
     text = SPEED.origin("H")
     assert "not owed to induction" in text
     assert "has 50% of it, GenZSL without referents 0%" in text
-    fast = [timed("cVAE", r["seed"], [0.1, 0.1], 1.0) if r["row"] == "cVAE" else r
-            for r in SPEED.records]  # fmt: skip
-    assert "not explained by the controls" in TrainingSpeed(fast).origin("T1")
+    assert "not explained by the controls" in speed(cVAE=([0.1, 0.1], 1.0)).origin("T1")
 
 
 def test_a_steps_cost_and_the_adversarys_price():
@@ -164,15 +134,5 @@ def test_gains_are_of_the_best_and_of_the_end():
 def test_a_line_of_speed_ups_ends_at_the_highest_bar_that_is_reached():
     study = speed_by_bar(SPEED)
     assert "for H cVAE at 100 %, GenZSL at 100 %, GenZSL, noise at 88 %" in study.finding()
-    for drawn, panels in ((study, 2), (SPEED, 6)):
-        fig = drawn.figure()
-        assert len(fig.axes) == panels
-        plt.close(fig)
+    assert [len(drawn.figure().axes) for drawn in (study, SPEED)] == [2, 6]
     assert "The first evaluation finds H of 10 % (f-VAEGAN), 30 % (cVAE)" in SPEED.finding()
-
-
-def test_training_is_timed_for_generators_of_both_kinds(build):
-    rows = {"f-VAEGAN": QUICK_IMAGINATION, "GenZSL": QUICK}
-    study = training_speed(toy(), rows, range(1))
-    assert [r["method"] for r in study.records] == ["imagination_speed", "speed"]
-    assert study.faster == ["GenZSL"]

@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
@@ -34,7 +33,6 @@ def test_orders_are_compared_in_the_last_pass(once, says):
     study = studies.boosting_orders(curves, passes=2, batch_size=64)
     assert "In its last pass it is 4.00 class by class" in study.finding()
     assert ("does as well as one" in study.finding()) == says
-    plt.close(study.figure())
 
 
 @pytest.fixture(scope="module")
@@ -52,10 +50,9 @@ def test_looks_are_those_of_the_released_record(looked):
 
 
 def test_what_the_classifier_learns_by_order(looked):
-    study = studies.ClassifierOrders(toy(), looked[0], RELEASED, studies.StoredOrders(toy()))
+    study = studies.classifier_orders(looked[0], RELEASED, studies.StoredOrders(toy()))
     assert [len(curve) for curve in study.followed.values()] == [3, 3, 3]
     assert "On toy the released order is the left one." in study.finding()
-    plt.close(study.figure())
 
 
 @pytest.mark.parametrize(
@@ -66,14 +63,10 @@ def test_what_the_classifier_learns_by_order(looked):
         ({"S": 70.0, "U": 41.0}, "S is 70 % and 80 %. "),
     ],
 )
-def test_class_by_class_is_slow_or_in_favour_of_the_unseen(looked, ordered, says):
-    study = studies.ClassifierOrders(toy(), looked[0], RELEASED, studies.StoredOrders(toy()))
-    shuffled = {"S": 80.0, "U": 40.0}
-    study.followed = {
-        "all class by class": pd.DataFrame([ordered]),
-        "all shuffled": pd.DataFrame([shuffled]),
-    }
-    assert says in study.at_the_end()
+def test_class_by_class_is_slow_or_in_favour_of_the_unseen(ordered, says):
+    both = {"all class by class": ordered, "all shuffled": {"S": 80.0, "U": 40.0}}
+    curves = {name: pd.DataFrame([scores]) for name, scores in both.items()}
+    assert says in studies.after_the_last_epoch(curves)
 
 
 def test_three_looks_are_marked_and_jumps_averaged():
@@ -86,4 +79,3 @@ def test_three_looks_are_marked_and_jumps_averaged():
     ) in study.finding()
     assert "first 2 of 3 rounds" in study.finding()
     assert "moves H by -5.0 points" in study.finding()
-    plt.close(study.figure())

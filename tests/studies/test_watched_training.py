@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 
-import matplotlib.pyplot as plt
 import pandas as pd
 import pytest
 import torch
@@ -10,6 +9,8 @@ from toys import QUICK, QUICK_IMAGINATION, toy
 
 from zslnb import genzsl, studies
 from zslnb.protocol import class_means
+from zslnb.studies.study import Drawn
+from zslnb.studies.watched_training import class_mean_floor
 
 SHORT = replace(QUICK_IMAGINATION, rounds=2)
 
@@ -40,19 +41,17 @@ def test_the_floor_is_what_a_generator_of_class_means_gets(watch):
     y = torch.searchsorted(run.seen, run.labels)
     means = torch.nn.functional.normalize(class_means(run.features, y), dim=1)[y]
     error = genzsl.reconstruction_loss(means, run.features)
-    assert studies.class_mean_floor(run) == pytest.approx(float(error), rel=1e-5)
-    assert studies.class_mean_floor(watch.runs["f-VAEGAN"]) > 0
+    assert class_mean_floor(run) == pytest.approx(float(error), rel=1e-5)
+    assert class_mean_floor(watch.runs["f-VAEGAN"]) > 0
 
 
 def test_losses_say_how_far_from_the_floor_they_end(watch):
     study = studies.losses(watch.runs)
-    gap = watch.runs["GenZSL"].history[-1]["reconstruction"] - studies.class_mean_floor(
+    gap = watch.runs["GenZSL"].history[-1]["reconstruction"] - class_mean_floor(
         watch.runs["GenZSL"]
     )
     assert f"GenZSL's reconstruction ends {gap:+.3f} from the floor" in study.finding()
-    fig = study.figure()
-    assert [len(ax.lines) for ax in fig.axes] == [2, 1, 1, 2, 1, 1]
-    plt.close(fig)
+    assert [len(ax.lines) for ax in study.figure().axes] == [2, 1, 1, 2, 1, 1]
 
 
 @pytest.mark.parametrize(("steep", "says"), [(1.4, "1, as it should be"), (1.6, "2, as the rule")])
@@ -60,7 +59,6 @@ def test_the_penaltys_rule_is_held_against_both_lengths(watch, steep, says):
     looks = watch.looks["f-VAEGAN"].assign(steep=steep)
     study = studies.penalty_rule(watch.runs["f-VAEGAN"], looks)
     assert f"at a mean length of {steep:.2f}: nearer to {says}" in study.finding()
-    plt.close(study.figure())
 
 
 def frame(*t1: float, alike: float = 0.9) -> pd.DataFrame:
@@ -78,22 +76,22 @@ def test_a_slow_rate_is_judged_where_the_shortest_run_ends():
         study.finding()
     )
     assert "for AWA2 are 1e-05 for f-VAEGAN and 0.001 for GenZSL." in study.finding()
-    plt.close(study.figure())
 
 
-def collapse(**last: float) -> studies.Collapse:
-    looks = {"GenZSL": frame(0.8), "GenZSL without CDP": frame(0.1, last.get("without", 0.5))}
-    looks |= {
+def collapse(without: float = 0.5) -> Drawn:
+    looks = {
+        "GenZSL": frame(0.8),
+        "GenZSL without CDP": frame(0.1, without),
         "GenZSL, CDP as released": frame(0.7, 0.7),
         "GenZSL, CDP and unit length": frame(0.7, 0.7),
         "cVAE without CDP": frame(0.1, 0.2),
         "cVAE, CDP and unit length": frame(0.6, 0.7),
     }
-    return studies.Collapse(toy(), looks, dict.fromkeys(looks, 2), 0.99)
+    return studies.collapse(toy(), looks, dict.fromkeys(looks, 2), 0.99)
 
 
 def test_what_is_lost_at_the_start_is_made_up_or_not():
-    released, cured, vae = collapse().recovery()[1], *collapse().recovery()[::2]
+    cured, released, vae = collapse().recovery
     assert released == (
         "**GenZSL, CDP as released** does not start behind *GenZSL, CDP and unit length*."
     )
@@ -103,8 +101,8 @@ def test_what_is_lost_at_the_start_is_made_up_or_not():
 
 
 def test_cdp_cures_both_only_if_neither_ends_behind():
-    assert "unit length cures both" in collapse().cure()
-    assert "does not cure both" in collapse(without=0.9).cure()
-    assert "mean cosine of 0.990, one seed. Without CDP" in collapse().finding()
-    assert "and T1 at 10 %; CDP as released starts at 70 %" in collapse().finding()
-    plt.close(collapse().figure())
+    study = collapse()
+    assert "unit length cures both" in study.cure
+    assert "does not cure both" in collapse(without=0.9).cure
+    assert "mean cosine of 0.990, one seed. Without CDP" in study.finding()
+    assert "and T1 at 10 %; CDP as released starts at 70 %" in study.finding()

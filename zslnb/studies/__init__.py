@@ -6,19 +6,18 @@
 from importlib import import_module
 
 _STUDIES = {  # module -> what notebooks use of it
-    "benchmarks": "baselines Looks looks split",
+    "benchmarks": "baselines looks split",
     "boosting": (
-        "batch_floor Copying copying copying_losses FalseNegatives order_floors Orders orders "
-        "pull_taken"
+        "batch_floor copying copying_losses false_negatives order_floors orders pull_taken"
     ),
     "calibration_curves": "curves_beside_printed seen_unseen_curves",
     "class_cosines": (
-        "changed_neighbours ClassCosines cosine_spread Directions directions heat_maps "
+        "changed_neighbours ClassCosines cosine_spread directions heat_maps "
         "real_names small_case three_means"
     ),
     "code_audit": (
-        "Audit ConventionalScores Differences in_words model_differences switch_gains "
-        "switched_back train_as_released WaysToANumber"
+        "audit conventional_scores in_words measured_differences model_differences "
+        "never_resetting switch_gains switched_back train_as_released ways_to_a_number"
     ),
     "conditioning": (
         "blind_attention Conditionings FeatureTokens ImageSwaps time_clocks token_attention "
@@ -28,24 +27,22 @@ _STUDIES = {  # module -> what notebooks use of it
         "classification_losses diffusion_training likelihood_bound loss_weights LossShares "
         "ToyLosses"
     ),
-    "fidelity": "boosting_weight feature_fidelity feature_plane FeatureFidelity",
+    "fidelity": "boosting_weight feature_fidelity feature_plane more_like_real point_or_cloud",
     "forward_noise": (
         "dissolving_class forward_walk LostSignal Standardising step_back TellingApart"
     ),
     "genzsl_results": (
         "ablation answers bullets class_similarity compared genzsl_verdicts INGREDIENTS "
         "main_results recorded_results REFERENTS selection_price semantics sensitivity "
-        "sensitivity_figure"
+        "sensitivity_figure verdicts"
     ),
-    "input_acceptance": "acceptance acceptance_words inputs text_acceptance UNDECIDED",
+    "input_acceptance": "inputs",
     "known_densities": "gaussian_denoiser mixture_denoiser TiltedDensity",
     "quoted": (
         "printed_scores_of_revcd quoted_ablation quoted_results quoted_rivals quoted_semantics "
         "reductions revcd_table1 revcd_table2 revcd_text_claims"
     ),
-    "referents": (
-        "changed_referents chosen_referents draws loss_terms pair_cosines Swaps swaps Variety"
-    ),
+    "referents": ("changed_referents chosen_referents loss_terms pair_cosines swaps variety"),
     "revcd_results": (
         "benchmark_title classification_weight cub_hull cub_models cub_rows hull_distances "
         "losses_removed pooled revcd_findings revcd_models run_revcd settings_shown "
@@ -53,13 +50,14 @@ _STUDIES = {  # module -> what notebooks use of it
     ),
     "sampling": "GuidanceScales guided_denoiser Samplers starting_noise WalkDensity",
     "schematics": "paradigms pipeline revcd_direction revcd_network",
-    "seen_bias": "bias_to_seen Handicap Mistaken",
+    "seen_bias": "bias_to_seen handicap mistaken",
     "speed": "speed_by_bar speed_gains step_costs training_speed",
     "study": "Study",
     "training_orders": (
-        "boosting_orders ClassifierOrders looks_at_test looks_of_training StoredOrders"
+        "after_the_last_epoch boosting_orders classifier_orders looks_at_test "
+        "looks_of_training StoredOrders"
     ),
-    "watched_training": "class_mean_floor Collapse losses penalty_rule slow_rates Watch",
+    "watched_training": "collapse losses penalty_rule slow_rates Watch",
 }
 _MODULES = {name: module for module, names in _STUDIES.items() for name in names.split()}
 

@@ -1,23 +1,20 @@
 """A benchmark's split, the methods that train nothing, and what testing often gains."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import cached_property
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import torch
-from jaxtyping import Float
-from matplotlib.figure import Figure
 
 from zslnb.benchmark import Benchmark
 from zslnb.experiments.memo import run_rows
 from zslnb.protocol import PROTOCOLS, expected_best
 from zslnb.results import results_table
 from zslnb.studies import plots
-from zslnb.studies.rows import row_names, values
-from zslnb.studies.study import Drawn, Study
+from zslnb.studies.generators import untrained
+from zslnb.studies.rows import Records, row_names, values
+from zslnb.studies.study import Drawn, Tabled
 
 HATCHES = {"trainval": "", "test, seen classes": "//", "test, unseen classes": ".."}
 ROW = "equal fits"
@@ -48,90 +45,55 @@ def split(benchmark: Benchmark) -> Drawn:
     return Drawn("split", fig, text)
 
 
-@dataclass(frozen=True)
-class Baselines(Study):
-    """What do plain CLIP and ESZSL reach, penalties chosen cleanly or on the test set?"""
-
-    benchmark: str
-    records: Sequence[dict]
-    name = "baselines"
-
-    def table(self) -> pd.DataFrame:
-        both = {kind: results_table([*self.records], kind) for kind in PROTOCOLS}
-        return pd.concat(both, names=["protocol", "method"]).reset_index()
-
-    def caption(self) -> str:
-        return f"**{self.benchmark}**: the baselines, percent, mean ± sd over seeds."
-
-    def finding(self) -> str:
-        h = self.table().set_index(["method", "protocol"])["H"]
-        return "\n".join(
-            f"- {row}: H {h[row, 'clean']} clean, {h[row, 'released']} with the test set choosing."
-            for row in row_names(self.records)
-        )
-
-
-def baselines(benchmark: Benchmark, seeds: Sequence[int]) -> Baselines:
+def baselines(benchmark: Benchmark, seeds: Sequence[int]) -> Tabled:
     """Run ESZSL, and plain CLIP where features and semantics are as wide as each other."""
-    rows = {"plain CLIP": ("clip", None)} if benchmark.shared_space else {}
-    rows["ESZSL"] = ("eszsl", None)
-    return Baselines(benchmark.name, run_rows(rows, benchmark, seeds))
+    return chosen_either_way(benchmark.name, run_rows(untrained(benchmark), benchmark, seeds))
 
 
-@dataclass(frozen=True)
-class Looks(Study):
-    """What does the best of k equal fits gain over their average, on so many test images?"""
-
-    n_unseen: int
-    n_seen: int
-    records: Sequence[dict]
-    name = "looks"
-
-    @cached_property
-    def scores(self) -> Float[np.ndarray, "R n"]:
-        """H in percent of each look: a line for each seed."""
-        return 100 * values(self.records, ROW, "looks")
-
-    @property
-    def counts(self) -> list[int]:
-        """The numbers of looks to report the best of, up to all of them."""
-        n = self.scores.shape[1]
-        return sorted({k for k in (*COUNTS, n) if k <= n})
-
-    @cached_property
-    def gain(self) -> Float[np.ndarray, "R k"]:
-        """Points of H that the best of each number of looks adds: a line for each seed."""
-        runs = self.scores.tolist()
-        return np.array(
-            [[expected_best(looks, k) - np.mean(looks) for k in self.counts] for looks in runs]
-        )
-
-    def figure(self) -> Figure:
-        fig, ax = plt.subplots(figsize=(6, 3.4))
-        plots.band(ax, self.counts, self.gain, "mean over seeds, and their range", marker="o")
-        ax.set(xscale="log", xlabel="looks at the test set, k")
-        ax.set_ylabel("H gained by reporting\nthe best of k (points)")
-        ax.set_xticks([1, 3, 10, 30, 100], ["1", "3", "10", "30", "100"])
-        ax.legend(loc="upper left")
-        return fig
-
-    def finding(self) -> str:
-        return (
-            f"Nothing improves but the number of looks: the best of {self.counts[-1]} equal fits "
-            f"is {self.gain[:, -1].mean():.1f} points of H above their average, on "
-            f"{self.n_unseen:,} unseen and {self.n_seen:,} seen test images."
-        )
-
-    def summary(self) -> str:
-        """Say it in a line, with a smaller number of looks beside all of them."""
-        ten = self.gain[:, self.counts.index(10)].mean()
-        return (
-            f"- The best of {self.counts[-1]} equal looks adds {self.gain[:, -1].mean():.1f} "
-            f"points of H; of 10, {ten:.1f}."
-        )
+def chosen_either_way(benchmark: str, records: Records) -> Tabled:
+    """What do rows reach, penalties chosen cleanly or on the test set? `lines` says it of H."""
+    both = {kind: results_table([*records], kind) for kind in PROTOCOLS}
+    frame = pd.concat(both, names=["protocol", "method"])
+    h = frame["H"]
+    lines = [
+        f"- {row}: H {h['clean', row]} clean, {h['released', row]} with the test set choosing."
+        for row in row_names(records)
+    ]
+    text = f"**{benchmark}**: the baselines, percent, mean ± sd over seeds."
+    return Tabled("baselines", frame.reset_index(), text, records, lines="\n".join(lines))
 
 
-def looks(benchmark: Benchmark, seeds: Sequence[int]) -> Looks:
+def looks(benchmark: Benchmark, seeds: Sequence[int]) -> Drawn:
     """Test an ESZSL that never gets better, again and again."""
     records = run_rows({ROW: ("looks", None)}, benchmark, seeds)
-    return Looks(len(benchmark.test_unseen_idx), len(benchmark.test_seen_idx), records)
+    return best_of_looks(len(benchmark.test_unseen_idx), len(benchmark.test_seen_idx), records)
+
+
+def best_of_looks(n_unseen: int, n_seen: int, records: Records) -> Drawn:
+    """What does the best of k equal fits gain over their average, on so many test images?
+
+    Of what is returned, `gain` are points of H, a line for each seed and a column for each k of
+    `counts`; `line` says it of all looks, and of ten.
+    """
+    scores = 100 * values(records, ROW, "looks")
+    n = scores.shape[1]
+    counts = sorted({k for k in (*COUNTS, n) if k <= n})
+    gain = np.array(
+        [[expected_best(run, k) - np.mean(run) for k in counts] for run in scores.tolist()]
+    )
+    fig, ax = plt.subplots(figsize=(6, 3.4))
+    plots.band(ax, counts, gain, "mean over seeds, and their range", marker="o")
+    ax.set(xscale="log", xlabel="looks at the test set, k")
+    ax.set_ylabel("H gained by reporting\nthe best of k (points)")
+    ax.set_xticks([1, 3, 10, 30, 100], ["1", "3", "10", "30", "100"])
+    ax.legend(loc="upper left")
+    best = gain[:, -1].mean()
+    text = (
+        f"Nothing improves but the number of looks: the best of {n} equal fits is {best:.1f} "
+        f"points of H above their average, on {n_unseen:,} unseen and {n_seen:,} seen test images."
+    )
+    line = (
+        f"- The best of {n} equal looks adds {best:.1f} "
+        f"points of H; of 10, {gain[:, counts.index(10)].mean():.1f}."
+    )
+    return Drawn("looks", fig, text, records, counts=counts, gain=gain, line=line)

@@ -1,7 +1,6 @@
 """Where S and U can lie, counted on test or on training images, as a calibration grows."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -17,27 +16,10 @@ ROW = "RevCD"
 Percents = Float[np.ndarray, " n"]
 
 
-@dataclass(frozen=True)
-class Point:
-    """A point of a curve in percent, after how many epochs, and its distance from a pair."""
-
-    S: float
-    U: float
-    epochs: int
-    away: float
-
-    def __str__(self) -> str:
-        return f"S {self.S:.1f}, U {self.U:.1f} after {self.epochs} epochs, {self.away:.1f} away"
-
-
 def curve(records: Sequence[dict], row: str, epochs: int, count: str) -> tuple[Percents, Percents]:
     """U and S of a row along its calibrations, in percent, averaged over seeds.
 
-    Args:
-        records: of the experiment "revcd", whose scores have "curves".
-        row: which of them.
-        epochs: one of the numbers of epochs that were tried.
-        count: one of COUNTS.
+    The records are of the experiment "revcd"; `count` is one of COUNTS.
     """
     u, s = (
         100 * rows.values(records, row, "curves", str(epochs), score).mean(0)
@@ -54,28 +36,23 @@ def epochs_tried(records: Sequence[dict], row: str) -> list[int]:
 
 def nearest_point(
     records: Sequence[dict], row: str, count: str, printed: Mapping[str, float]
-) -> Point:
-    """The point of all curves of one count that is nearest to a printed S and U, in percent.
+) -> str:
+    """Say which point of all curves of one count is nearest to a printed S and U, in percent.
 
     It is found with the printed pair in hand, so it says what is possible, not what one would
     have chosen.
     """
-    nearest = []
-    for epochs in epochs_tried(records, row):
-        u, s = curve(records, row, epochs, count)
-        gaps = np.hypot(u - printed["U"], s - printed["S"])
-        i = int(gaps.argmin())
-        nearest.append(Point(float(s[i]), float(u[i]), epochs, float(gaps[i])))
-    return min(nearest, key=lambda point: point.away)
+    points = [
+        (np.hypot(u - printed["U"], s - printed["S"]), s, u, epochs)
+        for epochs in epochs_tried(records, row)
+        for u, s in zip(*curve(records, row, epochs, count), strict=True)
+    ]
+    away, s, u, epochs = min(points, key=lambda point: point[0])
+    return f"S {s:.1f}, U {u:.1f} after {epochs} epochs, {away:.1f} away"
 
 
 def seen_unseen_curves(records: Sequence[dict], benchmark: str) -> Drawn:
-    """Which pairs of S and U can a border between seen and unseen reach?
-
-    Args:
-        records: of the row "RevCD".
-        benchmark: its name.
-    """
+    """Which pairs of S and U can a border between seen and unseen reach?"""
     fig, ax = plt.subplots(figsize=(6.4, 3.8))
     _draw(ax, records)
     ax.legend(loc="upper left", bbox_to_anchor=(1, 1))
@@ -94,12 +71,7 @@ def seen_unseen_curves(records: Sequence[dict], benchmark: str) -> Drawn:
 def curves_beside_printed(
     by_kind: Mapping[str, Sequence[dict]], printed: Mapping[str, float]
 ) -> Drawn:
-    """How near does any border come to a printed pair of S and U?
-
-    Args:
-        by_kind: title -> records of the row "RevCD".
-        printed: S and U, in percent.
-    """
+    """How near does any border come to a printed S and U, by title of the records of "RevCD"?"""
     n = len(by_kind)
     fig, axes = plt.subplots(1, n, figsize=(1.6 + 4 * n, 3.8), squeeze=False)
     for ax, (kind, records) in zip(axes[0], by_kind.items(), strict=True):

@@ -1,8 +1,6 @@
 """How alike are classes by their semantics, before class diversity promotion (CDP) and after?"""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import cached_property
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -10,7 +8,6 @@ import pandas as pd
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
-from matplotlib.figure import Figure
 from torch import Tensor
 
 from zslnb.benchmark import Benchmark
@@ -19,47 +16,37 @@ from zslnb.experiments.memo import run_rows
 from zslnb.genzsl import mean_cosines, top_k_referents
 from zslnb.results import recorded
 from zslnb.studies import plots
+from zslnb.studies.answered import Answered
 from zslnb.studies.study import Drawn, Study, Tabled
 from zslnb.text import markdown
 
 READABLE = 80  # classes in a heat-map
 
 
-@dataclass(frozen=True)
 class ClassCosines(Study):
-    """How alike are the classes of a benchmark? `embeddings` (C, S) are a row a class."""
+    """How alike are the classes of a benchmark? `embeddings` (C, S) are a row a class.
 
-    benchmark: Benchmark
-    embeddings: Float[Tensor, "C S"]
+    `matrix` has the cosine of every two classes, `pairs` those of different classes, each once,
+    `names` the classes as one would say them.
+    """
 
-    @cached_property
-    def matrix(self) -> Float[Tensor, "C C"]:
-        """The cosine of every two classes."""
-        unit = F.normalize(self.embeddings, dim=1)
-        return unit @ unit.T
-
-    @property
-    def pairs(self) -> Float[Tensor, " P"]:
-        """The cosines of different classes, each pair once."""
-        return self.matrix[tuple(self._ids())]
-
-    @property
-    def names(self) -> list[str]:
-        """Class names as one would say them."""
-        return plots.spoken_names(self.benchmark)
+    def __init__(self, benchmark: Benchmark, embeddings: Float[Tensor, "C S"]) -> None:
+        self.benchmark, self.embeddings = benchmark, embeddings
+        unit = F.normalize(embeddings, dim=1)
+        self.matrix = unit @ unit.T
+        self._ids = torch.triu_indices(*self.matrix.shape, offset=1)
+        self.pairs = self.matrix[tuple(self._ids)]
+        self.names = plots.spoken_names(benchmark)
 
     def finding(self) -> str:
-        ids, pairs, names = self._ids(), self.pairs, [markdown(name) for name in self.names]
-        (a, b), (c, d) = (ids[:, i].tolist() for i in (pairs.argmax(), pairs.argmin()))
+        pairs, names = self.pairs, [markdown(name) for name in self.names]
+        (a, b), (c, d) = (self._ids[:, i].tolist() for i in (pairs.argmax(), pairs.argmin()))
         return (
             f"Of {len(pairs):,} pairs of classes the most alike are *{names[a]}* and *{names[b]}* "
             f"(cosine {pairs.max():.2f}), the least *{names[c]}* and *{names[d]}* "
             f"({pairs.min():.2f}). The average pair has {pairs.mean():.2f}; unrelated directions "
             "would have 0."
         )
-
-    def _ids(self) -> Tensor:
-        return torch.triu_indices(*self.matrix.shape, offset=1)
 
 
 def readable_order(rows: Float[Tensor, "C S"]) -> list[int]:
@@ -79,8 +66,7 @@ def heat_maps(before: ClassCosines, after: ClassCosines) -> Drawn:
     names = [before.names[c] for c in order]
     panels = {"before CDP": before, "after CDP": after}
     for ax, (title, cosines) in zip(axes, panels.items(), strict=True):
-        shown = cosines.matrix[order][:, order].numpy()
-        image = plots.cosine_heatmap(ax, shown, names)
+        image = plots.cosine_heatmap(ax, cosines.matrix[order][:, order].numpy(), names)
         ax.set_title(title)
     fig.colorbar(image, ax=axes, label="cosine of two classes", shrink=0.7)
     n, pairs, left = len(before.matrix), before.pairs, after.pairs
@@ -95,22 +81,18 @@ def heat_maps(before: ClassCosines, after: ClassCosines) -> Drawn:
 
 def cosine_spread(before: ClassCosines, after: ClassCosines) -> Drawn:
     """What does CDP do to the spread of all cosines, and what would random directions have?"""
-    random = before.benchmark.semantic_dim**-0.5
+    dimensions, pairs, left = before.benchmark.semantic_dim, before.pairs, after.pairs
+    bins, random = np.linspace(-1, 1, 81), dimensions**-0.5
+    normal = np.exp(-0.5 * (bins / random) ** 2) / (random * np.sqrt(2 * np.pi))
     fig, ax = plt.subplots(figsize=(7, 3.4))
-    bins, sd = np.linspace(-1, 1, 81), random
-    samples = {"before CDP": before.pairs, "after CDP": after.pairs}
-    label = f"random directions in {before.benchmark.semantic_dim} dimensions"
-    normal = np.exp(-0.5 * (bins / sd) ** 2) / (sd * np.sqrt(2 * np.pi))
-    plots.density(ax, bins, {name: pairs.numpy() for name, pairs in samples.items()})
-    ax.plot(bins, normal, "k:", label=label)
+    plots.density(ax, bins, {"before CDP": pairs.numpy(), "after CDP": left.numpy()})
+    ax.plot(bins, normal, "k:", label=f"random directions in {dimensions} dimensions")
     ax.legend()
     ax.set(xlabel="cosine of two different classes", ylabel="density of pairs", xlim=(-0.75, 1))
-    pairs, left = before.pairs, after.pairs
     text = (
-        f"Cosines of all pairs. Their mean goes from {pairs.mean():.2f} to "
-        f"{left.mean():.2f}, their standard deviation from {pairs.std():.2f} to "
-        f"{left.std():.2f}, where random directions have {random:.2f}: some classes stay "
-        "far more alike than others."
+        f"Cosines of all pairs. Their mean goes from {pairs.mean():.2f} to {left.mean():.2f}, "
+        f"their standard deviation from {pairs.std():.2f} to {left.std():.2f}, where random "
+        f"directions have {random:.2f}: some classes stay far more alike than others."
     )
     return Drawn("histogram", fig, text)
 
@@ -126,11 +108,7 @@ def three_means(before: ClassCosines, after: ClassCosines, expected: float) -> T
     rows = {
         "before CDP": measured.values(),
         "after CDP": mean_cosines(after.embeddings).values(),
-        "after CDP, from $v_1$ and $m$ alone": [
-            expected,
-            (n * expected - 1) / (n - 1),
-            None,
-        ],
+        "after CDP, from $v_1$ and $m$ alone": [expected, (n * expected - 1) / (n - 1), None],
         "random directions": [1 / n, 0, random],
     }
     frame = pd.DataFrame.from_dict(rows, orient="index", columns=[*measured])
@@ -156,13 +134,8 @@ def changed_neighbours(before: ClassCosines, after: ClassCosines) -> Tabled:
         other = nearest[side][changed]
         columns[f"nearest {side}"] = [names[c] for c in other]
         columns[f"cosine {side}"] = cosines.matrix[changed, other].tolist()
-    listed = pd.DataFrame(columns).round(2)
-    frame = listed.head(6)
-    text = (
-        f"{len(listed)} of {len(before.names)} classes change their nearest class; "
-        "the first of them."
-    )
-    return Tabled("changed", frame, text)
+    text = f"{len(changed)} of {len(names)} classes change their nearest class; the first of them."
+    return Tabled("changed", pd.DataFrame(columns).round(2).head(6), text)
 
 
 def small_case(before: Float[Tensor, "3 3"], after: Float[Tensor, "3 3"]) -> Drawn:
@@ -187,79 +160,57 @@ KEPT = "keep their nearest class"
 REAL_NAMES = {"imagenet1k_vitb32": "ImageNet names", "lvis1203_vitb32": "LVIS names"}
 
 
-@dataclass(frozen=True)
-class Directions(Study):
-    """What do 0, 1, 2, ... removed directions leave of the class cosines and of the neighbours?
-
-    `spectrum` are the shares of the squared length that the directions hold, the largest first.
-    """
-
-    benchmark: str
-    spectrum: Float[np.ndarray, " n"]
-    records: Sequence[dict]
-    name = "directions"
-
-    @cached_property
-    def kept(self) -> Float[np.ndarray, " n"]:
-        """Share of the classes that keep their nearest class, by number of directions."""
-        return self.table()[KEPT].to_numpy()
-
-    def table(self) -> pd.DataFrame:
-        lines = [
-            r["scores"]["after"] | {KEPT: r["scores"]["nearest"]["kept"]} for r in self.records
-        ]
-        counts = [str(r["settings"]["n_removed"]) for r in self.records]
-        return pd.DataFrame(lines, index=pd.Index(counts, name="directions removed"))
-
-    def caption(self) -> str:
-        return f"What more directions do to the class cosines of {self.benchmark}."
-
-    def figure(self) -> Figure:
-        table, share = self.table(), self.spectrum[:10]
-        fig, (left, right) = plt.subplots(1, 2, figsize=(8.6, 3.2))
-        left.bar(range(1, len(share) + 1), 100 * share)
-        left.set(xlabel="direction $i$", ylabel=r"share $\sigma_i^2 / C$ (%)")
-        right.plot(table.index, 100 * table[KEPT], "o-", label="keep nearest class")
-        right.plot(table.index, 100 * table["absolute"], "s--", label="mean absolute cosine × 100")
-        right.set_ylabel("% of classes, or cosine × 100")
-        right.set(xlabel="directions removed", ylim=(0, 105))
-        fig.legend(loc="outside lower right", ncols=2)
-        return fig
-
-    def finding(self) -> str:
-        return (
-            f"The first direction holds {self.spectrum[0]:.0%} of the squared length, the second "
-            f"{self.spectrum[1]:.0%}. Removing one leaves {self.kept[1]:.0%} of the nearest "
-            f"classes as they were, removing {len(self.kept) - 1} leaves {self.kept[-1]:.0%}."
-        )
-
-
 def directions(
     benchmark: Benchmark, removable: Sequence[int], spectrum: Float[np.ndarray, " n"]
-) -> Directions:
+) -> Answered:
     """Measure the class cosines for each number of directions removed."""
     rows = {f"{n} removed": ("similarity", SimilaritySettings(n)) for n in removable}
     records = run_rows(rows, benchmark, seeds=[0], n_jobs=1)  # nothing is drawn at random
-    return Directions(benchmark.name, spectrum, records)
+    return removed_directions(benchmark.name, spectrum, records)
+
+
+def removed_directions(
+    benchmark: str, spectrum: Float[np.ndarray, " n"], records: Sequence[dict]
+) -> Answered:
+    """What do 0, 1, 2, ... removed directions leave of the class cosines and of the neighbours?
+
+    `spectrum` are the shares of the squared length that the directions hold, the largest first;
+    `kept` of what is returned the shares of classes that keep their nearest class.
+    """
+    lines = [r["scores"]["after"] | {KEPT: r["scores"]["nearest"]["kept"]} for r in records]
+    counts = [str(r["settings"]["n_removed"]) for r in records]
+    table = pd.DataFrame(lines, index=pd.Index(counts, name="directions removed"))
+    text = f"What more directions do to the class cosines of {benchmark}."
+    share, kept = spectrum[:10], table[KEPT].to_numpy()
+    fig, (left, right) = plt.subplots(1, 2, figsize=(8.6, 3.2))
+    left.bar(range(1, len(share) + 1), 100 * share)
+    left.set(xlabel="direction $i$", ylabel=r"share $\sigma_i^2 / C$ (%)")
+    right.plot(table.index, 100 * kept, "o-", label="keep nearest class")
+    right.plot(table.index, 100 * table["absolute"], "s--", label="mean absolute cosine × 100")
+    right.set_ylabel("% of classes, or cosine × 100")
+    right.set(xlabel="directions removed", ylim=(0, 105))
+    fig.legend(loc="outside lower right", ncols=2)
+    finding = (
+        f"The first direction holds {spectrum[0]:.0%} of the squared length, the second "
+        f"{spectrum[1]:.0%}. Removing one leaves {kept[1]:.0%} of the nearest "
+        f"classes as they were, removing {len(kept) - 1} leaves {kept[-1]:.0%}."
+    )
+    tabled = Tabled("directions", table, text, records, kept=kept)
+    return Answered(tabled, Drawn("directions", fig, finding))
 
 
 def real_names(benchmark: str, records: Sequence[dict]) -> Tabled:
-    """What does CDP do to real CLIP's class names, beside those of this run?
-
-    `records` are those of `Directions`, of the benchmark of this run.
-    """
+    """What does CDP do to real CLIP's class names, beside those whose `directions` were removed?"""
     label = REAL_NAMES.get(benchmark, benchmark)
     runs = {f"{label} (this run)": records}
     others = {run: label for run, label in REAL_NAMES.items() if run != benchmark}
     runs |= {label: recorded(f"{run}-smoke") for run, label in others.items()}
-    frame = pd.DataFrame({name: _line(run) for name, run in runs.items()}).T.rename_axis(
-        "class names"
-    )
+    frame = pd.DataFrame({name: _line(run) for name, run in runs.items()}).T
     text = (
         "Mean cosines before and after CDP, measured. Real CLIP names share a part that $v_1$ "
         "finds."
     )
-    return Tabled("real-text", frame, text, records, headline=True)
+    return Tabled("real-text", frame.rename_axis("class names"), text, records, headline=True)
 
 
 def _line(records: Sequence[dict]) -> dict[str, str]:

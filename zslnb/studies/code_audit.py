@@ -4,8 +4,7 @@ All differences are code minus paper, in points, within a seed.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from functools import cached_property
+from dataclasses import replace
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -14,7 +13,6 @@ import pandas as pd
 import torch
 import yaml
 from jaxtyping import Float
-from matplotlib.figure import Figure
 
 from zslnb.benchmark import Benchmark
 from zslnb.experiments.memo import run_rows
@@ -22,106 +20,67 @@ from zslnb.genzsl import GenZSLSettings
 from zslnb.protocol import ClassifierSettings
 from zslnb.results import percent, points, published_value, told_apart
 from zslnb.seeds import seeded
+from zslnb.studies.answered import Answered
 from zslnb.studies.rows import Records, row_names, values
-from zslnb.studies.study import Study, Tabled
+from zslnb.studies.study import Drawn, Tabled
 from zslnb.studies.training_orders import StoredOrders
 
 Gains = Float[np.ndarray, " R"]  # points, one for each seed
 AUDIT = Path(__file__).with_name("code_audit.yml")
 STORED, WIDE = "images in stored order", "GenZSL, wide latent"
 RELEASED, MIXED = "as released", "stored in an order shuffled once"
-COUNTED = ("per image", "per class", "restricted")  # three conventional scores
-DIFFERENCES = {  # label -> what measured it, and its row
-    "boosting in the batch, not over classes": ("model", "boosting over classes"),
-    "boosting at all (the printed formula is constant)": ("model", "no boosting"),
-    "prior N(0, I), not p(o | z)": ("model", "prior p(o | z)"),
-    "decoder gets o, not x_refer + o": ("model", "decoder gets x_refer + o"),
-    "shares 0.8 and 0.2, not drawn": ("model", "shares drawn"),
-    "lengths left, not scaled to one": ("model", "scaled to length one"),
-    "a referent, not noise (a control)": ("model", "noise for the referent"),
-    "images in stored order (clean)": ("model", STORED),
-    "one referent × 0.8, not × 1": ("by hand", "one referent"),
-    "images in stored order (released)": ("training", "images shuffled"),
-    "classifier fed in order, not shuffled": ("training", "classifier shuffled"),
-    "classifier never reset, not each round": ("training", "classifier new each round"),
-    "referents tiled, not drawn": ("training", "referents drawn, not tiled"),
-    "MLP with dropout, not linear": ("training", "linear classifier"),
-    "best look, not last epoch": ("choosing", "released"),
-    "here stored class by class, not mixed once": ("training", MIXED),
+CHOOSING, ONE_REFERENT = "best look", "one referent"  # differences that are no rows of records
+DIFFERENCES = {  # label -> the row that measured it
+    "boosting in the batch, not over classes": "boosting over classes",
+    "boosting at all (the printed formula is constant)": "no boosting",
+    "prior N(0, I), not p(o | z)": "prior p(o | z)",
+    "decoder gets o, not x_refer + o": "decoder gets x_refer + o",
+    "shares 0.8 and 0.2, not drawn": "shares drawn",
+    "lengths left, not scaled to one": "scaled to length one",
+    "a referent, not noise (a control)": "noise for the referent",
+    "images in stored order (clean)": STORED,
+    "one referent × 0.8, not × 1": ONE_REFERENT,
+    "images in stored order (released)": "images shuffled",
+    "classifier fed in order, not shuffled": "classifier shuffled",
+    "classifier never reset, not each round": "classifier new each round",
+    "referents tiled, not drawn": "referents drawn, not tiled",
+    "MLP with dropout, not linear": "linear classifier",
+    "best look, not last epoch": CHOOSING,
+    "here stored class by class, not mixed once": MIXED,
+}
+WAYS = {  # how a number comes about -> the row, and what chose
+    "clean": ("GenZSL", "clean"),
+    "clean,\npicked on test": ("GenZSL", "peeked"),
+    "released,\nlast epoch": (RELEASED, "last"),
+    "released,\nbest on test": (RELEASED, "released"),
+    "mixed once,\nlast epoch": (MIXED, "last"),
+    "mixed once,\nbest on test": (MIXED, "released"),
 }
 
 
-def _percents(records: Records, row: str, kind: str, metric: str) -> Gains:
+def _percents(records: Records, row: str, kind: str, metric: str = "H") -> Gains:
     return 100 * values(records, row, kind, metric)
 
 
-def _shown(records: Records, row: str, kind: str, metric: str) -> str:
+def _shown(records: Records, row: str, kind: str, metric: str = "H") -> str:
     return percent([*values(records, row, kind, metric)])
 
 
-def _points(gains: Gains) -> str:
-    return points([*gains])
-
-
-def _told_apart(gains: Gains) -> bool | None:
-    return told_apart([*gains])
+def _seen_unseen(records: Records, row: str, kind: str) -> str:
+    return ", ".join(f"{_percents(records, row, kind, metric).mean():.0f}" for metric in "SU")
 
 
 def laid_out(gains: Mapping[str, Gains], of: str) -> pd.DataFrame:
     """Points of each difference, and whether it is told apart from none."""
     words = {None: "too few seeds", True: "yes", False: "no"}
-    sure = [words[_told_apart(gain)] for gain in gains.values()]
-    cells = {of: [_points(gain) for gain in gains.values()], f"{of}: told apart": sure}
-    return pd.DataFrame(cells, index=[*gains])
+    cells = [(points([*gain]), words[told_apart([*gain])]) for gain in gains.values()]
+    return pd.DataFrame(cells, index=[*gains], columns=[of, f"{of}: told apart"])
 
 
 def in_words(what: str, gains: Gains) -> str:
     """Put one difference in a sentence."""
     note = {None: ", too few seeds to tell", True: "", False: ", not told apart from none"}
-    return f"**{what}:** {_points(gains)} points of H{note[_told_apart(gains)]}."
-
-
-@dataclass(frozen=True)
-class ModelDifferences(Study):
-    """The code's model, and in each row one thing done as the text has it; protocol clean."""
-
-    benchmark: str
-    records: Records = ()
-    name = "models"
-
-    @property
-    def rows(self) -> list[str]:
-        """All rows but those that others are compared with."""
-        return [row for row in row_names(self.records) if row not in ("GenZSL", WIDE)]
-
-    def percents(self, row: str, kind: str = "clean", metric: str = "H") -> Gains:
-        """Scores of one row in percent, one for each seed."""
-        return _percents(self.records, row, kind, metric)
-
-    def gains(self, row: str, metric: str = "H") -> Gains:
-        """Code minus paper: in the row STORED it is the row that does as the code has it."""
-        base, other = (self.percents(r, metric=metric) for r in (self._base(row), row))
-        return other - base if row == STORED else base - other
-
-    def _base(self, row: str) -> str:
-        width = {r["row"]: r["settings"]["latent_dim"] for r in self.records}
-        return "GenZSL" if width[row] == width["GenZSL"] else WIDE
-
-    def table(self) -> pd.DataFrame:
-        gains = {row: self.gains(row) for row in self.rows}
-        frame = laid_out(gains, "H, code minus paper")
-        frame.insert(0, "H", [_shown(self.records, row, "clean", "H") for row in self.rows])
-        frame["T1, code minus paper"] = [_points(self.gains(row, "T1")) for row in self.rows]
-        return frame.rename_axis("row")
-
-    def caption(self) -> str:
-        apart = [row for row in self.rows if _told_apart(self.gains(row))]
-        return (
-            f"**{self.benchmark}, protocol clean.** The code's model has H "
-            f"{_shown(self.records, 'GenZSL', 'clean', 'H')}. Each row does one thing as the text "
-            "has it; the last does one as the code has it, where the text has no word. H told "
-            f"apart from none: {', '.join(apart) or 'not one of them'}."
-        )
+    return f"**{what}:** {points([*gains])} points of H{note[told_apart([*gains])]}."
 
 
 def model_differences(
@@ -130,111 +89,38 @@ def model_differences(
     as_text: Mapping[str, GenZSLSettings],
     seeds: Sequence[int],
     device: torch.device | str = "cpu",
-) -> ModelDifferences:
+) -> Tabled:
     """Run the code's model, and each row of `as_text`, with images shuffled and in stored order."""
     models = {"GenZSL": settings, **as_text, STORED: replace(settings, shuffle=False)}
     widths = {used.latent_dim for used in as_text.values()} - {settings.latent_dim}
     if widths:
         models[WIDE] = replace(settings, latent_dim=max(widths))
     rows = {name: ("genzsl", used) for name, used in models.items()}
-    return ModelDifferences(benchmark.name, run_rows(rows, benchmark, seeds, device))
+    return models_beside_text(benchmark.name, run_rows(rows, benchmark, seeds, device))
 
 
-@dataclass(frozen=True)
-class ReleasedTraining(Study):
-    """Trained and scored as released, and in each row one thing taken back."""
-
-    benchmark: str
-    records: Records = ()
-    name = "training"
-
-    @property
-    def rows(self) -> list[str]:
-        """All rows, the repository's own way first."""
-        return row_names(self.records)
-
-    def percents(self, row: str, kind: str = "released", metric: str = "H") -> Gains:
-        """Scores of one row in percent: "released" is the best look, "last" the last epoch."""
-        return _percents(self.records, row, kind, metric)
-
-    def choosing(self, row: str = RELEASED) -> Gains:
-        """What the best of all looks at the test set has over the last epoch."""
-        return self.percents(row) - self.percents(row, "last")
-
-    def gains(self, row: str, kind: str = "released") -> Gains:
-        """What the repository's way has over a row."""
-        return self.percents(RELEASED, kind) - self.percents(row, kind)
-
-    @property
-    def looks(self) -> dict[str, int]:
-        """How often each row looks at the test set."""
-        return {r["row"]: r["scores"]["chosen"]["released"]["looks"] for r in self.records}
-
-    def seen_unseen(self, row: str, kind: str) -> str:
-        """Mean S and U, which say where H comes from."""
-        return ", ".join(f"{self.percents(row, kind, metric).mean():.0f}" for metric in "SU")
-
-    def table(self) -> pd.DataFrame:
-        cells = {
-            row: {
-                "H, best on test": _shown(self.records, row, "released", "H"),
-                "S, U at best": self.seen_unseen(row, "released"),
-                "H, last epoch": _shown(self.records, row, "last", "H"),
-                "S, U at last": self.seen_unseen(row, "last"),
-                "best minus last": _points(self.choosing(row)),
-                "looks": self.looks[row],
-                "T1, best": _shown(self.records, row, "released", "T1"),
-            }
-            for row in self.rows
-        }
-        return pd.DataFrame.from_dict(cells, orient="index").rename_axis("row")
-
-    def caption(self) -> str:
-        prices = [self.choosing(row).mean() for row in self.rows]
-        return (
-            f"**{self.benchmark}, trained and scored as released**, and with one thing changed. "
-            f"Choosing on test is worth {min(prices):.1f} to {max(prices):.1f} points of H, by "
-            f"row, after {self.looks[RELEASED]:,} looks; the published schedule has up to "
-            f"{published_value('genzsl', 'CODE-looks'):,.0f}."
-        )
-
-    def finding(self) -> str:
-        fresh = self.gains("classifier new each round")
-        known = _told_apart(fresh)
-        so = None if known is None else bool(known and fresh.mean() > 0)
-        holds = {
-            None: "There are too few seeds to tell",
-            True: "Here it is so",
-            False: "Here it is not so",
-        }
-        epochs = self.records[0]["settings"]["classifier"]["epochs"]
-        return (
-            "One might expect a classifier that is fed in order and starts anew in each round not "
-            f"to get far in its {epochs} epochs, so that never resetting it keeps the fixed order "
-            f"alive. {holds[so]}: never resetting is worth {_points(fresh)} points of H."
-        )
+def models_beside_text(benchmark: str, records: Records) -> Tabled:
+    """What is it worth that the model is the code's? `gains` are points of H, by row."""
+    rows = [row for row in row_names(records) if row not in ("GenZSL", WIDE)]
+    h, t1 = ({row: _code_minus_text(records, row, m) for row in rows} for m in ("H", "T1"))
+    frame = laid_out(h, "H, code minus paper").rename_axis("row")
+    frame.insert(0, "H", [_shown(records, row, "clean") for row in rows])
+    frame["T1, code minus paper"] = [points([*gains]) for gains in t1.values()]
+    apart = [row for row, gains in h.items() if told_apart([*gains])]
+    text = (
+        f"**{benchmark}, protocol clean.** The code's model has H "
+        f"{_shown(records, 'GenZSL', 'clean')}. Each row does one thing as the text "
+        "has it; the last does one as the code has it, where the text has no word. H told "
+        f"apart from none: {', '.join(apart) or 'not one of them'}."
+    )
+    return Tabled("models", frame, text, records, gains=h)
 
 
-def train_as_released(
-    switches: Mapping[str, GenZSLSettings],
-    orders: StoredOrders,
-    seeds: Sequence[int],
-    device: torch.device | str = "cpu",
-) -> ReleasedTraining:
-    """Run every row as released; where images are stored class by class, mixed once, too.
-
-    Args:
-        switches: RELEASED and what takes one thing of it back -> settings.
-        orders: of the benchmark.
-        seeds: of the runs.
-        device: where to compute.
-    """
-    rows = {name: ("genzsl_released", used) for name, used in switches.items()}
-    records = run_rows(rows, orders.benchmark, seeds, device)
-    if orders.in_blocks:
-        mixed = orders.stored["shuffled once"]
-        records += run_rows({MIXED: rows[RELEASED]}, mixed, seeds, device)
-    return ReleasedTraining(orders.benchmark.name, records)
+def _code_minus_text(records: Records, row: str, metric: str) -> Gains:
+    width = {r["row"]: r["settings"]["latent_dim"] for r in records}
+    base = "GenZSL" if width[row] == width["GenZSL"] else WIDE
+    gains = _percents(records, base, "clean", metric) - _percents(records, row, "clean", metric)
+    return -gains if row == STORED else gains  # this row is the one that does as the code
 
 
 def switched_back(released: GenZSLSettings) -> dict[str, GenZSLSettings]:
@@ -252,231 +138,230 @@ def switched_back(released: GenZSLSettings) -> dict[str, GenZSLSettings]:
     }
 
 
-def switch_gains(training: ReleasedTraining) -> Tabled:
-    """What is each switch of the released training worth?"""
-    rows = [row for row in training.rows if row != RELEASED]
+def train_as_released(
+    switches: Mapping[str, GenZSLSettings],
+    orders: StoredOrders,
+    seeds: Sequence[int],
+    device: torch.device | str = "cpu",
+) -> Tabled:
+    """Run each row of `switched_back`; where images are stored class by class, mixed once, too."""
+    rows = {name: ("genzsl_released", used) for name, used in switches.items()}
+    records = run_rows(rows, orders.benchmark, seeds, device)
+    if orders.in_blocks:
+        mixed = orders.stored["shuffled once"]
+        records += run_rows({MIXED: rows[RELEASED]}, mixed, seeds, device)
+    return as_released(orders.benchmark.name, records)
+
+
+def as_released(benchmark: str, records: Records) -> Tabled:
+    """What do training and scoring as released reach, and with one thing taken back?
+
+    Of what is returned, `gains` are the points of H that the repository's way has over each row,
+    and `choosing` those that a row's best look at the test set has over its last epoch.
+    """
     best, last = (
-        laid_out({row: training.gains(row, kind) for row in rows}, head)
-        for kind, head in (("released", "best on test"), ("last", "last epoch"))
+        {row: _percents(records, row, kind) for row in row_names(records)}
+        for kind in ("released", "last")
     )
-    frame = best.join(last).rename_axis("instead of the code's way")
+    choosing = {row: best[row] - last[row] for row in best}
+    looks = {r["row"]: r["scores"]["chosen"]["released"]["looks"] for r in records}
+    cells = {
+        row: {
+            "H, best on test": _shown(records, row, "released"),
+            "S, U at best": _seen_unseen(records, row, "released"),
+            "H, last epoch": _shown(records, row, "last"),
+            "S, U at last": _seen_unseen(records, row, "last"),
+            "best minus last": points([*gains]),
+            "looks": looks[row],
+            "T1, best": _shown(records, row, "released", "T1"),
+        }
+        for row, gains in choosing.items()
+    }
+    frame = pd.DataFrame.from_dict(cells, orient="index").rename_axis("row")
+    prices = [gains.mean() for gains in choosing.values()]
+    text = (
+        f"**{benchmark}, trained and scored as released**, and with one thing changed. "
+        f"Choosing on test is worth {min(prices):.1f} to {max(prices):.1f} points of H, by "
+        f"row, after {looks[RELEASED]:,} looks; the published schedule has up to "
+        f"{published_value('genzsl', 'CODE-looks'):,.0f}."
+    )
+    gains = {row: best[RELEASED] - best[row] for row in best}
+    return Tabled("training", frame, text, records, gains=gains, choosing=choosing)
+
+
+def switch_gains(training: Tabled) -> Tabled:
+    """What is each switch of the released training worth?"""
+    rows, records = [*training.gains][1:], training.records
+    last = {
+        row: _percents(records, RELEASED, "last") - _percents(records, row, "last") for row in rows
+    }
+    frame = laid_out({row: training.gains[row] for row in rows}, "best on test")
+    frame = frame.join(laid_out(last, "last epoch")).rename_axis("instead of the code's way")
     text = "Code minus the row: points of H that the repository's way adds to the row's."
     return Tabled("switches", frame, text)
 
 
-@dataclass(frozen=True)
-class ConventionalScores(Study):
-    """Three ways to read off T1, all best on test."""
-
-    training: ReleasedTraining
-    benchmark: Benchmark
-    name = "conventional"
-
-    def percents(self, kind: str) -> Gains:
-        """T1 in percent, for each seed."""
-        return _percents(self.training.records, RELEASED, "conventional", kind).round(6)
-
-    def over(self, kind: str, other: str) -> str:
-        """Points of T1 that one way has over another."""
-        return _points(self.percents(kind) - self.percents(other))
-
-    def table(self) -> pd.DataFrame:
-        records = self.training.records
-        cells = {
-            "T1": [_shown(records, RELEASED, "conventional", kind) for kind in COUNTED],
-            "minus per class": [self.over(kind, "per class") for kind in COUNTED],
-        }
-        return pd.DataFrame(cells, index=pd.Index(COUNTED, name="counted"))
-
-    def caption(self) -> str:
-        counts = self.benchmark.labels[self.benchmark.test_unseen_idx].bincount()
-        low, high = int(counts[counts > 0].min()), int(counts.max())
-        same = "are the same thing" if low == high else "differ"
-        return (
-            f"Each unseen class of {self.benchmark.name} has "
-            f"{low if low == high else f'{low} to {high}'} test images, so counting images and "
-            f"averaging classes {same}. (Published: on SUN 20 each, the same; on AWA2 very "
-            "unequal.)"
-        )
+def never_resetting(training: Tabled) -> str:
+    """Say whether the fixed order lives on a classifier that is never reset."""
+    gains = training.gains["classifier new each round"]
+    known = told_apart([*gains])
+    if known is None:
+        holds = "There are too few seeds to tell"
+    else:
+        holds = f"Here it is {'' if known and gains.mean() > 0 else 'not '}so"
+    epochs = training.records[0]["settings"]["classifier"]["epochs"]
+    return (
+        "One might expect a classifier that is fed in order and starts anew in each round not "
+        f"to get far in its {epochs} epochs, so that never resetting it keeps the fixed order "
+        f"alive. {holds}: never resetting is worth {points([*gains])} points of H."
+    )
 
 
-@dataclass(frozen=True)
-class WaysToANumber(Study):
-    """How much of H is choosing on test, from clean to what the released schedule reports?"""
-
-    models: ModelDifferences
-    training: ReleasedTraining
-    name, headline = "split", True
-
-    @cached_property
-    def parts(self) -> dict[str, Gains]:
-        """The whole difference, its two parts, and what picking on test adds to clean."""
-        clean, peeked, last, best = [*self._ways().values()][:4]
-        parts = {
-            "whole: released, best on test, minus clean": best - clean,
-            "of it, choosing: best minus last": best - last,
-            "of it, training to the end as released: last minus clean": last - clean,
-            "clean's candidates, picked on test, minus clean": peeked - clean,
-        }
-        if MIXED in self.training.rows:
-            best_of_mixed = self.training.percents(MIXED)
-            parts["images mixed once: best on test minus clean"] = best_of_mixed - clean
-            parts["images mixed once: best minus last"] = self.training.choosing(MIXED)
-        return parts
-
-    def _ways(self) -> dict[str, Gains]:
-        ways = {
-            "clean": self.models.percents("GenZSL"),
-            "clean,\npicked on test": self.models.percents("GenZSL", "peeked"),
-            "released,\nlast epoch": self.training.percents(RELEASED, "last"),
-            "released,\nbest on test": self.training.percents(RELEASED),
-        }
-        if MIXED in self.training.rows:
-            ways["mixed once,\nlast epoch"] = self.training.percents(MIXED, "last")
-            ways["mixed once,\nbest on test"] = self.training.percents(MIXED)
-        return ways
-
-    def table(self) -> pd.DataFrame:
-        return laid_out(self.parts, "points of H").rename_axis("part")
-
-    def caption(self) -> str:
-        return (
-            "From clean to what the released schedule would report, and what looking at the test "
-            "set is worth in it; mean ± standard deviation over seeds "
-            f"({len(self.models.percents('GenZSL'))}). A best is never below what it was picked "
-            "from, so *best minus last* and *picked on test* cannot be negative."
-        )
-
-    def figure(self) -> Figure:
-        ways = self._ways()
-        fig, ax = plt.subplots(figsize=(9.5, 3.8))
-        for i, run in enumerate(np.array([*ways.values()]).T):
-            style = {"color": "0.6", "markersize": 4, "linewidth": 0.8}
-            ax.plot(run, "o-", **style, label="" if i else "one seed")
-        means = [way.mean() for way in ways.values()]
-        ax.plot(means, "_", markersize=40, color="C0", label="mean")
-        ax.set_xticks(range(len(ways)), [*ways], fontsize=8)
-        ax.set(ylabel="H (%)", xlim=(-0.5, len(ways) - 0.5))
-        ax.legend(loc="best", markerscale=0.5)
-        return fig
-
-    def finding(self) -> str:
-        total, chosen, schedule, _ = [*self.parts.values()][:4]
-        clean = ", ".join(f"{self.models.percents('GenZSL', 'clean', m).mean():.0f}" for m in "SU")
-        return (
-            "H by seed: ways to arrive at a number. From clean to what the released schedule would "
-            f"report: {_points(total)} points; of these, its best look over its last makes "
-            f"{_points(chosen)}, and training the released way to the end {_points(schedule)} (S, "
-            f"U at the last epoch: {self.training.seen_unseen(RELEASED, 'last')}; clean: {clean})."
-        )
+def conventional_scores(training: Tabled, benchmark: Benchmark) -> Tabled:
+    """What do three ways to read off T1 give, all best on test? `percents` has them by way."""
+    ways = ("per image", "per class", "restricted")
+    percents = {
+        way: _percents(training.records, RELEASED, "conventional", way).round(6) for way in ways
+    }
+    cells = {
+        "T1": [_shown(training.records, RELEASED, "conventional", way) for way in ways],
+        "minus per class": [points([*(percents[way] - percents["per class"])]) for way in ways],
+    }
+    counts = benchmark.labels[benchmark.test_unseen_idx].bincount()
+    low, high = int(counts[counts > 0].min()), int(counts.max())
+    text = (
+        f"Each unseen class of {benchmark.name} has "
+        f"{low if low == high else f'{low} to {high}'} test images, so counting images and "
+        f"averaging classes {'are the same thing' if low == high else 'differ'}. (Published: on "
+        "SUN 20 each, the same; on AWA2 very unequal.)"
+    )
+    frame = pd.DataFrame(cells, index=pd.Index(ways, name="counted"))
+    return Tabled("conventional", frame, text, percents=percents)
 
 
-@dataclass(frozen=True)
-class Differences(Study):
-    """Every measured difference between code and text, on one scale."""
+def ways_to_a_number(models: Tabled, training: Tabled) -> Answered:
+    """How much of H is choosing on test, from clean to what the released schedule reports?
 
-    models: ModelDifferences
-    training: ReleasedTraining
-    by_hand: Mapping[str, Gains] = field(repr=False)
-    name = "differences"
-
-    @cached_property
-    def gains(self) -> dict[str, Gains]:
-        """Label -> points, one for each seed."""
-        measured = {
-            "model": self.models.gains,
-            "training": self.training.gains,
-            "by hand": lambda row: self.by_hand[row],
-            "choosing": lambda _: self.training.choosing(),
-        }
-        return {
-            label: measured[source](row)
-            for label, (source, row) in DIFFERENCES.items()
-            if row != MIXED or MIXED in self.training.rows
-        }
-
-    @property
-    def apart(self) -> dict[str, float]:
-        """Mean of those that are told apart from none, the largest first."""
-        means = {label: g.mean() for label, g in self.gains.items() if _told_apart(g)}
-        return dict(sorted(means.items(), key=lambda item: -abs(item[1])))
-
-    @property
-    def quiet(self) -> list[str]:
-        """Those that are not told apart from none."""
-        return [label for label, g in self.gains.items() if _told_apart(g) is False]
-
-    def _by_chance(self) -> float:
-        seeds = len(next(iter(self.gains.values())))
-        with seeded(0, "lesson/rule"):
-            nothing = torch.randn(4000, max(3, seeds)).tolist()
-        return np.mean([told_apart(draw) for draw in nothing]) * len(self.gains)
-
-    def figure(self) -> Figure:
-        fig, ax = plt.subplots(figsize=(8, 0.34 * len(self.gains) + 1))
-        for i, gains in enumerate(self.gains.values()):
-            colour = "C0" if _told_apart(gains) else "0.55"
-            dots = {"color": colour, "alpha": 0.5, "markersize": 4}
-            ax.plot(gains, np.full(len(gains), i), "o", **dots)
-            ax.plot([gains.mean()], [i], "|", color=colour, markersize=16, markeredgewidth=2)
-        ax.axvline(0, color="k", linewidth=0.8)
-        ax.set_yticks(range(len(self.gains)), [*self.gains])
-        ax.set(xlabel="points of H, code minus paper", ylim=(len(self.gains) - 0.5, -0.5))
-        ax.grid(axis="y", visible=False)
-        return fig
-
-    def finding(self) -> str:
-        largest = "; ".join(f"{n} ({mean:+.1f})" for n, mean in [*self.apart.items()][:3])
-        return (
-            f"One dot a seed, the bar their mean; blue: told apart from none ({len(self.apart)} of "
-            f"{len(self.gains)}; if none mattered, the rule would still let about "
-            f"{self._by_chance():.0f} through). " + (f"Largest: {largest}." if largest else "")
-        )
-
-
-@dataclass(frozen=True)
-class Audit(Study):
-    """Every known difference between text and repository, and what became of it here.
-
-    The rows are in `code_audit.yml`, with what was measured in braces.
+    `parts` of what is returned are the whole difference, its two parts, and what picking on test
+    adds to clean.
     """
+    records = [*models.records, *training.records]
+    rows = row_names(records)
+    ways = {way: _percents(records, *how) for way, how in WAYS.items() if how[0] in rows}
+    clean, peeked, last, best, *mixed = ways.values()
+    parts = {
+        "whole: released, best on test, minus clean": best - clean,
+        "of it, choosing: best minus last": best - last,
+        "of it, training to the end as released: last minus clean": last - clean,
+        "clean's candidates, picked on test, minus clean": peeked - clean,
+    }
+    if mixed:
+        parts["images mixed once: best on test minus clean"] = mixed[1] - clean
+        parts["images mixed once: best minus last"] = mixed[1] - mixed[0]
+    text = (
+        "From clean to what the released schedule would report, and what looking at the test "
+        f"set is worth in it; mean ± standard deviation over seeds ({len(clean)}). A best is never "
+        "below what it was picked from, so *best minus last* and *picked on test* cannot be "
+        "negative."
+    )
+    frame = laid_out(parts, "points of H").rename_axis("part")
+    total, chosen, schedule = (points([*part]) for part in [*parts.values()][:3])
+    finding = (
+        "H by seed: ways to arrive at a number. From clean to what the released schedule would "
+        f"report: {total} points; of these, its best look over its last makes "
+        f"{chosen}, and training the released way to the end {schedule} (S, "
+        f"U at the last epoch: {_seen_unseen(records, RELEASED, 'last')}; clean: "
+        f"{_seen_unseen(records, 'GenZSL', 'clean')})."
+    )
+    tabled = Tabled("split", frame, text, headline=True, parts=parts)
+    return Answered(tabled, Drawn("split", _by_seed(ways), finding))
 
-    profile: str
-    differences: Differences
-    ways: WaysToANumber
-    conventional: ConventionalScores
-    name, headline = "audit", True
-    heads = ("the paper", "the code", "how we ran it", "points of H, code minus paper")
 
-    def _measured(self) -> dict[str, str]:
-        training, gains = self.differences.training, self.differences.gains
-        by_row = {row: gains[label] for label, (_, row) in DIFFERENCES.items() if label in gains}
-        peeked = self.ways.parts["clean's candidates, picked on test, minus clean"]
-        return {
-            **{row: _points(gain) for row, gain in by_row.items()},
-            "choosing, released": _points(training.choosing()),
-            "choosing, clean": _points(peeked),
-            "looks": str(training.looks[RELEASED]),
-            "published looks": f"{published_value('genzsl', 'CODE-looks'):,.0f}",
-            "T1, image over class": self.conventional.over("per image", "per class"),
-            "T1, image over restricted": self.conventional.over("per image", "restricted"),
-            "gain over f-VAEGAN": str(published_value("genzsl", "F5-AWA2-gain")),
-            "gain over next": str(published_value("genzsl", "C-AWA2-T1-gain")),
-        }
+def _by_seed(ways: Mapping[str, Gains]) -> plt.Figure:
+    fig, ax = plt.subplots(figsize=(9.5, 3.8))
+    for i, run in enumerate(np.array([*ways.values()]).T):
+        style = {"color": "0.6", "markersize": 4, "linewidth": 0.8}
+        ax.plot(run, "o-", **style, label="" if i else "one seed")
+    means = [way.mean() for way in ways.values()]
+    ax.plot(means, "_", markersize=40, color="C0", label="mean")
+    ax.set_xticks(range(len(ways)), [*ways], fontsize=8)
+    ax.set(ylabel="H (%)", xlim=(-0.5, len(ways) - 0.5))
+    ax.legend(loc="best", markerscale=0.5)
+    return fig
 
-    def table(self) -> pd.DataFrame:
-        measured = self._measured()
-        rows = yaml.safe_load(AUDIT.read_text(encoding="utf-8"))
-        cells = [[str(row[key]).format_map(measured) for key in row] for row in rows]
-        number = pd.RangeIndex(1, len(rows) + 1, name="no.")
-        return pd.DataFrame(cells, columns=self.heads, index=number)
 
-    def caption(self) -> str:
-        models, results = self.differences.models, self.table()[self.heads[-1]]
-        return (
-            f"**The audit, on {models.benchmark}, profile {self.profile}, seeds: "
-            f"{len(models.percents('GenZSL'))}.** {len(results)} differences: "
-            f"{results.str.contains('by proof').sum()} are nothing by proof, "
-            f"{results.str.contains('not measured').sum()} are not measured here, the others were "
-            "run. “No word” means none in what we have of the text."
-        )
+def measured_differences(models: Tabled, training: Tabled, one_referent: Gains) -> Drawn:
+    """How large is every measured difference between code and text?
+
+    Of what is returned, `gains` are points by label, `apart` the means of those that are told
+    apart from none, the largest first, and `quiet` the labels of those that are not.
+    """
+    by_row = {**models.gains, **training.gains, CHOOSING: training.choosing[RELEASED]}
+    by_row[ONE_REFERENT] = one_referent
+    gains = {
+        label: by_row[row] for label, row in DIFFERENCES.items() if row != MIXED or MIXED in by_row
+    }
+    known = {label: told_apart([*gain]) for label, gain in gains.items()}
+    apart = {label: gain.mean() for label, gain in gains.items() if known[label]}
+    apart = dict(sorted(apart.items(), key=lambda item: -abs(item[1])))
+    with seeded(0, "lesson/rule"):
+        nothing = torch.randn(4000, max(3, len(one_referent))).tolist()
+    by_chance = np.mean([told_apart(draw) for draw in nothing]) * len(gains)
+    largest = "; ".join(f"{label} ({mean:+.1f})" for label, mean in [*apart.items()][:3])
+    text = (
+        f"One dot a seed, the bar their mean; blue: told apart from none ({len(apart)} of "
+        f"{len(gains)}; if none mattered, the rule would still let about "
+        f"{by_chance:.0f} through). " + (f"Largest: {largest}." if largest else "")
+    )
+    quiet = [label for label in gains if known[label] is False]
+    fig = _one_scale(gains, apart)
+    return Drawn("differences", fig, text, gains=gains, apart=apart, quiet=quiet)
+
+
+def _one_scale(gains: Mapping[str, Gains], apart: Mapping[str, float]) -> plt.Figure:
+    fig, ax = plt.subplots(figsize=(8, 0.34 * len(gains) + 1))
+    for i, (label, gain) in enumerate(gains.items()):
+        colour = "C0" if label in apart else "0.55"
+        ax.plot(gain, np.full(len(gain), i), "o", color=colour, alpha=0.5, markersize=4)
+        ax.plot([gain.mean()], [i], "|", color=colour, markersize=16, markeredgewidth=2)
+    ax.axvline(0, color="k", linewidth=0.8)
+    ax.set_yticks(range(len(gains)), [*gains])
+    ax.set(xlabel="points of H, code minus paper", ylim=(len(gains) - 0.5, -0.5))
+    ax.grid(axis="y", visible=False)
+    return fig
+
+
+def audit(
+    run: str, training: Tabled, differences: Drawn, ways: Answered, conventional: Tabled
+) -> Tabled:
+    """What became here of every known difference between text and repository?
+
+    The rows are in `code_audit.yml`, with what was measured in braces; `run` says on what.
+    """
+    gains, t1 = differences.gains, conventional.percents
+    peeked = ways.parts["clean's candidates, picked on test, minus clean"]
+    looks = training.table().at[RELEASED, "looks"]
+    measured = {
+        **{row: points([*gains[label]]) for label, row in DIFFERENCES.items() if label in gains},
+        "choosing, released": points([*training.choosing[RELEASED]]),
+        "choosing, clean": points([*peeked]),
+        "looks": str(looks),
+        "published looks": f"{published_value('genzsl', 'CODE-looks'):,.0f}",
+        "T1, image over class": points([*(t1["per image"] - t1["per class"])]),
+        "T1, image over restricted": points([*(t1["per image"] - t1["restricted"])]),
+        "gain over f-VAEGAN": str(published_value("genzsl", "F5-AWA2-gain")),
+        "gain over next": str(published_value("genzsl", "C-AWA2-T1-gain")),
+    }
+    rows = yaml.safe_load(AUDIT.read_text(encoding="utf-8"))
+    cells = [[str(row[key]).format_map(measured) for key in row] for row in rows]
+    heads = ["the paper", "the code", "how we ran it", "points of H, code minus paper"]
+    number = pd.RangeIndex(1, len(rows) + 1, name="no.")
+    frame = pd.DataFrame(cells, columns=heads, index=number)
+    results = frame[heads[-1]]
+    text = (
+        f"**The audit, on {run}, seeds: {len(peeked)}.** {len(results)} differences: "
+        f"{results.str.contains('by proof').sum()} are nothing by proof, "
+        f"{results.str.contains('not measured').sum()} are not measured here, the others were "
+        "run. “No word” means none in what we have of the text."
+    )
+    return Tabled("audit", frame, text, headline=True)

@@ -9,21 +9,20 @@ import numpy as np
 import pandas as pd
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float, Int64
+from jaxtyping import Float
 from matplotlib.figure import Figure
-from torch import Tensor
 
 from zslnb.benchmark import Benchmark
 from zslnb.experiments.generative import Generator
 from zslnb.experiments.memo import run_rows
-from zslnb.genzsl import GenZSL, GenZSLSettings, within_class_cosine
-from zslnb.imagination import ImaginationSettings
+from zslnb.genzsl import GenZSL, within_class_cosine
 from zslnb.protocol import class_means
 from zslnb.results import told_apart
 from zslnb.results.statistics import mean_and_sd
 from zslnb.studies import plots
+from zslnb.studies.generators import Device, Generators, run_generators
 from zslnb.studies.rows import Records, by_row, plus_minus, row_names, summary, values
-from zslnb.studies.study import Drawn, Study
+from zslnb.studies.study import Drawn, Study, Tabled
 
 MEASURES = {
     "Fréchet": "frechet",
@@ -33,95 +32,83 @@ MEASURES = {
 }
 
 
-@dataclass(frozen=True)
-class FeatureFidelity(Study):
-    """How near are synthetic features of unseen classes to real ones?"""
+def beside_yardstick(
+    records: Records, rows: Sequence[str], measures: Mapping[str, str], yardstick: str
+) -> pd.DataFrame:
+    """Lay out rows' measures of synthetic unseen features, by the heads of their columns.
 
-    records: Records = ()
-    name, headline = "fidelity", True
+    Below them, in the row `yardstick`, are those of real features that there are.
+    """
+    columns = {head: ("unseen", measure) for head, measure in measures.items()}
+    frame = summary(records, rows, columns)
+    real = records[0]["scores"]["real"]
+    frame.loc[yardstick] = [
+        plus_minus(values(records, rows[0], "real", measure)) if measure in real else ""
+        for measure in measures.values()
+    ]
+    return frame.rename_axis("unseen classes")
 
-    def mean(self, row: str, measure: str, part: str = "unseen") -> float:
-        """Mean over seeds of one measure; `part` is "unseen", "seen" or "real"."""
-        return float(values(self.records, row, part, measure).mean())
 
-    def table(self) -> pd.DataFrame:
-        columns = {head: ("unseen", measure) for head, measure in MEASURES.items()}
-        rows = row_names(self.records)
-        table = summary(self.records, rows, columns)
-        yardstick = self.records[0]["scores"]["real"]
-        table.loc["real against real"] = [
-            plus_minus(values(self.records, rows[0], "real", measure))
-            if measure in yardstick
-            else ""
-            for measure in MEASURES.values()
-        ]
-        return table.rename_axis("unseen classes")
-
-    def caption(self) -> str:
-        rows = row_names(self.records)
-        nearest = min(rows, key=lambda row: self.mean(row, "frechet"))
-        centred = max(rows, key=lambda row: self.mean(row, "to mean"))
-        return (
-            "Synthetic features of unseen classes against real ones, mean ± standard deviation "
-            f"over seeds ({len({r['seed'] for r in self.records})}). Nearest as a cloud: "
-            f"{nearest}. Nearest class means: {centred}."
-        )
-
-    def finding(self) -> str:
-        rows = row_names(self.records)
-        real = self.mean(rows[0], "within", "real")
-        lines = [f"Between real samples of a class the mean cosine is {real:.3f}.\n"]
-        for row in rows:
-            within, apart = self.mean(row, "within"), self.mean(row, "nearest neighbour")
-            kind = "nearly one point" if within > 0.95 else "a cloud"
-            lines.append(
-                f"- **{row}:** samples of a class are {kind} (mean cosine {within:.3f}); the "
-                f"nearest neighbour tells real from synthetic in {apart:.0%} of cases."
-            )
-        return "\n".join(lines)
-
-    def promise(self, row: str = "GenZSL", other: str = "f-VAEGAN") -> str:
-        """Say whether any row's features pass for real, and whether one's are nearer than other's.
-
-        Distances and cosines are compared seed by seed.
-        """
-        apart = min(self.mean(r, "nearest neighbour") for r in row_names(self.records))
-        real = self.mean(row, "nearest neighbour", "real")
-        return (
-            f"**More like real features?** The nearest neighbour tells every generator's features "
-            f"from real ones in {apart:.0%} of cases or more (real against real: {real:.0%}). "
-            f"{row} minus {other}: Fréchet distance "
-            f"{self._against(row, other, 'frechet', 'farther', 'nearer')}, cosine to the real mean "
-            f"{self._against(row, other, 'to mean', 'nearer', 'farther')}."
-        )
-
-    def _against(self, row: str, other: str, measure: str, more: str, less: str) -> str:
-        one, two = (values(self.records, r, "unseen", measure) for r in (row, other))
-        known = told_apart([*1000 * (one - two)])  # its rule is made for points
-        mean = (one - two).mean()
-        side = more if mean > 0 else less
-        note = "too few seeds to tell" if known is None else side if known else "not told apart"
-        return f"{mean:+.3f} ({note})"
+def _means(records: Records, measure: str) -> dict[str, float]:
+    return {
+        row: float(values(records, row, "unseen", measure).mean()) for row in row_names(records)
+    }
 
 
 def feature_fidelity(
-    benchmark: Benchmark,
-    rows: Mapping[str, GenZSLSettings | ImaginationSettings],
-    seeds: Sequence[int],
-    device: torch.device | str = "cpu",
-) -> FeatureFidelity:
+    benchmark: Benchmark, rows: Generators, seeds: Sequence[int], device: Device = "cpu"
+) -> Tabled:
     """Train each row's generator, and compare as many synthetic features as there are real ones."""
-    methods = {GenZSLSettings: "fidelity", ImaginationSettings: "imagination_fidelity"}
-    trained = {row: (methods[type(used)], used) for row, used in rows.items()}
-    return FeatureFidelity(run_rows(trained, benchmark, seeds, device, table="fidelity"))
+    methods = ("fidelity", "imagination_fidelity")
+    return fidelity_of(run_generators(methods, rows, benchmark, seeds, device, "fidelity"))
 
 
-def plane_of_means(
-    features: Float[Tensor, "N D"], labels: Int64[Tensor, " N"]
-) -> tuple[Float[Tensor, " D"], Float[Tensor, "2 D"]]:
-    """The plane that spreads class means most: its origin, and its two directions."""
-    means = class_means(features, labels)
-    return means.mean(0), torch.linalg.svd(means - means.mean(0), full_matrices=False).Vh[:2]
+def fidelity_of(records: Records) -> Tabled:
+    """How near are synthetic features of unseen classes to real ones?"""
+    rows = row_names(records)
+    frechet, to_mean = (_means(records, measure) for measure in ("frechet", "to mean"))
+    text = (
+        "Synthetic features of unseen classes against real ones, mean ± standard deviation "
+        f"over seeds ({len({r['seed'] for r in records})}). Nearest as a cloud: "
+        f"{min(rows, key=frechet.get)}. Nearest class means: {max(rows, key=to_mean.get)}."
+    )
+    frame = beside_yardstick(records, rows, MEASURES, "real against real")
+    return Tabled("fidelity", frame, text, records, headline=True)
+
+
+def point_or_cloud(records: Records) -> str:
+    """Say of each generator what the samples of a class are, a line each."""
+    within, apart = (_means(records, measure) for measure in ("within", "nearest neighbour"))
+    real = values(records, records[0]["row"], "real", "within").mean()
+    lines = [f"Between real samples of a class the mean cosine is {real:.3f}.\n"]
+    for row, cosine in within.items():
+        kind = "nearly one point" if cosine > 0.95 else "a cloud"
+        lines.append(
+            f"- **{row}:** samples of a class are {kind} (mean cosine {cosine:.3f}); the "
+            f"nearest neighbour tells real from synthetic in {apart[row]:.0%} of cases."
+        )
+    return "\n".join(lines)
+
+
+def more_like_real(records: Records, row: str = "GenZSL", other: str = "f-VAEGAN") -> str:
+    """Say whether any row's features pass for real, and whether one's are nearer than other's."""
+    apart = min(_means(records, "nearest neighbour").values())
+    real = values(records, row, "real", "nearest neighbour").mean()
+    return (
+        f"**More like real features?** The nearest neighbour tells every generator's features "
+        f"from real ones in {apart:.0%} of cases or more (real against real: {real:.0%}). "
+        f"{row} minus {other}: Fréchet distance "
+        f"{_against(records, row, other, 'frechet', 'farther', 'nearer')}, cosine to the real mean "
+        f"{_against(records, row, other, 'to mean', 'nearer', 'farther')}."
+    )
+
+
+def _against(records: Records, row: str, other: str, measure: str, more: str, less: str) -> str:
+    gains = np.subtract(*(values(records, r, "unseen", measure) for r in (row, other)))
+    known = told_apart([*1000 * gains])  # its rule is made for points
+    side = more if gains.mean() > 0 else less
+    note = "too few seeds to tell" if known is None else side if known else "not told apart"
+    return f"{gains.mean():+.3f} ({note})"
 
 
 def feature_plane(
@@ -129,19 +116,16 @@ def feature_plane(
 ) -> Drawn:
     """Real and synthetic features of six unseen classes, in one plane (GenZSL, Figure 4).
 
-    The plane is fitted to real features alone.
-
-    Args:
-        benchmark: whose test images of unseen classes are shown.
-        generators: by name.
-        stream: that synthetic features are drawn from.
+    The plane is fitted to real features alone; synthetic ones are drawn from `stream`.
     """
     b = benchmark
     several = b.unseen[b.labels[b.test_unseen_idx].bincount()[b.unseen] > 1]
     classes = several[:: max(1, len(several) // 6)][:6]
     rows = b.test_unseen_idx[torch.isin(b.labels[b.test_unseen_idx], classes)]
     real, labels = F.normalize(b.features[rows], dim=1), b.labels[rows]
-    origin, directions = plane_of_means(real, labels)
+    means = class_means(real, labels)
+    origin = means.mean(0)
+    directions = torch.linalg.svd(means - origin, full_matrices=False).Vh[:2]
     fig, panels = plt.subplots(
         1, len(generators), figsize=(10.4, 4.4), sharex=True, sharey=True, squeeze=False
     )
@@ -181,18 +165,13 @@ def _plane_legend(fig: Figure, names: Sequence[str]) -> None:
 WEIGHTS = {f"λ = {value:g}": value for value in (0.0, 0.001, 0.01, 0.1, 1.0, 10.0)}
 WITHOUT, *OTHERS = WEIGHTS
 COLUMNS = {
-    "to mean": "to the real mean",
-    "frechet": "Fréchet distance",
-    "nearest neighbour": "1-NN test",
-    "to text": "to the text",
-    "within": "within a class",
+    "to the real mean": "to mean",
+    "Fréchet distance": "frechet",
+    "1-NN test": "nearest neighbour",
+    "to the text": "to text",
+    "within a class": "within",
 }
-UNITS = {
-    "to mean": "cosine",
-    "frechet": "squared distance",
-    "nearest neighbour": "share told right",
-    "to text": "cosine",
-}
+UNITS = ("cosine", "squared distance", "share told right", "cosine")  # of all but the last
 LEAST = 0.002  # a smaller change is called none
 
 
@@ -214,19 +193,8 @@ class BoostingWeight(Study):
         """One measure: a line for each seed, a column for each weight."""
         return by_row(self.records, [*WEIGHTS], part, measure)
 
-    def _halves(self, measure: str) -> Float[np.ndarray, " R"] | None:
-        if measure not in self.records[0]["scores"]["real"]:
-            return None
-        return values(self.records, WITHOUT, "real", measure)
-
     def table(self) -> pd.DataFrame:
-        columns = {head: ("unseen", measure) for measure, head in COLUMNS.items()}
-        frame = summary(self.records, [*WEIGHTS], columns)
-        halves = [self._halves(measure) for measure in COLUMNS]
-        frame.loc["real, half against half"] = [
-            "" if half is None else plus_minus(half) for half in halves
-        ]
-        return frame.rename_axis("unseen classes")
+        return beside_yardstick(self.records, [*WEIGHTS], COLUMNS, "real, half against half")
 
     def caption(self) -> str:
         return (
@@ -237,31 +205,33 @@ class BoostingWeight(Study):
 
     def figure(self) -> Figure:
         fig, axes = plt.subplots(2, 2, figsize=(8.6, 6), sharex=True)
-        for ax, (measure, unit) in zip(axes.flat, UNITS.items(), strict=True):
+        real = {
+            measure: values(self.records, WITHOUT, "real", measure).mean()
+            for measure in self.records[0]["scores"]["real"]
+        }
+        real["to text"] = self.text_cosine
+        for ax, (title, measure), unit in zip(axes.flat, COLUMNS.items(), UNITS, strict=False):
             for part, mark in (("unseen", "o"), ("seen", "s")):
                 curve, label = self.measured(measure, part), f"{part} classes"
                 plots.band(ax, [*WEIGHTS.values()], curve, label, marker=mark, markersize=4)
-            half = self._halves(measure)
-            real = (
-                self.text_cosine if measure == "to text" else None if half is None else half.mean()
-            )
-            if real is not None:
-                ax.axhline(real, color="k", linestyle=":", label="real unseen")
+            if measure in real:
+                ax.axhline(real[measure], color="k", linestyle=":", label="real unseen")
             ax.set_xscale("symlog", linthresh=0.001)
-            ax.set(title=COLUMNS[measure], ylabel=unit)
+            ax.set(title=title, ylabel=unit)
         for ax in axes[1]:
             ax.set_xlabel("weight λ of the boosting term")
         axes[0, 1].legend(fontsize=8)
         return fig
 
     def finding(self) -> str:
-        lambdas, means = [*WEIGHTS.values()], {m: self.measured(m).mean(0) for m in UNITS}
+        means = {measure: self.measured(measure).mean(0) for measure in COLUMNS.values()}
+        best = {measure: [*WEIGHTS.values()][mean.argmax()] for measure, mean in means.items()}
+        nearest = [*WEIGHTS.values()][means["frechet"].argmin()]
         return (
             "Fidelity and alignment by weight of the term, mean and range over seeds. For unseen "
-            f"classes the cosine with the real mean is best at λ = "
-            f"{lambdas[means['to mean'].argmax()]:g}, the Fréchet distance at λ = "
-            f"{lambdas[means['frechet'].argmin()]:g}, the cosine with the text at λ = "
-            f"{lambdas[means['to text'].argmax()]:g}. Dotted: one half of the real unseen images "
+            f"classes the cosine with the real mean is best at λ = {best['to mean']:g}, the "
+            f"Fréchet distance at λ = {nearest:g}, the cosine with the text at λ = "
+            f"{best['to text']:g}. Dotted: one half of the real unseen images "
             "against the other, and real class means against their text."
         )
 
@@ -280,14 +250,10 @@ class BoostingWeight(Study):
             self.change(measure, row) for measure in ("to text", "to mean", "frechet")
         )
         better, worse = mean > 0 or distance < 0, mean < 0 or distance > 0
-        words = [
-            "no clear effect on fidelity",
-            "fidelity gained",
-            "fidelity lost",
-            "mixed fidelity",
-        ]
-        few = len(self.measured("to mean")) < 3
-        effect = "too few seeds to tell" if few else words[better + 2 * worse]
+        effects = ("no clear effect on fidelity", "fidelity gained", "fidelity lost")
+        effect = (*effects, "mixed fidelity")[better + 2 * worse]
+        if len(self.measured("to mean")) < 3:
+            effect = "too few seeds to tell"
         return (
             f"- **{row}, unseen classes: {effect}.** Cosine with the text {text}; with the real "
             f"mean {to_mean}; Fréchet distance {frechet}. For seen classes, cosine with the real "
@@ -318,7 +284,7 @@ class BoostingWeight(Study):
 
 
 def boosting_weight(
-    benchmark: Benchmark, start: GenZSL, seeds: Sequence[int], device: torch.device | str = "cpu"
+    benchmark: Benchmark, start: GenZSL, seeds: Sequence[int], device: Device = "cpu"
 ) -> BoostingWeight:
     """Train GenZSL as `start` is set with each weight, and compare its features with real ones."""
     rows = {

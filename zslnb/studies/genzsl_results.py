@@ -1,24 +1,17 @@
 """GenZSL's results: its rivals, ingredients, semantics and sensitivity, and what choosing adds."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import seaborn as sns
-import torch
 import torch.nn.functional as F
-from matplotlib.figure import Figure
 
 from zslnb.benchmark import Benchmark
 from zslnb.experiments.memo import run_rows
-from zslnb.genzsl import (
-    GenZSLSettings,
-    class_diversity_promotion,
-    mean_cosines,
-    released_training,
-)
+from zslnb.genzsl import GenZSLSettings, class_diversity_promotion, mean_cosines, released_training
 from zslnb.imagination import ImaginationSettings
 from zslnb.protocol import PROTOCOLS, validation_split
 from zslnb.results import (
@@ -31,10 +24,11 @@ from zslnb.results import (
     verdict,
 )
 from zslnb.studies import plots
+from zslnb.studies.answered import Answered
+from zslnb.studies.generators import Device, Generators, run_generators, untrained
 from zslnb.studies.rows import Records, by_row, row_names, values
-from zslnb.studies.study import Drawn, Study, Tabled
+from zslnb.studies.study import Drawn, Tabled
 
-Device = torch.device | str
 Rivals = Mapping[str, ImaginationSettings]
 Sources = Mapping[str, Records]  # what records are of -> records; none where nothing was measured
 Comparisons = Sequence[tuple[str, str, str]]  # two rows, and the metric they are compared by
@@ -44,11 +38,10 @@ INGREDIENTS: Comparisons = (
     ("GenZSL", "no boosting", "H"),
     ("GenZSL", "noise for the referent", "H"),
 )
-REFERENTS: Comparisons = (
-    ("random referents", "GenZSL", "H"),
-    ("random referents", "GenZSL", "T1"),
-    ("noise for the referent", "GenZSL", "H"),
-    ("noise for the referent", "GenZSL", "T1"),
+REFERENTS: Comparisons = tuple(
+    (row, "GenZSL", metric)
+    for row in ("random referents", "noise for the referent")
+    for metric in ("H", "T1")
 )
 PROTOCOL_CAPTIONS = {
     "clean": (
@@ -63,138 +56,69 @@ PROTOCOL_CAPTIONS = {
 }
 
 
-@dataclass(frozen=True)
-class MainResults(Study):
-    """GenZSL beside its rivals under one protocol (Tables 1 and 2)."""
-
-    benchmark: str
-    protocol: str = "clean"
-    records: Records = ()
-    headline = True
-
-    @property
-    def name(self) -> str:
-        """The protocol names the table."""
-        return self.protocol
-
-    def released(self) -> "MainResults":
-        """The same records under the protocol of the released codes."""
-        return replace(self, protocol="released")
-
-    def table(self) -> pd.DataFrame:
-        return results_table([*self.records], self.protocol).rename_axis("method")
-
-    def caption(self) -> str:
-        return f"**{self.benchmark}, protocol {self.protocol}.** {PROTOCOL_CAPTIONS[self.protocol]}"
-
-    def figure(self) -> Figure:
-        long = scores_frame([*self.records])
-        fig, ax = plt.subplots(figsize=(7, 3.6))
-        shown = {"x": "percent", "y": "row", "hue": "protocol", "hue_order": PROTOCOLS}
-        style = {"dodge": True, "jitter": False, "alpha": 0.8}
-        sns.stripplot(long[long.metric == "H"], **shown, **style, ax=ax)
-        ax.set(xlabel="H, harmonic mean of seen and unseen accuracy (%)", ylabel="")
-        ax.yaxis.grid(True)
-        sns.move_legend(ax, "upper left", bbox_to_anchor=(1, 1), title="protocol")
-        return fig
-
-    def finding(self) -> str:
-        return spread_caption([*self.records], "H", self.protocol)
-
-
 def main_results(
     benchmark: Benchmark,
     settings: GenZSLSettings,
     rivals: Rivals,
     seeds: Sequence[int],
     device: Device = "cpu",
-) -> MainResults:
+) -> Answered:
     """Run GenZSL, clean and released, beside its rivals and what trains no generator."""
-    shared_space = benchmark.shared_space
-    rows = {"plain CLIP": ("clip", None)} if shared_space else {}
-    rows |= {"ESZSL": ("eszsl", None)}
+    rows = untrained(benchmark)
     rows |= {label: ("imagination", rival) for label, rival in rivals.items()}
     rows["GenZSL"] = [("genzsl", settings), ("genzsl_released", released_training(settings))]
-    records = run_rows(rows, benchmark, seeds, device, table="T2")
-    return MainResults(benchmark.name, records=records)
+    return results_of(benchmark.name, run_rows(rows, benchmark, seeds, device, table="T2"))
 
 
-@dataclass(frozen=True)
-class Compared(Study):
-    """Rows under protocol clean, and the points that each gains over one of them within a seed."""
-
-    base: str
-    name: str = ""
-    heading: str = "method"
-    records: Records = ()
-
-    def table(self) -> pd.DataFrame:
-        return results_against([*self.records], self.base, "clean").rename_axis(self.heading)
-
-    def caption(self) -> str:
-        return (
-            "Protocol clean, percent, mean ± standard deviation over seeds; and points gained over "
-            f"{self.base} within a seed."
+def results_of(benchmark: str, records: Records) -> Answered:
+    """What do GenZSL and its rivals reach, protocol clean; and `released` (Tables 1 and 2)?"""
+    clean, released = (
+        Tabled(
+            protocol,
+            results_table([*records], protocol).rename_axis("method"),
+            f"**{benchmark}, protocol {protocol}.** {caption}",
+            records,
+            headline=True,
         )
-
-    def verdicts(self, *rows: str, of: str = "") -> list[str]:
-        """Say whether H and T1 of `of`, the base unless given, differ from those of each row."""
-        first, pairs = of or self.base, ((row, metric) for row in rows for metric in ("H", "T1"))
-        return [verdict([*self.records], first, row, metric, "clean") for row, metric in pairs]
+        for protocol, caption in PROTOCOL_CAPTIONS.items()
+    )
+    long = scores_frame([*records])
+    fig, ax = plt.subplots(figsize=(7, 3.6))
+    shown = {"x": "percent", "y": "row", "hue": "protocol", "hue_order": PROTOCOLS}
+    style = {"dodge": True, "jitter": False, "alpha": 0.8}
+    sns.stripplot(long[long.metric == "H"], **shown, **style, ax=ax)
+    ax.set(xlabel="H, harmonic mean of seen and unseen accuracy (%)", ylabel="")
+    ax.yaxis.grid(True)
+    sns.move_legend(ax, "upper left", bbox_to_anchor=(1, 1), title="protocol")
+    finding = spread_caption([*records], "H", "clean")
+    return Answered(clean, Drawn("rows", fig, finding, released=released))
 
 
 def compared(
     benchmark: Benchmark,
-    rows: Mapping[str, GenZSLSettings | ImaginationSettings],
+    rows: Generators,
     base: str,
     seeds: Sequence[int],
     device: Device = "cpu",
     *,
     name: str,
     heading: str = "method",
-) -> Compared:
-    """Run generators under protocol clean and set each against the row `base`."""
-    methods = {GenZSLSettings: "genzsl", ImaginationSettings: "imagination"}
-    trained = {row: (methods[type(used)], used) for row, used in rows.items()}
-    return Compared(base, name, heading, run_rows(trained, benchmark, seeds, device, table=name))
+) -> Tabled:
+    """What do generators reach under protocol clean, and how many points over the row `base`?"""
+    methods = ("genzsl", "imagination")
+    records = run_generators(methods, rows, benchmark, seeds, device, table=name)
+    frame = results_against(records, base, "clean").rename_axis(heading)
+    text = (
+        "Protocol clean, percent, mean ± standard deviation over seeds; and points gained over "
+        f"{base} within a seed."
+    )
+    return Tabled(name, frame, text, records)
 
 
-@dataclass(frozen=True)
-class Ablation(Study):
-    """Which of GenZSL's ingredients helps (Table 3)?"""
-
-    benchmark: str
-    records: Records = ()
-    name, headline = "ablation", True
-
-    def table(self) -> pd.DataFrame:
-        table = results_against([*self.records], "GenZSL", "clean")
-        return table.drop(columns="seeds").rename_axis("row")
-
-    def caption(self) -> str:
-        return (
-            f"**{self.benchmark}, protocol clean.** Percent, and the difference to GenZSL within a "
-            "seed, mean ± standard deviation."
-        )
-
-    def figure(self) -> Figure:
-        long = scores_frame([*self.records])
-        long = long[(long.protocol == "clean") & long.metric.isin(["H", "T1"])]
-        fig, ax = plt.subplots(figsize=(7, 4))
-        shown = {"x": "percent", "y": "row", "hue": "metric", "errorbar": "sd"}
-        style = {"linestyle": "none", "dodge": 0.35, "markers": ["o", "D"]}
-        sns.pointplot(long, **shown, **style, ax=ax)
-        ax.set(xlabel="accuracy, mean and standard deviation over seeds (%)", ylabel="")
-        sns.move_legend(ax, "upper left", bbox_to_anchor=(1, 1), title="")
-        return fig
-
-    def finding(self) -> str:
-        mean_h = self.table().drop("GenZSL")["H"].str.split(" ").str[0].astype(float)
-        return (
-            f"GenZSL and its ablations, protocol clean. The most costly change is "
-            f"*{mean_h.idxmin()}* (H {mean_h.min():.1f} %); *{mean_h.idxmax()}* ends highest with "
-            f"{mean_h.max():.1f} %."
-        )
+def verdicts(records: Records, first: str, *rows: str) -> list[str]:
+    """Say whether clean H and T1 of the first row differ from those of each other row."""
+    pairs = [(row, metric) for row in rows for metric in ("H", "T1")]
+    return [verdict([*records], first, *pair, "clean") for pair in pairs]
 
 
 def ablated(settings: GenZSLSettings) -> dict[str, GenZSLSettings]:
@@ -214,14 +138,34 @@ def ablated(settings: GenZSLSettings) -> dict[str, GenZSLSettings]:
 
 
 def ablation(
-    benchmark: Benchmark,
-    settings: GenZSLSettings,
-    seeds: Sequence[int],
-    device: Device = "cpu",
-) -> Ablation:
+    benchmark: Benchmark, settings: GenZSLSettings, seeds: Sequence[int], device: Device = "cpu"
+) -> Answered:
     """Train GenZSL with one thing changed at a time, protocol clean."""
     rows = {label: ("genzsl", changed) for label, changed in ablated(settings).items()}
-    return Ablation(benchmark.name, run_rows(rows, benchmark, seeds, device, table="T3"))
+    return ablation_of(benchmark.name, run_rows(rows, benchmark, seeds, device, table="T3"))
+
+
+def ablation_of(benchmark: str, records: Records) -> Answered:
+    """Which of GenZSL's ingredients helps (Table 3)?"""
+    frame = results_against([*records], "GenZSL", "clean").drop(columns="seeds").rename_axis("row")
+    text = (
+        f"**{benchmark}, protocol clean.** Percent, and the difference to GenZSL within a "
+        "seed, mean ± standard deviation."
+    )
+    long = scores_frame([*records]).query("protocol == 'clean' and metric in ['H', 'T1']")
+    fig, ax = plt.subplots(figsize=(7, 4))
+    shown = {"x": "percent", "y": "row", "hue": "metric", "errorbar": "sd"}
+    style = {"linestyle": "none", "dodge": 0.35, "markers": ["o", "D"]}
+    sns.pointplot(long, **shown, **style, ax=ax)
+    ax.set(xlabel="accuracy, mean and standard deviation over seeds (%)", ylabel="")
+    sns.move_legend(ax, "upper left", bbox_to_anchor=(1, 1), title="")
+    mean_h = frame.drop("GenZSL")["H"].str.split(" ").str[0].astype(float)
+    finding = (
+        f"GenZSL and its ablations, protocol clean. The most costly change is *{mean_h.idxmin()}* "
+        f"(H {mean_h.min():.1f} %); *{mean_h.idxmax()}* ends highest with {mean_h.max():.1f} %."
+    )
+    tabled = Tabled("ablation", frame, text, records, headline=True)
+    return Answered(tabled, Drawn("ablation", fig, finding))
 
 
 def semantics(
@@ -235,12 +179,7 @@ def semantics(
 
     H, then T1, have a column for each kind of semantics; blank where a method does not exist.
 
-    Args:
-        benchmarks: kind of semantics -> the benchmark with it, all of one set of features.
-        settings: GenZSL's.
-        rivals: label -> settings of an imagination method.
-        seeds: of the runs.
-        device: where to compute.
+    `benchmarks` are named by their kind of semantics, all of one set of features.
     """
     generators = {label: ("imagination", rival) for label, rival in rivals.items()}
     changed = ablated(settings)
@@ -248,17 +187,13 @@ def semantics(
         generators[label] = ("genzsl", changed[label])
     records = []
     for kind, benchmark in benchmarks.items():
-        shared_space = benchmark.shared_space
-        untrained = {"plain CLIP": ("clip", None)} if shared_space else {}
-        methods = {**untrained, "ESZSL": ("eszsl", None), **generators}
+        methods = {**untrained(benchmark), **generators}
         rows = {f"{label} · {kind}": method for label, method in methods.items()}
         records += run_rows(rows, benchmark, seeds, device, table="T4")
     scores = results_table(records, "clean")
-    scores.index = pd.MultiIndex.from_tuples([tuple(row.split(" · ")) for row in scores.index])
-    by_metric = [
-        scores[metric].unstack(sort=False).add_prefix(f"{metric}, ") for metric in ("H", "T1")
-    ]
-    frame = by_metric[0].fillna("").join(by_metric[1].fillna("")).rename_axis("method")
+    scores.index = scores.index.str.split(" · ", expand=True)
+    frame = scores[["H", "T1"]].unstack(sort=False).fillna("").rename_axis("method")
+    frame.columns = [", ".join(pair) for pair in frame.columns]
     text = (
         f"**{next(iter(benchmarks.values())).name}, protocol clean**, for each kind of class "
         "semantics. Percent, mean ± standard deviation over seeds."
@@ -267,12 +202,7 @@ def semantics(
 
 
 def class_similarity(benchmarks: Mapping[str, Benchmark], most: int = 80) -> Drawn:
-    """How similar are classes, before and after CDP, with each semantics (Figures 3 and 8)?
-
-    Args:
-        benchmarks: kind of semantics -> the benchmark with it.
-        most: classes to show; more cannot be read.
-    """
+    """How similar are up to so many classes, by semantics, before and after CDP (Figs 3 and 8)?"""
     n, means = len(benchmarks), []
     fig, axes = plt.subplots(2, n, figsize=(4.2 * n, 7.6), squeeze=False)
     for column, (kind, benchmark) in zip(axes.T, benchmarks.items(), strict=True):
@@ -293,8 +223,11 @@ def class_similarity(benchmarks: Mapping[str, Benchmark], most: int = 80) -> Dra
     return Drawn("similarity", fig, text)
 
 
-def sensitivity_figure(records: Records) -> Drawn:
-    """How much do three hyper-parameters matter, each varied alone (Figure 6)?"""
+def sensitivity_figure(records: Records, kept: Records = ()) -> Drawn:
+    """How much do three hyper-parameters matter, each varied alone (Figure 6)?
+
+    `kept` are the records that the notebook is to keep, none if they are another run's.
+    """
     fig, axes = plt.subplots(1, 3, figsize=(11, 3.4), sharey=True)
     for metric, style in {"S": ":", "U": "--", "H": "-", "T1": "-."}.items():
         for ax, (what, ticks, percents) in zip(axes, _panels(records, metric), strict=True):
@@ -310,7 +243,7 @@ def sensitivity_figure(records: Records) -> Drawn:
         f"Clean scores on {records[0]['benchmark']['name']}, mean and range over "
         f"{len({r['seed'] for r in records})} seeds. Mean H moves by {moves}."
     )
-    return Drawn("sensitivity", fig, text)
+    return Drawn("sensitivity", fig, text, kept)
 
 
 def _panels(records: Records, metric: str) -> Iterator[tuple[str, list[str], np.ndarray]]:
@@ -339,19 +272,13 @@ def sensitivity(
     rows = {label: ("genzsl", changed) for label, changed in sweep.items()}
     seeds = seeds if profile == "full" else seeds[:3]
     records = run_rows(rows, benchmark, seeds, device, table="F6")
-    drawn = sensitivity_figure(records)
-    drawn.records = records
-    return drawn
+    return sensitivity_figure(records, kept=records)
 
 
 def recorded_results(records: Records, text: str, name: str, without: str = "") -> Tabled:
     """Clean scores of a recorded run beside the H that choosing on the test set prints.
 
-    Args:
-        records: of another run, so not for the notebook to keep; none where nobody ran it.
-        text: the caption.
-        name: of the table.
-        without: a column to leave out.
+    They are another run's, so the table has no records for the notebook to keep.
     """
     if not records:
         return Tabled(name, pd.DataFrame({"method": ["not measured"]}), text)
@@ -363,55 +290,49 @@ def answers(comparisons: Comparisons, sources: Sources) -> str:
     """Say of pairs of rows under protocol clean whether they are told apart, source by source."""
     lines = []
     for source, records in sources.items():
-        said = [verdict([*records], *pair, "clean") for pair in comparisons] if records else []
-        lines += [f"{source}: {line}" for line in said or ["not measured."]]
+        verdicts = [verdict([*records], *pair, "clean") for pair in comparisons if records]
+        lines += [f"{source}: {line}" for line in verdicts or ["not measured."]]
     return bullets(lines)
+
+
+def _price(records: Records, row: str) -> tuple[str, str]:
+    peeked = protocol_gap([*records], row, "H", "peeked")
+    return peeked, protocol_gap([*records], row, "H", "released", over="last")
 
 
 def selection_price(sources: Sources) -> Tabled:
     """How much of H is best-on-test selection?"""
     lines = [
-        {
-            "method": row,
-            "peeked minus clean": protocol_gap(scored, row, "H", "peeked"),
-            "best of all looks minus last epoch": protocol_gap(
-                scored, row, "H", "released", over="last"
-            ),
-            "data": source,
-        }
+        (row, *_price(records, row), source)
         for source, records in sources.items()
-        for scored in [[r for r in records if r["method"] != "clip"]]  # it chooses nothing
-        for row in row_names(scored)
+        for row in row_names([r for r in records if r["method"] != "clip"])  # it chooses nothing
     ]
+    heads = ["method", "peeked minus clean", "best of all looks minus last epoch", "data"]
     text = "Points of H that choosing on the test set adds."
-    return Tabled("selection", pd.DataFrame(lines), text)
+    return Tabled("selection", pd.DataFrame(lines, columns=heads), text)
 
 
 def selection_price_of_genzsl(sources: Sources) -> str:
     """Say in a line for each source what choosing on the test set adds to GenZSL's H."""
-    lines = []
-    for source, records in sources.items():
-        if not records:
-            lines.append(f"{source}: not measured.")
-            continue
-        peeked = protocol_gap([*records], "GenZSL", "H", "peeked")
-        looks = protocol_gap([*records], "GenZSL", "H", "released", over="last")
-        lines.append(
-            f"{source}: picking among clean's candidates on the test set adds {peeked} points to "
-            f"GenZSL's H; in the released training the best of all looks is {looks} above the last."
-        )
-    return bullets(lines)
+    text = (
+        "picking among clean's candidates on the test set adds {} points to "
+        "GenZSL's H; in the released training the best of all looks is {} above the last."
+    )
+    return bullets(
+        f"{source}: {text.format(*_price(records, 'GenZSL')) if records else 'not measured.'}"
+        for source, records in sources.items()
+    )
 
 
 def genzsl_verdicts(main: Records, ablation: Records = ()) -> list[str]:
     """Say of every rival, and of every ablation, whether its H differs from GenZSL's."""
-    ablation = [r for r in ablation if r["method"] == "genzsl"]
-    rivals, changed = (
-        [row for row in row_names(records) if row != "GenZSL"] for records in (main, ablation)
-    )
+    changed = [r for r in ablation if r["method"] == "genzsl"]
+    rivals = [("GenZSL", row) for row in row_names(main) if row != "GenZSL"]
+    ablated = [(row, "GenZSL") for row in row_names(changed) if row != "GenZSL"]
     return [
-        *(verdict([*main], "GenZSL", rival, "H", "clean") for rival in rivals),
-        *(verdict(ablation, row, "GenZSL", "H", "clean") for row in changed),
+        verdict([*records], *pair, "H", "clean")
+        for records, pairs in ((main, rivals), (changed, ablated))
+        for pair in pairs
     ]
 
 

@@ -4,9 +4,6 @@ Before any training is believed: the mean cosine of CUB's class texts depends on
 model and its weights; plain CLIP's S, U and H on the pictures, the split and the metric as well.
 """
 
-from dataclasses import dataclass
-from functools import cache
-
 import pandas as pd
 import torch
 from jaxtyping import Float
@@ -15,8 +12,8 @@ from torch import Tensor
 from zslnb.benchmark import Benchmark
 from zslnb.experiments.memo import run
 from zslnb.genzsl import mean_cosines
-from zslnb.results.claims import published, published_value
-from zslnb.studies.study import Study
+from zslnb.results.claims import published
+from zslnb.studies.study import Tabled
 
 PAPERS_MODEL = ("ViT-B-16", "openai")
 COSINE, TEXTS = "mean cosine of the class texts, with diagonal", "clip-text"
@@ -29,28 +26,12 @@ CLAIMS = {  # benchmark -> metric -> number in papers/genzsl.yml
 AGREES, DIFFERS, UNDECIDED = "agrees", "DIFFERS", "not decided"
 
 
-@dataclass(frozen=True)
-class Inputs(Study):
-    """Are a benchmark's inputs the papers'? `compared` is what `acceptance` gives."""
-
-    benchmark: str
-    compared: pd.DataFrame
-    name = "inputs"
-
-    def table(self) -> pd.DataFrame:
-        return self.compared
-
-    def caption(self) -> str:
-        return f"**{self.benchmark}**: are these the papers' inputs? {self.finding()}"
-
-    def finding(self) -> str:
-        return acceptance_words(self.compared)
-
-
-def inputs(benchmark: Benchmark, device: torch.device | str = "cpu") -> Inputs | None:
+def inputs(benchmark: Benchmark, device: torch.device | str = "cpu") -> Tabled | None:
     """Compare a benchmark's CLIP inputs with the papers'; None if they are not CLIP's."""
     compared = acceptance(benchmark, device)
-    return None if compared.empty else Inputs(benchmark.name, compared)
+    words = acceptance_words(compared)
+    caption = f"**{benchmark.name}**: are these the papers' inputs? {words}"
+    return None if compared.empty else Tabled("inputs", compared, caption)
 
 
 def acceptance(benchmark: Benchmark, device: torch.device | str = "cpu") -> pd.DataFrame:
@@ -67,8 +48,7 @@ def acceptance(benchmark: Benchmark, device: torch.device | str = "cpu") -> pd.D
     model = (facts.get("model", ""), facts.get("tag", ""))
     scores = run("clip", benchmark, device=device)["scores"]["clean"]
     rows = [text_acceptance(benchmark.semantics, benchmark.name, model)]
-    quantities = {"S": "seen", "U": "unseen", "H": "harmonic mean"}
-    for metric, what in quantities.items():
+    for metric, what in {"S": "seen", "U": "unseen", "H": "harmonic mean"}.items():
         label = f"plain CLIP, {metric} ({what}, %)"
         rows.append(_row(label, metric, 100 * scores[metric], benchmark.name, model))
     return pd.DataFrame(rows)
@@ -104,11 +84,6 @@ def acceptance_words(compared: pd.DataFrame) -> str:
     )
 
 
-@cache
-def _claims() -> pd.DataFrame:
-    return published("genzsl")
-
-
 def _row(
     quantity: str, metric: str, measured: float, name: str, model: tuple[str, str]
 ) -> dict[str, object]:
@@ -116,13 +91,12 @@ def _row(
     row = {"quantity": quantity, "measured": round(measured, 4)}
     if claim is None:
         return {**row, "published": float("nan"), "allowed": "", "verdict": UNDECIDED, "source": ""}
-    value, said = published_value("genzsl", claim), _claims().loc[claim]
-    agrees = abs(measured - value) <= ALLOWED[metric]
-    verdict = UNDECIDED if said["grade"] == "memory" else AGREES if agrees else DIFFERS
+    entry = published("genzsl").loc[claim]
+    agrees = abs(measured - entry["value"]) <= ALLOWED[metric]
     return {
         **row,
-        "published": value,
+        "published": entry["value"],
         "allowed": f"± {ALLOWED[metric]:g}",
-        "verdict": verdict,
-        "source": f"{said['place']}, {said['source']} ({said['grade']})",
+        "verdict": UNDECIDED if entry["grade"] == "memory" else AGREES if agrees else DIFFERS,
+        "source": f"{entry['place']}, {entry['source']} ({entry['grade']})",
     }

@@ -1,8 +1,7 @@
 """Data whose density is known: the best denoiser there is, and what guided walks sample."""
 
 import math
-from collections.abc import Callable, Mapping
-from functools import cached_property
+from collections.abc import Callable, Iterator, Mapping
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -23,9 +22,7 @@ Denoiser = Callable[[Float[Tensor, "B S"], Int64[Tensor, " B"]], Float[Tensor, "
 
 
 def gaussian_denoiser(
-    schedule: NoiseSchedule,
-    mean: Float[Tensor, "#B #S"] | float,
-    sd: Float[Tensor, "#S"] | float,
+    schedule: NoiseSchedule, mean: Float[Tensor, "#B #S"] | float, sd: Float[Tensor, "#S"] | float
 ) -> Denoiser:
     """Make the best denoiser of N(mean, sd^2): z_0 and z_t are jointly Gaussian, so it is linear.
 
@@ -67,6 +64,7 @@ class TiltedDensity(Study):
     Attributes:
         start: (n, 2) the noise that walks start from.
         walked: sampler -> samples for each of SCALES. direct: the tilted density's own.
+        gaps: total variation to the tilted density, and sure samples, a line for each scale.
     """
 
     name = "plane"
@@ -79,7 +77,7 @@ class TiltedDensity(Study):
         samples: int = 5000,
     ) -> None:
         self.classes, self.sd, self.schedule = classes, sd, schedule
-        self.first, self.all = next(iter(classes.values())), torch.cat([*classes.values()])
+        self.centres = next(iter(classes.values())), torch.cat([*classes.values()])  # first, all
         with seeded(0, "lesson/plane"):
             self.start = torch.randn(samples, 2)
         side = torch.linspace(-REACH, REACH, FINE + 1)[:-1] + REACH / FINE
@@ -89,20 +87,10 @@ class TiltedDensity(Study):
                 sampler: [self._walk(w, sampler) for w in SCALES]
                 for sampler in ("DDIM", "ancestral")
             }
-        self.direct = [self._drawn(w) for w in SCALES]
-
-    @cached_property
-    def gaps(self) -> pd.DataFrame:
-        """Total variation to the tilted density, and sure samples, a line for each scale."""
-        lines = []
-        for i, w in enumerate(SCALES):
-            line = {"scale": w, "chance alone": self._total_variation(self.direct[i], w)}
-            for sampler, points in self.walked.items():
-                line[f"{sampler} walk"] = self._total_variation(points[i], w)
-            line["surely A, DDIM (%)"] = self._surely(self.walked["DDIM"][i])
-            line["surely A, tilted (%)"] = self._surely(self.direct[i])
-            lines.append(line)
-        return pd.DataFrame(lines)
+        first, every = self._log_densities(self.cells)
+        tilted = [((1 - w) * every + w * first).softmax(0) for w in SCALES]
+        self.direct = [self._drawn(density) for density in tilted]
+        self.gaps = pd.DataFrame([self._line(i, density) for i, density in enumerate(tilted)])
 
     def table(self) -> pd.DataFrame:
         return self.gaps.round(3)
@@ -150,9 +138,7 @@ class TiltedDensity(Study):
         )
 
     def _walk(self, w: float, sampler: str) -> Float[Tensor, "n 2"]:
-        given, always = (
-            mixture_denoiser(self.schedule, centres, self.sd) for centres in (self.first, self.all)
-        )
+        given, always = (mixture_denoiser(self.schedule, c, self.sd) for c in self.centres)
 
         def guided(zt: Tensor, t: Tensor) -> Tensor:
             return guided_noise(given(zt, t), always(zt, t), w)
@@ -162,33 +148,35 @@ class TiltedDensity(Study):
                 return ancestral_sample(guided, self.schedule, self.start)
             return ddim_sample(guided, self.schedule, self.start, len(self.schedule))
 
-    def _log_density(
-        self, points: Float[Tensor, "M 2"], centres: Float[Tensor, "k 2"]
-    ) -> Float[Tensor, " M"]:
-        away = (points[:, None] - centres).square().sum(2)
-        return (-away / (2 * self.sd**2)).logsumexp(1) - math.log(len(centres))
+    def _log_densities(self, points: Float[Tensor, "M 2"]) -> Iterator[Float[Tensor, " M"]]:
+        for centres in self.centres:
+            away = (points[:, None] - centres).square().sum(2)
+            yield (-away / (2 * self.sd**2)).logsumexp(1) - math.log(len(centres))
 
-    def _tilted(self, w: float) -> Float[Tensor, " M"]:
-        first, every = (
-            self._log_density(self.cells, centres) for centres in (self.first, self.all)
-        )
-        return ((1 - w) * every + w * first).softmax(0)
-
-    def _drawn(self, w: float) -> Float[Tensor, "n 2"]:
+    def _drawn(self, density: Float[Tensor, " M"]) -> Float[Tensor, "n 2"]:
         n = len(self.start)
         with seeded(0, "lesson/direct"):
-            cells = self.cells[torch.multinomial(self._tilted(w), n, replacement=True)]
+            cells = self.cells[torch.multinomial(density, n, replacement=True)]
             return cells + (torch.rand(n, 2) - 0.5) * 2 * REACH / FINE
 
-    def _total_variation(self, points: Float[Tensor, "n 2"], w: float) -> float:
-        many = FINE // COARSE
-        wanted = self._tilted(w).view(COARSE, many, COARSE, many).sum((1, 3)).numpy()
-        edges = np.linspace(-REACH, REACH, COARSE + 1)
-        counts = np.histogram2d(*points.T.numpy(), bins=[edges, edges])[0]
-        outside = 1 - counts.sum() / len(points)
-        return float((np.abs(counts / len(points) - wanted).sum() + outside) / 2)
+    def _line(self, i: int, density: Float[Tensor, " M"]) -> dict[str, float]:
+        walked = {sampler: samples[i] for sampler, samples in self.walked.items()}
+        line = {"scale": SCALES[i], "chance alone": _total_variation(self.direct[i], density)}
+        for sampler, points in walked.items():
+            line[f"{sampler} walk"] = _total_variation(points, density)
+        line["surely A, DDIM (%)"] = self._surely(walked["DDIM"])
+        return {**line, "surely A, tilted (%)": self._surely(self.direct[i])}
 
     def _surely(self, points: Float[Tensor, "n 2"]) -> float:
-        first, every = (self._log_density(points, centres) for centres in (self.first, self.all))
+        first, every = self._log_densities(points)
         ratio = first - every - math.log(len(self.classes))
         return 100 * float((ratio.exp() > 0.9).double().mean())
+
+
+def _total_variation(points: Float[Tensor, "n 2"], density: Float[Tensor, " M"]) -> float:
+    many = FINE // COARSE
+    wanted = density.view(COARSE, many, COARSE, many).sum((1, 3)).numpy()
+    edges = np.linspace(-REACH, REACH, COARSE + 1)
+    counts = np.histogram2d(*points.T.numpy(), bins=[edges, edges])[0]
+    outside = 1 - counts.sum() / len(points)
+    return float((np.abs(counts / len(points) - wanted).sum() + outside) / 2)

@@ -7,12 +7,7 @@ from zslnb.datasets.published_files import PublishedFiles
 from zslnb.encode.published_benchmark import bring
 from zslnb.encode.requests import DataRequest
 from zslnb.results.tables import markdown_table
-from zslnb.studies.input_acceptance import (
-    UNDECIDED,
-    acceptance,
-    acceptance_words,
-    text_acceptance,
-)
+from zslnb.studies.input_acceptance import UNDECIDED, acceptance, acceptance_words, text_acceptance
 
 
 def bring_data(request: DataRequest) -> None:

@@ -75,14 +75,10 @@ def reductions(
     by_method: bool = False,
     name: str = "reductions",
 ) -> Tabled:
-    """What do settings here change in the published ones of a benchmark?
+    """What do settings here, of each method, change in the published ones of a benchmark?
 
-    Args:
-        settings: method -> its settings here.
-        benchmark: whose published settings; one that the papers do not know takes CUB's.
-        text: the caption.
-        by_method: a line for each method and setting; else methods that agree share one.
-        name: of the table.
+    A benchmark that the papers do not know takes CUB's. With `by_method` there is a line for each
+    method and setting; else methods that agree share one. `text` is the caption.
     """
     lines = [
         {"method": method, "setting": setting, "published": str(before), "here": str(after)}
@@ -132,7 +128,7 @@ def revcd_table2() -> Tabled:
     """What does the paper print of RevCD beside other generative models?"""
     tables = pd.concat({name: printed_scores("Table 2", name) for name in BENCHMARKS})
     frame = tables.rename_axis(["benchmark", "method"]).reset_index()
-    text = "**Quoted, not reproduced.** The paper's Table 2."
+    text = f"{QUOTED} The paper's Table 2."
     return Tabled("printed-models", frame, text)
 
 
@@ -141,8 +137,8 @@ def revcd_text_claims() -> Tabled:
     quoted = published("revcd")
     in_text = quoted.place.isin(["Section 4.1", "Section 4.2"])
     claims = quoted[quoted.index.str.startswith("C-") & in_text]
-    heads = ["place", "benchmark", "of", "claim about", "said, and in the tables"]
-    frame = claims[["place", "benchmark", "method", "metric", "note"]].set_axis(heads, axis=1)
+    heads = {"method": "of", "metric": "claim about", "note": "said, and in the tables"}
+    frame = claims[["place", "benchmark", *heads]].rename(columns=heads)
     text = (
         "**Claims about Tables 1 and 2**, checked against the printed numbers; nothing is "
         "computed here."

@@ -1,7 +1,7 @@
-"""Which classes stand in for an unseen one, what is drawn from them, and does GenZSL hear it?"""
+"""Which classes stand in for an unseen one, and does GenZSL hear what is drawn from them?"""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -9,30 +9,28 @@ import pandas as pd
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float, Int64
-from matplotlib.figure import Figure
 from torch import Tensor
 
 from zslnb.benchmark import Benchmark
-from zslnb.datasets import aviary
 from zslnb.experiments.memo import run_rows
 from zslnb.genzsl import SWAPS, GenZSLSettings
 from zslnb.studies import plots
-from zslnb.studies.rows import row_names, summary, values
-from zslnb.studies.study import Drawn, Study, Tabled
+from zslnb.studies.answered import Answered
+from zslnb.studies.generators import Device
+from zslnb.studies.rows import Records, row_names, summary, values
+from zslnb.studies.study import Drawn, Tabled
 
 SHOWN = 8  # unseen classes, two in a row
+FULL, WEAK, LONGER = ROWS = ("KL weight 1", "KL weight 0.001", "0.001, twice as long")
+OTHER_CLASSES, OTHER_TEXT = SWAPS[1], SWAPS[5]
+TERMS = ("reconstruction", "kl", "boosting")
+MARKS = "osv"
 
 
 def chosen_referents(
     benchmark: Benchmark, chosen: Int64[Tensor, "U 2"], cosines: Float[Tensor, "U 2"]
 ) -> Drawn:
-    """Which classes are the referents of the unseen ones?
-
-    Args:
-        benchmark: whose classes they are.
-        chosen: ids of the referents, a row an unseen class.
-        cosines: of the refined semantics.
-    """
+    """Which classes are chosen as referents of the unseen ones, by which cosines?"""
     trios = [
         [(unseen, ""), *((c, f"\n{cos:.2f}") for c, cos in zip(classes, row, strict=True))]
         for unseen, classes, row in zip(
@@ -53,12 +51,7 @@ def chosen_referents(
 def changed_referents(
     benchmark: Benchmark, raw: Int64[Tensor, "U k"], refined: Int64[Tensor, "U k"]
 ) -> Tabled:
-    """Which unseen classes have other referents when they are chosen on raw semantics?
-
-    Args:
-        benchmark: whose classes they are.
-        raw, refined: ids of the referents under either choice.
-    """
+    """Which unseen classes have other referents when they are chosen on raw semantics?"""
     names = np.array(plots.spoken_names(benchmark))
     changed = (raw != refined).any(1)
     columns = {"unseen class": names[benchmark.unseen[changed]]}
@@ -72,129 +65,69 @@ def changed_referents(
     return Tabled("changed", listed.head(6), text, has_names=True)
 
 
-def draws(
-    benchmark: Benchmark,
-    referents: Int64[Tensor, "n k"],
-    rows: Int64[Tensor, "n k"],
-    weights: Float[Tensor, " k"],
-) -> Drawn:
-    """Which pictures of the aviary are mixed?
-
-    Args:
-        benchmark: the aviary.
-        referents: classes that were drawn from.
-        rows: its images that were drawn.
-        weights: by which they are mixed.
-    """
-    b = benchmark
-    pictures = [aviary.picture_of_row(int(row), 96, b.name) for row in rows.flatten()]
-    names = plots.spoken_names(b)
-    labels = [
-        f"{weight:.1f} × {names[c]}"
-        for classes in referents.tolist()
-        for weight, c in zip(weights.tolist(), classes, strict=True)
-    ]
-    fig = plots.picture_grid([pictures], [labels], side=1.2)
-    text = (
-        "The training pictures behind the first four draws, two to a draw. Beside the birds "
-        "themselves the draws bring in chance: pose, size, background."
-    )
-    return Drawn("draws", fig, text)
-
-
-FULL, WEAK, LONGER = ROWS = ("KL weight 1", "KL weight 0.001", "0.001, twice as long")
-OTHER_CLASSES, OTHER_TEXT = SWAPS[1], SWAPS[5]
-TERMS = ("reconstruction", "kl", "boosting")
-MARKS = "osv"
-
-
-@dataclass(frozen=True)
-class Swaps(Study):
-    """How far does the output turn when one input is swapped?"""
-
-    records: Sequence[dict]
-    name = "swaps"
-    headline = True
-
-    def turns(self, row: str) -> Float[np.ndarray, "R n"]:
-        """1 - cos of a row: a line for each seed, a column for each of `SWAPS`."""
-        return np.array([values(self.records, row, "swaps", swap) for swap in SWAPS]).T
-
-    def table(self) -> pd.DataFrame:
-        swaps = {swap: ("swaps", swap) for swap in SWAPS}
-        frame = summary(self.records, row_names(self.records), swaps, ".1e")
-        return frame.T.rename_axis("swapped for")
-
-    def caption(self) -> str:
-        return (
-            "How far the output turns, $1 - \\cos$, mean ± standard deviation over seeds "
-            f"({len(self.turns(FULL))}). 0: the input is not heard. 1: nothing in common."
-        )
-
-    def figure(self) -> Figure:
-        fig, ax = plt.subplots(figsize=(8, 3.8))
-        for row, mark, shift in zip(ROWS, MARKS, (-0.2, 0, 0.2), strict=True):
-            turns, heights = self.turns(row), np.arange(len(SWAPS)) + shift
-            (line,) = ax.plot(turns.mean(0), heights, mark, label=row)
-            ax.hlines(heights, turns.min(0), turns.max(0), color=line.get_color())
-        ax.axhline(3.5, color="0.4", linewidth=0.8)
-        ax.set(xscale="log", yticks=range(len(SWAPS)), yticklabels=SWAPS, ylim=(5.6, -0.6))
-        ax.set_xlabel(r"turn of the output, $1 - \cos$ (log scale)")
-        ax.legend(loc="lower left")
-        return fig
-
-    def finding(self) -> str:
-        other, text = self._referent_and_text(FULL)
-        return (
-            "What the trained generator hears: mean and range over seeds. Above the line the "
-            "swaps that a referent could answer to, below it the yardsticks. With KL weight 1, "
-            f"samples of random classes for the referent turn the output by {other:.0e}, other "
-            f"semantics by {text:.1g}."
-        )
-
-    def verdicts(self) -> str:
-        """Say whether each row's generator hears its referents, a line each.
-
-        Not heard: other classes' samples turn the output less than a ten-thousandth as far as
-        other semantics. Hardly: less than a tenth.
-        """
-        lines = []
-        for row in ROWS:
-            other, text = self._referent_and_text(row)
-            heard = "not" if other < 1e-4 * text else "hardly" if other < 0.1 * text else "indeed"
-            lines.append(
-                f"- **{row}:** the referent is **{heard} heard**. Samples of random classes in its "
-                f"place turn the output by {other:.0e}, other semantics by {text:.1g}."
-            )
-        return "\n".join(lines)
-
-    def _referent_and_text(self, row: str) -> tuple[float, float]:
-        other, text = (values(self.records, row, "swaps", s) for s in (OTHER_CLASSES, OTHER_TEXT))
-        return other.mean(), text.mean()
-
-
 def swaps(
-    benchmark: Benchmark,
-    settings: GenZSLSettings,
-    seeds: Sequence[int],
-    device: torch.device | str = "cpu",
-) -> Swaps:
+    benchmark: Benchmark, settings: GenZSLSettings, seeds: Sequence[int], device: Device = "cpu"
+) -> Answered:
     """Swap inputs of GenZSL as it is set, with a weak KL term, and with that for twice as long."""
     weak = replace(settings, kl_weight=0.001)
     tried = (settings, weak, replace(weak, rounds=2 * settings.rounds))
     rows = {row: ("referent_swap", chosen) for row, chosen in zip(ROWS, tried, strict=True)}
-    return Swaps(run_rows(rows, benchmark, seeds, device))
+    return turns_of(run_rows(rows, benchmark, seeds, device))
 
 
-def loss_terms(floor: float, records: Sequence[dict]) -> Drawn:
-    """Where do the loss terms end?
+def turns_of(records: Records) -> Answered:
+    """How far does the output turn when one input is swapped?
 
-    Args:
-        floor: the least reconstruction error that a generator without referents can reach.
-        records: of `swaps`.
+    Of what is returned, `verdicts` says in a line for each row whether the generator hears its
+    referents. Not heard: other classes' samples turn the output less than a ten-thousandth as far
+    as other semantics. Hardly: less than a tenth.
+    """
+    columns = {swap: ("swaps", swap) for swap in SWAPS}
+    frame = summary(records, row_names(records), columns, ".1e").T.rename_axis("swapped for")
+    caption = (
+        "How far the output turns, $1 - \\cos$, mean ± standard deviation over seeds "
+        f"({len(values(records, FULL, 'swaps', OTHER_TEXT))}). 0: the input is not heard. 1: "
+        "nothing in common."
+    )
+    verdicts, by = [], {}
+    for row in ROWS:
+        other, text = (
+            values(records, row, "swaps", swap).mean() for swap in (OTHER_CLASSES, OTHER_TEXT)
+        )
+        by[row] = f"turn the output by {other:.0e}, other semantics by {text:.1g}."
+        heard = "not" if other < 1e-4 * text else "hardly" if other < 0.1 * text else "indeed"
+        verdicts.append(
+            f"- **{row}:** the referent is **{heard} heard**. Samples of random classes in its "
+            f"place {by[row]}"
+        )
+    finding = (
+        "What the trained generator hears: mean and range over seeds. Above the line the "
+        "swaps that a referent could answer to, below it the yardsticks. With KL weight 1, "
+        f"samples of random classes for the referent {by[FULL]}"
+    )
+    tabled = Tabled("swaps", frame, caption, records, headline=True, verdicts="\n".join(verdicts))
+    return Answered(tabled, Drawn("swaps", _turns(records), finding))
 
-    Returns:
-        The figure; `gap` is how far above the floor reconstruction ends, at KL weight 1.
+
+def _turns(records: Records) -> plt.Figure:
+    fig, ax = plt.subplots(figsize=(8, 3.8))
+    for row, mark, shift in zip(ROWS, MARKS, (-0.2, 0, 0.2), strict=True):
+        turns = np.array([values(records, row, "swaps", swap) for swap in SWAPS])
+        heights = np.arange(len(SWAPS)) + shift
+        (line,) = ax.plot(turns.mean(1), heights, mark, label=row)
+        ax.hlines(heights, turns.min(1), turns.max(1), color=line.get_color())
+    ax.axhline(3.5, color="0.4", linewidth=0.8)
+    ax.set(xscale="log", yticks=range(len(SWAPS)), yticklabels=SWAPS, ylim=(5.6, -0.6))
+    ax.set_xlabel(r"turn of the output, $1 - \cos$ (log scale)")
+    ax.legend(loc="lower left")
+    return fig
+
+
+def loss_terms(floor: float, records: Records) -> Drawn:
+    """Where do the loss terms of `swaps` end?
+
+    The floor is the least reconstruction error that a generator without referents can reach; `gap`
+    of what is returned is how far above it reconstruction ends, at KL weight 1.
     """
     each = records[0]["settings"]["passes"]
     fig, axes = plt.subplots(1, 3, figsize=(10, 3.3))
@@ -220,51 +153,36 @@ def loss_terms(floor: float, records: Sequence[dict]) -> Drawn:
     return Drawn("losses", fig, text, records, gap=gap)
 
 
-@dataclass(frozen=True)
-class Variety(Study):
+def variety(
+    real: Float[np.ndarray, " P"], synthetic: Float[np.ndarray, " Q"], records: Records
+) -> Answered:
     """How various are synthetic samples of an unseen class, beside real ones?
 
     `real` and `synthetic` are cosines of two samples of one class, of one training.
     """
-
-    real: Float[np.ndarray, " P"]
-    synthetic: Float[np.ndarray, " Q"]
-    records: Sequence[dict]
-    name = "variety"
-
-    def table(self) -> pd.DataFrame:
-        columns = {
-            "within a class, real": ("within", "real"),
-            "within a class, synthetic": ("within", "synthetic"),
-            "to the real mean, referents": ("to mean", "referent"),
-            "to the real mean, synthetic": ("to mean", "synthetic"),
-        }
-        frame = summary(self.records, row_names(self.records), columns)
-        return frame.rename_axis("setting")
-
-    def caption(self) -> str:
-        return (
-            "Cosines for the unseen classes: between samples of one class, and of class means with "
-            "the real class mean (measured on test images; nothing was chosen by them)."
-        )
-
-    def figure(self) -> Figure:
-        fig, ax = plt.subplots(figsize=(7, 3))
-        bins = np.linspace(min(0, self.real.min()), 1, 81)
-        plots.density(
-            ax, bins, {"real images": self.real, "synthetic, KL weight 1": self.synthetic}
-        )
-        ax.set(xlabel="cosine of two samples of one unseen class", ylabel="density of pairs")
-        ax.set_yscale("log")
-        ax.legend(loc="upper left")
-        return fig
-
-    def finding(self) -> str:
-        return (
-            "Variety within the unseen classes: the median cosine is "
-            f"{np.median(self.real):.2f} between real samples and {np.median(self.synthetic):.3f} "
-            "between synthetic ones."
-        )
+    columns = {
+        "within a class, real": ("within", "real"),
+        "within a class, synthetic": ("within", "synthetic"),
+        "to the real mean, referents": ("to mean", "referent"),
+        "to the real mean, synthetic": ("to mean", "synthetic"),
+    }
+    frame = summary(records, row_names(records), columns).rename_axis("setting")
+    caption = (
+        "Cosines for the unseen classes: between samples of one class, and of class means with "
+        "the real class mean (measured on test images; nothing was chosen by them)."
+    )
+    fig, ax = plt.subplots(figsize=(7, 3))
+    bins = np.linspace(min(0, real.min()), 1, 81)
+    plots.density(ax, bins, {"real images": real, "synthetic, KL weight 1": synthetic})
+    ax.set(xlabel="cosine of two samples of one unseen class", ylabel="density of pairs")
+    ax.set_yscale("log")
+    ax.legend(loc="upper left")
+    finding = (
+        f"Variety within the unseen classes: the median cosine is {np.median(real):.2f} between "
+        f"real samples and {np.median(synthetic):.3f} between synthetic ones."
+    )
+    tabled = Tabled("variety", frame, caption, records)
+    return Answered(tabled, Drawn("variety", fig, finding))
 
 
 def pair_cosines(

@@ -1,37 +1,30 @@
 """How much sooner one generator learns than another: what each needs for the same score."""
 
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from statistics import median
+from functools import cached_property
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-import torch
 from jaxtyping import Float
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator
 
 from zslnb.benchmark import Benchmark
-from zslnb.experiments.memo import run_rows
-from zslnb.genzsl import GenZSLSettings
-from zslnb.imagination import ImaginationSettings
 from zslnb.results import points
 from zslnb.studies import plots
+from zslnb.studies.generators import COLOURS, Device, Generators, run_generators
 from zslnb.studies.rows import Records, plus_minus, row_names
 from zslnb.studies.study import Drawn, Study, Tabled
 
 METRICS = ("H", "T1")
 ALONG = {"seconds": "training time (s)", "steps": "generator steps", "samples": "samples drawn"}
 BARS = {"f-VAEGAN's best": 1.0, "nine tenths of it": 0.9}
-COLOURS = {"f-VAEGAN": "C1", "cVAE": "C2", "GenZSL": "C0", "GenZSL, noise": "C4"}
 SHARES = np.linspace(0.5, 1, 51)  # of the slower's best: bars, from low to high
 SLOWER = "f-VAEGAN"  # the method that the others are compared with
 
-Curve = list[
-    dict[str, float]
-]  # of `zslnb.experiments.fidelity_and_speed.speed_scores`, a point an evaluation
+Curve = dict[str, np.ndarray]  # quantity -> (n,), a number an evaluation
 
 
 @dataclass(frozen=True)
@@ -46,30 +39,15 @@ class SpeedUp:
     relation: str
 
 
-def steady(curve: Curve) -> Curve:
-    """Replace the seconds of each point by its steps times the median seconds of a step.
+def steady(points: list[dict[str, float]]) -> Curve:
+    """Replace the seconds of each evaluation by its steps times the median seconds of a step.
 
     Every step does the same work, so its cost is a constant, but a stop-watch also counts what
     other programs cost the process.
     """
-    points = [{"seconds": 0.0, "steps": 0}, *curve]
-    costs = [
-        (b["seconds"] - a["seconds"]) / (b["steps"] - a["steps"])
-        for a, b in zip(points, curve, strict=False)
-    ]
-    cost = median(costs)
-    return [{**point, "seconds": cost * point["steps"]} for point in curve]
-
-
-def needed(curve: Curve, metric: str, target: float, along: str = "seconds") -> float:
-    """Return where a curve first reaches a score; infinity if it never does.
-
-    Args:
-        curve: of one training.
-        metric: "S", "U", "H" or "T1". target: a fraction.
-        along: "seconds", "steps" or "samples".
-    """
-    return next((point[along] for point in curve if point[metric] >= target), math.inf)
+    curve = {key: np.array([point[key] for point in points], dtype=float) for key in points[0]}
+    cost = np.median(np.diff(curve["seconds"], prepend=0) / np.diff(curve["steps"], prepend=0))
+    return {**curve, "seconds": cost * curve["steps"]}
 
 
 def speed_up(
@@ -77,41 +55,15 @@ def speed_up(
 ) -> SpeedUp:
     """Compare two trainings by what both need for the slower's own best score, or a share of it.
 
-    Args:
-        slower, faster: curves of two trainings, tested alike.
-        metric, along: as in `needed`.
-        share: of the slower's best score; a lower bar is an easier one.
+    The metric is "S", "U", "H" or "T1"; `along` is one of ALONG.
     """
-    target = share * max(point[metric] for point in slower)
-    long, short = needed(slower, metric, target, along), needed(faster, metric, target, along)
-    if math.isinf(short):
-        return SpeedUp(long / faster[-1][along], "<")
-    return SpeedUp(long / short, ">=" if short == faster[0][along] else "=")
-
-
-def speed_ups(
-    records: list[dict],
-    slower: str,
-    faster: str,
-    metric: str,
-    along: str = "seconds",
-    share: float = 1.0,
-) -> list[SpeedUp]:
-    """Compare two rows of `run_rows`, whose records are of speed, within each seed they share.
-
-    Arguments are those of `speed_up`, but for the rows' labels in place of curves.
-
-    Raises:
-        ValueError: rows that share no seed.
-    """
-    of = {
-        row: {r["seed"]: steady(r["scores"]["curve"]) for r in records if r["row"] == row}
-        for row in (slower, faster)
-    }
-    shared = sorted({*of[slower]} & {*of[faster]})
-    if not shared:
-        raise ValueError(f"Rows {slower!r} and {faster!r} share no seed.")
-    return [speed_up(of[slower][s], of[faster][s], metric, along, share) for s in shared]
+    target = share * slower[metric].max()
+    long, short = (
+        curve[along][curve[metric] >= target].min(initial=np.inf) for curve in (slower, faster)
+    )
+    if np.isinf(short):
+        return SpeedUp(long / faster[along][-1], "<")
+    return SpeedUp(long / short, ">=" if short == faster[along][0] else "=")
 
 
 def speed_up_words(by_seed: list[SpeedUp]) -> str:
@@ -125,7 +77,7 @@ def speed_up_words(by_seed: list[SpeedUp]) -> str:
     if not reached:
         return bound
     values = [u.times for u in reached]
-    words = "≥ " * any(u.relation == ">=" for u in reached) + _times(median(values))
+    words = "≥ " * any(u.relation == ">=" for u in reached) + _times(float(np.median(values)))
     if len(values) > 1:
         words += f" ({_times(min(values))} to {_times(max(values))})"
     return f"{words} in {len(reached)} of {len(by_seed)} seeds, else {bound}" if never else words
@@ -142,25 +94,29 @@ class TrainingSpeed(Study):
     records: Records = ()
     name, headline = "speed-up", True
 
+    @cached_property
+    def _steady(self) -> dict[str, dict[int, Curve]]:
+        return {
+            row: {r["seed"]: steady(r["scores"]["curve"]) for r in self.records if r["row"] == row}
+            for row in row_names(self.records)
+        }
+
     def curves(self, row: str, key: str) -> Float[np.ndarray, "R n"]:
         """One quantity along training, a line for each seed."""
-        curves = [steady(r["scores"]["curve"]) for r in self.records if r["row"] == row]
-        return np.array([[point[key] for point in curve] for curve in curves], dtype=float)
+        return np.stack([curve[key] for curve in self._steady[row].values()])
 
     @property
     def faster(self) -> list[str]:
         """All rows but the one that they are compared with."""
-        return [row for row in row_names(self.records) if row != SLOWER]
-
-    def best(self, row: str, metric: str) -> float:
-        """Mean over seeds of the best score ever seen on the test set, in percent."""
-        return float(100 * self.curves(row, metric).max(1).mean())
+        return [row for row in self._steady if row != SLOWER]
 
     def speed_ups(
         self, row: str, metric: str, along: str = "seconds", share: float = 1.0
     ) -> list[SpeedUp]:
-        """Compare a row with the slower one within each seed; see `speed_ups`."""
-        return speed_ups([*self.records], SLOWER, row, metric, along, share)
+        """Compare a row with the slower one within each seed that both have; see `speed_up`."""
+        slower, faster = self._steady[SLOWER], self._steady[row]
+        shared = sorted({*slower} & {*faster})
+        return [speed_up(slower[seed], faster[seed], metric, along, share) for seed in shared]
 
     def words(self, row: str, metric: str, along: str = "seconds", share: float = 1.0) -> str:
         """Write how much sooner a row has a score."""
@@ -197,30 +153,27 @@ class TrainingSpeed(Study):
         fig, axes = plt.subplots(2, 3, figsize=(10.4, 6), sharex="col", sharey="row")
         for line, metric in zip(axes, METRICS, strict=True):
             for ax, along in zip(line, ALONG, strict=True):
-                for row, mark in zip(row_names(self.records), "osv^", strict=False):
+                for row, mark in zip(self._steady, "osv^", strict=False):
                     style = {"marker": mark, "markersize": 4, "color": COLOURS[row]}
                     x, y = [*self.curves(row, along).mean(0)], 100 * self.curves(row, metric)
                     plots.band(ax, x, y, row, **style)
-                top, colour = self.best(SLOWER, metric), COLOURS[SLOWER]
-                ax.axhline(top, color=colour, linestyle=":", label=f"{SLOWER}'s best")
+                top = 100 * self.curves(SLOWER, metric).max(1).mean()
+                ax.axhline(top, color=COLOURS[SLOWER], linestyle=":", label=f"{SLOWER}'s best")
                 ax.set_xscale("log")
             line[0].set_ylabel(f"{metric} on test images (%)")
         for ax, label in zip(axes[1], ALONG.values(), strict=True):
             ax.set_xlabel(f"{label}, log scale")
-        fig.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=5)
+        plots.shared_legend(fig, axes[0, 0], 5)
         return fig
 
     def finding(self) -> str:
-        rows = row_names(self.records)
-        early = {row: 100 * self.curves(row, "H")[:, 0].mean() for row in rows}
+        h = {row: 100 * self.curves(row, "H") for row in self._steady}
+        first = ", ".join(f"{curves[:, 0].mean():.0f} % ({row})" for row, curves in h.items())
+        best = ", ".join(f"{curves.max(1).mean():.1f} % ({row})" for row, curves in h.items())
         return (
             "Scores along training, mean and range over seeds "
             f"({len({r['seed'] for r in self.records})}), a point an evaluation. The first "
-            "evaluation finds H of "
-            + ", ".join(f"{value:.0f} % ({row})" for row, value in early.items())
-            + "; the best ever seen is, on average, "
-            + ", ".join(f"{self.best(row, 'H'):.1f} % ({row})" for row in rows)
-            + "."
+            f"evaluation finds H of {first}; the best ever seen is, on average, {best}."
         )
 
     def promise(self, metric: str) -> str:
@@ -255,21 +208,11 @@ class TrainingSpeed(Study):
 
 
 def training_speed(
-    benchmark: Benchmark,
-    rows: Mapping[str, GenZSLSettings | ImaginationSettings],
-    seeds: Sequence[int],
-    device: torch.device | str = "cpu",
+    benchmark: Benchmark, rows: Generators, seeds: Sequence[int], device: Device = "cpu"
 ) -> TrainingSpeed:
     """Train each row's generator with a stop-watch, and test it after every round."""
-    methods = {GenZSLSettings: "speed", ImaginationSettings: "imagination_speed"}
-    timed = {row: (methods[type(used)], used) for row, used in rows.items()}
-    return TrainingSpeed(run_rows(timed, benchmark, seeds, device, table="speed"))
-
-
-def medians_by_bar(speed: TrainingSpeed, row: str, metric: str) -> Float[np.ndarray, " n"]:
-    """Median speed-up for each of SHARES as the bar; NaN where most seeds never reach it."""
-    times = np.array([speed.typical(row, metric, share) for share in SHARES])
-    return np.where(times > 0, times, np.nan)
+    methods = ("speed", "imagination_speed")
+    return TrainingSpeed(run_generators(methods, rows, benchmark, seeds, device, table="speed"))
 
 
 def speed_by_bar(speed: TrainingSpeed) -> Drawn:
@@ -279,8 +222,9 @@ def speed_by_bar(speed: TrainingSpeed) -> Drawn:
     for ax, metric in zip(axes, METRICS, strict=True):
         ends = []
         for row in speed.faster:
-            line = medians_by_bar(speed, row, metric)
-            end = max(int((~np.isnan(line)).sum()) - 1, 0)  # a higher bar is never reached sooner
+            times = np.array([speed.typical(row, metric, share) for share in SHARES])
+            line = np.where(times > 0, times, np.nan)
+            end = max(int((times > 0).sum()) - 1, 0)  # a higher bar is never reached sooner
             ax.plot(100 * SHARES, line, color=COLOURS[row], label=row)
             ax.plot(100 * SHARES[end], line[end], "o", color=COLOURS[row])
             ends.append(f"{row} at {100 * SHARES[end]:.0f} %")

@@ -9,7 +9,6 @@ import numpy as np
 import pandas as pd
 import torch
 from jaxtyping import Float, Int64
-from matplotlib.figure import Figure
 from torch import Tensor
 
 from zslnb import genzsl
@@ -19,7 +18,10 @@ from zslnb.experiments.generative import unit_features, with_synthetic
 from zslnb.genzsl import GenZSL, GenZSLSettings
 from zslnb.protocol import ClassifierTrainer, evaluate_gzsl
 from zslnb.seeds import seeded
+from zslnb.studies import plots
 from zslnb.studies.study import Drawn, Study
+
+LINES = {"S": "--", "U": ":", "H": "-", "last class": "-."}
 
 
 @dataclass
@@ -28,9 +30,10 @@ class StoredOrders(Study):
 
     benchmark: Benchmark
 
-    @cached_property
-    def _labels(self) -> Int64[Tensor, " N"]:
-        return self.benchmark.labels[self.benchmark.train_idx]
+    def __post_init__(self) -> None:
+        self._labels = self.benchmark.labels[self.benchmark.train_idx]
+        self._runs = 1 + int((self._labels.diff() != 0).sum())
+        self.in_blocks = self._runs == len(self.benchmark.seen)
 
     @cached_property
     def orders(self) -> dict[str, Int64[Tensor, " N"]]:
@@ -45,24 +48,12 @@ class StoredOrders(Study):
         b = self.benchmark
         return {name: replace(b, train_idx=b.train_idx[rows]) for name, rows in self.orders.items()}
 
-    @property
-    def _changes(self) -> int:
-        return int((self._labels.diff() != 0).sum())
-
-    @property
-    def in_blocks(self) -> bool:
-        """Whether images are stored class by class."""
-        return self._changes == len(self.benchmark.seen) - 1
-
     def finding(self) -> str:
-        like = (
-            "class by class, like SUN’s"
-            if self.in_blocks
-            else "in mixed order, like AWA2’s and CUB’s"
-        )
+        block, mixed = "class by class, like SUN’s", "in mixed order, like AWA2’s and CUB’s"
         return (
-            f"The training images of {self.benchmark.name} are stored {like}: "
-            f"{len(self._labels):,} images make {self._changes + 1:,} runs of one class."
+            f"The training images of {self.benchmark.name} are stored "
+            f"{block if self.in_blocks else mixed}: {len(self._labels):,} images make "
+            f"{self._runs:,} runs of one class."
         )
 
 
@@ -73,20 +64,18 @@ def boosting_orders(
     fig, ax = plt.subplots(figsize=(7.5, 3.3))
     for (name, curve), style in zip(curves.items(), ("-", "--", "-"), strict=True):
         ax.plot(np.arange(1, len(curve) + 1), curve, style, label=name, linewidth=1.2)
-    label = f"ln {batch_size}: a batch of one class"
-    style = {"color": "k", "linewidth": 0.8, "linestyle": ":"}
-    ax.axhline(np.log(batch_size), **style, label=label)
+    floor, label = np.log(batch_size), f"ln {batch_size}: a batch of one class"
+    ax.axhline(floor, color="k", linewidth=0.8, linestyle=":", label=label)
     ax.set(xlabel="training step", ylabel="boosting term of the batch (nats)")
     ax.legend(fontsize=8, ncols=2, loc="lower left")
     ax.set_ylim(0, None)
     ends = {name: curve[-len(curve) // passes :].mean() for name, curve in curves.items()}
-    means = ", ".join(f"{end:.2f} {name}" for name, end in ends.items())
-    alike = abs(ends["shuffled once"] - ends["shuffled in each pass"]) < 0.2
     text = (
-        f"The boosting term over training. In its last pass it is {means}; "
-        f"ln {batch_size} is {np.log(batch_size):.2f}."
+        "The boosting term over training. In its last pass it is "
+        f"{', '.join(f'{end:.2f} {name}' for name, end in ends.items())}; "
+        f"ln {batch_size} is {floor:.2f}."
     )
-    if alike:
+    if abs(ends["shuffled once"] - ends["shuffled in each pass"]) < 0.2:
         text += " An order shuffled once does as well as one that is shuffled always."
     return Drawn("boosting-orders", fig, text)
 
@@ -122,102 +111,85 @@ def looks_of_training(
     return run, 100 * pd.DataFrame(curve, index=range(1, len(curve) + 1))
 
 
-@dataclass
-class ClassifierOrders(Study):
-    """What does the released classifier learn when, by the order in which it is fed?"""
+def classifier_orders(model: GenZSL, released: GenZSLSettings, stored: StoredOrders) -> Drawn:
+    """What does the released classifier learn when, by the order in which it is fed?
 
-    benchmark: Benchmark
-    model: GenZSL
-    released: GenZSLSettings
-    stored: StoredOrders
-    name = "classifier-orders"
+    `followed` of what is returned has S, U, H and the share of answers that name the last class,
+    after each epoch, for each order.
+    """
+    b, (by_class, once) = stored.benchmark, stored.orders.values()
+    orders = {
+        "all class by class": (by_class, False),
+        "seen shuffled once": (once, False),
+        "all shuffled": (once, True),
+    }
+    with one_thread():
+        followed = {name: _follow(b, model, released, *how) for name, how in orders.items()}
+    fig, axes = plt.subplots(1, 3, figsize=(10, 3.4), sharey=True)
+    for ax, (name, curve) in zip(axes, followed.items(), strict=True):
+        for metric, style in LINES.items():
+            label = "answers that name the last class" if metric == "last class" else metric
+            ax.plot(curve.index, curve[metric], style, label=label, linewidth=1.4)
+        ax.set(title=name, xlabel="classifier epoch", ylim=(-2, 102))
+    axes[0].set_ylabel("% of test images")
+    plots.shared_legend(fig, axes[0], 4)
+    ordered = followed["all class by class"]
+    peaks = ", ".join(
+        f"in epoch {curve['H'].idxmax()} ({name}, {curve['H'].max():.0f} %)"
+        for name, curve in followed.items()
+    )
+    text = (
+        "The released classifier on one model's features. Class by class, S is "
+        f"{ordered['S'].iloc[0]:.0f} % after one epoch, and up to "
+        f"{ordered['last class'].max():.0f} % of all test images (in epoch "
+        f"{ordered['last class'].idxmax()}) are named the very last class. H is highest {peaks}. "
+        f"On {b.name} the released order is the {'left' if stored.in_blocks else 'middle'} one."
+    )
+    return Drawn("classifier-orders", fig, text, followed=followed)
 
-    @cached_property
-    def followed(self) -> dict[str, pd.DataFrame]:
-        """S, U, H and the share of answers that name the last class, after each epoch."""
-        by_class, once = self.stored.orders.values()
-        with one_thread():
-            return {
-                "all class by class": self._follow(by_class, shuffle=False),
-                "seen shuffled once": self._follow(once, shuffle=False),
-                "all shuffled": self._follow(once, shuffle=True),
-            }
 
-    def _follow(self, order: Int64[Tensor, " N"], shuffle: bool) -> pd.DataFrame:
-        b, model = self.benchmark, self.model
-        rows, features = order.to(model.features.device), unit_features(b, model)
-        synthetic, synthetic_labels = model.synthesise(b.unseen, self.released.n_synthetic)
-        x = torch.cat([model.features[rows], synthetic])
-        y = torch.cat([model.labels[rows], synthetic_labels])
-        how = replace(self.released.classifier, shuffle=shuffle)
-        judge = ClassifierTrainer(x.shape[1], y.unique(), how, 0, x.device)
-        last = (judge.classes == y[-1]).nonzero().item()
-        test = torch.cat([b.test_seen_idx, b.test_unseen_idx]).to(features.device)
-        curve = []
-        for _ in range(how.epochs):
-            judge.train_epoch(x, y)
-            scores = evaluate_gzsl(judge.scores, judge.classes, features, b)
-            named = judge.scores(features[test]).argmax(1) == last
-            curve.append({**scores, "last class": float(named.float().mean())})
-        return 100 * pd.DataFrame(curve, index=range(1, how.epochs + 1))
+def _follow(
+    b: Benchmark, model: GenZSL, released: GenZSLSettings, order: Int64[Tensor, " N"], shuffle: bool
+) -> pd.DataFrame:
+    rows, features = order.to(model.features.device), unit_features(b, model)
+    synthetic, synthetic_labels = model.synthesise(b.unseen, released.n_synthetic)
+    x = torch.cat([model.features[rows], synthetic])
+    y = torch.cat([model.labels[rows], synthetic_labels])
+    how = replace(released.classifier, shuffle=shuffle)
+    judge = ClassifierTrainer(x.shape[1], y.unique(), how, 0, x.device)
+    last = (judge.classes == y[-1]).nonzero().item()
+    test = torch.cat([b.test_seen_idx, b.test_unseen_idx]).to(features.device)
+    curve = []
+    for _ in range(how.epochs):
+        judge.train_epoch(x, y)
+        scores = evaluate_gzsl(judge.scores, judge.classes, features, b)
+        named = judge.scores(features[test]).argmax(1) == last
+        curve.append({**scores, "last class": float(named.float().mean())})
+    return 100 * pd.DataFrame(curve, index=range(1, how.epochs + 1))
 
-    def figure(self) -> Figure:
-        fig, axes = plt.subplots(1, 3, figsize=(10, 3.4), sharey=True)
-        for ax, (name, curve) in zip(axes, self.followed.items(), strict=True):
-            for metric, style in {"S": "--", "U": ":", "H": "-", "last class": "-."}.items():
-                label = "answers that name the last class" if metric == "last class" else metric
-                ax.plot(curve.index, curve[metric], style, label=label, linewidth=1.4)
-            ax.set(title=name, xlabel="classifier epoch", ylim=(-2, 102))
-        axes[0].set_ylabel("% of test images")
-        fig.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=4)
-        return fig
 
-    def finding(self) -> str:
-        ordered = self.followed["all class by class"]
-        peaks = ", ".join(
-            f"in epoch {curve['H'].idxmax()} ({name}, {curve['H'].max():.0f} %)"
-            for name, curve in self.followed.items()
+def after_the_last_epoch(followed: Mapping[str, pd.DataFrame]) -> str:
+    """Say what class by class costs or favours at the end of the curves of `classifier_orders`."""
+    ordered, shuffled = (followed[name].iloc[-1] for name in ("all class by class", "all shuffled"))
+    text = (
+        f"After {len(followed['all shuffled'])} epochs U is {ordered['U']:.0f} % class by class "
+        f"and {shuffled['U']:.0f} % shuffled; S is {ordered['S']:.0f} % and {shuffled['S']:.0f} %. "
+    )
+    if ordered["S"] < shuffled["S"] / 2:
+        text += "Class by class, seen classes have hardly been learnt yet. "
+    elif ordered["U"] > shuffled["U"] + 2:
+        text += (
+            "The order is not only slow: unseen classes come last, and that works like a "
+            "hidden weight in their favour, which real seen features wear down with time. "
+            "Where H is highest depends on when one looks."
         )
-        return (
-            f"The released classifier on one model's features. Class by class, S is "
-            f"{ordered['S'].iloc[0]:.0f} % after one epoch, and up to "
-            f"{ordered['last class'].max():.0f} % of all test images (in epoch "
-            f"{ordered['last class'].idxmax()}) are named the very last class. H is highest "
-            f"{peaks}. On {self.benchmark.name} the released order is the "
-            f"{'left' if self.stored.in_blocks else 'middle'} one."
-        )
-
-    def at_the_end(self) -> str:
-        """Say what class by class costs or favours after the last epoch."""
-        ordered, shuffled = (
-            self.followed[name].iloc[-1] for name in ("all class by class", "all shuffled")
-        )
-        slow, favour = ordered["S"] < shuffled["S"] / 2, ordered["U"] > shuffled["U"] + 2
-        text = (
-            f"After {self.released.classifier.epochs} epochs U is {ordered['U']:.0f} % class by "
-            f"class and {shuffled['U']:.0f} % shuffled; S is {ordered['S']:.0f} % and "
-            f"{shuffled['S']:.0f} %. "
-        )
-        if slow:
-            text += "Class by class, seen classes have hardly been learnt yet. "
-        elif favour:
-            text += (
-                "The order is not only slow: unseen classes come last, and that works like a "
-                "hidden weight in their favour, which real seen features wear down with time. "
-                "Where H is highest depends on when one looks."
-            )
-        return text
+    return text
 
 
 def looks_at_test(
     on_test: pd.DataFrame, on_validation: pd.DataFrame, released: GenZSLSettings
 ) -> Drawn:
-    """What is 'best minus last' made of? Every look of the first rounds, on test and validation.
-
-    Args:
-        on_test, on_validation: of `looks_of_training`.
-        released: settings of that training.
-    """
+    """What is 'best minus last' made of, by the looks of `looks_of_training`?"""
     h, validation = on_test["H"], on_validation["H"]
     chosen = {
         "best on test": h.idxmax(),
@@ -227,12 +199,11 @@ def looks_at_test(
     starts = [*on_test.index[:: released.classifier.epochs]]  # the first look of each round
     fig, ax = plt.subplots(figsize=(8.5, 3.6))
     ax.vlines(starts, 0, 100, color="0.85", linewidth=1)
-    for metric, style in {"S": "--", "U": ":", "H": "-"}.items():
-        ax.plot(h.index, on_test[metric], style, label=f"{metric}, test", linewidth=1.3)
+    for metric in "SUH":
+        ax.plot(h.index, on_test[metric], LINES[metric], label=f"{metric}, test", linewidth=1.3)
     ax.plot(validation.index, validation, "-.", label="H, validation", linewidth=1.3)
     for marker, (name, look) in zip("*so", chosen.items(), strict=True):
-        style = {"color": "k", "markersize": 8, "label": name, "zorder": 3}
-        ax.plot(look, h[look], marker, **style)
+        ax.plot(look, h[look], marker, color="k", markersize=8, label=name, zorder=3)
     ax.set(xlabel="look (classifier epoch)", ylabel="%", ylim=(0, 100))
     fig.legend(ncols=7, fontsize=8, loc="outside lower center")
     looks = ", ".join(f"{h[at]:.1f} {name} (look {at})" for name, at in chosen.items())

@@ -8,22 +8,16 @@ import numpy as np
 import pandas as pd
 import torch
 import torch.nn.functional as F
-from matplotlib.figure import Figure
 
 from zslnb.benchmark import Benchmark
 from zslnb.device import one_thread
 from zslnb.experiments.generative import FIT, Generator, Settings
 from zslnb.genzsl import GenZSL, mean_cosines
 from zslnb.imagination import Imagination
-from zslnb.protocol import (
-    ClassifierSettings,
-    class_means,
-    evaluate_conventional,
-    train_classifier,
-)
+from zslnb.protocol import ClassifierSettings, class_means, evaluate_conventional, train_classifier
 from zslnb.seeds import seeded
-from zslnb.studies.speed import COLOURS
-from zslnb.studies.study import Drawn, Study
+from zslnb.studies.generators import COLOURS, Device
+from zslnb.studies.study import Drawn
 
 PANELS = (  # generator, loss term, title
     ("GenZSL", "reconstruction", "squared error"),
@@ -33,6 +27,20 @@ PANELS = (  # generator, loss term, title
     ("f-VAEGAN", "kl", "KL"),
     ("f-VAEGAN", "critic", r"critic's $D(\hat x) - D(x)$"),
 )
+STYLE = {"marker": "o", "markersize": 4}
+ARMS = {  # trained with texts that are nearly the same -> how its line is drawn
+    "GenZSL without CDP": ":",
+    "GenZSL, CDP as released": "--",
+    "GenZSL, CDP and unit length": "-",
+    "cVAE without CDP": ":",
+    "cVAE, CDP and unit length": "-",
+}
+CURES = (  # the worse, and the cured
+    ("GenZSL without CDP", "GenZSL, CDP and unit length"),
+    ("GenZSL, CDP as released", "GenZSL, CDP and unit length"),
+    ("cVAE without CDP", "cVAE, CDP and unit length"),
+)
+Looks = Mapping[str, pd.DataFrame]  # name of a run -> what `Watch` saw of it
 
 
 @dataclass
@@ -41,12 +49,12 @@ class Watch:
 
     A look has the generator's "steps" so far, "T1" of a classifier of synthetic features alone,
     how "alike" synthetic class means are (mean cosine), and, where there is a critic, how "steep"
-    it is. `looks` has a frame for each name, `histories` the losses.
+    it is. `looks` has a frame for each name.
     """
 
     benchmark: Benchmark
     classifier: ClassifierSettings
-    device: torch.device | str = "cpu"
+    device: Device = "cpu"
     looks: dict[str, pd.DataFrame] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -67,10 +75,11 @@ class Watch:
         x, y = run.synthesise(self.benchmark.unseen, 100)
         judge = train_classifier(x, y, self.classifier, seed=0)
         scored = judge.scores, judge.classes, self._features, self.benchmark
-        alike = mean_cosines(class_means(x, y))["without diagonal"]
         look = {"steps": run.history[-1]["steps"], "T1": evaluate_conventional(*scored)}
-        adversarial = isinstance(run, Imagination) and run.networks.critic is not None
-        return {**look, "alike": alike} | ({"steep": steepness(run)} if adversarial else {})
+        look["alike"] = mean_cosines(class_means(x, y))["without diagonal"]
+        if isinstance(run, Imagination) and run.networks.critic:
+            look["steep"] = steepness(run)
+        return look
 
 
 @torch.no_grad()
@@ -105,8 +114,7 @@ def losses(generators: Mapping[str, Generator]) -> Drawn:
     floor = {name: class_mean_floor(generators[name]) for name in history}
     fig, axes = plt.subplots(2, 3, figsize=(10, 5.2), sharex="row")
     for ax, (name, term, title) in zip(axes.flat, PANELS, strict=True):
-        style = {"marker": "o", "markersize": 4, "color": COLOURS[name]}
-        ax.plot(history[name]["steps"], history[name][term], **style)
+        ax.plot(history[name]["steps"], history[name][term], color=COLOURS[name], **STYLE)
         ax.set(title=f"{name}: {title}")
         if term == "reconstruction":
             ax.axhline(floor[name], color="k", linestyle=":", label="floor: class means")
@@ -132,7 +140,7 @@ def penalty_rule(run: Imagination, looks: pd.DataFrame) -> Drawn:
     steepness = float(looks["steep"].iloc[-1])
     weights = pd.DataFrame(run.history)["penalty weight"]
     steps, start = looks["steps"], run.settings.penalty_weight
-    style = {"marker": "o", "markersize": 4, "color": COLOURS["f-VAEGAN"]}
+    style = {**STYLE, "color": COLOURS["f-VAEGAN"]}
     fig, axes = plt.subplots(1, 2, figsize=(8.6, 3.2))
     axes[0].plot([0, *steps], [start, *weights], **style)
     axes[0].set(yscale="log", ylabel=r"weight $\lambda_1$ (log scale)")
@@ -154,15 +162,10 @@ def penalty_rule(run: Imagination, looks: pd.DataFrame) -> Drawn:
     return Drawn("penalty", fig, text, steepness=steepness)
 
 
-def slow_rates(
-    looks: Mapping[str, pd.DataFrame], names: Sequence[str], published: Mapping[str, float]
-) -> Drawn:
-    """What does a tenth of the learning rate cost each generator?
+def slow_rates(looks: Looks, names: Sequence[str], published: Mapping[str, float]) -> Drawn:
+    """What does a tenth of the learning rate cost each generator, "<name>, rate / 10" in `looks`?
 
-    Args:
-        looks: a frame for each name, and one for its slow twin, "<name>, rate / 10".
-        names: of the generators.
-        published: learning rates of the released scripts.
+    `published` are the learning rates of the released scripts.
     """
     slow = {name: f"{name}, rate / 10" for name in names}
     fig, ax = plt.subplots(figsize=(7.6, 3.8))
@@ -184,98 +187,68 @@ def slow_rates(
     return Drawn("slow", fig, text)
 
 
-@dataclass
-class Collapse(Study):
+def collapse(benchmark: Benchmark, looks: Looks, passes: Mapping[str, int], texts: float) -> Drawn:
     """Class texts that are nearly the same: what do GenZSL and a cVAE make of them?
 
-    `looks` has the runs of ARMS, trained with such texts, and "GenZSL", trained with the
-    benchmark's own; `passes` is how often each goes over the data between two looks.
+    Args:
+        benchmark: with its own texts, on which `looks` has "GenZSL" too.
+        looks: a frame for each of ARMS, trained with such texts.
+        passes: how often each of ARMS goes over the data between two looks.
+        texts: mean cosine between the texts.
+
+    Returns:
+        The figure; `recovery` says how much of each collapse is made up by training on, a line for
+        each of CURES, and `cure` whether CDP at unit length helps both generators.
     """
-
-    benchmark: Benchmark
-    looks: Mapping[str, pd.DataFrame]
-    passes: Mapping[str, int]
-    texts: float  # mean cosine between the texts
-    name = "collapse"
-
-    ARMS = (
-        ("GenZSL without CDP", ":"),
-        ("GenZSL, CDP as released", "--"),
-        ("GenZSL, CDP and unit length", "-"),
-        ("cVAE without CDP", ":"),
-        ("cVAE, CDP and unit length", "-"),
+    t1 = {name: 100 * looks[name].T1.to_numpy() for name in looks}
+    start, stop = ([t1[name][look] for name in [*ARMS][:3]] for look in (0, -1))
+    text = (
+        f"Class texts with a mean cosine of {texts:.3f}, one seed. Without CDP all of "
+        "GenZSL's synthetic class means start at a cosine of "
+        f"{looks['GenZSL without CDP'].alike.iloc[0]:.3f} and T1 at {start[0]:.0f} %; CDP as "
+        f"released starts at {start[1]:.0f} %, at unit length at {start[2]:.0f} %. At the end they "
+        f"have {stop[0]:.0f}, {stop[1]:.0f} and {stop[2]:.0f} %."
     )
-    PAIRS = (  # the worse, and the cured
-        ("GenZSL without CDP", "GenZSL, CDP and unit length"),
-        ("GenZSL, CDP as released", "GenZSL, CDP and unit length"),
-        ("cVAE without CDP", "cVAE, CDP and unit length"),
+    lost = {pair: t1[pair[1]][[0, -1]] - t1[pair[0]][[0, -1]] for pair in CURES}
+    cured = all(first > 0 and last >= 0 for first, last in [*lost.values()][::2])
+    cure = (
+        f"CDP at unit length {'cures' if cured else 'does not cure'} both generators here, the "
+        "one that is to induce and the one that imagines. It works on the semantics before "
+        "any generator sees them, so it belongs to neither paradigm."
+    )
+    recovery = [_recovers(*pair, *points) for pair, points in lost.items()]
+    fig = _collapsing(benchmark, looks, passes, t1["GenZSL"][-1])
+    return Drawn("collapse", fig, text, recovery=recovery, cure=cure)
+
+
+def _recovers(bad: str, good: str, lost: float, still: float) -> str:
+    if lost < 0.5:
+        return f"**{bad}** does not start behind *{good}*."
+    return (
+        f"**{bad}** starts {lost:.0f} points behind *{good}*. Training on makes up "
+        f"{min(1.0, 1 - still / lost):.0%} of that."
     )
 
-    def t1(self, name: str, look: int) -> float:
-        """T1 in percent at a look: 0 is the first, -1 the last."""
-        return 100 * self.looks[name].T1.iloc[look]
 
-    def _targets(self) -> dict[str, float]:
-        b, rows = self.benchmark, self.benchmark.test_unseen_idx
-        means = class_means(F.normalize(b.features[rows], dim=1), b.labels[rows])
-        return {
-            "T1": self.t1("GenZSL", -1),
-            "alike": mean_cosines(means)["without diagonal"],
-        }
-
-    def figure(self) -> Figure:
-        targets = self._targets()
-        fig, axes = plt.subplots(1, 2, figsize=(9.8, 4))
-        for ax, (key, factor) in zip(axes, {"T1": 100, "alike": 1}.items(), strict=True):
-            for name, line in self.ARMS:
-                seen, family = self.looks[name], "GenZSL" if "GenZSL" in name else "cVAE"
-                passes = self.passes[name] * np.arange(1, len(seen) + 1)
-                style = {"marker": "v" if family == "GenZSL" else "s", "markersize": 4}
-                style |= {"color": COLOURS[family], "label": name}
-                ax.plot(passes, factor * seen[key], line, **style)
-            ax.axhline(targets[key], color="k", linewidth=0.8)
-            ax.set_xlabel("passes over the training data")
-        axes[0].set(ylabel="T1, synthetic features alone (%)", ylim=(0, 100))
-        axes[0].set_title("line: GenZSL on the texts as they are", fontsize=9)
-        axes[1].set(ylabel="mean cosine of class means", ylim=(0, 1.05))
-        axes[1].set_title("line: real class means", fontsize=9)
-        handles = axes[0].get_legend_handles_labels()
-        fig.legend(*handles, loc="outside lower center", ncols=2, fontsize=8)
-        return fig
-
-    def finding(self) -> str:
-        names = [name for name, _ in self.ARMS[:3]]
-        start, stop = ([self.t1(name, look) for name in names] for look in (0, -1))
-        return (
-            f"Class texts with a mean cosine of {self.texts:.3f}, one seed. Without CDP all of "
-            "GenZSL's synthetic class means start at a cosine of "
-            f"{self.looks[names[0]].alike.iloc[0]:.3f} and T1 at {start[0]:.0f} %; CDP as released "
-            f"starts at {start[1]:.0f} %, at unit length at {start[2]:.0f} %. At the end they have "
-            f"{stop[0]:.0f}, {stop[1]:.0f} and {stop[2]:.0f} %."
-        )
-
-    def recovery(self) -> list[str]:
-        """Say how much of each collapse is made up by training on."""
-        return [self._recovers(bad, good) for bad, good in self.PAIRS]
-
-    def _recovers(self, bad: str, good: str) -> str:
-        lost, still = (self.t1(good, look) - self.t1(bad, look) for look in (0, -1))
-        if lost < 0.5:
-            return f"**{bad}** does not start behind *{good}*."
-        made_up = min(1.0, 1 - still / lost)
-        return (
-            f"**{bad}** starts {lost:.0f} points behind *{good}*. Training on makes up "
-            f"{made_up:.0%} of that."
-        )
-
-    def cure(self) -> str:
-        """Say whether CDP at unit length helps both generators, from the first look to the last."""
-        cured = all(
-            self.t1(good, 0) > self.t1(bad, 0) and self.t1(good, -1) >= self.t1(bad, -1)
-            for bad, good in self.PAIRS[::2]
-        )
-        return (
-            f"CDP at unit length {'cures' if cured else 'does not cure'} both generators here, the "
-            "one that is to induce and the one that imagines. It works on the semantics before "
-            "any generator sees them, so it belongs to neither paradigm."
-        )
+def _collapsing(b: Benchmark, looks: Looks, passes: Mapping[str, int], t1: float) -> plt.Figure:
+    real = class_means(
+        F.normalize(b.features, dim=1)[b.test_unseen_idx], b.labels[b.test_unseen_idx]
+    )
+    targets = {"T1": t1, "alike": mean_cosines(real)["without diagonal"]}
+    fig, axes = plt.subplots(1, 2, figsize=(9.8, 4))
+    for ax, (key, target) in zip(axes, targets.items(), strict=True):
+        for name, line in ARMS.items():
+            family = "GenZSL" if "GenZSL" in name else "cVAE"
+            y = looks[name][key] * (100 if key == "T1" else 1)
+            style = {"marker": "v" if family == "GenZSL" else "s", "markersize": 4, "label": name}
+            x = passes[name] * np.arange(1, len(y) + 1)
+            ax.plot(x, y, line, color=COLOURS[family], **style)
+        ax.axhline(target, color="k", linewidth=0.8)
+        ax.set_xlabel("passes over the training data")
+    axes[0].set(ylabel="T1, synthetic features alone (%)", ylim=(0, 100))
+    axes[0].set_title("line: GenZSL on the texts as they are", fontsize=9)
+    axes[1].set(ylabel="mean cosine of class means", ylim=(0, 1.05))
+    axes[1].set_title("line: real class means", fontsize=9)
+    handles = axes[0].get_legend_handles_labels()
+    fig.legend(*handles, loc="outside lower center", ncols=2, fontsize=8)
+    return fig
