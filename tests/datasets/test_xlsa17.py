@@ -1,7 +1,6 @@
 """`zslnb.datasets.xlsa17`: the published files, and every way two of them can disagree."""
 
 import re
-from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -30,9 +29,7 @@ from zslnb.datasets.xlsa17 import (
     _folder_class,
     _ids,
     benchmark_from_xlsa17,
-    read_class_list,
-    read_features,
-    read_image_list,
+    read_images,
     read_split,
     readable,
 )
@@ -108,7 +105,7 @@ def test_the_two_files_become_a_benchmark(tmp_path):
 
 def test_features_keep_their_images_and_paths_lose_the_authors_folders(tmp_path):
     path = write_res101(tmp_path / "res101.mat", LABELS, NAMES)
-    images = read_features(path)
+    images = read_images(path)
     assert images.image_files[0] == "001.Rock_Wren/00000.jpg"
     rng = np.random.default_rng(0)
     expected = rng.random((4, 30)) + LABELS / 6
@@ -162,7 +159,7 @@ def test_validation_classes_can_come_from_a_list_of_names(tmp_path):
         tiny(tmp_path, validation=path)
     path.write_bytes(b"\xff\xfe\0")
     with pytest.raises(BenchmarkError, match=r"valclasses1\.txt: no list of class names"):
-        read_class_list(path)
+        tiny(tmp_path, validation=path)
 
 
 SENTENCES = np.arange(30.0).reshape(5, 6)
@@ -305,7 +302,7 @@ def test_a_function_handle_in_the_place_of_data_is_refused(tmp_path, name):
     path = write_res101(tmp_path / "res101.mat", LABELS, NAMES, **{name: None})
     add(path, matrix(FUNCTION, name, b""))
     with pytest.raises(BenchmarkError, match=rf"{name} must be .*, but is of class .function."):
-        read_features(path)
+        read_images(path)
 
 
 def test_a_download_cut_short_says_so(tmp_path):
@@ -314,7 +311,7 @@ def test_a_download_cut_short_says_so(tmp_path):
     with pytest.raises(
         BenchmarkError, match=r"res101\.mat: damaged, or cut short .*fetch it again"
     ):
-        read_features(path)
+        read_images(path)
 
 
 @pytest.mark.parametrize(
@@ -336,7 +333,7 @@ def test_folders_of_all_three_benchmarks_are_understood(tmp_path, folder, names,
     split = write_mat(tmp_path / "att_splits.mat", arrays)
     b = benchmark_from_xlsa17(res101, split, name="two")
     assert b.provenance["folders"] == "6 of 6 images lie in the folder of their class"
-    assert read_features(res101).image_files[0] == paths[0]
+    assert read_images(res101).image_files[0] == paths[0]
 
 
 def test_folders_of_all_scenes_are_told_apart():
@@ -366,7 +363,7 @@ def test_names_read_as_released_code_prompts_with_them():
 def test_sizes_agree_with_those_that_the_ledger_quotes():
     for row in published_sizes():
         parts = ("seen", "unseen", "trainval", "test seen", "test unseen")
-        assert asdict(PUBLISHED[row["benchmark"]]) == {p.replace(" ", "_"): row[p] for p in parts}
+        assert PUBLISHED[row["benchmark"]]._asdict() == {p.replace(" ", "_"): row[p] for p in parts}
 
 
 def test_features_and_labels_need_no_paths(tmp_path):
@@ -374,7 +371,7 @@ def test_features_and_labels_need_no_paths(tmp_path):
     assert b.features.shape == (30, 4)
     assert b.provenance["folders"] == "not checked: the images have no paths"
     with pytest.raises(BenchmarkError, match="image_files is missing"):
-        read_image_list(tmp_path / "res101.mat")
+        read_images(tmp_path / "res101.mat", features=False)
 
 
 def test_lists_of_text_as_scipy_writes_them_do(tmp_path):

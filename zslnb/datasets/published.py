@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Float32
 
 from zslnb.benchmark import Benchmark
-from zslnb.datasets.bundle import file_sha256, read_bundle
+from zslnb.datasets.bundle import read_bundle
 from zslnb.datasets.extracted import Extracted, load_extracted
 from zslnb.datasets.published_files import (
     PUBLISHED_BENCHMARKS,
@@ -18,14 +18,7 @@ from zslnb.datasets.published_files import (
     PublishedFiles,
     features_of,
 )
-from zslnb.datasets.xlsa17 import (
-    Images,
-    join,
-    read_class_list,
-    read_features,
-    read_image_list,
-    read_split,
-)
+from zslnb.datasets.xlsa17 import Images, benchmark_from_xlsa17, read_images
 from zslnb.errors import BenchmarkError, unknown_name
 
 TEXT_SEMANTICS = "clip-text"
@@ -81,7 +74,7 @@ def known_semantics(semantics: str) -> str:
 
 def published_images(files: PublishedFiles) -> Images:
     """Read the published list of images; its paths start from the folder of pictures."""
-    return read_image_list(files.require_mat("res101.mat"))
+    return read_images(files.require_mat("res101.mat"), features=False)
 
 
 def unique(image_files: Sequence[str]) -> list[str]:
@@ -134,7 +127,7 @@ def read_text(files: PublishedFiles) -> Text:
 
 def _joined(files: PublishedFiles, semantics: str) -> Benchmark:
     """Join the published split with the features that are asked for."""
-    split = read_split(files.require_mat("att_splits.mat"))
+    split = files.require_mat("att_splits.mat")
     sentences = files.mat_folder / "sent_splits.mat"
     if semantics == "sentences" and not sentences.is_file():
         raise FileNotFoundError(
@@ -142,23 +135,20 @@ def _joined(files: PublishedFiles, semantics: str) -> Benchmark:
             f"{sentences.name} into {sentences.parent} if you have it."
         )
     validation = files.mat_folder / "valclasses1.txt"  # the archive has it beside some splits
-    images, facts = _clip_images(files) if files.is_clip else _resnet_images(files)
-    benchmark = join(
+    if files.is_clip:
+        images, facts = _clip_images(files)
+    else:
+        images = files.require_mat("res101.mat")
+        facts = {"features": RESNET, "model": "ResNet-101", "tag": "as published"}
+    benchmark = benchmark_from_xlsa17(
         images,
         split,
         name=files.name,
-        sentences=read_split(sentences) if sentences.is_file() else None,
-        validation=read_class_list(validation) if validation.is_file() else None,
+        sentences=sentences if sentences.is_file() else None,
+        validation=validation if validation.is_file() else None,
         semantics=semantics,
     )
-    promised = {"unit_norm": ["features"]} if files.is_clip else {}
-    return replace(benchmark, provenance=benchmark.provenance | facts | promised)
-
-
-def _resnet_images(files: PublishedFiles) -> tuple[Images, dict]:
-    path = files.require_mat("res101.mat")
-    facts = {"features": RESNET, "model": "ResNet-101", "tag": "as published"}
-    return read_features(path), {**facts, "file_sha256": file_sha256(path)}
+    return replace(benchmark, provenance=benchmark.provenance | facts)
 
 
 def _clip_images(files: PublishedFiles) -> tuple[Images, dict]:
@@ -175,6 +165,7 @@ def _clip_images(files: PublishedFiles) -> tuple[Images, dict]:
     model_name, tag = files.model
     facts = {"features": files.features, "model": model_name, "tag": tag}
     facts |= {key: extracted.provenance[key] for key in ENCODER_FACTS}
+    facts["unit_norm"] = ["features"]
     source = f"{files.features_folder.name} of {images.file}"
     return replace(images, features=features, file=source), facts
 
