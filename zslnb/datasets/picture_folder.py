@@ -6,8 +6,8 @@ normalisation (NFC), because disks store an accent in two ways.
 
 import csv
 import unicodedata
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from functools import cache, cached_property
@@ -82,60 +82,53 @@ def read_picture_folder(root: Path) -> PictureFolder:
     Files and folders in `LEFT_ASIDE`, links to folders inside a class, names that are not UTF-8,
     other files, and what lies beside the sub-folders are passed over and listed.
 
-    Raises:
-        RequestError: no such folder, no sub-folder with a picture, or one that holds files and no
-            picture among them.
+    Raises RequestError if there is no such folder, no sub-folder with a picture, or one that holds
+    files and no picture among them.
     """
     if not root.is_dir():
         raise RequestError(f"There is no folder {str(root)!r}.")
-    classes: dict[str, list[str]] = {}
-    skipped: dict[str, list[str]] = {}
-    for path in sorted(root.iterdir()):
+    classes, empty, skipped = {}, [], defaultdict(list)
+    for path in sorted(root.iterdir(), key=lambda path: path.name):
         if path.is_dir() and printable(path.name) != path.name:
             raise RequestError(
                 f"The folder {printable(path.name)!r} is not named in UTF-8: rename it."
             )
         if reason := _unfit(path) or ("" if path.is_dir() else "in no class's folder"):
-            skipped.setdefault(reason, []).append(printable(path.name))
+            skipped[reason].append(printable(path.name))
+            continue
+        files = defaultdict(list)
+        for file, reason in _files_below(path):
+            files[reason].append(file.relative_to(root).as_posix())
+        images = sorted(files.pop("", []))
+        for reason, names in files.items():
+            skipped[reason] += map(printable, names)
+        if images:
+            classes[path.name] = images
+        elif others := [n for reason, names in files.items() if reason != SET_ASIDE for n in names]:
+            raise _lost(path.name, [*map(printable, others)])
         else:
-            others = _collect(path, root, classes.setdefault(path.name, []), skipped)
-            if others and not classes[path.name]:
-                raise _lost(path.name, others)
-    empty = [name for name, images in classes.items() if not images]
-    kept = {name: sorted(classes[name]) for name in sorted(classes) if classes[name]}
-    if not kept:
+            empty.append(path.name)
+    if not classes:
         raise RequestError(
             f"{root} has no sub-folder with a picture. Each class needs a sub-folder of its own; "
             f"pictures end in {', '.join(sorted(picture_endings()))}."
         )
-    return PictureFolder(root, kept, empty, skipped)
+    return PictureFolder(root, classes, empty, dict(skipped))
 
 
-def _collect(
-    folder: Path, root: Path, images: list[str], skipped: dict[str, list[str]]
-) -> list[str]:
-    """Add the pictures below a class's folder to `images`, and the rest to `skipped`.
-
-    Returns the files that somebody may have meant as pictures.
-    """
-    others = []
+def _files_below(folder: Path) -> Iterator[tuple[Path, str]]:
+    """Each file, and why it is no picture of the class; nothing for one that is."""
     for path in folder.iterdir():
-        name = path.relative_to(root).as_posix()
-        reason = _unfit(path)
-        if not reason and path.is_dir():
-            if not path.is_symlink():  # it could lead back here, or to another class
-                others += _collect(path, root, images, skipped)
-                continue
-            reason = "links to folders"
-        elif not reason and path.suffix.lower() not in picture_endings():
-            reason = "not pictures by their endings"
-        if not reason:
-            images.append(name)
-            continue
-        skipped.setdefault(reason, []).append(printable(name))
-        if reason != SET_ASIDE:
-            others.append(printable(name))
-    return others
+        reason, is_folder = _unfit(path), path.is_dir()
+        if reason:
+            yield path, reason
+        elif is_folder and path.is_symlink():  # it could lead back here, or to another class
+            yield path, "links to folders"
+        elif is_folder:
+            yield from _files_below(path)
+        else:
+            is_picture = path.suffix.lower() in picture_endings()
+            yield path, "" if is_picture else "not pictures by their endings"
 
 
 def _lost(name: str, files: Sequence[str]) -> RequestError:
@@ -171,13 +164,10 @@ def content_hashes(folder: PictureFolder) -> dict[str, str]:
 def read_class_names(path: Path | None, folder: PictureFolder) -> dict[str, str]:
     """Give each class its name in words: its folder's, unless a CSV file has another.
 
-    Args:
-        path: CSV with the columns `folder` and `name`; it may leave classes out.
-        folder: whose classes. Of a folder's name the number in front ("001.") is dropped, and
-            "_" and "+" become spaces, as in released code.
+    The file has the columns `folder` and `name`, and may leave classes out. Of a folder's name the
+    number in front ("001.") is dropped, and "_" and "+" become spaces, as in released code.
 
-    Raises:
-        RequestError: the file cannot be read, names what is not there, or two classes alike.
+    Raises RequestError if it cannot be read, names what is not there, or two classes alike.
     """
     names = {key: _normal(readable(key)) for key in folder.classes}
     if path:
@@ -203,12 +193,9 @@ def read_attributes(
 ) -> tuple[tuple[str, ...], Float32[np.ndarray, "C A"]]:
     """Read class attributes: CSV, the folder's name first, then a number in every column.
 
-    Returns:
-        The A names of the columns, and the numbers in the order of the folder's classes.
-
-    Raises:
-        RequestError: the file cannot be read; a class is missing, there twice or not a folder; a
-            cell is not a finite number.
+    Gives the A names of the columns, and the numbers in the order of the folder's classes. Raises
+    RequestError if the file cannot be read, a class is missing, there twice or not a folder, or a
+    cell is not a finite number.
     """
     columns, rows = _read_table(path, folder)
     if len(columns) < 2:
