@@ -1,7 +1,10 @@
 """`zslnb.datasets.matlab`: numbers and text are read, and nothing else gets anywhere."""
 
+import json
 import re
 import struct
+import subprocess
+import sys
 from pathlib import Path
 
 import h5py
@@ -24,6 +27,7 @@ from mats import (  # noqa: F401
 
 from zslnb import BenchmarkError
 from zslnb.datasets import matlab, matlab_child
+from zslnb.datasets.bundle import read_bundle
 from zslnb.datasets.matlab import mat_created, mat_label, read_mat
 
 NUMBERS = {"grid": np.arange(6.0).reshape(2, 3), "wide": np.arange(1000, dtype=np.uint16)[:, None]}
@@ -114,6 +118,12 @@ def cell_of_numbers(file: h5py.File, name: str) -> None:
     file["names"][0, 1] = file["wide"].ref
 
 
+def foreign_text(file: h5py.File, name: str) -> None:
+    item = file.create_dataset("#refs#/x", (4, 1), "<u2", external=[("/etc/passwd", 0, 8)])
+    item.attrs["MATLAB_class"] = np.bytes_("char")
+    file["names"][0, 1] = item.ref
+
+
 def string_array(file: h5py.File, name: str) -> None:
     file["title"].attrs["MATLAB_class"] = np.bytes_("string")
 
@@ -125,6 +135,7 @@ def string_array(file: h5py.File, name: str) -> None:
         (foreign_bytes, "grid must be .*data of another file"),
         (struct_for_numbers, "grid must be a matrix of numbers, but is of class 'struct'"),
         (cell_of_numbers, r"names\[1\] must be text"),
+        (foreign_text, r"names\[1\] must be text, but is 'data of another file'"),
         (string_array, "title must be text, but is of class 'string'.*cellstr makes"),
     ],
 )
@@ -243,22 +254,54 @@ def test_a_file_cut_anywhere_is_refused(tmp_path, compressed):
             assert str(error).endswith("fetch it again.")  # noqa: PT017
 
 
+READ_EACH = """
+import runpy, sys
+child = runpy.run_path(sys.argv[1])
+child["_bound_memory"]()
+for path in sys.argv[3:]:
+    status = child["main"](path, path + ".npz", sys.argv[2])
+    print("", file=sys.stderr)
+    print(status, flush=True)
+"""
+
+
+def read_each(paths: list[Path]) -> list[tuple[int, str]]:
+    """Exit status and sentence of the child's reader for each file, until it breaks down."""
+    wanted = json.dumps([[*NUMBERS], [*TEXT]])
+    command = [sys.executable, "-c", READ_EACH, matlab_child.__file__, wanted, *map(str, paths)]
+    child = subprocess.run(command, capture_output=True, text=True, check=False)
+    statuses = [int(status) for status in child.stdout.split()]
+    assert (child.returncode == 0) == (len(statuses) == len(paths)), child.stderr
+    return [*zip(statuses, child.stderr.split("\n"), strict=False)]
+
+
 @pytest.mark.slow
 @pytest.mark.usefixtures("in_a_child")
 def test_damage_anywhere_is_refused_or_harmless(tmp_path):
+    """One child reads many files; where one ends it, the next goes on behind that."""
     # uncompressed, SciPy's reader ends its process within these 400
     path = write_mat(tmp_path / "a.mat", {**NUMBERS, **TEXT}, compressed=False)
     content, rng = path.read_bytes(), np.random.default_rng(0)
-    for _ in range(400):
+    paths = [tmp_path / f"{i}.mat" for i in range(400)]
+    for path in paths:
         data = bytearray(content)
         for at in rng.integers(126, len(data), 3):
             data[at] = rng.integers(256)
         path.write_bytes(data)
-        try:
-            arrays = read_mat(path, numbers=NUMBERS, text=TEXT)
-            assert all(array.dtype.kind in "iufU" for array in arrays.values())
-        except BenchmarkError as error:
-            assert str(error).startswith(mat_label(path))  # noqa: PT017
+    fatal = []
+    while paths:
+        results = read_each(paths)
+        for path, (status, sentence) in zip(paths, results, strict=False):
+            if status == 0:
+                arrays = read_bundle(path.with_name(f"{path.name}.npz"))
+                assert all(array.dtype.kind in "iufU" for array in arrays.values())
+            else:
+                assert (status, bool(sentence)) == (matlab_child.REFUSED, True)
+        fatal += paths[len(results) :][:1]
+        paths = paths[len(results) + 1 :]
+    assert fatal
+    for path in fatal[:5]:
+        refused(path, r"damaged, .*; fetch it again\.$")
 
 
 def test_sizes_beyond_all_measure_are_refused_unread(tmp_path):
