@@ -99,6 +99,8 @@ WRONG = {
     "no semantics": ({"words": None}, "no array of semantics with one row for each of 4 classes"),
     "short semantics": ({"words": T["words"][:3]}, "no array of semantics.*it holds words (3, 3)"),
     "NaN": ({"features": with_nan(T["features"])}, "features[1, 2] is nan, not finite"),
+    "no width": ({"features": np.ones((24, 0))}, "features has 24 rows of width 0"),
+    "no semantic width": ({"words": np.ones((4, 0))}, "semantics has 4 rows of width 0"),
     "overflow": ({"features": np.full((24, 5), 1e300)}, "features[0, 0] is inf, not finite"),
     "float labels": (
         {"labels": T["labels"] + 0.5},
