@@ -45,9 +45,8 @@ def load_published(
             beside `att_splits.mat`).
         root: folder of all data; `data_dir()` unless given.
 
-    Raises:
-        FileNotFoundError: something is not there; with the command that brings it.
-        BenchmarkError: an unknown wish, a damaged file, or one that is not what was published.
+    Raises FileNotFoundError, with the command that brings what is not there; BenchmarkError for an
+    unknown wish, a damaged file, or one that is not what was published.
     """
     if name not in PUBLISHED_BENCHMARKS:
         raise BenchmarkError(unknown_name("published benchmark", name, PUBLISHED_BENCHMARKS))
@@ -85,9 +84,8 @@ def unique(image_files: Sequence[str]) -> list[str]:
 def read_clip_features(files: PublishedFiles, image_files: Sequence[str]) -> Extracted:
     """Read the CLIP features of the published list.
 
-    Raises:
-        FileNotFoundError: they have not been made.
-        BenchmarkError: they are damaged, or of another list.
+    Raises FileNotFoundError if they have not been made, BenchmarkError if they are damaged or of
+    another list.
     """
     if not files.features_file.is_file():
         raise files.missing(f"CLIP features of {files.name} have not been made yet.")
@@ -107,12 +105,7 @@ class Text:
 
 
 def read_text(files: PublishedFiles) -> Text:
-    """Read the class names' text features.
-
-    Raises:
-        FileNotFoundError: they have not been made.
-        BenchmarkError: the file is damaged.
-    """
+    """Read the class names' text features; raises as `read_clip_features`."""
     if not files.text_file.is_file():
         raise files.missing(f"CLIP texts of {files.name}'s class names have not been made yet.")
     arrays = read_bundle(files.text_file)
