@@ -12,11 +12,7 @@ from zslnb import BenchmarkError, load
 from zslnb.datasets.bundle import write_bundle
 from zslnb.datasets.extracted import rows_sha256
 from zslnb.datasets.published import load_published
-from zslnb.datasets.published_files import (
-    PUBLISHED_BENCHMARKS,
-    PublishedFiles,
-    features_of,
-)
+from zslnb.datasets.published_files import PUBLISHED_BENCHMARKS, PublishedFiles, features_of
 from zslnb.datasets.xlsa17 import PUBLISHED
 
 WIDTH = 8

@@ -222,69 +222,49 @@ FILES = [f"{c}/{i}.jpg" for i, c in enumerate(np.array(NAMES)[LABELS - 1])]
 OVERLAP = {"test_seen_loc": column(np.append(LISTS["test_seen_loc"], LISTS["trainval_loc"][2]))}
 MOVED = [*FILES[:7], "/x/images/004.Dove/7.jpg", *FILES[8:]]
 # what is changed in res101.mat and in att_splits.mat, and what the message says
-WRONG = {
-    "label 0": (
-        changed("labels", 3, 0),
-        {},
-        r"res101.mat: labels\[3\] is 0.0, but counts go from 1",
-    ),
-    "label 1.5": (changed("labels", 3, 1.5), {}, r"res101.mat: labels\[3\] is 1.5"),
-    "label NaN": (changed("labels", 3, np.nan), {}, r"res101.mat: labels\[3\] is nan"),
-    "label 7": (changed("labels", 3, 7), {}, r"labels\[3\] is 6, outside 0..5"),
-    "square labels": ({"labels": np.ones((2, 15))}, {}, r"labels must be a column.*\(2, 15\)"),
-    "no labels": ({"labels": None}, {}, "res101.mat: labels is missing; it holds features, image_"),
-    "short labels": (
-        {"labels": column(LABELS[1:])},
-        {},
-        "features has 30 images, but labels has 29",
-    ),
-    "rows for columns": ({"features": np.ones((30, 4))}, {}, "features has 4 images, but labels"),
-    "short paths": ({"image_files": cells(FILES[1:])}, {}, "image_files has 29 images"),
-    "NaN": ({"features": np.full((4, 30), np.nan)}, {}, r"features\[0, 0\] is nan, not finite"),
-    "overflow": ({"features": np.full((4, 30), 1e300)}, {}, r"features\[0, 0\] is inf, not finite"),
-    "cube": ({"features": np.ones((2, 2, 30))}, {}, r"features must be a matrix.*\(2, 2, 30\)"),
-    "wrong folder": (
+WRONG = [
+    (changed("labels", 3, 0), {}, r"res101.mat: labels\[3\] is 0.0, but counts go from 1"),
+    (changed("labels", 3, 1.5), {}, r"res101.mat: labels\[3\] is 1.5"),
+    (changed("labels", 3, np.nan), {}, r"res101.mat: labels\[3\] is nan"),
+    (changed("labels", 3, 7), {}, r"labels\[3\] is 6, outside 0..5"),
+    ({"labels": np.ones((2, 15))}, {}, r"labels must be a column.*\(2, 15\)"),
+    ({"labels": None}, {}, "res101.mat: labels is missing; it holds features, image_"),
+    ({"labels": column(LABELS[1:])}, {}, "features has 30 images, but labels has 29"),
+    ({"features": np.ones((30, 4))}, {}, "features has 4 images, but labels"),
+    ({"image_files": cells(FILES[1:])}, {}, "image_files has 29 images"),
+    ({"features": np.full((4, 30), np.nan)}, {}, r"features\[0, 0\] is nan, not finite"),
+    ({"features": np.full((4, 30), 1e300)}, {}, r"features\[0, 0\] is inf, not finite"),
+    ({"features": np.ones((2, 2, 30))}, {}, r"features must be a matrix.*\(2, 2, 30\)"),
+    (
         {"image_files": cells(MOVED)},
         {},
         r"image 7, '004.Dove/7.jpg', lies in the folder of another class than .*'002.Auk' in",
     ),
-    "way out": ({"image_files": cells(["/images/a/../../b.jpg"] * 30)}, {}, "leads elsewhere"),
-    "place 0": ({}, changed("trainval_loc", 2, 0), r"att_splits.mat: trainval_loc\[2\] is 0.0"),
-    "place 31": (
-        {},
-        changed("test_seen_loc", 2, 31),
-        r"test_seen_idx\[2\] is 30, but there are 30",
-    ),
-    "trainval 31": (
-        {},
-        changed("trainval_loc", 2, 31),
-        r"trainval_loc\[2\] is 31, but .*30 images",
-    ),
-    "val 31": (
-        {},
-        changed("val_loc", 2, 31),
-        r"att_splits.mat: val_loc\[2\] is 31, but .*30 images",
-    ),
-    "overlap": ({}, OVERLAP, "test_seen_idx and train_idx share image"),
-    "both seen and unseen": (
+    ({"image_files": cells(["/images/a/../../b.jpg"] * 30)}, {}, "leads elsewhere"),
+    ({}, changed("trainval_loc", 2, 0), r"att_splits.mat: trainval_loc\[2\] is 0.0"),
+    ({}, changed("test_seen_loc", 2, 31), r"test_seen_idx\[2\] is 30, but there are 30"),
+    ({}, changed("trainval_loc", 2, 31), r"trainval_loc\[2\] is 31, but .*30 images"),
+    ({}, changed("val_loc", 2, 31), r"att_splits.mat: val_loc\[2\] is 31, but .*30 images"),
+    ({}, OVERLAP, "test_seen_idx and train_idx share image"),
+    (
         {},
         {"test_unseen_loc": column(np.append(LISTS["test_unseen_loc"], LISTS["test_seen_loc"][0]))},
         r"class 0 \('Auk'\) is both seen and unseen",
     ),
-    "no lists": ({}, {"test_seen_loc": None}, "att_splits.mat: test_seen_loc is missing"),
-    "no att": ({}, {"att": None}, "att_splits.mat: att is missing"),
-    "five columns": ({}, {"att": ATT[:, :5]}, "original_att has 6 classes, but att 5"),
-    "five names": ({}, {"names": NAMES[:5]}, "allclasses_names has 5 classes, but att 6"),
-    "a name twice": ({}, {"names": [*NAMES[:5], "007.Auk"]}, "class_names repeats 'Auk'"),
-    "other sizes": (
+    ({}, {"test_seen_loc": None}, "att_splits.mat: test_seen_loc is missing"),
+    ({}, {"att": None}, "att_splits.mat: att is missing"),
+    ({}, {"att": ATT[:, :5]}, "original_att has 6 classes, but att 5"),
+    ({}, {"names": NAMES[:5]}, "allclasses_names has 5 classes, but att 6"),
+    ({}, {"names": [*NAMES[:5], "007.Auk"]}, "class_names repeats 'Auk'"),
+    (
         {},
         {"trainval_loc": column(LISTS["trainval_loc"][1:])},
         "15 trainval images, but tiny has 16; this is another split or a damaged file",
     ),
-}
+]
 
 
-@pytest.mark.parametrize(("res101", "split", "message"), WRONG.values(), ids=WRONG)
+@pytest.mark.parametrize(("res101", "split", "message"), WRONG)
 def test_wrong_files_are_named(tmp_path, res101, split, message):
     with pytest.raises(BenchmarkError, match=rf"^{tmp_path.name}/.*{message}"):
         tiny(tmp_path, changes={"res101": res101, **split})

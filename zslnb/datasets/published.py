@@ -12,12 +12,7 @@ from jaxtyping import Float32
 from zslnb.benchmark import Benchmark
 from zslnb.datasets.bundle import read_bundle
 from zslnb.datasets.extracted import Extracted, load_extracted
-from zslnb.datasets.published_files import (
-    PUBLISHED_BENCHMARKS,
-    RESNET,
-    PublishedFiles,
-    features_of,
-)
+from zslnb.datasets.published_files import PUBLISHED_BENCHMARKS, RESNET, PublishedFiles, features_of
 from zslnb.datasets.xlsa17 import Images, benchmark_from_xlsa17, read_images
 from zslnb.errors import BenchmarkError, unknown_name
 
