@@ -33,27 +33,23 @@ def test_sixty_species_in_fifteen_families_of_relatives():
     assert [len(members) for members in families.values()] == [4] * 15
     for members in families.values():
         assert all(shared(a, b) >= 5 for a in members for b in members)
-
-
-def test_names_and_birds_are_unique():
     assert len({one.name for one in aviary.ALL_SPECIES}) == 68
     assert len({one.bird for one in aviary.ALL_SPECIES}) == 68
 
 
 @pytest.mark.parametrize("one", aviary.ALL_SPECIES, ids=lambda one: one.name)
 def test_names_tell_the_truth_but_not_all_of_it(one):
-    told = species.NOUNS[one.family].copy()
+    named = species.NOUNS[one.family].copy()
     plain = {word: colour for colour, word in species.COLOUR_WORDS.items()}
     for word in one.name.split()[:-1]:
         colour, _, part = word.partition("-")
         field = {"headed": "head", "winged": "wing", "": "body"}[part]
         if colour in plain:
-            told[field] = plain[colour]
+            named[field] = plain[colour]
         else:
-            told["pattern" if word in aviary.VALUES["pattern"] else "crest"] = word
-    bird = one.bird._asdict()
-    assert {field: bird[field] for field in told} == told
-    assert len(told) < len(bird) - 1
+            named["pattern" if word in aviary.VALUES["pattern"] else "crest"] = word
+    assert named.items() <= one.bird._asdict().items()
+    assert len(named) < len(one.bird) - 1
 
 
 def test_split_takes_one_species_of_each_of_twelve_families():
@@ -276,9 +272,6 @@ def test_outliers_share_the_seen_half_with_the_aviary():
         aviary.SPECIES[i].name for i in VALIDATION
     ]
     assert len(outliers.unseen) == len(aviary.OUTLIER_SPECIES) == 8
-
-
-def test_unknown_benchmark_is_an_error():
     with pytest.raises(ValueError, match="has no benchmark 'cub'"):
         aviary.load_arrays("cub")
 
@@ -289,25 +282,14 @@ def accuracy(benchmark, rows, classes):
     return (classes[scores.argmax(1)] == benchmark.labels[rows]).float().mean().item()
 
 
-def test_zero_shot_is_far_above_chance_on_seen_and_unseen():
-    benchmark = zslnb.load("aviary")
-    everything = torch.arange(60)
-    assert accuracy(benchmark, benchmark.test_seen_idx, everything) > 0.25
-    assert accuracy(benchmark, benchmark.test_unseen_idx, everything) > 0.25
-    assert accuracy(benchmark, benchmark.test_unseen_idx, benchmark.unseen) > 0.5
-
-
 def test_the_card_states_what_is_measured():
     benchmark = zslnb.load("aviary")
     everything, unseen = torch.arange(60), benchmark.unseen
-    seen_score = accuracy(benchmark, benchmark.test_seen_idx, everything)
-    unseen_score = accuracy(benchmark, benchmark.test_unseen_idx, everything)
-    measured = [
-        seen_score,
-        unseen_score,
-        2 * seen_score * unseen_score / (seen_score + unseen_score),
-        accuracy(benchmark, benchmark.test_unseen_idx, unseen),
-    ]
+    s = accuracy(benchmark, benchmark.test_seen_idx, everything)
+    u = accuracy(benchmark, benchmark.test_unseen_idx, everything)
+    t1 = accuracy(benchmark, benchmark.test_unseen_idx, unseen)
+    assert min(s, u, t1 / 2) > 0.25  # far above chance
+    measured = [s, u, 2 * s * u / (s + u), t1]
     card = (aviary.DATA.parent / "CARD.md").read_text(encoding="utf-8")
     stated = [float(number) / 100 for number in re.findall(r"\| (\d\d\.\d) \|", card)]
     np.testing.assert_allclose(stated, measured, atol=6e-4)
