@@ -50,11 +50,8 @@ def test_a_bundle_becomes_a_benchmark(bundle):
     b, arrays = load(bundle), tiny_arrays()
     np.testing.assert_array_equal(b.features, arrays["features"])
     np.testing.assert_array_equal(b.train_idx, arrays["trainval_idx"])
-    assert (b.name, b.provenance["file"], b.provenance["semantics"]) == (
-        "tiny",
-        "tiny.npz",
-        "words",
-    )
+    facts = b.provenance
+    assert (b.name, facts["file"], facts["semantics"]) == ("tiny", "tiny.npz", "words")
     assert b.class_names == ("auk", "bittern", "crane", "dove")
     assert len(b.val_classes) == 0
     assert len(b.provenance["file_sha256"]) == 64
@@ -68,25 +65,16 @@ def test_whole_numbers_of_any_width_do(tmp_path, kind):
     assert b.features.dtype == torch.float32
 
 
-def test_a_benchmark_knows_all_semantics_it_could_have_been_loaded_with(tmp_path):
-    arrays = {**tiny_arrays(), "more": tiny_arrays()["words"][:, :2], "others": np.eye(3)}
-    b = load(write(tmp_path / "b.npz", **arrays), semantics="more")
-    assert b.provenance["semantics"] == "more"
-    assert sorted(b.provenance["all_semantics"]) == ["more", "words"]
-
-
-def test_without_images_it_is_text_only(names_only):
-    b = load(names_only)
-    assert not b.has_images
-    assert b.semantics.shape == (4, 3)
-
-
 TWICE = np.array(["crane", "bittern", "crane", "dove"])
 
 
-def test_repeats_in_a_list_of_names_are_numbered(tmp_path):
+def test_names_alone_are_text_only_and_repeats_are_numbered(tmp_path):
     np.savez(tmp_path / "b.npz", class_names=TWICE, words=np.eye(4))
-    assert load(tmp_path / "b.npz").class_names == ("crane", "bittern", "crane (2)", "dove")
+    b = load(tmp_path / "b.npz")
+    assert not b.has_images
+    assert b.class_names == ("crane", "bittern", "crane (2)", "dove")
+    with pytest.raises(BenchmarkError, match="'resnet' is missing"):
+        load(tmp_path / "b.npz", features="resnet")
 
 
 # what is changed, and what the message says after the file's name
@@ -149,27 +137,25 @@ def test_an_unknown_choice_lists_what_there_is(tmp_path):
         load(path, features="resnet", semantics="words")
 
 
-def test_features_asked_of_names_alone_are_missed(names_only):
-    with pytest.raises(BenchmarkError, match="'resnet' is missing"):
-        load(names_only, features="resnet")
-
-
 def test_features_and_semantics_can_be_chosen(tmp_path):
     path = write(
         tmp_path / "b.npz",
         more=T["words"] * 2,
+        others=np.eye(3),
         wide=np.ones((24, 9)),
         provenance=provenance(default_semantics="more", unit_norm=["features"], source="drawn"),
     )
     b = load(path, features="wide")
     assert (b.feature_dim, b.provenance["source"]) == (9, "drawn")
+    assert b.provenance["semantics"] == "more"
+    assert sorted(b.provenance["all_semantics"]) == ["more", "words"]
     assert b.provenance["unit_norm"] == []  # promised of the other features only
     torch.testing.assert_close(
         b.semantics, 2 * load(path, features="wide", semantics="words").semantics
     )
 
 
-SQUARE = {"words": np.ones((4, 5)) + np.eye(4, 5), "other": np.eye(4, 5)}
+SQUARE = dict.fromkeys(["words", "other", "clip_text"], np.eye(4, 5))
 
 
 @pytest.mark.parametrize(
@@ -178,18 +164,13 @@ SQUARE = {"words": np.ones((4, 5)) + np.eye(4, 5), "other": np.eye(4, 5)}
         ({}, False),  # equal widths say nothing
         ({"shared_space": ["features", "words"]}, True),
         ({"shared_space": ["features", "other"]}, False),
+        ({"prompt": "A {}."}, False),  # of extracted bundles, whose texts are in `clip_text`
     ],
 )
 def test_a_bundle_says_which_arrays_share_a_space(tmp_path, facts, shared):
     path = write(tmp_path / "b.npz", **SQUARE, provenance=provenance(**facts))
     assert load(path, semantics="words").shared_space is shared
-
-
-def test_bundles_that_were_extracted_here_share_their_texts_space(tmp_path):
-    arrays = {**SQUARE, "clip_text": np.eye(4, 5), "provenance": provenance(prompt="A {}.")}
-    path = write(tmp_path / "b.npz", **arrays)
-    assert load(path, semantics="clip_text").shared_space
-    assert not load(path, semantics="words").shared_space
+    assert load(path, semantics="clip_text").shared_space is ("prompt" in facts)
 
 
 def test_the_page_tells_how_to_write_one(tmp_path, monkeypatch):

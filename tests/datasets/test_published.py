@@ -5,15 +5,21 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from mats import in_this_process  # noqa: F401
-from world import EACH, NAMES, SIZES, picture_paths, write_published
+from mats import (
+    EACH,
+    NAMES,
+    SIZES,
+    in_this_process,  # noqa: F401
+    picture_paths,
+    write_published,
+)
 
 from zslnb import BenchmarkError, load
 from zslnb.datasets.bundle import write_bundle
 from zslnb.datasets.extracted import rows_sha256
 from zslnb.datasets.published import load_published
 from zslnb.datasets.published_files import PUBLISHED_BENCHMARKS, PublishedFiles, features_of
-from zslnb.datasets.xlsa17 import PUBLISHED
+from zslnb.datasets.xlsa17 import PUBLISHED, readable
 
 WIDTH = 8
 
@@ -43,8 +49,7 @@ def write_extracted(files: PublishedFiles, *, weights: str = "w", **changes: obj
     facts |= {"features_sha256": rows_sha256(rows)} | changes.pop("facts", {})
     arrays = {"features": rows, "images": np.array(paths), "provenance": json.dumps(facts)}
     write_bundle(files.features_file, arrays | changes)
-    names = [name.split(".")[-1].replace("_", " ") for name in NAMES[files.name]]
-    write_texts(files, weights, names)
+    write_texts(files, weights, [*map(readable, NAMES[files.name])])
 
 
 def write_texts(files: PublishedFiles, weights: str, names: list[str]) -> None:
@@ -103,7 +108,7 @@ def test_the_data_can_be_elsewhere(root, monkeypatch):
 
 def test_the_published_list_of_validation_classes_is_used_where_there_is_one(root):
     folder = PublishedFiles("cub", "clip").mat_folder
-    (folder / "valclasses1.txt").write_text("002.Laysan_Auk\n001.Rock_Wren\n")
+    (folder / "valclasses1.txt").write_text("002.Auk\n001.Rock_Wren\n")
     b = load("cub")
     assert b.val_classes.tolist() == [0, 1]
     assert b.provenance["validation"] == "a list of class names"

@@ -14,7 +14,13 @@ import pytest
 import torch
 import tyro
 from mats import (
+    FOLDERS,
+    NAMES,
+    cells,
+    class_folder,
+    column,
     in_this_process,  # noqa: F401
+    picture_paths,
     write_mat,
 )
 from pages import commands, page
@@ -22,17 +28,11 @@ from PIL import Image
 from toys import shared_data
 from web import serving
 from world import (
-    FOLDERS,
     INSIDE,
-    NAMES,
     archive_of,
     build_world,
-    cells,
-    class_folder,
-    column,
     picture,
     picture_archive,
-    picture_paths,
     published_archive,
     small_clip,
     tarred,

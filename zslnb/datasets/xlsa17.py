@@ -127,8 +127,8 @@ def read_images(path: Path, *, features: bool = True) -> Images:
     arrays = read_mat(path, numbers=(*wanted, "labels"), text=("image_files",))
     _require(arrays, ("features", "labels") if features else ("labels", "image_files"), file)
     labels = _from_one(arrays["labels"], "labels", file)
-    for name in {*arrays} - {"labels"}:
-        if (count := arrays[name].shape[-1]) != len(labels):
+    for name in ("features", "image_files"):
+        if name in arrays and (count := arrays[name].shape[-1]) != len(labels):
             raise BenchmarkError(
                 f"{file}: {name} has {count} images, but labels has {len(labels)}."
             )
