@@ -24,25 +24,6 @@ from zslnb.datasets.aviary.species import (
 )
 from zslnb.seeds import numpy_generator
 
-__all__ = [
-    "ALL_SPECIES",
-    "OUTLIER_SPECIES",
-    "PICTURES_PER_SPECIES",
-    "SPECIES",
-    "VALUES",
-    "Bird",
-    "Species",
-    "attribute_names",
-    "attribute_vector",
-    "contact_sheet",
-    "draw",
-    "load_arrays",
-    "paint",
-    "picture",
-    "picture_of_row",
-    "split",
-]
-
 DATA = Path(__file__).parent / "data"
 PICTURES_PER_SPECIES = 100
 TRAIN_PICTURES = 80  # of each seen species; the rest are its test pictures
