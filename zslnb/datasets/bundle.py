@@ -179,7 +179,6 @@ def benchmark_from_arrays(
 
     Raises BenchmarkError for an array that is missing, of the wrong kind, or breaks a rule.
     """
-    _require(arrays, ["class_names"], file)
     names, facts = _names(arrays, file), _read_provenance(arrays, file) | (provenance or {})
     chosen = _choose_semantics(arrays, semantics, facts.get("default_semantics"), file)
     rows = features or "features"
@@ -273,6 +272,7 @@ def _require_row(arrays: Arrays, key: str, kinds: str, what: str, file: str) -> 
 
 
 def _names(arrays: Arrays, file: str) -> tuple[str, ...]:
+    _require(arrays, ["class_names"], file)
     _require_row(arrays, "class_names", "U", "text", file)
     names = tuple(map(str, np.asarray(arrays["class_names"])))
     if blank := [i for i, name in enumerate(names) if not name.strip()]:

@@ -4,6 +4,7 @@ Sub-folders go by their own names everywhere. Those in other files are compared 
 normalisation (NFC), because disks store an accent in two ways.
 """
 
+import contextlib
 import csv
 import unicodedata
 from collections import Counter, defaultdict
@@ -37,11 +38,8 @@ LARGEST = float(np.finfo(np.float32).max)
 class PictureFolder:
     """The pictures of a folder by class, and what was passed over.
 
-    Attributes:
-        root: the folder.
-        classes: by sub-folder, sorted, its pictures: paths in `root` with "/", sorted.
-        empty: sub-folders without a picture, which are no classes.
-        skipped: by reason, the paths of what is not taken for a picture of a class.
+    `classes` has by sub-folder, sorted, its pictures: paths in `root` with "/", sorted; `empty` are
+    sub-folders without a picture; `skipped`, by reason, paths of what is no picture of a class.
     """
 
     root: Path
@@ -89,12 +87,11 @@ def read_picture_folder(root: Path) -> PictureFolder:
         raise RequestError(f"There is no folder {str(root)!r}.")
     classes, empty, skipped = {}, [], defaultdict(list)
     for path in sorted(root.iterdir(), key=lambda path: path.name):
-        if path.is_dir() and printable(path.name) != path.name:
-            raise RequestError(
-                f"The folder {printable(path.name)!r} is not named in UTF-8: rename it."
-            )
+        shown = printable(path.name)
+        if path.is_dir() and shown != path.name:
+            raise RequestError(f"The folder {shown!r} is not named in UTF-8: rename it.")
         if reason := _unfit(path) or ("" if path.is_dir() else "in no class's folder"):
-            skipped[reason].append(printable(path.name))
+            skipped[reason].append(shown)
             continue
         files = defaultdict(list)
         for file, reason in _files_below(path):
@@ -104,8 +101,9 @@ def read_picture_folder(root: Path) -> PictureFolder:
             skipped[reason] += map(printable, names)
         if images:
             classes[path.name] = images
-        elif others := [n for reason, names in files.items() if reason != SET_ASIDE for n in names]:
-            raise _lost(path.name, [*map(printable, others)])
+        elif {*files} - {SET_ASIDE}:
+            files.pop(SET_ASIDE, None)
+            raise _lost(path.name, [printable(name) for names in files.values() for name in names])
         else:
             empty.append(path.name)
     if not classes:
@@ -131,6 +129,12 @@ def _files_below(folder: Path) -> Iterator[tuple[Path, str]]:
             yield path, "" if is_picture else "not pictures by their endings"
 
 
+def _unfit(path: Path) -> str:
+    if any(fnmatchcase(path.name.casefold(), pattern) for pattern in LEFT_ASIDE):
+        return SET_ASIDE
+    return "" if printable(path.name) == path.name else "not named in UTF-8"
+
+
 def _lost(name: str, files: Sequence[str]) -> RequestError:
     endings = Counter(Path(file).suffix.lower() or "no ending" for file in files)
     kinds = ", ".join(f"{count} with {ending}" for ending, count in endings.most_common(3))
@@ -138,12 +142,6 @@ def _lost(name: str, files: Sequence[str]) -> RequestError:
         f"The folder {name!r} has {len(files)} files and no picture that can be read here: {kinds} "
         f"({some(files, 3)}). Save them as .jpg or .png, or take the folder out."
     )
-
-
-def _unfit(path: Path) -> str:
-    if any(fnmatchcase(path.name.casefold(), pattern) for pattern in LEFT_ASIDE):
-        return SET_ASIDE
-    return "" if printable(path.name) == path.name else "not named in UTF-8"
 
 
 def printable(name: str) -> str:
@@ -210,13 +208,10 @@ def read_attributes(
 
 
 def _number(text: str, where: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = float("nan")
-    if not abs(value) <= LARGEST:  # NaN is not
-        raise RequestError(f"{where}: {text!r} is not a number; write it as 0.5 or 12.")
-    return value
+    with contextlib.suppress(ValueError):
+        if abs(float(text)) <= LARGEST:  # NaN is not
+            return float(text)
+    raise RequestError(f"{where}: {text!r} is not a number; write it as 0.5 or 12.")
 
 
 def _read_table(path: Path, folder: PictureFolder) -> tuple[list[str], dict[str, list[str]]]:

@@ -23,9 +23,7 @@ PAPERS_MODEL = "ViT-B-16/openai"  # open_clip's name of it, and the tag of its w
 
 def features_of(name: str) -> tuple[str, ...]:
     """Kinds of features that a published benchmark can have, its default first; none if unknown."""
-    if name in WITH_PICTURES:
-        return (CLIP, RESNET)
-    return (RESNET,) if name in FEATURES_ONLY else ()
+    return (CLIP,) * (name in WITH_PICTURES) + (RESNET,) * (name in PUBLISHED_BENCHMARKS)
 
 
 @dataclass(frozen=True)
