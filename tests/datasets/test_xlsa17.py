@@ -63,11 +63,8 @@ def tiny(folder: Path, *, name: str = "tiny", **options: object) -> Benchmark:
 def test_the_two_files_become_a_benchmark(tmp_path):
     b = tiny(tmp_path)
     assert b.class_names == ("Auk", "Rock Wren", "Dove", "Owl", "Crane", "Tit Mouse")
-    assert (b.seen.tolist(), b.unseen.tolist(), b.val_classes.tolist()) == (
-        [0, 1, 2, 3],
-        [4, 5],
-        [3],
-    )
+    assert (b.seen.tolist(), b.unseen.tolist()) == ([0, 1, 2, 3], [4, 5])
+    assert b.val_classes.tolist() == [3]
     assert (b.labels + 1).tolist() == LABELS.tolist()
     assert (b.train_idx + 1).tolist() == LISTS["trainval_loc"].tolist()
     expected = np.random.default_rng(0).random((4, 30)) + LABELS / 6  # a column an image
@@ -89,21 +86,6 @@ def test_the_original_attributes_can_be_chosen_and_are_listed_where_they_say_mor
     assert b.provenance["all_semantics"] == ["attributes", "original_attributes"]
     same = tiny(tmp_path, changes={"original_att": ATT * 10})
     assert same.provenance["all_semantics"] == ["attributes"]
-
-
-def test_what_files_lack_is_none_and_said(tmp_path):
-    b = tiny(tmp_path, changes={"train_loc": None, "val_loc": None, "original_att": None})
-    assert len(b.val_classes) == 0
-    assert re.fullmatch(r"none: .*att_splits\.mat has no val_loc", b.provenance["validation"])
-    split = read_split(tmp_path / "att_splits.mat")
-    assert split.train_idx is split.val_idx is split.original_attributes is None
-
-
-def test_classes_without_names_are_numbered_and_it_is_said(tmp_path):
-    b = tiny(tmp_path, changes={"names": None})
-    assert b.class_names[:2] == ("class 1", "class 2")
-    assert b.provenance["class_names"] == "none given: numbered"
-    assert b.provenance["folders"] == "not checked: the classes have no names"
 
 
 def test_only_classes_held_out_of_training_validate(tmp_path):
@@ -185,7 +167,7 @@ def changed(name: str, at: int, value: float) -> dict:
     return {name: column(numbers)}
 
 
-FILES = [f"{c}/{i}.jpg" for i, c in enumerate(np.array(CUB)[LABELS - 1])]
+FILES = [f"/disk/me/images/{c}/{i}.jpg" for i, c in enumerate(np.array(CUB)[LABELS - 1])]
 OVERLAP = {"test_seen_loc": column(np.append(LISTS["test_seen_loc"], LISTS["trainval_loc"][2]))}
 MOVED = [*FILES[:7], "/x/images/004.Dove/7.jpg", *FILES[8:]]
 # what is changed in res101.mat and in att_splits.mat, and what the message says
@@ -277,13 +259,6 @@ def test_folders_of_all_scenes_are_told_apart():
             assert _folder_class("/".join(filter(None, parts)), ids) == i, parts
 
 
-def test_images_whose_folders_name_no_class_are_counted_not_refused(tmp_path):
-    # aPY's come from VOC and Flowers' from one folder; neither names a class
-    files = [f"/BS/data/VOC2008/JPEGImages/2008_{i:06}.jpg" for i in range(30)]
-    b = tiny(tmp_path, changes={"res101": {"image_files": cells(files)}})
-    assert b.provenance["folders"] == "0 of 30 images lie in the folder of their class"
-
-
 def test_names_read_as_released_code_prompts_with_them():
     assert readable("012.Yellow_headed_Blackbird") == "Yellow headed Blackbird"
     assert readable("grizzly+bear") == "grizzly bear"
@@ -296,19 +271,48 @@ def test_sizes_agree_with_those_that_the_ledger_quotes():
         assert PUBLISHED[row["benchmark"]]._asdict() == {p.replace(" ", "_"): row[p] for p in parts}
 
 
-def test_features_and_labels_need_no_paths(tmp_path):
-    b = tiny(tmp_path, changes={"res101": {"image_files": None}})
-    assert b.features.shape == (30, 4)
-    assert b.provenance["folders"] == "not checked: the images have no paths"
+TRAINVAL = LISTS["trainval_loc"]
+NEITHER = {"train_loc": None, "val_loc": None}
+WITHIN = {"train_loc": column(TRAINVAL[:12]), "val_loc": column(TRAINVAL[12:])}
+UNRATED = np.where(np.isin(ATT, [8, 15]), -1, ATT * 10)
+# aPY's pictures come from VOC and Flowers' from one folder; neither names a class
+ONE_FOLDER = cells([f"/BS/data/VOC2008/JPEGImages/2008_{i:06}.jpg" for i in range(30)])
+AS_SCIPY = {"res101": {"image_files": FILES}, "allclasses_names": CUB}
+
+
+@pytest.mark.parametrize(
+    ("changes", "fact", "words"),
+    [
+        (NEITHER, "validation", r"none: .*att_splits\.mat has no val_loc"),
+        ({}, "split_version", "1.0: its train_loc and val_loc hold"),
+        (NEITHER, "split_version", "2.0: it has neither"),
+        (WITHIN, "split_version", "2.0: its train_loc and val_loc hold no"),
+        ({"names": None}, "class_names", "none given: numbered"),
+        ({"names": None}, "folders", "not checked: the classes have no names"),
+        ({"res101": {"image_files": None}}, "folders", "not checked: the images have no paths"),
+        ({"res101": {"image_files": ONE_FOLDER}}, "folders", "0 of 30 images lie in the folder"),
+        (AS_SCIPY, "folders", "30 of 30"),
+        ({"original_att": None}, "unknown_attributes", "none marked"),
+        ({"original_att": UNRATED}, "unknown_attributes", "2 of 18 values are marked -1"),
+        ({"original_att": UNRATED - 0.5 * (ATT == 0)}, "unknown_attributes", "none marked"),
+    ],
+)
+def test_provenance_says_what_the_files_hold_and_lack(tmp_path, changes, fact, words):
+    b = tiny(tmp_path, changes=changes)
+    assert re.match(words, b.provenance[fact])
+    first = ("class 1", "class 2") if "names" in changes else ("Auk", "Rock Wren")
+    assert b.class_names[:2] == first
+
+
+def test_unknown_values_are_kept(tmp_path):
+    b = tiny(tmp_path, changes={"original_att": UNRATED}, semantics="original_attributes")
+    np.testing.assert_array_equal(b.semantics, UNRATED.T)
+
+
+def test_images_with_other_features_need_paths(tmp_path):
+    write_both(tmp_path, res101={"image_files": None})
     with pytest.raises(BenchmarkError, match="image_files is missing"):
         read_images(tmp_path / "res101.mat", features=False)
-
-
-def test_lists_of_text_as_scipy_writes_them_do(tmp_path):
-    files = [f"/disk/me/images/{name}/{i}.jpg" for i, name in enumerate(np.array(CUB)[LABELS - 1])]
-    b = tiny(tmp_path, changes={"res101": {"image_files": files}, "allclasses_names": CUB})
-    assert b.class_names[:2] == ("Auk", "Rock Wren")
-    assert b.provenance["folders"].startswith("30 of 30")
 
 
 @pytest.mark.parametrize(
@@ -324,36 +328,6 @@ def test_lists_of_text_as_scipy_writes_them_do(tmp_path):
 def test_names_in_any_script_are_names(tmp_path, names):
     b = tiny(tmp_path, changes={"names": names})
     assert b.class_names == tuple(map(readable, names))
-
-
-@pytest.mark.parametrize(
-    ("changes", "version"),
-    [
-        ({}, "1.0: its train_loc and val_loc hold"),
-        ({"train_loc": None, "val_loc": None}, "2.0: it has neither"),
-        (
-            {
-                "train_loc": column(LISTS["trainval_loc"][:12]),
-                "val_loc": column(LISTS["trainval_loc"][12:]),
-            },
-            "2.0: its train_loc and val_loc hold no",
-        ),
-    ],
-)
-def test_the_split_s_version_follows_from_its_lists(tmp_path, changes, version):
-    assert tiny(tmp_path, changes=changes).provenance["split_version"].startswith(version)
-
-
-def test_unknown_values_are_counted_and_kept(tmp_path):
-    original = ATT * 10
-    original[1, 2] = original[2, 3] = -1
-    b = tiny(tmp_path, changes={"original_att": original}, semantics="original_attributes")
-    assert b.provenance["unknown_attributes"].startswith("2 of 18 values are marked -1")
-    assert b.semantics[2, 1] == -1
-    original[0, 0] = -0.5  # of a scale that goes below zero
-    assert tiny(tmp_path, changes={"original_att": original}).provenance["unknown_attributes"] == (
-        "none marked"
-    )
 
 
 # the published files
