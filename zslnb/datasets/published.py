@@ -108,9 +108,11 @@ def read_text(files: PublishedFiles) -> Text:
         facts = json.loads(str(arrays["provenance"]))
         return Text(arrays["text"], tuple(map(str, arrays["class_names"])), facts)
     except (KeyError, ValueError) as error:
-        raise BenchmarkError(
-            f"{files.text_file} is damaged ({error}). Delete it and run `{files.command}`."
-        ) from error
+        raise _unfit_text(files, f"is damaged ({error})") from error
+
+
+def _unfit_text(files: PublishedFiles, why: str) -> BenchmarkError:
+    return BenchmarkError(f"{files.text_file} {why}. Delete it and run `{files.command}`.")
 
 
 def _joined(files: PublishedFiles, semantics: str) -> Benchmark:
@@ -162,16 +164,10 @@ def _with_text(benchmark: Benchmark, text: Text, files: PublishedFiles) -> Bench
     """Exchange the semantics for the class names' texts."""
     facts = benchmark.provenance
     if text.class_names != benchmark.class_names:
-        raise BenchmarkError(
-            f"{files.text_file} is of other class names than {facts['file']}. Delete it and run "
-            f"`{files.command}`."
-        )
+        raise _unfit_text(files, f"is of other class names than {facts['file']}")
     of_features = facts.get("weights_sha256") if files.is_clip else None
     if of_features not in (None, text.facts["weights_sha256"]):
-        raise BenchmarkError(
-            f"{files.text_file} was made with other weights than the features beside it. Delete "
-            f"it and run `{files.command}`."
-        )
+        raise _unfit_text(files, "was made with other weights than the features beside it")
     facts = facts | {
         "semantics": TEXT_SEMANTICS,
         "prompt": text.facts["prompt"],
