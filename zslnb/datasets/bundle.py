@@ -172,7 +172,7 @@ def benchmark_from_arrays(
 
     Args:
         arrays: what `open_bundle` returned, or arrays.
-        name, file: what records will call the benchmark, and what error messages.
+        name, file: what records and messages will call the benchmark.
         semantics: which (C, S) array; may be left out where there is only one, or a default.
         features: which (N, D) array; `features` unless said.
         provenance: facts to add to the bundle's own.

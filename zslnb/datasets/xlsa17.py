@@ -173,10 +173,6 @@ def benchmark_from_xlsa17(
 ) -> Benchmark:
     """Join images with a split, and check that both are of the same benchmark.
 
-    Validation classes are those of `val_loc` with images in trainval and none in `train_loc`
-    (the published lists cover test images too, so only their classes serve); a `validation` list
-    comes first, and the sentences' `val_loc` helps out where both files make the same split.
-
     Args:
         res101: features, labels and image paths; or images with other features.
         att_splits: attributes and the Proposed Split.
@@ -185,20 +181,22 @@ def benchmark_from_xlsa17(
         validation: a list of class names, one a line, such as `valclasses1.txt`.
         semantics: "attributes", "original_attributes" (not normalised) or "sentences".
 
-    Raises:
-        FileNotFoundError: a file is not there.
-        BenchmarkError: a file is damaged or of another kind, the benchmark breaks a rule, a class
-            of one file is not in the other, an image lies in the folder of another class than its
-            label's, or the sizes are not those in `PUBLISHED`.
+    Raises FileNotFoundError, or BenchmarkError where a file is damaged or of another kind, the
+    benchmark breaks a rule, a class of one file is not in the other, an image lies in the folder
+    of another class than its label's, or the sizes are not those in `PUBLISHED`.
     """
     images = read_images(res101) if isinstance(res101, Path) else res101
     split, spoken = read_split(att_splits), read_split(sentences) if sentences else None
     available = _all_semantics(split, spoken)
-    val_classes, found_in = _validation(images, split, spoken, validation)
     if semantics not in available:
         raise BenchmarkError(
             f"{split.file}: no semantics {semantics!r}; available: {', '.join(available)}."
         )
+    facts = {"file": f"{images.file} with {split.file}", "semantics": semantics, **_facts(split)}
+    facts["all_semantics"] = _worth_comparing(available)
+    if isinstance(res101, Path):
+        facts["file_sha256"] = file_sha256(res101)
+    val_classes, facts["validation"] = _validation(images, split, spoken, validation)
     benchmark = Benchmark(
         features=images.features,
         labels=images.labels,
@@ -209,14 +207,10 @@ def benchmark_from_xlsa17(
         test_unseen_idx=split.test_unseen_idx,
         val_classes=val_classes,
         name=name,
-        provenance={"file": f"{images.file} with {split.file}", "semantics": semantics},
+        provenance=facts,
     )
-    benchmark.provenance.update(_facts(split), validation=found_in)
-    benchmark.provenance["all_semantics"] = _worth_comparing(available)
     benchmark.provenance["folders"] = _check_folders(images, split)
     benchmark.provenance["sizes"] = _check_sizes(benchmark)
-    if isinstance(res101, Path):
-        benchmark.provenance["file_sha256"] = file_sha256(res101)
     return benchmark
 
 
@@ -371,7 +365,12 @@ def _find(among: Sequence[str], names: Sequence[str], file: str) -> Int64[Tensor
 def _validation(
     images: Images, split: Split, sentences: Split | None, class_list: Path | None
 ) -> tuple[Int64[Tensor, " n_val"], str]:
-    """Find the validation classes, and say where they come from."""
+    """Find the validation classes, and say where they come from.
+
+    They are those of `val_loc` with images in trainval and none in `train_loc` (the published
+    lists cover test images too, so only their classes serve); a list of names comes first, and
+    the sentences' `val_loc` helps out where both files make the same split.
+    """
     if class_list is not None:
         names = _read_class_list(class_list)
         return _find(_class_names(split), names, split.file).unique(), "a list of class names"
