@@ -199,6 +199,10 @@ def _shapes(b: Benchmark) -> Iterator[str]:
         if getattr(b, name).ndim != rank:
             kind = "a matrix" if rank == 2 else "a row"
             yield f"{name} must be {kind}, but has shape {tuple(getattr(b, name).shape)}"
+    for name in ("features", "semantics"):
+        rows = getattr(b, name)
+        if len(rows) and not rows.shape[1]:
+            yield f"{name} has {len(rows)} rows of width 0, which hold no number"
     if len(b.labels) != len(b.features):
         yield f"labels has {len(b.labels)} entries for {len(b.features)} rows of features"
     if len(b.semantics) != len(b.class_names):

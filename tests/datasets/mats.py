@@ -12,10 +12,21 @@ import pytest
 from scipy.io import savemat
 
 from zslnb.datasets import matlab, matlab_child
+from zslnb.datasets.xlsa17 import Sizes
 
 AWA2_FOLDER = "/BS/xian/work/data/Animals_with_Attributes2//JPEGImages/"
 CUB_FOLDER = "/BS/Deep_Fragments/work/MSc/CUB_200_2011/CUB_200_2011/images/"
 SUN_FOLDER = "/BS/Deep_Fragments/work/MSc/data/SUN/images/"
+FOLDERS = {"cub": CUB_FOLDER, "sun": SUN_FOLDER, "awa2": AWA2_FOLDER}
+# six classes a benchmark, in the order that labels count in, which is not that of the pictures
+NAMES = {
+    "cub": ["002.Auk", "001.Rock_Wren", "004.Dove", "006.Owl", "003.Crane", "005.Tit+Mouse"],
+    "sun": ["abbey", "apse_indoor", "arch", "bakery_shop", "bar", "zoo"],
+    "awa2": ["antelope", "grizzly+bear", "ox", "killer+whale", "bat", "zebra"],
+}
+EACH = 5  # pictures in a class
+SIZES = Sizes(seen=4, unseen=2, trainval=16, test_seen=4, test_unseen=10)
+ATT = np.arange(18.0).reshape(3, 6)
 HEADER = b"MATLAB 5.0 MAT-file, by hand".ljust(124) + struct.pack("<H", 0x0100) + b"IM"
 FUNCTION, OBJECT, OPAQUE = 16, 3, 17
 
@@ -54,6 +65,54 @@ def write_res101(
     features = rng.random((width, len(labels))) + labels / len(class_names)
     arrays = {"image_files": cells(files), "features": features, "labels": column(labels)}
     return write_mat(path, {**arrays, **changes})
+
+
+def class_folder(name: str, class_name: str) -> str:
+    """Where a class's pictures lie: SUN's are below their first letter, some one deeper."""
+    deeper = "/".join(class_name.rsplit("_", 1))
+    return f"{class_name[0]}/{deeper}" if name == "sun" else class_name
+
+
+def picture_paths(name: str) -> tuple[list[str], np.ndarray]:
+    """Paths of a benchmark's pictures in their folder, by class folder, and labels from 1."""
+    order = sorted(range(6), key=lambda i: NAMES[name][i])
+    paths = [f"{class_folder(name, NAMES[name][i])}/{n:03}.jpg" for i in order for n in range(EACH)]
+    return paths, np.repeat(np.array(order) + 1, EACH)
+
+
+def images_of(labels: np.ndarray, classes: Sequence[int], images: slice) -> np.ndarray:
+    """Where, counting from 1, some images of some classes are."""
+    return np.concatenate([np.flatnonzero(labels == y)[images] for y in classes]) + 1
+
+
+def lists_of(labels: np.ndarray) -> dict[str, np.ndarray]:
+    """The Proposed Split's lists: the last two classes are unseen, the fourth validates."""
+    return {
+        "trainval_loc": images_of(labels, [1, 2, 3, 4], slice(0, 4)),
+        "test_seen_loc": images_of(labels, [1, 2, 3, 4], slice(4, 5)),
+        "test_unseen_loc": images_of(labels, [5, 6], slice(0, 5)),
+        # as published: no class in both, and test images among them
+        "train_loc": images_of(labels, [1, 2, 3], slice(0, 5)),
+        "val_loc": images_of(labels, [4], slice(0, 5)),
+    }
+
+
+def write_split(path: Path, name: str = "cub", **changes: object) -> Path:
+    """Write an `att_splits.mat`; `names` change the classes'."""
+    lists = {key: column(idx) for key, idx in lists_of(picture_paths(name)[1]).items()}
+    names = changes.pop("names", NAMES[name])
+    arrays = {"allclasses_names": None if names is None else cells(names)}
+    return write_mat(path, arrays | {"att": ATT, "original_att": ATT[::-1] * 10} | lists | changes)
+
+
+def write_published(folder: Path, name: str, **changes: object) -> None:
+    """Write a benchmark's two files; changes are of `res101.mat`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    paths, labels = picture_paths(name)
+    files = cells([FOLDERS[name] + path for path in paths])
+    changes = {"image_files": files, **changes}
+    write_res101(folder / "res101.mat", labels, NAMES[name], width=12, **changes)
+    write_split(folder / "att_splits.mat", name)
 
 
 def element(kind: int, data: bytes) -> bytes:

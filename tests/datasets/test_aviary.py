@@ -11,11 +11,9 @@ from zslnb.datasets import aviary
 from zslnb.datasets.aviary import species
 from zslnb.encode import aviary_build, aviary_clip
 from zslnb.encode.clip import extract_image_features, extract_text_features
-from zslnb.seeds import numpy_generator
 
 UNSEEN, VALIDATION = aviary.split()
 SEEN = [i for i in range(60) if i not in UNSEEN]
-TINY = aviary_clip.TrainingSettings(pictures=64, epochs=4, batch_size=16)
 
 
 def shared(one, other):
@@ -33,27 +31,23 @@ def test_sixty_species_in_fifteen_families_of_relatives():
     assert [len(members) for members in families.values()] == [4] * 15
     for members in families.values():
         assert all(shared(a, b) >= 5 for a in members for b in members)
-
-
-def test_names_and_birds_are_unique():
     assert len({one.name for one in aviary.ALL_SPECIES}) == 68
     assert len({one.bird for one in aviary.ALL_SPECIES}) == 68
 
 
 @pytest.mark.parametrize("one", aviary.ALL_SPECIES, ids=lambda one: one.name)
 def test_names_tell_the_truth_but_not_all_of_it(one):
-    told = species.NOUNS[one.family].copy()
+    named = species.NOUNS[one.family].copy()
     plain = {word: colour for colour, word in species.COLOUR_WORDS.items()}
     for word in one.name.split()[:-1]:
         colour, _, part = word.partition("-")
         field = {"headed": "head", "winged": "wing", "": "body"}[part]
         if colour in plain:
-            told[field] = plain[colour]
+            named[field] = plain[colour]
         else:
-            told["pattern" if word in aviary.VALUES["pattern"] else "crest"] = word
-    bird = one.bird._asdict()
-    assert {field: bird[field] for field in told} == told
-    assert len(told) < len(bird) - 1
+            named["pattern" if word in aviary.VALUES["pattern"] else "crest"] = word
+    assert named.items() <= one.bird._asdict().items()
+    assert len(named) < len(one.bird) - 1
 
 
 def test_split_takes_one_species_of_each_of_twelve_families():
@@ -125,107 +119,6 @@ def test_contact_sheet_is_small_enough_to_ship():
     assert aviary.contact_sheet(aviary.OUTLIER_SPECIES, size=64).width < sheet.width
 
 
-# training
-
-
-def test_no_training_picture_shows_an_unseen_or_outlier_species():
-    held_out = {aviary.SPECIES[i].bird for i in UNSEEN}
-    held_out |= {one.bird for one in aviary.OUTLIER_SPECIES}
-    assert aviary_clip.held_out_birds() == held_out
-    birds = aviary_clip.random_birds(species.SEED, aviary_clip.SHIPPED.pictures)
-    assert not held_out & set(birds)
-    assert {value for bird in birds for value in bird} >= species.RESERVED
-
-
-def training_captions(settings):
-    birds = aviary_clip.random_birds(species.SEED, settings.pictures)
-    for _, captions in aviary_clip.shuffled_batches(birds, settings, species.SEED):
-        yield from captions
-
-
-def held_out_prompts():
-    names = [aviary.SPECIES[i].name for i in UNSEEN]
-    names += [one.name for one in aviary.OUTLIER_SPECIES]
-    return {f"A photo of a {name}." for name in names}
-
-
-def test_no_training_caption_equals_a_held_out_prompt():
-    some = aviary_clip.TrainingSettings(pictures=3000, epochs=1)
-    assert not held_out_prompts() & set(training_captions(some))
-
-
-@pytest.mark.slow
-def test_no_training_caption_of_any_epoch_equals_a_held_out_prompt():
-    assert not held_out_prompts() & set(training_captions(aviary_clip.SHIPPED))
-
-
-def test_a_caption_that_equals_a_held_out_prompt_is_drawn_again(monkeypatch):
-    bird = aviary.SPECIES[0].bird
-    first = aviary_clip.caption(bird, np.random.default_rng(0))
-    monkeypatch.setattr(aviary_clip, "held_out_prompts", lambda: {first})
-    assert aviary_clip.caption(bird, np.random.default_rng(0)) != first
-
-
-def test_a_held_out_bird_is_drawn_again(monkeypatch):
-    first = aviary_clip.random_bird(np.random.default_rng(0))
-    monkeypatch.setattr(aviary_clip, "held_out_birds", lambda: {first})
-    assert aviary_clip.random_bird(np.random.default_rng(0)) != first
-
-
-def test_captions_teach_every_word_of_every_name():
-    tokenizer = aviary_clip.SmallTokenizer(aviary_clip.caption_vocabulary())
-    rng = np.random.default_rng(0)
-    birds = aviary_clip.random_birds(1, 2000)
-    taught = tokenizer([aviary_clip.caption(bird, rng) for bird in birds]).unique()
-    asked = tokenizer([f"A photo of a {one.name}." for one in aviary.ALL_SPECIES]).unique()
-    assert torch.isin(asked, taught).all()
-
-
-def test_a_word_that_no_caption_uses_is_an_error():
-    tokenizer = aviary_clip.SmallTokenizer(aviary_clip.caption_vocabulary())
-    with pytest.raises(ValueError, match=r"does not know every word of 'A photo of a zebra\.'"):
-        tokenizer(["A photo of a wren.", "A photo of a zebra."])
-
-
-def test_training_lowers_the_loss_and_repeats_itself():
-    birds = aviary_clip.random_birds(3, TINY.pictures)
-    pictures = aviary_clip.training_pictures(birds, 3)
-    pixels = aviary_clip.as_pixels(pictures[:16])
-    rng = numpy_generator(3, "check")
-    captions = [aviary_clip.caption(bird, rng) for bird in birds[:16]]
-    first, again = (aviary_clip.train(TINY, seed=3) for _ in range(2))
-    for one, other in zip(first.model.parameters(), again.model.parameters(), strict=True):
-        assert torch.equal(one, other)
-    with torch.inference_mode():
-        trained = aviary_clip.contrastive_loss(*first.model(pixels, first.tokenize(captions)))
-    assert trained < np.log(16)
-
-
-def test_training_sees_pixels_as_extraction_does():
-    encoder = aviary_clip.build_encoder(aviary_clip.caption_vocabulary())
-    bird = aviary.SPECIES[0].bird
-    ours = aviary_clip.as_pixels(aviary_clip.training_pictures([bird], 0))[0]
-    picture = aviary.draw(bird, numpy_generator(0, "aviary/training/0"))
-    torch.testing.assert_close(ours, encoder.preprocess(picture))
-
-
-def test_saved_weights_come_back(tmp_path):
-    encoder = aviary_clip.build_encoder(aviary_clip.caption_vocabulary())
-    aviary_clip.save_encoder(encoder, tmp_path / "clip.safetensors")
-    back = aviary_clip.load_encoder(tmp_path / "clip.safetensors")
-    pictures = [aviary.picture(0, i) for i in range(4)]
-    ours, theirs = (extract_image_features(one, pictures) for one in (encoder, back))
-    np.testing.assert_allclose(ours, theirs, atol=5e-3)
-
-
-def test_weights_of_another_architecture_are_an_error(tmp_path, monkeypatch):
-    encoder = aviary_clip.build_encoder(aviary_clip.caption_vocabulary())
-    aviary_clip.save_encoder(encoder, tmp_path / "clip.safetensors")
-    monkeypatch.setitem(aviary_clip.ARCHITECTURE, "embed_dim", 64)
-    with pytest.raises(ValueError, match="another architecture"):
-        aviary_clip.load_encoder(tmp_path / "clip.safetensors")
-
-
 # what is shipped
 
 
@@ -276,9 +169,6 @@ def test_outliers_share_the_seen_half_with_the_aviary():
         aviary.SPECIES[i].name for i in VALIDATION
     ]
     assert len(outliers.unseen) == len(aviary.OUTLIER_SPECIES) == 8
-
-
-def test_unknown_benchmark_is_an_error():
     with pytest.raises(ValueError, match="has no benchmark 'cub'"):
         aviary.load_arrays("cub")
 
@@ -289,25 +179,14 @@ def accuracy(benchmark, rows, classes):
     return (classes[scores.argmax(1)] == benchmark.labels[rows]).float().mean().item()
 
 
-def test_zero_shot_is_far_above_chance_on_seen_and_unseen():
-    benchmark = zslnb.load("aviary")
-    everything = torch.arange(60)
-    assert accuracy(benchmark, benchmark.test_seen_idx, everything) > 0.25
-    assert accuracy(benchmark, benchmark.test_unseen_idx, everything) > 0.25
-    assert accuracy(benchmark, benchmark.test_unseen_idx, benchmark.unseen) > 0.5
-
-
 def test_the_card_states_what_is_measured():
     benchmark = zslnb.load("aviary")
     everything, unseen = torch.arange(60), benchmark.unseen
-    seen_score = accuracy(benchmark, benchmark.test_seen_idx, everything)
-    unseen_score = accuracy(benchmark, benchmark.test_unseen_idx, everything)
-    measured = [
-        seen_score,
-        unseen_score,
-        2 * seen_score * unseen_score / (seen_score + unseen_score),
-        accuracy(benchmark, benchmark.test_unseen_idx, unseen),
-    ]
+    s = accuracy(benchmark, benchmark.test_seen_idx, everything)
+    u = accuracy(benchmark, benchmark.test_unseen_idx, everything)
+    t1 = accuracy(benchmark, benchmark.test_unseen_idx, unseen)
+    assert min(s, u, t1 / 2) > 0.25  # far above chance
+    measured = [s, u, 2 * s * u / (s + u), t1]
     card = (aviary.DATA.parent / "CARD.md").read_text(encoding="utf-8")
     stated = [float(number) / 100 for number in re.findall(r"\| (\d\d\.\d) \|", card)]
     np.testing.assert_allclose(stated, measured, atol=6e-4)

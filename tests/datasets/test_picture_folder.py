@@ -55,10 +55,10 @@ def test_what_is_no_picture_of_a_class_is_passed_over_and_listed(root):
     (root / "kiwi" / ".hidden.jpg").touch()
     (root / "kiwi" / "notes.txt").touch()
     (root / "kiwi" / "again").symlink_to(root)
-    found = read_picture_folder(root)
-    assert len(found.images) == 6
-    assert found.empty == ["nothing"]
-    assert found.skipped == {
+    listed = read_picture_folder(root)
+    assert len(listed.images) == 6
+    assert listed.empty == ["nothing"]
+    assert listed.skipped == {
         "of systems, viewers and cameras": [".git", "kiwi/.hidden.jpg"],
         "in no class's folder": ["alone.jpg", "readme.txt"],
         "links to folders": ["kiwi/again"],

@@ -5,19 +5,21 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from mats import in_this_process  # noqa: F401
-from world import EACH, NAMES, SIZES, picture_paths, write_published
+from mats import (
+    EACH,
+    NAMES,
+    SIZES,
+    in_this_process,  # noqa: F401
+    picture_paths,
+    write_published,
+)
 
 from zslnb import BenchmarkError, load
 from zslnb.datasets.bundle import write_bundle
 from zslnb.datasets.extracted import rows_sha256
 from zslnb.datasets.published import load_published
-from zslnb.datasets.published_files import (
-    PUBLISHED_BENCHMARKS,
-    PublishedFiles,
-    features_of,
-)
-from zslnb.datasets.xlsa17 import PUBLISHED
+from zslnb.datasets.published_files import PUBLISHED_BENCHMARKS, PublishedFiles, features_of
+from zslnb.datasets.xlsa17 import PUBLISHED, readable
 
 WIDTH = 8
 
@@ -38,20 +40,22 @@ def unit(n: int, seed: int) -> np.ndarray:
     return rows / np.linalg.norm(rows, axis=1, keepdims=True)
 
 
-def write_extracted(place: PublishedFiles, *, weights: str = "w", **changes: object) -> None:
+def write_extracted(files: PublishedFiles, *, weights: str = "w", **changes: object) -> None:
     """What an extraction and the encoding of class names leave."""
-    place.features_folder.mkdir(parents=True, exist_ok=True)
-    paths, _ = picture_paths(place.name)
-    rows = unit(len(paths), 1)
+    paths, _ = picture_paths(files.name)
+    rows = changes.get("features", unit(len(paths), 1))
     facts = {"weights_sha256": "w", "images_sha256": "i", "preprocessing": "p"}
     facts |= {"precision": "float32", "unreadable": {}, "images": len(paths)}
-    facts |= {"features_sha256": rows_sha256(rows)}
+    facts |= {"features_sha256": rows_sha256(rows)} | changes.pop("facts", {})
     arrays = {"features": rows, "images": np.array(paths), "provenance": json.dumps(facts)}
-    write_bundle(place.features_folder / "features.npz", arrays | changes)
-    said = json.dumps({"weights_sha256": weights, "prompt": "A photo of a {}."})
-    names = [name.split(".")[-1].replace("_", " ") for name in NAMES[place.name]]
-    texts = {"text": unit(6, 2), "class_names": np.array(names), "provenance": said}
-    write_bundle(place.text_file, texts)
+    write_bundle(files.features_file, arrays | changes)
+    write_texts(files, weights, [*map(readable, NAMES[files.name])])
+
+
+def write_texts(files: PublishedFiles, weights: str, names: list[str]) -> None:
+    facts = json.dumps({"weights_sha256": weights, "prompt": "A photo of a {}."})
+    texts = {"text": unit(6, 2), "class_names": np.array(names), "provenance": facts}
+    write_bundle(files.text_file, texts)
 
 
 def test_clip_is_the_default_where_pictures_are_published(root):
@@ -72,7 +76,7 @@ def test_clip_is_the_default_where_pictures_are_published(root):
 
 
 @pytest.mark.parametrize(
-    ("features", "semantics", "width", "semantic_width", "promised"),
+    ("features", "semantics", "width", "semantic_width", "unit_norm"),
     [
         ("clip", "attributes", WIDTH, 3, ["features"]),
         ("clip", "original_attributes", WIDTH, 3, ["features"]),
@@ -82,20 +86,17 @@ def test_clip_is_the_default_where_pictures_are_published(root):
     ],
 )
 def test_features_and_semantics_are_chosen_apart(
-    root, features, semantics, width, semantic_width, promised
+    root, features, semantics, width, semantic_width, unit_norm
 ):
     b = load("cub", features=features, semantics=semantics)
     assert (b.feature_dim, b.semantic_dim) == (width, semantic_width)
-    assert b.provenance.get("unit_norm", []) == promised
+    assert b.provenance.get("unit_norm", []) == unit_norm
+    assert b.shared_space == (unit_norm == ["features", "semantics"])
     assert b.labels.equal(load("cub").labels)
     assert b.val_classes.tolist() == [3]
-
-
-def test_resnet_says_which_file_it_is(root):
-    facts = load("cub", features="resnet101").provenance
-    assert facts["semantics"] == "attributes"
-    assert len(facts["file_sha256"]) == 64
-    assert "weights_sha256" not in facts
+    # ResNet's are a file, CLIP's are made with weights
+    has = [key in b.provenance for key in ("file_sha256", "weights_sha256")]
+    assert has == [features == "resnet101", features != "resnet101"]
 
 
 def test_the_data_can_be_elsewhere(root, monkeypatch):
@@ -107,16 +108,10 @@ def test_the_data_can_be_elsewhere(root, monkeypatch):
 
 def test_the_published_list_of_validation_classes_is_used_where_there_is_one(root):
     folder = PublishedFiles("cub", "clip").mat_folder
-    (folder / "valclasses1.txt").write_text("002.Laysan_Auk\n001.Rock_Wren\n")
+    (folder / "valclasses1.txt").write_text("002.Auk\n001.Rock_Wren\n")
     b = load("cub")
     assert b.val_classes.tolist() == [0, 1]
     assert b.provenance["validation"] == "a list of class names"
-
-
-def test_only_features_and_texts_of_one_model_share_a_space(root):
-    assert load("cub").shared_space
-    assert not load("cub", semantics="attributes").shared_space
-    assert not load("cub", features="resnet101", semantics="clip-text").shared_space
 
 
 def test_sentences_are_there_where_their_file_is(root):
@@ -130,7 +125,7 @@ def test_sentences_are_there_where_their_file_is(root):
 
 
 @pytest.mark.parametrize(
-    ("name", "wishes", "told"),
+    ("name", "wishes", "message"),
     [
         ("cub", {}, r"CUB/res101\.mat is not in .*|CUB/att_splits\.mat is not in"),
         (
@@ -145,9 +140,9 @@ def test_sentences_are_there_where_their_file_is(root):
         ),
     ],
 )
-def test_what_is_missing_is_told_with_the_command(tmp_path, monkeypatch, name, wishes, told):
+def test_what_is_missing_is_told_with_the_command(tmp_path, monkeypatch, name, wishes, message):
     monkeypatch.setenv("ZSLNB_DATA", str(tmp_path / "empty"))
-    with pytest.raises(FileNotFoundError, match=told) as caught:
+    with pytest.raises(FileNotFoundError, match=message) as caught:
         load(name, **wishes)
     if name != "awa1":
         assert "with DRY_RUN=1 it says what it would download" in str(caught.value)
@@ -165,48 +160,44 @@ def test_features_that_were_not_made_are_no_other_features(root):
 
 
 @pytest.mark.parametrize(
-    ("changes", "told"),
+    ("changes", "message"),
     [
-        ({"features": unit(30, 3)}, r"another hash.*`make data BENCHMARK=cub` does that"),
+        ({"facts": {"features_sha256": "x"}}, r"another hash.*`make data BENCHMARK=cub` does that"),
         ({"images": np.array(["x.jpg"] * 30)}, r"another list of pictures"),
     ],
 )
-def test_features_that_do_not_fit_are_refused(root, changes, told):
+def test_features_that_do_not_fit_are_refused(root, changes, message):
     write_extracted(PublishedFiles("cub", "clip"), **changes)
-    with pytest.raises(BenchmarkError, match=told):
+    with pytest.raises(BenchmarkError, match=message):
         load("cub")
 
 
 def test_texts_that_do_not_fit_are_refused(root):
-    place = PublishedFiles("cub", "clip")
-    write_extracted(place, weights="other")
+    files = PublishedFiles("cub", "clip")
+    write_extracted(files, weights="other")
     with pytest.raises(BenchmarkError, match="made with other weights than the features"):
         load("cub")
     assert load("cub", features="resnet101", semantics="clip-text").semantic_dim == WIDTH
-    said = json.dumps({"weights_sha256": "w", "prompt": ""})
-    texts = {"text": unit(6, 2), "class_names": np.array(["x"] * 6), "provenance": said}
-    write_bundle(place.text_file, texts)
+    write_texts(files, "w", ["x"] * 6)
     with pytest.raises(BenchmarkError, match="of other class names"):
         load("cub")
-    write_bundle(place.text_file, {"text": unit(6, 2)})
+    write_bundle(files.text_file, {"text": unit(6, 2)})
     with pytest.raises(BenchmarkError, match=r"text\.npz is damaged"):
         load("cub")
 
 
 def test_pictures_left_out_are_not_passed_over(root):
-    place = PublishedFiles("cub", "clip")
     paths, _ = picture_paths("cub")
-    rows = unit(len(paths), 1)[1:]
-    facts = {"unreadable": {paths[0]: "cut"}, "images": len(paths)}
-    facts |= {"features_sha256": rows_sha256(rows)}
-    changes = {"features": rows, "images": np.array(paths[1:]), "provenance": json.dumps(facts)}
-    write_extracted(place, **changes)
+    rows, facts = unit(len(paths), 1)[1:], {"unreadable": {paths[0]: "cut"}}
+    write_extracted(
+        PublishedFiles("cub", "clip"), features=rows, images=np.array(paths[1:]), facts=facts
+    )
     with pytest.raises(BenchmarkError, match=r"30 pictures of cub .* and 1 left out"):
         load("cub")
 
 
 @pytest.mark.parametrize(
-    ("name", "wishes", "told"),
+    ("name", "wishes", "message"),
     [
         ("cub", {"features": "vgg"}, "no features 'vgg' of cub; available: clip, resnet101"),
         ("flo", {"features": "clip"}, "no features 'clip' of flo; available: resnet101"),
@@ -215,8 +206,8 @@ def test_pictures_left_out_are_not_passed_over(root):
         ("awa", {}, "Did you mean 'awa2'|Did you mean 'awa1'"),
     ],
 )
-def test_unknown_wishes_suggest_the_nearest(root, name, wishes, told):
-    with pytest.raises(BenchmarkError, match=told):
+def test_unknown_wishes_suggest_the_nearest(root, name, wishes, message):
+    with pytest.raises(BenchmarkError, match=message):
         load(name, **wishes)
     with pytest.raises(BenchmarkError, match="no published benchmark 'cubb'"):
         load_published("cubb")

@@ -7,7 +7,6 @@ import hashlib
 import io
 import tarfile
 import zipfile
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -15,25 +14,16 @@ import numpy as np
 import open_clip
 import pytest
 from clips import TINY, tiny_model
-from mats import AWA2_FOLDER, CUB_FOLDER, SUN_FOLDER, cells, column, write_mat
+from mats import NAMES, SIZES, picture_paths, write_published
 from PIL import Image
 from safetensors.torch import save
 from web import Web
 
 from zslnb.datasets import published_files
-from zslnb.datasets.xlsa17 import PUBLISHED, Sizes
+from zslnb.datasets.xlsa17 import PUBLISHED
 from zslnb.download import fetch
 from zslnb.download.sources import WEIGHTS, all_sources
 
-SIZES = Sizes(seen=4, unseen=2, trainval=16, test_seen=4, test_unseen=10)
-EACH = 5  # pictures in a class
-# labels count in the order of these lists, which is not that of the pictures
-NAMES = {
-    "cub": ["002.Laysan_Auk", "001.Rock_Wren", "004.Dove", "006.Owl", "003.Crane", "005.Tit"],
-    "sun": ["abbey", "apse_indoor", "arch", "bakery_shop", "bar", "zoo"],
-    "awa2": ["antelope", "grizzly+bear", "ox", "killer+whale", "bat", "zebra"],
-}
-FOLDERS = {"cub": CUB_FOLDER, "sun": SUN_FOLDER, "awa2": AWA2_FOLDER}
 INSIDE = {
     "cub": "CUB_200_2011/images",
     "sun": "images",
@@ -41,51 +31,6 @@ INSIDE = {
 }
 RECIPE = {"mean": (0.4,) * 3, "std": (0.3,) * 3, "interpolation": "bicubic", "hf_hub": ""}
 RECIPE |= {"resize_mode": "shortest", "quick_gelu": True}
-
-
-def class_folder(name: str, class_name: str) -> str:
-    """Where a class's pictures lie: SUN's are below their first letter, some one deeper."""
-    deeper = "/".join(class_name.rsplit("_", 1))
-    return f"{class_name[0]}/{deeper}" if name == "sun" else class_name
-
-
-def picture_paths(name: str) -> tuple[list[str], np.ndarray]:
-    """Paths of a benchmark's pictures in their folder, by class folder, and labels from 1."""
-    order = sorted(range(6), key=lambda i: NAMES[name][i])
-    paths = [f"{class_folder(name, NAMES[name][i])}/{n:03}.jpg" for i in order for n in range(EACH)]
-    return paths, np.repeat(np.array(order) + 1, EACH)
-
-
-def lists_of(labels: np.ndarray) -> dict[str, np.ndarray]:
-    """The Proposed Split's lists, from 1: the last two classes are unseen, the fourth validates."""
-
-    def places(classes: Sequence[int], images: slice) -> np.ndarray:
-        return np.concatenate([np.flatnonzero(labels == y)[images] for y in classes]) + 1
-
-    return {
-        "trainval_loc": places([1, 2, 3, 4], slice(0, 4)),
-        "test_seen_loc": places([1, 2, 3, 4], slice(4, 5)),
-        "test_unseen_loc": places([5, 6], slice(0, 5)),
-        "train_loc": places([1, 2, 3], slice(0, 5)),
-        "val_loc": places([4], slice(0, 5)),
-    }
-
-
-def write_published(folder: Path, name: str, **changes: object) -> None:
-    """Write a benchmark's two files; changes are of `res101.mat`."""
-    folder.mkdir(parents=True, exist_ok=True)
-    paths, labels = picture_paths(name)
-    rng = np.random.default_rng(len(name))
-    arrays = {
-        "image_files": cells([FOLDERS[name] + path for path in paths]),
-        "features": rng.random((12, len(labels))) + labels / 6,
-        "labels": column(labels),
-    }
-    write_mat(folder / "res101.mat", arrays | changes)
-    lists = {key: column(numbers) for key, numbers in lists_of(labels).items()}
-    attributes = {"att": rng.random((3, 6)), "original_att": 100 * rng.random((3, 6))}
-    split = {"allclasses_names": cells(NAMES[name]), **attributes, **lists}
-    write_mat(folder / "att_splits.mat", split)
 
 
 def picture(seed: int) -> bytes:
@@ -166,8 +111,8 @@ class World:
 
 def build_world(web: Web, patch: pytest.MonkeyPatch, folder: Path) -> World:
     """Publish everything on loopback, and let every cache be below a folder of the test's own."""
-    for name, place in {"ZSLNB_DATA": "data", "ZSLNB_BUILD": "build", "HOME": "home"}.items():
-        patch.setenv(name, str(folder / place))
+    for name, sub in {"ZSLNB_DATA": "data", "ZSLNB_BUILD": "build", "HOME": "home"}.items():
+        patch.setenv(name, str(folder / sub))
     patch.setenv("ZSLNB_DEVICE", "cpu")
     patch.setenv("no_proxy", "*")
     patch.delenv("ZSLNB_RUNS", raising=False)

@@ -32,14 +32,7 @@ from zslnb.errors import BenchmarkError
 from zslnb.files import written_atomically
 
 INDEX_KEYS = ("trainval_idx", "test_seen_idx", "test_unseen_idx")
-IMAGE_KEYS = ("features", "labels", *INDEX_KEYS)
-INDICES = {  # what a benchmark calls them
-    "train_idx": "trainval_idx",
-    "test_seen_idx": "test_seen_idx",
-    "test_unseen_idx": "test_unseen_idx",
-    "val_classes": "val_classes",
-}
-RESERVED = (*IMAGE_KEYS, "class_names", "val_classes", "provenance")
+RESERVED = ("features", "labels", *INDEX_KEYS, "class_names", "val_classes", "provenance")
 PIECE = 1 << 20  # bytes that are read and converted at a time
 DAMAGE = (zlib.error, EOFError, ValueError, SyntaxError, tokenize.TokenError, zipfile.BadZipFile)
 
@@ -71,9 +64,15 @@ class StoredArray:
         ):
             if dtype is None or self.dtype.kind not in "fiu" or self.ndim == 0:
                 return npy_format.read_array(stream, allow_pickle=False)
-            _, is_fortran, _ = _header(stream)
+            _, columns_first, _ = _header(stream)
             array = np.empty(self.shape, dtype)
-            _fill(array.T if is_fortran else array, stream, self.dtype)
+            lines = array.T if columns_first else array
+            step = max(1, PIECE // max(1, self.dtype.itemsize * math.prod(lines.shape[1:])))
+            for start in range(0, len(lines), step):
+                part = lines[start : start + step]
+                data = stream.read(part.size * self.dtype.itemsize)
+                with np.errstate(over="ignore"):  # what overflows is refused as not finite
+                    part[...] = np.frombuffer(data, self.dtype).reshape(part.shape)
             if stream.read(1):  # at its end the checksum is compared
                 raise ValueError("it holds more than its shape says")
             return array
@@ -85,9 +84,7 @@ Arrays = Mapping[str, np.ndarray | StoredArray]
 def open_bundle(path: Path) -> dict[str, StoredArray]:
     """List every array of a bundle, and read none.
 
-    Raises:
-        FileNotFoundError: there is no such file.
-        BenchmarkError: not an .npz file, or an array in it is a pickle.
+    Raises FileNotFoundError, or BenchmarkError if it is no .npz file or holds a pickle.
     """
     if not path.is_file():
         raise FileNotFoundError(f"There is no bundle {path.name!r} in {str(path.parent)!r}.")
@@ -135,16 +132,6 @@ def _header(stream: io.BufferedIOBase) -> tuple[tuple[int, ...], bool, np.dtype]
     return npy_format.read_array_header_2_0(stream)
 
 
-def _fill(array: np.ndarray, stream: io.BufferedIOBase, dtype: np.dtype) -> None:
-    """Read and convert some rows at a time."""
-    rows = max(1, PIECE // max(1, dtype.itemsize * math.prod(array.shape[1:])))
-    with np.errstate(over="ignore"):  # what overflows is refused as not finite, by name
-        for start in range(0, len(array), rows):
-            part = array[start : start + rows]
-            data = stream.read(part.size * dtype.itemsize)
-            part[...] = np.frombuffer(data, dtype).reshape(part.shape)
-
-
 @contextlib.contextmanager
 def _as_damage(path: Path, key: str) -> Iterator[None]:
     """Say of which array it is that reading failed."""
@@ -181,32 +168,33 @@ def benchmark_from_arrays(
     features: str | None = None,
     provenance: dict | None = None,
 ) -> Benchmark:
-    """Make a validated `Benchmark` of a bundle's arrays.
+    """Make a `Benchmark` of a bundle's arrays, of which only those that it needs are read.
 
     Args:
-        arrays: what `open_bundle` returned, or arrays; only those that it needs are read.
-        name, file: what records will call the benchmark, and what error messages.
+        arrays: what `open_bundle` returned, or arrays.
+        name, file: what records and messages will call the benchmark.
         semantics: which (C, S) array; may be left out where there is only one, or a default.
         features: which (N, D) array; `features` unless said.
         provenance: facts to add to the bundle's own.
 
-    Raises:
-        BenchmarkError: an array is missing, of the wrong kind, or breaks a rule.
+    Raises BenchmarkError for an array that is missing, of the wrong kind, or breaks a rule.
     """
-    _require(arrays, ["class_names"], file)
     names, facts = _names(arrays, file), _read_provenance(arrays, file) | (provenance or {})
     chosen = _choose_semantics(arrays, semantics, facts.get("default_semantics"), file)
     rows = features or "features"
     roles = {rows: "features", chosen: "semantics"}
     text_only = features is None and not {"features", "labels"} & {*arrays}
     if not text_only:
-        _require(arrays, [rows, *IMAGE_KEYS[1:]], file)
+        _require(arrays, [rows, "labels", *INDEX_KEYS], file)
     return Benchmark(
         features=torch.zeros(0, 0) if text_only else _floats(arrays, rows, file),
         labels=_integers(arrays, "labels", file),
         semantics=_floats(arrays, chosen, file),
         class_names=_told_apart(names) if text_only else names,
-        **{field: _integers(arrays, key, file) for field, key in INDICES.items()},
+        train_idx=_integers(arrays, "trainval_idx", file),
+        test_seen_idx=_integers(arrays, "test_seen_idx", file),
+        test_unseen_idx=_integers(arrays, "test_unseen_idx", file),
+        val_classes=_integers(arrays, "val_classes", file),
         name=name,
         provenance={
             **facts,
@@ -259,13 +247,10 @@ def _floats(arrays: Arrays, key: str, file: str) -> Tensor:
 
 
 def _integers(arrays: Arrays, key: str, file: str) -> Tensor:
-    array = arrays.get(key, np.zeros(0, np.int64))
-    if array.dtype.kind not in "iu" or array.ndim != 1:
-        raise BenchmarkError(
-            f"{file}: {key} must be a row of whole numbers, but is {array.dtype} "
-            f"of shape {array.shape}."
-        )
-    return torch.from_numpy(np.array(array, dtype=np.int64))
+    if key not in arrays:
+        return torch.zeros(0, dtype=torch.int64)
+    _require_row(arrays, key, "iu", "whole numbers", file)
+    return torch.from_numpy(np.array(arrays[key], dtype=np.int64))
 
 
 def _told_apart(names: tuple[str, ...]) -> tuple[str, ...]:
@@ -278,14 +263,18 @@ def _told_apart(names: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(numbered)
 
 
-def _names(arrays: Arrays, file: str) -> tuple[str, ...]:
-    array = arrays["class_names"]
-    if array.dtype.kind != "U" or array.ndim != 1:
+def _require_row(arrays: Arrays, key: str, kinds: str, what: str, file: str) -> None:
+    array = arrays[key]
+    if array.dtype.kind not in kinds or array.ndim != 1:
         raise BenchmarkError(
-            f"{file}: class_names must be a row of text, but is {array.dtype} "
-            f"of shape {array.shape}."
+            f"{file}: {key} must be a row of {what}, but is {array.dtype} of shape {array.shape}."
         )
-    names = tuple(map(str, np.asarray(array)))
+
+
+def _names(arrays: Arrays, file: str) -> tuple[str, ...]:
+    _require(arrays, ["class_names"], file)
+    _require_row(arrays, "class_names", "U", "text", file)
+    names = tuple(map(str, np.asarray(arrays["class_names"])))
     if blank := [i for i, name in enumerate(names) if not name.strip()]:
         raise BenchmarkError(f"{file}: class_names[{blank[0]}] is empty.")
     return names

@@ -27,13 +27,8 @@ class Extracted:
 def load_extracted(folder: Path, images: Sequence[str] | None = None) -> Extracted:
     """Read what an extraction left in its folder; neither the model nor the pictures are needed.
 
-    Args:
-        folder: as given to `Extraction`.
-        images: the list that it should have been made of, if that is to be checked.
-
-    Raises:
-        FileNotFoundError: there is no result yet.
-        BenchmarkError: damaged, or made of another list.
+    Raises FileNotFoundError if there is no result yet, and BenchmarkError if it is damaged, or made
+    of another list than `images`, where these are given.
     """
     file = folder / RESULT
     try:

@@ -30,11 +30,9 @@ def load(
         root: folder that a relative path starts from; the current one unless said. For the
             published benchmarks the folder of all data; `files.data_dir()` unless said.
 
-    Raises:
-        BenchmarkError: no such name (the nearest are suggested), a bundle that breaks a rule, or
-            one that has the name of another benchmark.
-        FileNotFoundError: no bundle at that path; or data that are not here, with the command
-            that brings them.
+    Raises BenchmarkError for an unknown name (the nearest are suggested), a bundle that breaks a
+    rule, or one that has the name of another benchmark; FileNotFoundError for no bundle at that
+    path, or data that are not here, with the command that brings them.
     """
     name, wishes = str(name_or_path), {"features": features, "semantics": semantics}
     if name in PUBLISHED_BENCHMARKS:

@@ -41,14 +41,11 @@ def read_mat(
 
     Args:
         path: the file.
-        numbers: variables that are real matrices; they keep the type they are stored in.
-        text: variables that are text, matrices of characters, or cells of text: they come as a
-            row of strings.
+        numbers: real matrices; they keep the type they are stored in.
+        text: matrices of characters, or cells of text: they come as a row of strings.
 
-    Raises:
-        FileNotFoundError: there is no such file.
-        BenchmarkError: no MATLAB file, a damaged one, or a variable of another kind: a struct,
-            an object, a function handle, a cell that holds more than text.
+    Raises FileNotFoundError, or BenchmarkError for no MATLAB file, a damaged one, or a variable of
+    another kind: a struct, an object, a function handle, a cell that holds more than text.
     """
     if not path.is_file():
         raise FileNotFoundError(f"There is no file {path.name!r} in {str(path.parent)!r}.")

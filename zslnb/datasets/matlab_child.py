@@ -9,7 +9,7 @@ import contextlib
 import json
 import math
 import sys
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any  # a data set of h5py, which only 7.3 needs
 
@@ -17,12 +17,7 @@ import numpy as np
 
 REFUSED = 3  # exit status after a sentence on stderr
 LARGEST = 1 << 31  # bytes of one variable; AWA2's features take 0.6e9
-NUMBERS = (
-    "double",
-    "single",
-    "logical",
-    *(f"{u}int{n}" for u in ("", "u") for n in (8, 16, 32, 64)),
-)
+NUMBERS = {"double", "single", "logical", *(f"{u}int{8 << n}" for u in ("", "u") for n in range(4))}
 UNREAD = "it is not loaded, and nothing in it is evaluated"
 OBJECTS = f"{UNREAD}; of a string array MATLAB's cellstr makes a cell of text"
 
@@ -32,17 +27,23 @@ class Refused(ValueError):
 
 
 def read(path: Path, numbers: Collection[str], text: Collection[str]) -> dict[str, np.ndarray]:
-    """Read the named variables of a file that is small enough; those it lacks are left out.
+    """Read the named variables; those that the file lacks are left out.
 
-    Raises Refused for a variable of another kind, too large, or there twice; SciPy and h5py
-    raise what they like.
+    Raises Refused for one of another kind, too large, or there twice; SciPy and h5py raise what
+    they like.
     """
     with path.open("rb") as stream:
         head = stream.read(1024)
     is_hdf5 = head.startswith(b"MATLAB 7.3") or b"\x89HDF\r\n" in head
     if not is_hdf5 and not head.startswith(b"MATLAB 5.0"):
         raise Refused("no MATLAB file, or cut short; fetch it again")
-    return (read_v73 if is_hdf5 else read_v5)(path, numbers, text)
+    arrays = (read_v73 if is_hdf5 else read_v5)(path, numbers, text)
+    for name, array in arrays.items():
+        if array.dtype.kind == "c":
+            raise Refused(f"{name} must be real, but is complex")
+        if array.dtype.kind not in "biufU" or array.nbytes > LARGEST:
+            raise Refused(f"{name} holds {array.dtype}; {UNREAD}")
+    return arrays
 
 
 def read_v5(path: Path, numbers: Collection[str], text: Collection[str]) -> dict[str, np.ndarray]:
@@ -72,17 +73,14 @@ def _v5_text(name: str, array: np.ndarray) -> np.ndarray:
     if type(array) is np.ndarray and array.dtype.kind == "U":
         return _lines(name, [str(line).rstrip(" ") for line in array.ravel()])
     for i, item in enumerate(array.ravel()):
+        kind = type(item).__name__  # SciPy has its own classes for functions and objects
+        if type(item) is np.ndarray:
+            kind = "a cell array" if item.dtype.kind == "O" else f"a matrix of {item.dtype}"
         if type(item) is not np.ndarray or item.dtype.kind != "U":
-            raise Refused(f"{name}[{i}] must be text, but is {_what(item)}; {UNREAD}")
+            raise Refused(f"{name}[{i}] must be text, but is {kind}; {UNREAD}")
         if item.size != 1:
             raise Refused(f"{name}[{i}] must be one line of text, but has {item.size}")
     return _lines(name, [item.item() for item in array.ravel()])
-
-
-def _what(item: object) -> str:
-    if type(item) is not np.ndarray:  # SciPy has its own classes for functions and objects
-        return type(item).__name__
-    return "a cell array" if item.dtype.kind == "O" else f"a matrix of {item.dtype}"
 
 
 def read_v73(path: Path, numbers: Collection[str], text: Collection[str]) -> dict[str, np.ndarray]:
@@ -92,9 +90,10 @@ def read_v73(path: Path, numbers: Collection[str], text: Collection[str]) -> dic
     with h5py.File(path, "r") as file:
         arrays = {}
         for name in sorted({*numbers, *text} & {*file}):
-            kind = _class_of(file, name)
+            is_here = isinstance(file.get(name, getlink=True), h5py.HardLink)
+            data = file[name] if is_here else None
+            kind = _class_of(data) if is_here else "a link to another place"
             _require_kind(name, kind, name in text)
-            data = file[name]
             _require_size(name, data.shape, data.dtype.itemsize)
             if name in numbers:
                 arrays[name] = data[()].T
@@ -107,13 +106,10 @@ def read_v73(path: Path, numbers: Collection[str], text: Collection[str]) -> dic
         return arrays
 
 
-def _class_of(file: Mapping, name: str) -> str:
-    """MATLAB's class of a variable that lies in this file itself."""
+def _class_of(data: Any) -> str:
+    """MATLAB's class of what lies in this file itself."""
     import h5py
 
-    if not isinstance(file.get(name, getlink=True), h5py.HardLink):
-        return "a link to another place"
-    data = file[name]
     if not isinstance(data, h5py.Dataset) or "MATLAB_sparse" in data.attrs:
         return "struct"
     if data.external or data.is_virtual:
@@ -133,8 +129,7 @@ def _v73_rows(name: str, data: Any) -> list[str]:
 
 
 def _v73_line(name: str, data: Any) -> str:
-    kind = data.attrs.get("MATLAB_class", b"")
-    if kind not in (b"char", "char"):
+    if (kind := _class_of(data)) != "char":
         raise Refused(f"{name} must be text, but is {kind!r}; {UNREAD}")
     rows = _v73_rows(name, data)
     if len(rows) != 1:
@@ -161,15 +156,6 @@ def _require_size(name: str, shape: tuple[int, ...], itemsize: int) -> None:
         raise Refused(f"{name} claims {sizes} items, more than {LARGEST:,} bytes; fetch it again")
 
 
-def require_plain(arrays: Mapping[str, np.ndarray]) -> None:
-    """Refuse what an `.npz` without pickles cannot keep, and numbers that are not real."""
-    for name, array in arrays.items():
-        if array.dtype.kind == "c":
-            raise Refused(f"{name} must be real, but is complex")
-        if array.dtype.kind not in "biufU" or array.nbytes > LARGEST:
-            raise Refused(f"{name} holds {array.dtype}; {UNREAD}")
-
-
 def _bound_memory() -> None:
     """Let a bomb end this process, not the machine; Windows has no such bound."""
     with contextlib.suppress(ImportError, ValueError, OSError):
@@ -182,7 +168,6 @@ def main(source: str, target: str, wanted: str) -> int:
     """Read `source`, write `target`; `wanted` is JSON: names of numbers, names of text."""
     try:
         arrays = read(Path(source), *json.loads(wanted))
-        require_plain(arrays)
     except Exception as error:  # a damaged file can make a reader raise anything
         damage = f"damaged, or cut short ({error or type(error).__name__}); fetch it again"
         sentence = str(error) if isinstance(error, Refused) else damage

@@ -4,10 +4,11 @@ Sub-folders go by their own names everywhere. Those in other files are compared 
 normalisation (NFC), because disks store an accent in two ways.
 """
 
+import contextlib
 import csv
 import unicodedata
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from functools import cache, cached_property
@@ -37,11 +38,8 @@ LARGEST = float(np.finfo(np.float32).max)
 class PictureFolder:
     """The pictures of a folder by class, and what was passed over.
 
-    Attributes:
-        root: the folder.
-        classes: by sub-folder, sorted, its pictures: paths in `root` with "/", sorted.
-        empty: sub-folders without a picture, which are no classes.
-        skipped: by reason, the paths of what is not taken for a picture of a class.
+    `classes` has by sub-folder, sorted, its pictures: paths in `root` with "/", sorted; `empty` are
+    sub-folders without a picture; `skipped`, by reason, paths of what is no picture of a class.
     """
 
     root: Path
@@ -82,60 +80,59 @@ def read_picture_folder(root: Path) -> PictureFolder:
     Files and folders in `LEFT_ASIDE`, links to folders inside a class, names that are not UTF-8,
     other files, and what lies beside the sub-folders are passed over and listed.
 
-    Raises:
-        RequestError: no such folder, no sub-folder with a picture, or one that holds files and no
-            picture among them.
+    Raises RequestError if there is no such folder, no sub-folder with a picture, or one that holds
+    files and no picture among them.
     """
     if not root.is_dir():
         raise RequestError(f"There is no folder {str(root)!r}.")
-    classes: dict[str, list[str]] = {}
-    skipped: dict[str, list[str]] = {}
-    for path in sorted(root.iterdir()):
-        if path.is_dir() and printable(path.name) != path.name:
-            raise RequestError(
-                f"The folder {printable(path.name)!r} is not named in UTF-8: rename it."
-            )
+    classes, empty, skipped = {}, [], defaultdict(list)
+    for path in sorted(root.iterdir(), key=lambda path: path.name):
+        shown = printable(path.name)
+        if path.is_dir() and shown != path.name:
+            raise RequestError(f"The folder {shown!r} is not named in UTF-8: rename it.")
         if reason := _unfit(path) or ("" if path.is_dir() else "in no class's folder"):
-            skipped.setdefault(reason, []).append(printable(path.name))
+            skipped[reason].append(shown)
+            continue
+        files = defaultdict(list)
+        for file, reason in _files_below(path):
+            files[reason].append(file.relative_to(root).as_posix())
+        images = sorted(files.pop("", []))
+        for reason, names in files.items():
+            skipped[reason] += map(printable, names)
+        if images:
+            classes[path.name] = images
+        elif {*files} - {SET_ASIDE}:
+            files.pop(SET_ASIDE, None)
+            raise _lost(path.name, [printable(name) for names in files.values() for name in names])
         else:
-            others = _collect(path, root, classes.setdefault(path.name, []), skipped)
-            if others and not classes[path.name]:
-                raise _lost(path.name, others)
-    empty = [name for name, images in classes.items() if not images]
-    kept = {name: sorted(classes[name]) for name in sorted(classes) if classes[name]}
-    if not kept:
+            empty.append(path.name)
+    if not classes:
         raise RequestError(
             f"{root} has no sub-folder with a picture. Each class needs a sub-folder of its own; "
             f"pictures end in {', '.join(sorted(picture_endings()))}."
         )
-    return PictureFolder(root, kept, empty, skipped)
+    return PictureFolder(root, classes, empty, dict(skipped))
 
 
-def _collect(
-    folder: Path, root: Path, images: list[str], skipped: dict[str, list[str]]
-) -> list[str]:
-    """Add the pictures below a class's folder to `images`, and the rest to `skipped`.
-
-    Returns the files that somebody may have meant as pictures.
-    """
-    others = []
+def _files_below(folder: Path) -> Iterator[tuple[Path, str]]:
+    """Each file, and why it is no picture of the class; nothing for one that is."""
     for path in folder.iterdir():
-        name = path.relative_to(root).as_posix()
-        reason = _unfit(path)
-        if not reason and path.is_dir():
-            if not path.is_symlink():  # it could lead back here, or to another class
-                others += _collect(path, root, images, skipped)
-                continue
-            reason = "links to folders"
-        elif not reason and path.suffix.lower() not in picture_endings():
-            reason = "not pictures by their endings"
-        if not reason:
-            images.append(name)
-            continue
-        skipped.setdefault(reason, []).append(printable(name))
-        if reason != SET_ASIDE:
-            others.append(printable(name))
-    return others
+        reason, is_folder = _unfit(path), path.is_dir()
+        if reason:
+            yield path, reason
+        elif is_folder and path.is_symlink():  # it could lead back here, or to another class
+            yield path, "links to folders"
+        elif is_folder:
+            yield from _files_below(path)
+        else:
+            is_picture = path.suffix.lower() in picture_endings()
+            yield path, "" if is_picture else "not pictures by their endings"
+
+
+def _unfit(path: Path) -> str:
+    if any(fnmatchcase(path.name.casefold(), pattern) for pattern in LEFT_ASIDE):
+        return SET_ASIDE
+    return "" if printable(path.name) == path.name else "not named in UTF-8"
 
 
 def _lost(name: str, files: Sequence[str]) -> RequestError:
@@ -145,12 +142,6 @@ def _lost(name: str, files: Sequence[str]) -> RequestError:
         f"The folder {name!r} has {len(files)} files and no picture that can be read here: {kinds} "
         f"({some(files, 3)}). Save them as .jpg or .png, or take the folder out."
     )
-
-
-def _unfit(path: Path) -> str:
-    if any(fnmatchcase(path.name.casefold(), pattern) for pattern in LEFT_ASIDE):
-        return SET_ASIDE
-    return "" if printable(path.name) == path.name else "not named in UTF-8"
 
 
 def printable(name: str) -> str:
@@ -171,13 +162,10 @@ def content_hashes(folder: PictureFolder) -> dict[str, str]:
 def read_class_names(path: Path | None, folder: PictureFolder) -> dict[str, str]:
     """Give each class its name in words: its folder's, unless a CSV file has another.
 
-    Args:
-        path: CSV with the columns `folder` and `name`; it may leave classes out.
-        folder: whose classes. Of a folder's name the number in front ("001.") is dropped, and
-            "_" and "+" become spaces, as in released code.
+    The file has the columns `folder` and `name`, and may leave classes out. Of a folder's name the
+    number in front ("001.") is dropped, and "_" and "+" become spaces, as in released code.
 
-    Raises:
-        RequestError: the file cannot be read, names what is not there, or two classes alike.
+    Raises RequestError if it cannot be read, names what is not there, or two classes alike.
     """
     names = {key: _normal(readable(key)) for key in folder.classes}
     if path:
@@ -203,12 +191,9 @@ def read_attributes(
 ) -> tuple[tuple[str, ...], Float32[np.ndarray, "C A"]]:
     """Read class attributes: CSV, the folder's name first, then a number in every column.
 
-    Returns:
-        The A names of the columns, and the numbers in the order of the folder's classes.
-
-    Raises:
-        RequestError: the file cannot be read; a class is missing, there twice or not a folder; a
-            cell is not a finite number.
+    Gives the A names of the columns, and the numbers in the order of the folder's classes. Raises
+    RequestError if the file cannot be read, a class is missing, there twice or not a folder, or a
+    cell is not a finite number.
     """
     columns, rows = _read_table(path, folder)
     if len(columns) < 2:
@@ -223,13 +208,10 @@ def read_attributes(
 
 
 def _number(text: str, where: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = float("nan")
-    if not abs(value) <= LARGEST:  # NaN is not
-        raise RequestError(f"{where}: {text!r} is not a number; write it as 0.5 or 12.")
-    return value
+    with contextlib.suppress(ValueError):
+        if abs(float(text)) <= LARGEST:  # NaN is not
+            return float(text)
+    raise RequestError(f"{where}: {text!r} is not a number; write it as 0.5 or 12.")
 
 
 def _read_table(path: Path, folder: PictureFolder) -> tuple[list[str], dict[str, list[str]]]:

@@ -10,22 +10,10 @@ import torch
 from jaxtyping import Float32
 
 from zslnb.benchmark import Benchmark
-from zslnb.datasets.bundle import file_sha256, read_bundle
+from zslnb.datasets.bundle import read_bundle
 from zslnb.datasets.extracted import Extracted, load_extracted
-from zslnb.datasets.published_files import (
-    PUBLISHED_BENCHMARKS,
-    RESNET,
-    PublishedFiles,
-    features_of,
-)
-from zslnb.datasets.xlsa17 import (
-    Images,
-    join,
-    read_class_list,
-    read_features,
-    read_image_list,
-    read_split,
-)
+from zslnb.datasets.published_files import PUBLISHED_BENCHMARKS, RESNET, PublishedFiles, features_of
+from zslnb.datasets.xlsa17 import Images, benchmark_from_xlsa17, read_images
 from zslnb.errors import BenchmarkError, unknown_name
 
 TEXT_SEMANTICS = "clip-text"
@@ -52,9 +40,8 @@ def load_published(
             beside `att_splits.mat`).
         root: folder of all data; `data_dir()` unless given.
 
-    Raises:
-        FileNotFoundError: something is not there; with the command that brings it.
-        BenchmarkError: an unknown wish, a damaged file, or one that is not what was published.
+    Raises FileNotFoundError, with the command that brings what is not there; BenchmarkError for an
+    unknown wish, a damaged file, or one that is not what was published.
     """
     if name not in PUBLISHED_BENCHMARKS:
         raise BenchmarkError(unknown_name("published benchmark", name, PUBLISHED_BENCHMARKS))
@@ -81,7 +68,7 @@ def known_semantics(semantics: str) -> str:
 
 def published_images(files: PublishedFiles) -> Images:
     """Read the published list of images; its paths start from the folder of pictures."""
-    return read_image_list(files.require_mat("res101.mat"))
+    return read_images(files.require_mat("res101.mat"), features=False)
 
 
 def unique(image_files: Sequence[str]) -> list[str]:
@@ -92,9 +79,8 @@ def unique(image_files: Sequence[str]) -> list[str]:
 def read_clip_features(files: PublishedFiles, image_files: Sequence[str]) -> Extracted:
     """Read the CLIP features of the published list.
 
-    Raises:
-        FileNotFoundError: they have not been made.
-        BenchmarkError: they are damaged, or of another list.
+    Raises FileNotFoundError if they have not been made, BenchmarkError if they are damaged or of
+    another list.
     """
     if not files.features_file.is_file():
         raise files.missing(f"CLIP features of {files.name} have not been made yet.")
@@ -114,12 +100,7 @@ class Text:
 
 
 def read_text(files: PublishedFiles) -> Text:
-    """Read the class names' text features.
-
-    Raises:
-        FileNotFoundError: they have not been made.
-        BenchmarkError: the file is damaged.
-    """
+    """Read the class names' text features; raises as `read_clip_features`."""
     if not files.text_file.is_file():
         raise files.missing(f"CLIP texts of {files.name}'s class names have not been made yet.")
     arrays = read_bundle(files.text_file)
@@ -127,14 +108,16 @@ def read_text(files: PublishedFiles) -> Text:
         facts = json.loads(str(arrays["provenance"]))
         return Text(arrays["text"], tuple(map(str, arrays["class_names"])), facts)
     except (KeyError, ValueError) as error:
-        raise BenchmarkError(
-            f"{files.text_file} is damaged ({error}). Delete it and run `{files.command}`."
-        ) from error
+        raise _unfit_text(files, f"is damaged ({error})") from error
+
+
+def _unfit_text(files: PublishedFiles, why: str) -> BenchmarkError:
+    return BenchmarkError(f"{files.text_file} {why}. Delete it and run `{files.command}`.")
 
 
 def _joined(files: PublishedFiles, semantics: str) -> Benchmark:
     """Join the published split with the features that are asked for."""
-    split = read_split(files.require_mat("att_splits.mat"))
+    split = files.require_mat("att_splits.mat")
     sentences = files.mat_folder / "sent_splits.mat"
     if semantics == "sentences" and not sentences.is_file():
         raise FileNotFoundError(
@@ -142,23 +125,20 @@ def _joined(files: PublishedFiles, semantics: str) -> Benchmark:
             f"{sentences.name} into {sentences.parent} if you have it."
         )
     validation = files.mat_folder / "valclasses1.txt"  # the archive has it beside some splits
-    images, facts = _clip_images(files) if files.is_clip else _resnet_images(files)
-    benchmark = join(
+    if files.is_clip:
+        images, facts = _clip_images(files)
+    else:
+        images = files.require_mat("res101.mat")
+        facts = {"features": RESNET, "model": "ResNet-101", "tag": "as published"}
+    benchmark = benchmark_from_xlsa17(
         images,
         split,
         name=files.name,
-        sentences=read_split(sentences) if sentences.is_file() else None,
-        validation=read_class_list(validation) if validation.is_file() else None,
+        sentences=sentences if sentences.is_file() else None,
+        validation=validation if validation.is_file() else None,
         semantics=semantics,
     )
-    promised = {"unit_norm": ["features"]} if files.is_clip else {}
-    return replace(benchmark, provenance=benchmark.provenance | facts | promised)
-
-
-def _resnet_images(files: PublishedFiles) -> tuple[Images, dict]:
-    path = files.require_mat("res101.mat")
-    facts = {"features": RESNET, "model": "ResNet-101", "tag": "as published"}
-    return read_features(path), {**facts, "file_sha256": file_sha256(path)}
+    return replace(benchmark, provenance=benchmark.provenance | facts)
 
 
 def _clip_images(files: PublishedFiles) -> tuple[Images, dict]:
@@ -175,6 +155,7 @@ def _clip_images(files: PublishedFiles) -> tuple[Images, dict]:
     model_name, tag = files.model
     facts = {"features": files.features, "model": model_name, "tag": tag}
     facts |= {key: extracted.provenance[key] for key in ENCODER_FACTS}
+    facts["unit_norm"] = ["features"]
     source = f"{files.features_folder.name} of {images.file}"
     return replace(images, features=features, file=source), facts
 
@@ -183,16 +164,10 @@ def _with_text(benchmark: Benchmark, text: Text, files: PublishedFiles) -> Bench
     """Exchange the semantics for the class names' texts."""
     facts = benchmark.provenance
     if text.class_names != benchmark.class_names:
-        raise BenchmarkError(
-            f"{files.text_file} is of other class names than {facts['file']}. Delete it and run "
-            f"`{files.command}`."
-        )
+        raise _unfit_text(files, f"is of other class names than {facts['file']}")
     of_features = facts.get("weights_sha256") if files.is_clip else None
     if of_features not in (None, text.facts["weights_sha256"]):
-        raise BenchmarkError(
-            f"{files.text_file} was made with other weights than the features beside it. Delete "
-            f"it and run `{files.command}`."
-        )
+        raise _unfit_text(files, "was made with other weights than the features beside it")
     facts = facts | {
         "semantics": TEXT_SEMANTICS,
         "prompt": text.facts["prompt"],

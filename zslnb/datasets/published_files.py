@@ -23,22 +23,16 @@ PAPERS_MODEL = "ViT-B-16/openai"  # open_clip's name of it, and the tag of its w
 
 def features_of(name: str) -> tuple[str, ...]:
     """Kinds of features that a published benchmark can have, its default first; none if unknown."""
-    if name in WITH_PICTURES:
-        return (CLIP, RESNET)
-    return (RESNET,) if name in FEATURES_ONLY else ()
+    return (CLIP,) * (name in WITH_PICTURES) + (RESNET,) * (name in PUBLISHED_BENCHMARKS)
 
 
 @dataclass(frozen=True)
 class PublishedFiles:
     """Paths of one benchmark's files, with one kind of features.
 
-    Attributes:
-        name: in `PUBLISHED_BENCHMARKS`.
-        features: "clip", "resnet101", or an open_clip model and its tag as "ViT-L-14/openai".
-        root: folder of all data; `data_dir()` unless given.
-
-    Raises:
-        BenchmarkError: such a benchmark has no such features.
+    `name` is in `PUBLISHED_BENCHMARKS`; `features` are "clip", "resnet101", or an open_clip model
+    and its tag as "ViT-L-14/openai"; `root` is the folder of all data, `data_dir()` unless given.
+    Raises BenchmarkError if such a benchmark has no such features.
     """
 
     name: str
@@ -62,8 +56,9 @@ class PublishedFiles:
     @property
     def model(self) -> tuple[str, str]:
         """The open_clip model of its texts, and of its features if they are CLIP's; and its tag."""
-        wanted = self.features if "/" in self.features else PAPERS_MODEL
-        model_name, _, tag = wanted.partition("/")
+        model_name, _, tag = (self.features if "/" in self.features else PAPERS_MODEL).partition(
+            "/"
+        )
         return model_name, tag
 
     @property
@@ -80,11 +75,8 @@ class PublishedFiles:
     @property
     def features_file(self) -> Path:
         """The features, finished."""
-        return (
-            self.features_folder / "features.npz"
-            if self.is_clip
-            else self.mat_folder / "res101.mat"
-        )
+        in_mat = self.mat_folder / "res101.mat"
+        return self.features_folder / "features.npz" if self.is_clip else in_mat
 
     @property
     def text_file(self) -> Path:

@@ -20,9 +20,10 @@ import hashlib
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -42,8 +43,7 @@ UNKNOWN = -1  # for a value that nobody rated, among percentages: AWA2 has four
 DEEPEST = 3  # folders that may make up a class's name: SUN's "apartment_building/outdoor"
 
 
-@dataclass(frozen=True)
-class Sizes:
+class Sizes(NamedTuple):
     """Published counts of a benchmark: classes seen and unseen, and images in the three lists."""
 
     seen: int
@@ -53,13 +53,13 @@ class Sizes:
     test_unseen: int
 
 
-KINDS = {
-    "seen": "seen classes",
-    "unseen": "unseen classes",
-    "trainval": "trainval images",
-    "test_seen": "test images of seen classes",
-    "test_unseen": "test images of unseen classes",
-}
+COUNTED = (
+    "seen classes",
+    "unseen classes",
+    "trainval images",
+    "test images of seen classes",
+    "test images of unseen classes",
+)
 # AWA2, CUB, SUN: the split files themselves (papers/benchmarks.yml). AWA1, APY, FLO: as public
 # loaders have them; the lists add up to the 30,475, 15,339 and 8,189 images that
 # ltpwy/Zero-shot-Image-Classification-Datasets-and-Codes and aaronyun/cycle_clsgan count.
@@ -91,98 +91,79 @@ class Split:
     """Class semantics and index lists of one split file; lists count from 0.
 
     `attributes` (C, S) has a row for each of `class_names`, as the file spells them, in the
-    order that labels count in. What the file lacks is None. `sha256` is of the three lists,
-    each sorted: files with the same hash make the same split.
+    order that labels count in. What the file lacks is None.
     """
 
+    file: str
+    created: str
     attributes: Float32[Tensor, "C S"]
-    original_attributes: Float32[Tensor, "C S"] | None
-    class_names: tuple[str, ...] | None
     trainval_idx: Int64[Tensor, " n_trainval"]
     test_seen_idx: Int64[Tensor, " n_test_seen"]
     test_unseen_idx: Int64[Tensor, " n_test_unseen"]
-    train_idx: Int64[Tensor, " n_train"] | None
-    val_idx: Int64[Tensor, " n_val"] | None
-    file: str
-    created: str
+    train_idx: Int64[Tensor, " n_train"] | None = None
+    val_idx: Int64[Tensor, " n_val"] | None = None
+    original_attributes: Float32[Tensor, "C S"] | None = None
+    class_names: tuple[str, ...] | None = None
 
     @property
     def sha256(self) -> str:
-        """Hash of the three lists, whatever their order."""
+        """Hash of the three lists, each sorted: files with the same hash make the same split."""
         digest = hashlib.sha256()
         for idx in (self.trainval_idx, self.test_seen_idx, self.test_unseen_idx):
             digest.update(repr(len(idx)).encode() + idx.sort().values.numpy().tobytes())
         return digest.hexdigest()
 
 
-def read_features(path: Path) -> Images:
+def read_images(path: Path, *, features: bool = True) -> Images:
     """Read `res101.mat`: `features` (D, N), `labels` (N, 1) from 1, `image_files` (N, 1) if any.
 
-    Raises:
-        FileNotFoundError: there is no such file.
-        BenchmarkError: no MATLAB file, or a variable is missing or of the wrong kind.
+    Without features, for images that have others, they come as (N, 0): hundreds of megabytes
+    stay unread, and `image_files` must be there.
+
+    Raises FileNotFoundError, or BenchmarkError if it is no MATLAB file, or a variable is missing,
+    of the wrong kind, or of another number of images.
     """
-    arrays = read_mat(path, numbers=("features", "labels"), text=("image_files",))
-    return _images(arrays, ("features", "labels"), mat_label(path))
-
-
-def read_image_list(path: Path) -> Images:
-    """Read the labels and paths of `res101.mat`, whose images have features of another origin.
-
-    The features come as (N, 0), and hundreds of megabytes stay unread. Raises as `read_features`.
-    """
-    arrays = read_mat(path, numbers=("labels",), text=("image_files",))
-    return _images(arrays, ("labels", "image_files"), mat_label(path))
-
-
-def _images(arrays: dict[str, np.ndarray], needed: Sequence[str], file: str) -> Images:
-    """Check that all of a file's variables count the same images."""
-    _require(arrays, needed, file)
+    file, wanted = mat_label(path), ("features",) if features else ()
+    arrays = read_mat(path, numbers=(*wanted, "labels"), text=("image_files",))
+    _require(arrays, ("features", "labels") if features else ("labels", "image_files"), file)
     labels = _from_one(arrays["labels"], "labels", file)
-    features = arrays.get("features", np.zeros((0, len(labels)), np.float32))
-    paths = arrays.get("image_files", np.array([])).tolist()
-    for name, count in {"features": features.shape[-1], "image_files": len(paths)}.items():
-        if name in arrays and count != len(labels):
+    for name in ("features", "image_files"):
+        if name in arrays and (count := arrays[name].shape[-1]) != len(labels):
             raise BenchmarkError(
                 f"{file}: {name} has {count} images, but labels has {len(labels)}."
             )
+    rows = arrays.get("features", np.zeros((0, len(labels))))
+    paths = arrays.get("image_files", np.array([])).tolist()
     inside = tuple(_within_image_folder(path, file) for path in paths)
-    return Images(_rows(features, "features", file), labels, inside, file)
+    return Images(_rows(rows, "features", file), labels, inside, file)
 
 
 def read_split(path: Path) -> Split:
-    """Read `att_splits.mat` or `sent_splits.mat`, of either version.
-
-    Raises:
-        FileNotFoundError: there is no such file.
-        BenchmarkError: no MATLAB file, or a variable is missing or of the wrong kind.
-    """
+    """Read `att_splits.mat` or `sent_splits.mat`, of either version; raises as `read_images`."""
     file = mat_label(path)
     numbers = ("att", "original_att", *LISTS, *OPTIONAL_LISTS)
     arrays = read_mat(path, numbers=numbers, text=("allclasses_names",))
     _require(arrays, ("att", *LISTS), file)
+    names, original = arrays.get("allclasses_names"), arrays.get("original_att")
     classes = arrays["att"].shape[-1]
-    for name in ("original_att", "allclasses_names"):
-        if name in arrays and arrays[name].shape[-1] != classes:
-            count = arrays[name].shape[-1]
-            raise BenchmarkError(f"{file}: {name} has {count} classes, but att {classes}.")
-    lists = dict.fromkeys((*LISTS, *OPTIONAL_LISTS))
-    lists |= {name: _from_one(arrays[name], name, file) for name in lists if name in arrays}
-    has_original, has_names = "original_att" in arrays, "allclasses_names" in arrays
+    for name, array in {"original_att": original, "allclasses_names": names}.items():
+        if array is not None and array.shape[-1] != classes:
+            raise BenchmarkError(
+                f"{file}: {name} has {array.shape[-1]} classes, but att {classes}."
+            )
+    lists = [name for name in (*LISTS, *OPTIONAL_LISTS) if name in arrays]
     return Split(
-        attributes=_rows(arrays["att"], "att", file),
-        original_attributes=_rows(arrays["original_att"], "original_att", file)
-        if has_original
-        else None,
-        class_names=tuple(arrays["allclasses_names"].tolist()) if has_names else None,
-        **{name.replace("_loc", "_idx"): idx for name, idx in lists.items()},
-        file=file,
-        created=mat_created(path),
+        file,
+        mat_created(path),
+        _rows(arrays["att"], "att", file),
+        **{n.replace("_loc", "_idx"): _from_one(arrays[n], n, file) for n in lists},
+        original_attributes=None if original is None else _rows(original, "original_att", file),
+        class_names=None if names is None else tuple(names.tolist()),
     )
 
 
 def benchmark_from_xlsa17(
-    res101: Path,
+    res101: Path | Images,
     att_splits: Path,
     *,
     name: str,
@@ -190,74 +171,46 @@ def benchmark_from_xlsa17(
     validation: Path | None = None,
     semantics: str = "attributes",
 ) -> Benchmark:
-    """Make a validated benchmark of xlsa17's files, as `join` does.
+    """Join images with a split, and check that both are of the same benchmark.
 
     Args:
-        res101: features, labels and image paths.
+        res101: features, labels and image paths; or images with other features.
         att_splits: attributes and the Proposed Split.
         name: what records will call it; its published sizes are looked up by it, in any case.
         sentences: `sent_splits.mat`, whose semantics are mapped by class name.
         validation: a list of class names, one a line, such as `valclasses1.txt`.
         semantics: "attributes", "original_attributes" (not normalised) or "sentences".
 
-    Raises:
-        FileNotFoundError: a file is not there.
-        BenchmarkError: a file is damaged or of another kind, or the benchmark breaks a rule.
+    Raises FileNotFoundError, or BenchmarkError where a file is damaged or of another kind, the
+    benchmark breaks a rule, a class of one file is not in the other, an image lies in the folder
+    of another class than its label's, or the sizes are not those in `PUBLISHED`.
     """
-    benchmark = join(
-        read_features(res101),
-        read_split(att_splits),
-        name=name,
-        sentences=read_split(sentences) if sentences else None,
-        validation=read_class_list(validation) if validation else None,
-        semantics=semantics,
-    )
-    benchmark.provenance["file_sha256"] = file_sha256(res101)
-    return benchmark
-
-
-def join(
-    images: Images,
-    split: Split,
-    *,
-    name: str,
-    sentences: Split | None = None,
-    validation: Sequence[str] | None = None,
-    semantics: str = "attributes",
-) -> Benchmark:
-    """Join images, of any features, with a split; arguments as in `benchmark_from_xlsa17`.
-
-    Validation classes are those of `val_loc` with images in trainval and none in `train_loc`
-    (the published lists cover test images too, so only their classes serve); a `validation` list
-    comes first, and the sentences' `val_loc` helps out where both files make the same split.
-
-    Raises:
-        BenchmarkError: a rule of benchmarks is broken, a class of one file is not in the other,
-            an image lies in the folder of another class than its label's, or the sizes are not
-            those in `PUBLISHED`.
-    """
-    available = _all_semantics(split, sentences)
-    val_classes, how = _validation(images, split, sentences, validation)
+    images = read_images(res101) if isinstance(res101, Path) else res101
+    split, spoken = read_split(att_splits), read_split(sentences) if sentences else None
+    available = _all_semantics(split, spoken)
+    if semantics not in available:
+        raise BenchmarkError(
+            f"{split.file}: no semantics {semantics!r}; available: {', '.join(available)}."
+        )
+    facts = {"file": f"{images.file} with {split.file}", "semantics": semantics, **_facts(split)}
+    facts["all_semantics"] = _worth_comparing(available)
+    if isinstance(res101, Path):
+        facts["file_sha256"] = file_sha256(res101)
+    val_classes, facts["validation"] = _validation(images, split, spoken, validation)
     benchmark = Benchmark(
         features=images.features,
         labels=images.labels,
-        semantics=_chosen(available, semantics, split.file),
+        semantics=available[semantics],
         class_names=_class_names(split),
         train_idx=split.trainval_idx,
         test_seen_idx=split.test_seen_idx,
         test_unseen_idx=split.test_unseen_idx,
         val_classes=val_classes,
         name=name,
-        provenance={
-            "file": f"{images.file} with {split.file}",
-            "semantics": semantics,
-            "all_semantics": _worth_comparing(available),
-            "validation": how,
-            **_facts(split),
-        },
+        provenance=facts,
     )
     benchmark.provenance["folders"] = _check_folders(images, split)
-    benchmark.provenance["sizes"] = check_sizes(benchmark)
+    benchmark.provenance["sizes"] = _check_sizes(benchmark)
     return benchmark
 
 
@@ -266,44 +219,26 @@ def readable(class_name: str) -> str:
     return re.sub(r"^\d+\.", "", class_name).replace("_", " ").replace("+", " ")
 
 
-def read_class_list(path: Path) -> tuple[str, ...]:
-    """Read a list of class names, one a line, such as the archive's `valclasses1.txt`.
-
-    Raises:
-        BenchmarkError: the file is no text.
-    """
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except UnicodeDecodeError as error:
-        raise BenchmarkError(f"{mat_label(path)}: no list of class names; {AGAIN}.") from error
-    return tuple(line.strip() for line in lines if line.strip())
-
-
-def check_sizes(benchmark: Benchmark) -> str:
-    """Compare a benchmark's counts with the published ones, found by its name; say what held.
-
-    Raises:
-        BenchmarkError: one differs; the message names it and both numbers.
-    """
+def _check_sizes(benchmark: Benchmark) -> str:
+    """Compare a benchmark's counts with the published ones, found by its name; say what held."""
     expected = PUBLISHED.get(benchmark.name.upper())
     if expected is None:
         return "not checked: none known for this name"
     lists = (benchmark.train_idx, benchmark.test_seen_idx, benchmark.test_unseen_idx)
     counts = map(len, (benchmark.seen, benchmark.unseen, *lists))
-    for count, (field, published) in zip(counts, asdict(expected).items(), strict=True):
+    for count, published, what in zip(counts, expected, COUNTED, strict=True):
         if count != published:
             raise BenchmarkError(
-                f"{benchmark.provenance.get('file', benchmark.name)}: {count:,} {KINDS[field]}, "
-                f"but {benchmark.name} has {published:,}; this is another split or a damaged file."
+                f"{benchmark.provenance['file']}: {count:,} {what}, but {benchmark.name} has "
+                f"{published:,}; this is another split or a damaged file."
             )
     return "as published"
 
 
-def _require(arrays: Mapping[str, np.ndarray], names: Iterable[str], file: str) -> None:
-    for name in names:
-        if name not in arrays:
-            held = ", ".join(sorted(arrays)) or "none of those looked for"
-            raise BenchmarkError(f"{file}: {name} is missing; it holds {held}.")
+def _require(arrays: Mapping[str, np.ndarray], names: Sequence[str], file: str) -> None:
+    if missing := [name for name in names if name not in arrays]:
+        held = ", ".join(sorted(arrays)) or "none of those looked for"
+        raise BenchmarkError(f"{file}: {missing[0]} is missing; it holds {held}.")
 
 
 def _rows(array: np.ndarray, name: str, file: str) -> Float32[Tensor, "n width"]:
@@ -376,14 +311,6 @@ def _worth_comparing(available: Mapping[str, Tensor]) -> list[str]:
     return [kind for kind in available if not (same and kind == "original_attributes")]
 
 
-def _chosen(available: Mapping[str, Tensor], semantics: str, file: str) -> Float32[Tensor, "C S"]:
-    if semantics not in available:
-        raise BenchmarkError(
-            f"{file}: no semantics {semantics!r}; available: {', '.join(available)}."
-        )
-    return available[semantics]
-
-
 def _facts(split: Split) -> dict[str, str]:
     """What provenance keeps of a split file."""
     return {
@@ -416,10 +343,10 @@ def _unknown(split: Split) -> str:
 
 def _rows_of(split: Split, other: Split) -> Int64[Tensor, " C"]:
     """Rows of another file's semantics in the order of this one's classes, found by name."""
-    for nameless in (split, other):
-        if nameless.class_names is None:
+    for file, names in {split.file: split.class_names, other.file: other.class_names}.items():
+        if names is None:
             raise BenchmarkError(
-                f"{nameless.file}: allclasses_names is missing, and without it the semantics of "
+                f"{file}: allclasses_names is missing, and without it the semantics of "
                 f"{other.file} cannot be mapped by name."
             )
     return _find([readable(name) for name in other.class_names], split.class_names, other.file)
@@ -427,21 +354,25 @@ def _rows_of(split: Split, other: Split) -> Int64[Tensor, " C"]:
 
 def _find(among: Sequence[str], names: Sequence[str], file: str) -> Int64[Tensor, " n"]:
     """Where each name is among others, whatever its case and punctuation."""
-    ids = _ids(among, file)
-    rows = []
-    for name in names:
-        row = ids.get(readable(name).casefold(), ids.get(_key(readable(name))))
-        if row is None:
-            raise BenchmarkError(f"{file}: no class {name!r} among its {len(among)}.")
-        rows.append(row)
+    ids, read = _ids(among, file), [readable(name) for name in names]
+    rows = [ids.get(name.casefold(), ids.get(_key(name))) for name in read]
+    if None in rows:
+        missing = names[rows.index(None)]
+        raise BenchmarkError(f"{file}: no class {missing!r} among its {len(among)}.")
     return torch.tensor(rows, dtype=torch.int64)
 
 
 def _validation(
-    images: Images, split: Split, sentences: Split | None, names: Sequence[str] | None
+    images: Images, split: Split, sentences: Split | None, class_list: Path | None
 ) -> tuple[Int64[Tensor, " n_val"], str]:
-    """Find the validation classes, and say where they come from."""
-    if names is not None:
+    """Find the validation classes, and say where they come from.
+
+    They are those of `val_loc` with images in trainval and none in `train_loc` (the published
+    lists cover test images too, so only their classes serve); a list of names comes first, and
+    the sentences' `val_loc` helps out where both files make the same split.
+    """
+    if class_list is not None:
+        names = _read_class_list(class_list)
         return _find(_class_names(split), names, split.file).unique(), "a list of class names"
     same = sentences is not None and sentences.sha256 == split.sha256
     for source in (split, sentences) if same else (split,):
@@ -453,6 +384,14 @@ def _validation(
                 held_out = held_out[~torch.isin(held_out, trained)]
             return held_out, f"classes of val_loc in {source.file}"
     return torch.zeros(0, dtype=torch.int64), f"none: {split.file} has no val_loc"
+
+
+def _read_class_list(path: Path) -> list[str]:
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except UnicodeDecodeError as error:
+        raise BenchmarkError(f"{mat_label(path)}: no list of class names; {AGAIN}.") from error
+    return [line.strip() for line in lines if line.strip()]
 
 
 def _classes(images: Images, split: Split, part: str) -> Int64[Tensor, " n"]:

@@ -24,26 +24,6 @@ from zslnb.datasets.aviary.species import (
 )
 from zslnb.seeds import numpy_generator
 
-__all__ = [
-    "ALL_SPECIES",
-    "OUTLIER_SPECIES",
-    "PICTURES_PER_SPECIES",
-    "SPECIES",
-    "VALUES",
-    "Bird",
-    "Species",
-    "attribute_names",
-    "attribute_vector",
-    "contact_sheet",
-    "draw",
-    "load_arrays",
-    "paint",
-    "picture",
-    "picture_of_row",
-    "split",
-]
-
-CLASS_ARRAYS = ("class_names", "clip_text", "attributes")
 DATA = Path(__file__).parent / "data"
 PICTURES_PER_SPECIES = 100
 TRAIN_PICTURES = 80  # of each seen species; the rest are its test pictures
@@ -53,7 +33,7 @@ def picture(species: int, index: int, size: int = 48) -> Image.Image:
     """Draw picture `index` (0 to 99) of a species, the very one its features come from.
 
     `species` counts in `ALL_SPECIES`: 0 to 59 are the classes of "aviary", from 60 on the
-    outliers. `size` is the side in pixels; features come from 48. Raises IndexError beyond.
+    outliers. `size` is in pixels; features come from 48. Raises IndexError beyond.
     """
     if not (0 <= index < PICTURES_PER_SPECIES and 0 <= species < len(ALL_SPECIES)):
         raise IndexError(f"the aviary has no picture {index} of species {species}")
@@ -111,9 +91,10 @@ def load_arrays(name: str) -> dict[str, np.ndarray]:
         return arrays
     with np.load(DATA / "outliers.npz") as file:
         outliers = dict(file)
-    rows = species[split_rows(name)["labels"]] * PICTURES_PER_SPECIES
-    rows += np.arange(len(rows)) % PICTURES_PER_SPECIES
-    for key in ("features", *CLASS_ARRAYS):
+    divided = split_rows(name)
+    first = species[divided["labels"]] * PICTURES_PER_SPECIES
+    rows = first + np.arange(len(first)) % PICTURES_PER_SPECIES
+    for key, array in outliers.items():
         chosen = rows if key == "features" else species
-        arrays[key] = np.concatenate([arrays[key], outliers[key]])[chosen]
-    return arrays | split_rows(name)
+        arrays[key] = np.concatenate([arrays[key], array])[chosen]
+    return arrays | divided

@@ -57,7 +57,7 @@ BUILDS = {
         (0.44, -0.66, 0.24),
         (-0.48, 0.06, 0.10),
         (0.25, 0.95),
-        neck=True,
+        True,
     ),
 }
 
@@ -74,101 +74,67 @@ def _disc(
     return points @ _rotation(tilt) + (x, y)
 
 
-def _smooth(*corners: tuple[float, float], steps: int = 6) -> Outline:
+def _sharp(corners: str | Sequence[tuple[float, float]]) -> Outline:
+    """Return corners, which may be written as SVG has them: x y  x y ..."""
+    numbers = corners.split() if isinstance(corners, str) else corners
+    return np.array(numbers, dtype=float).reshape(-1, 2)
+
+
+def _smooth(corners: str | Sequence[tuple[float, float]], steps: int = 6) -> Outline:
     """Return a closed Catmull-Rom curve through the corners."""
-    p = np.array(corners, dtype=float)
+    p = _sharp(corners)
     before, after, beyond = (np.roll(p, shift, 0) for shift in (1, -1, -2))
     t = np.linspace(0, 1, steps, endpoint=False)[:, None, None]
-    a, b, c = (
-        after - before,
-        2 * before - 5 * p + 4 * after - beyond,
-        3 * p - before - 3 * after + beyond,
-    )
+    a = after - before
+    b = 2 * before - 5 * p + 4 * after - beyond
+    c = 3 * p - before - 3 * after + beyond
     return (p + 0.5 * (a * t + b * t**2 + c * t**3)).transpose(1, 0, 2).reshape(-1, 2)
 
 
-def _sharp(*corners: tuple[float, float]) -> Outline:
-    return np.array(corners, dtype=float)
-
-
-NECK = _smooth((0.1, 0.1), (0.36, -0.2), (0.3, -0.62), (0.58, -0.6), (0.56, -0.1), (0.36, 0.2))
+NECK = _smooth("0.1 0.1  0.36 -0.2  0.3 -0.62  0.58 -0.6  0.56 -0.1  0.36 0.2")
 # at the root of the tail, which points to the left
+PLUME = _smooth("0.1 0  -0.45 -0.12  -0.92 -0.13  -1.0 0  -0.92 0.13  -0.45 0.12")
 TAILS = {
-    "stub": [_smooth((0.1, -0.14), (-0.16, -0.13), (-0.24, 0), (-0.16, 0.13), (0.1, 0.14))],
-    "round": [
-        _smooth(
-            (0.15, -0.12), (-0.3, -0.22), (-0.62, -0.14), (-0.66, 0.14), (-0.3, 0.22), (0.15, 0.12)
-        )
-    ],
+    "stub": [_smooth("0.1 -0.14  -0.16 -0.13  -0.24 0  -0.16 0.13  0.1 0.14")],
+    "round": [_smooth("0.15 -0.12  -0.3 -0.22  -0.62 -0.14  -0.66 0.14  -0.3 0.22  0.15 0.12")],
     "forked": [
-        _sharp((0.15, -0.1), (-0.4, -0.16), (-0.95, -0.42), (-0.5, 0.04), (0.15, 0.1)),
-        _sharp((0.15, -0.1), (-0.5, -0.04), (-0.95, 0.42), (-0.4, 0.16), (0.15, 0.1)),
+        _sharp("0.15 -0.1  -0.4 -0.16  -0.95 -0.42  -0.5 0.04  0.15 0.1"),
+        _sharp("0.15 -0.1  -0.5 -0.04  -0.95 0.42  -0.4 0.16  0.15 0.1"),
     ],
-    "long": [
-        _smooth(
-            (0.15, -0.09),
-            (-0.45, -0.10),
-            (-0.9, -0.14),
-            (-0.98, 0),
-            (-0.9, 0.14),
-            (-0.45, 0.10),
-            (0.15, 0.09),
-        )
-    ],
-    "fan": [
-        _smooth((0.1, 0), (-0.45, -0.12), (-0.92, -0.13), (-1.0, 0), (-0.92, 0.13), (-0.45, 0.12))
-        @ _rotation(angle)
-        for angle in (1.3, 0.8, 0.3, -0.2, -0.7)
-    ],
+    "long": [_smooth("0.15 -0.09 -0.45 -0.10 -0.9 -0.14 -0.98 0 -0.9 0.14 -0.45 0.10 0.15 0.09")],
+    "fan": [PLUME @ _rotation(angle) for angle in (1.3, 0.8, 0.3, -0.2, -0.7)],
 }
 # at the centre of the head, in head radii
 BEAKS = {
-    "short": [_smooth((0.75, -0.28), (1.55, 0.06), (0.75, 0.36), (0.7, 0.05), steps=3)],
-    "long": [_sharp((0.7, -0.22), (2.7, 0.06), (0.7, 0.30))],
-    "hooked": [
-        _smooth((0.6, -0.34), (1.2, -0.34), (1.62, 0.1), (1.5, 0.72), (1.2, 0.3), (0.7, 0.34))
-    ],
-    "curved": [
-        _smooth(
-            (0.7, -0.25), (1.5, -0.2), (2.2, 0.3), (2.5, 1.15), (1.95, 0.6), (1.4, 0.22), (0.7, 0.3)
-        )
-    ],
-    "spoon": [
-        _smooth(
-            (0.7, -0.16),
-            (1.7, -0.08),
-            (2.2, -0.36),
-            (2.75, 0.05),
-            (2.2, 0.5),
-            (1.7, 0.22),
-            (0.7, 0.26),
-        )
-    ],
+    "short": [_smooth("0.75 -0.28  1.55 0.06  0.75 0.36  0.7 0.05", steps=3)],
+    "long": [_sharp("0.7 -0.22  2.7 0.06  0.7 0.30")],
+    "hooked": [_smooth("0.6 -0.34  1.2 -0.34  1.62 0.1  1.5 0.72  1.2 0.3  0.7 0.34")],
+    "curved": [_smooth("0.7 -0.25  1.5 -0.2  2.2 0.3  2.5 1.15  1.95 0.6  1.4 0.22  0.7 0.3")],
+    "spoon": [_smooth("0.7 -0.16 1.7 -0.08 2.2 -0.36 2.75 0.05 2.2 0.5 1.7 0.22 0.7 0.26")],
 }
+
+
+def _lock(x: float, y: float) -> Outline:
+    """Return a lock of a crest, its tip moved."""
+    tip = [(-0.1 + x, -1.2 + y / 2), (-0.75 + x, -1.5 + y), (-0.5 + x, -0.95 + y)]
+    return _smooth([(0.45, -0.7), *tip, (-0.55, -0.5)], steps=4)
+
+
+def _point_of_crown(x: float, y: float) -> list[Outline]:
+    return [_sharp([(-0.1, -0.8), (x - 0.05, y), (x + 0.05, y), (0.1, -0.8)]), _disc(x, y, 0.2)]
+
+
 CRESTS = {
     "smooth": [],
-    "crested": [
-        _smooth(
-            (0.45, -0.7),
-            (-0.1 + x, -1.2 + y / 2),
-            (-0.75 + x, -1.5 + y),
-            (-0.5 + x, -0.95 + y),
-            (-0.55, -0.5),
-            steps=4,
-        )
-        for x, y in ((-0.55, 0.75), (-0.25, 0.3), (0.15, -0.1))
-    ],
+    "crested": [_lock(-0.55, 0.75), _lock(-0.25, 0.3), _lock(0.15, -0.1)],
     "tufted": [
-        _sharp((0.05, -0.6), (-0.75, -1.65), (-0.8, -0.4)),
-        _sharp((0.9, -0.3), (0.75, -1.6), (0.1, -0.8)),
+        _sharp("0.05 -0.6  -0.75 -1.65  -0.8 -0.4"),
+        _sharp("0.9 -0.3  0.75 -1.6  0.1 -0.8"),
     ],
     "crowned": [
-        piece
-        for tip in ((-0.75, -1.55), (-0.1, -1.85), (0.55, -1.6))
-        for piece in (
-            _sharp((-0.1, -0.8), (tip[0] - 0.05, tip[1]), (tip[0] + 0.05, tip[1]), (0.1, -0.8)),
-            _disc(*tip, 0.2),
-        )
+        *_point_of_crown(-0.75, -1.55),
+        *_point_of_crown(-0.1, -1.85),
+        *_point_of_crown(0.55, -1.6),
     ],
 }
 # the cheek, the white of the eye, the pupil and its glint
@@ -179,64 +145,25 @@ FACE = [
     _disc(0.43, -0.21, 0.085),
 ]
 # in body radii, so they follow the body's proportions
-WING = _smooth(
-    (0.42, -0.42),
-    (0.40, 0.10),
-    (0.0, 0.46),
-    (-0.55, 0.50),
-    (-1.22, 0.36),
-    (-0.75, -0.05),
-    (-0.1, -0.50),
+WING = _smooth("0.42 -0.42  0.40 0.10  0.0 0.46  -0.55 0.50  -1.22 0.36  -0.75 -0.05  -0.1 -0.50")
+FEATHERS = [_sharp("0.1 0.06  -0.85 0.26  -0.1 0.16"), _sharp("0.15 -0.18  -0.7 0.06  -0.1 -0.08")]
+SPOTS = _sharp(
+    "0.62 -0.22 0.82 0.12 0.52 0.18 0.70 0.48 0.34 0.52 0.38 0.82 0.02 0.70 -0.30 0.82 -0.52 0.66"
 )
-FEATHERS = [
-    _sharp((0.1, 0.06), (-0.85, 0.26), (-0.1, 0.16)),
-    _sharp((0.15, -0.18), (-0.7, 0.06), (-0.1, -0.08)),
-]
+STRIPES = _sharp("-0.62 0.74  -0.32 0.92  -0.02 0.97  0.28 0.93  0.56 0.78  0.78 0.54")
+
+
+def _stripe(x: float, h: float) -> Outline:
+    left = [(x - 0.06, -h), (x + 0.02, 0), (x - 0.06, h)]
+    return _sharp([*left, (x + 0.07, h - 0.02), (x + 0.16, 0), (x + 0.07, -h + 0.02)])
+
+
 PATTERNS = {
     "plain": [],
-    "spotted": [
-        _disc(x, y, 0.115, 0.135)
-        for x, y in (
-            (0.62, -0.22),
-            (0.82, 0.12),
-            (0.52, 0.18),
-            (0.70, 0.48),
-            (0.34, 0.52),
-            (0.38, 0.82),
-            (0.02, 0.70),
-            (-0.30, 0.82),
-            (-0.52, 0.66),
-        )
-    ],
-    "striped": [
-        _sharp(
-            (x - 0.06, -h),
-            (x + 0.02, 0),
-            (x - 0.06, h),
-            (x + 0.07, h - 0.02),
-            (x + 0.16, 0),
-            (x + 0.07, -h + 0.02),
-        )
-        for x, h in (
-            (-0.62, 0.74),
-            (-0.32, 0.92),
-            (-0.02, 0.97),
-            (0.28, 0.93),
-            (0.56, 0.78),
-            (0.78, 0.54),
-        )
-    ],
+    "spotted": [_disc(x, y, 0.115, 0.135) for x, y in SPOTS],
+    "striped": [_stripe(x, h) for x, h in STRIPES],
     "banded": [
-        _smooth(
-            (0.16, -0.96),
-            (0.36, -0.3),
-            (0.36, 0.3),
-            (0.16, 0.96),
-            (0.52, 0.84),
-            (0.70, 0.3),
-            (0.70, -0.3),
-            (0.52, -0.84),
-        )
+        _smooth("0.16 -0.96 0.36 -0.3 0.36 0.3 0.16 0.96 0.52 0.84 0.70 0.3 0.70 -0.3 0.52 -0.84")
     ],
 }
 
@@ -264,9 +191,7 @@ def sample_pose(rng: np.random.Generator) -> Pose:
     normal = rng.normal
     sky = rng.integers(160, 220) + rng.integers(-22, 23, 3)
     tints = normal(0, 9, (3, 3)) + normal(0, 9, (3, 1))
-    places = np.column_stack(
-        [rng.uniform(0, 1, 5), rng.uniform(0, 0.9, 5), rng.uniform(0.05, 0.2, 5)]
-    )
+    discs = [rng.uniform(0, 1, 5), rng.uniform(0, 0.9, 5), rng.uniform(0.05, 0.2, 5)]
     shades = sky + rng.integers(-14, 15, (5, 3)) + rng.integers(-14, 15, (5, 1))
     return Pose(
         shift=tuple(normal(0, 0.025, 2)),
@@ -277,18 +202,12 @@ def sample_pose(rng: np.random.Generator) -> Pose:
         tints=tuple(tuple(row) for row in tints),
         sky=_colour(sky),
         ground=_colour(sky - rng.integers(10, 60, 3)),
-        scenery=tuple(
-            (*place, _colour(shade)) for place, shade in zip(places, shades, strict=True)
-        ),
+        scenery=tuple(zip(*discs, map(_colour, shades), strict=True)),
     )
 
 
 def _colour(channels: Sequence[float] | np.ndarray, gain: float = 1.0) -> Colour:
     return tuple(int(min(255, max(0, gain * c))) for c in channels)
-
-
-def _luminance(colour: Colour) -> float:
-    return 0.3 * colour[0] + 0.59 * colour[1] + 0.11 * colour[2]
 
 
 class _Brush:
@@ -314,17 +233,17 @@ class _Brush:
 def _background(picture: Image.Image, pose: Pose, feet: float) -> None:
     draw, width = ImageDraw.Draw(picture), picture.width
     for x, y, radius, colour in pose.scenery:
-        draw.ellipse(
-            [width * v for v in (x - radius, y - radius, x + radius, y + radius)], fill=colour
-        )
+        box = (x - radius, y - radius, x + radius, y + radius)
+        draw.ellipse([width * v for v in box], fill=colour)
     draw.ellipse([width * v for v in (-0.35, feet, 1.35, feet + 1.2)], fill=pose.ground)
 
 
 def _legs(brush: _Brush, build: Build) -> None:
     top, bottom = build.legs
     for x in (-0.12, 0.12):
-        leg = _sharp((x - 0.025, top), (x + 0.025, top), (x + 0.025, bottom), (x - 0.025, bottom))
-        foot = _sharp((x - 0.06, bottom + 0.03), (x, bottom - 0.06), (x + 0.17, bottom + 0.03))
+        left, right = x - 0.025, x + 0.025
+        leg = _sharp([(left, top), (right, top), (right, bottom), (left, bottom)])
+        foot = _sharp([(x - 0.06, bottom + 0.03), (x, bottom - 0.06), (x + 0.17, bottom + 0.03)])
         for part in (leg, foot):
             brush.fill(part, (196, 112, 48), edge=0.8)
 
@@ -335,7 +254,8 @@ def _trunk(brush: _Brush, bird: Bird, build: Build, body: Colour, wing: Colour) 
     if build.neck:
         brush.fill(NECK, body)
     brush.fill(_disc() @ to_body + (x, y), body)
-    mark = _colour(body, 0.45) if _luminance(body) > 110 else (246, 236, 214)
+    luminance = 0.3 * body[0] + 0.59 * body[1] + 0.11 * body[2]
+    mark = _colour(body, 0.45) if luminance > 110 else (246, 236, 214)
     for piece in PATTERNS[bird.pattern]:
         brush.fill(piece @ to_body + (x, y), mark, edge=0)
     brush.fill(WING @ to_body + (x, y), wing)
@@ -380,10 +300,8 @@ def paint(bird: Bird, pose: Pose = STILL, size: int = 48) -> Image.Image:
 
 
 def draw(attributes: Bird, rng: np.random.Generator, size: int = 48) -> Image.Image:
-    """Draw one picture of a bird, with jitter in pose, size, colour and background.
+    """Draw one picture of a bird, in RGB, with jitter in pose, size, colour and background.
 
-    Arguments: the bird's attributes; the generator its pose comes from; the picture's side in
-    pixels. Returns an RGB picture. The same generator state gives the same picture, and the same
-    pose at any size.
+    `size` is its side in pixels; one generator state gives the same pose at any size.
     """
     return paint(attributes, sample_pose(rng), size)

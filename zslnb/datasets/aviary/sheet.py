@@ -26,7 +26,7 @@ def _font(style: str, size: float) -> ImageFont.FreeTypeFont:
 
 
 def _card(species: Species, unseen: bool, size: int) -> Image.Image:
-    """Return one bird with its name below and, if it is unseen, a frame and a label."""
+    """One bird with its name below and, if it is unseen, a frame and a label."""
     card = Image.new("RGB", (size, round(1.3 * size)), PAPER)
     card.paste(paint(species.bird, size=size))
     draw = ImageDraw.Draw(card)
@@ -36,32 +36,30 @@ def _card(species: Species, unseen: bool, size: int) -> Image.Image:
         label = _font("-Bold", 0.085 * size)
         draw.text((0.25 * size, 0.075 * size), "UNSEEN", PAPER, label, anchor="mm")
     name = textwrap.fill(species.name, 20, break_on_hyphens=True)
-    place = (size / 2, 1.03 * size)
-    font = _font("-Italic", 0.088 * size)
-    draw.multiline_text(place, name, INK, font, anchor="ma", align="center", spacing=1)
+    font, below = _font("-Italic", 0.088 * size), (size / 2, 1.03 * size)
+    draw.multiline_text(below, name, INK, font, anchor="ma", align="center", spacing=1)
     return card
 
 
 def _family(name: str, cards: Sequence[Image.Image], size: int) -> Image.Image:
-    """Return one family's cards in a row under its name."""
+    """One family's cards in a row under its name."""
     gap, head = size // 12, round(0.24 * size)
     width = len(cards) * (size + gap) + gap
     strip = Image.new("RGB", (width, head + cards[0].height + gap), PAPER)
     draw = ImageDraw.Draw(strip)
     title = f"{name.capitalize()}s" if name != "ibis" else "Ibises"
     draw.text((gap, head / 2), title, FOREST, _font("-Bold", 0.13 * size), anchor="lm")
-    for place, card in enumerate(cards):
-        strip.paste(card, (gap + place * (size + gap), head))
+    for i, card in enumerate(cards):
+        strip.paste(card, (gap + i * (size + gap), head))
     return strip
 
 
 def contact_sheet(
     species: Sequence[Species] = SPECIES, size: int = 128, columns: int = 2
 ) -> Image.Image:
-    """Draw every species once, at rest, a family a row, unseen ones framed and labelled.
+    """Draw species, given family by family, once each and at rest; unseen ones are framed.
 
-    Arguments: the species, family by family; the side of one bird in pixels; how many families
-    stand side by side. Returns an RGB picture.
+    `size` is the side of one bird in pixels; `columns` families stand side by side.
     """
     unseen = {SPECIES[i] for i in split()[0]}
     families = [
@@ -78,7 +76,7 @@ def contact_sheet(
     for i, family in enumerate(families):
         sheet.paste(family, (i % columns * width, top + i // columns * height))
     if len(families) % columns:
-        place = ((columns - 0.5) * width, top + (rows - 0.5) * height)
+        corner = ((columns - 0.5) * width, top + (rows - 0.5) * height)
         font = _font("-Italic", 0.13 * size)
-        draw.multiline_text(place, NOTE, FOREST, font, anchor="mm", align="center", spacing=9)
+        draw.multiline_text(corner, NOTE, FOREST, font, anchor="mm", align="center", spacing=9)
     return sheet

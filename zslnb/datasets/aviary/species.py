@@ -182,21 +182,14 @@ OUTLIERS = {
 }
 
 
-def _name(noun: str, bird: Bird, told: str, crest: str) -> str:
-    ending = {"head": "-headed", "wing": "-winged"}
-    part = COLOUR_WORDS[getattr(bird, told)] + ending[told] if told in ending else ""
-    pattern = "" if bird.pattern == "plain" else bird.pattern
-    return " ".join(filter(None, [part, crest, pattern, COLOUR_WORDS[bird.body], noun]))
-
-
 def _species(family: str, shape: str, row: str) -> Species:
-    attributes = dict(zip(("size", "build", "tail", "beak", "crest"), shape.split(), strict=True))
-    body, wing, head, pattern, told, *departures = row.split()
+    size, build, tail, beak, crest = shape.split()
+    body, wing, head, pattern, named_part, *departures = row.split()
     departures = dict(departure.split("=") for departure in departures)
-    attributes |= {"body": body, "wing": wing, "head": head, "pattern": pattern} | departures
-    bird = Bird(**attributes)
-    crest = departures.get("crest", "smooth").replace("smooth", "")
-    return Species(_name(family, bird, told, crest), family, bird)
+    bird = Bird(size, build, body, wing, head, tail, beak, pattern, crest)._replace(**departures)
+    part = "" if named_part == "-" else f"{COLOUR_WORDS[getattr(bird, named_part)]}-{named_part}ed"
+    words = [part, departures.get("crest", ""), pattern, COLOUR_WORDS[body], family]
+    return Species(" ".join(w for w in words if w not in ("", "smooth", "plain")), family, bird)
 
 
 def _read(families: dict[str, str]) -> tuple[Species, ...]:
@@ -206,19 +199,16 @@ def _read(families: dict[str, str]) -> tuple[Species, ...]:
     )
 
 
-SPECIES = _read(FAMILIES)
-OUTLIER_SPECIES = _read(OUTLIERS)
+SPECIES, OUTLIER_SPECIES = _read(FAMILIES), _read(OUTLIERS)
 ALL_SPECIES = SPECIES + OUTLIER_SPECIES
 
 
 def _one_in_each(
-    families: np.ndarray, rng: np.random.Generator, taken: frozenset[int] = frozenset()
+    families: np.ndarray, rng: np.random.Generator, taken: tuple[int, ...] = ()
 ) -> tuple[int, ...]:
-    def pick(family: int) -> int:
-        ids = range(SPECIES_PER_FAMILY * family, SPECIES_PER_FAMILY * (family + 1))
-        return int(rng.choice([i for i in ids if i not in taken]))
-
-    return tuple(sorted(pick(int(family)) for family in families))
+    starts = SPECIES_PER_FAMILY * families
+    free = [[i for i in range(n, n + SPECIES_PER_FAMILY) if i not in taken] for n in starts]
+    return tuple(sorted(int(rng.choice(ids)) for ids in free))
 
 
 def split() -> tuple[tuple[int, ...], tuple[int, ...]]:
@@ -230,7 +220,7 @@ def split() -> tuple[tuple[int, ...], tuple[int, ...]]:
     rng = numpy_generator(SEED, "aviary/split")
     families = [rng.choice(len(FAMILIES), HELD_OUT_FAMILIES, replace=False) for _ in range(2)]
     unseen = _one_in_each(families[0], rng)
-    return unseen, _one_in_each(families[1], rng, frozenset(unseen))
+    return unseen, _one_in_each(families[1], rng, unseen)
 
 
 def attribute_names() -> list[str]:
@@ -240,7 +230,5 @@ def attribute_names() -> list[str]:
 
 def attribute_vector(bird: Bird) -> Float32[np.ndarray, " A"]:
     """Return a bird's attributes as a 0/1 vector, one-hot attribute by attribute: (A,)."""
-    row = [
-        value == own for own, values in zip(bird, VALUES.values(), strict=True) for value in values
-    ]
-    return np.array(row, dtype=np.float32)
+    shown = zip(bird, VALUES.values(), strict=True)
+    return np.array([value == shows for shows, values in shown for value in values], np.float32)
