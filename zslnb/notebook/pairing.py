@@ -92,9 +92,8 @@ def pair_faults(source: Source, page: NotebookNode) -> Iterator[str]:
         for key in ("cell_type", "source", "metadata", "id"):
             if want[key] != got[key]:
                 yield f"cell {number}: its {key} is not the source's"
-    if any(
-        page.metadata.get(key) != expected.metadata[key] for key in ("jupytext", "zslnb", EXECUTED)
-    ):
+    keys = ("jupytext", "zslnb", EXECUTED)
+    if any(page.metadata.get(key) != expected.metadata[key] for key in keys):
         yield "it was not made from this source (run make pair)"
 
 
