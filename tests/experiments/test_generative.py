@@ -10,7 +10,7 @@ from toys import QUICK, QUICK_IMAGINATION, corrupted, toy
 
 from zslnb import Benchmark, genzsl, imagination
 from zslnb.errors import DivergedError
-from zslnb.experiments import METHODS, generative, run
+from zslnb.experiments import generative, run
 from zslnb.experiments.generative import BestOnTest, generative_scores, released_scores
 from zslnb.genzsl import GenZSL, GenZSLSettings, released_training
 from zslnb.imagination import Imagination
@@ -111,9 +111,6 @@ def test_peeked_is_the_best_pair_on_the_test_set(name, made):
     assert scores["peeked"] == on_test[lucky["n_synthetic"], lucky["epochs"]]
     assert scores["peeked"]["H"] == max(s["H"] for s in on_test.values())
     assert scores["peeked"]["H"] >= scores["clean"]["H"]
-
-
-def test_peeking_and_clean_choosing_do_differ_somewhere(made):
     assert any(scores["clean"] != scores["peeked"] for scores in made.values())
 
 
@@ -138,14 +135,10 @@ def test_what_is_reported_is_what_the_protocols_are_asked_for(name, made):
     for protocol in protocols:
         assert set(made[name][protocol]) == SCORES
     assert set(made[name]["chosen"]) == protocols - {"last"}
-
-
-@pytest.mark.parametrize("name", ["fvaegan", "gan"])
-def test_an_imagination_baselines_released_number_is_of_the_same_training(name, made):
-    released = released_of(MANY[name])
-    for part in ("released", "last", "conventional", "history"):
-        assert released[part] == made[name][part]
-    assert released["chosen"]["released"] == made[name]["chosen"]["released"]
+    if name != "genzsl":
+        released = released_of(MANY[name])
+        for part in ("released", "last", "conventional", "history"):
+            assert released[part] == made[name][part]
 
 
 @pytest.fixture(scope="module")
@@ -177,8 +170,6 @@ def test_released_is_the_best_of_all_looks(watched, name):
     assert released["T1"] == max(look["T1"] for look in looks)
     assert (chosen["round"], chosen["epochs"]) == (best["round"], best["epochs"][0])
     assert scores["last"] == {metric: looks[-1][metric] for metric in SCORES}
-    for metric in ("H", "T1"):
-        assert released[metric] >= scores["last"][metric]
 
 
 def test_the_best_h_and_the_best_t1_may_come_from_different_looks(monkeypatch):
@@ -200,11 +191,6 @@ def test_the_best_h_and_the_best_t1_may_come_from_different_looks(monkeypatch):
     }
 
 
-def test_some_look_is_worse_than_the_best(watched):
-    gaps = [scores["released"]["H"] - looks[-1]["H"] for scores, looks in watched.values()]
-    assert max(gaps) > 0
-
-
 @every
 def test_classifiers_live_through_all_rounds_or_are_new_in_each(watched, name):
     settings, looks = FEW[name], watched[name][1]
@@ -218,11 +204,6 @@ def test_classifiers_live_through_all_rounds_or_are_new_in_each(watched, name):
 def test_watching_shifts_no_training(watched, name):
     fit = genzsl.fit if isinstance(FEW[name], GenZSLSettings) else imagination.fit
     assert watched[name][0]["history"] == fit(HARD, FEW[name], 0).history
-
-
-def test_resetting_the_classifier_changes_what_comes_out(watched):
-    assert not FEW["fresh"].keep_classifier
-    assert watched["genzsl"][0]["last"] != watched["fresh"][0]["last"]
 
 
 @pytest.mark.parametrize("keep", [True, False])
@@ -281,18 +262,8 @@ def test_conventional_accuracy_is_told_in_three_ways(monkeypatch):
     assert scores["conventional"] == pytest.approx(best)
     assert len(set(scores["conventional"].values())) > 1
     assert scores["released"]["T1"] == pytest.approx(best["per class"])
-
-
-@pytest.mark.parametrize("conventional", ["per class", "per image"])
-def test_settings_say_which_conventional_accuracy_t1_is(conventional):
-    scores = released_of(replace(QUICK, conventional=conventional), uneven())
-    assert scores["released"]["T1"] == scores["conventional"][conventional]
-
-
-@pytest.mark.parametrize("name", ["genzsl", "fvaegan"])
-def test_a_seed_is_a_result(name, made):
-    assert scores_of(MANY[name]) == made[name]
-    assert scores_of(replace(MANY[name], rounds=1), seed=1)["history"] != made[name]["history"]
+    by_image = released_of(replace(QUICK, conventional="per image"), b)["released"]
+    assert by_image["T1"] == pytest.approx(best["per image"])
 
 
 LEARNT = {"genzsl": {"lr": 5e-3}, "fvaegan": {"lr": 2e-2}}
@@ -314,27 +285,21 @@ def test_other_widths_work_too(name):
     assert set(released_of(FEW[name], toy(semantic_dim=5))["released"]) == SCORES
 
 
-DIVERGING = {
-    "genzsl": replace(QUICK, lr=1e10),
-    "genzsl_released": released_training(replace(QUICK, lr=1e10)),
-    "imagination": replace(QUICK_IMAGINATION, lr=1e10),
-    "fidelity": replace(QUICK, lr=1e10),
-    "imagination_speed": replace(QUICK_IMAGINATION, kind="gan", lr=1e10),
+FAILING = {
+    "genzsl": QUICK,
+    "genzsl_released": released_training(QUICK),
+    "imagination": QUICK_IMAGINATION,
+    "fidelity": QUICK,
+    "imagination_speed": replace(QUICK_IMAGINATION, kind="gan"),
 }
 
 
-@pytest.mark.parametrize(("method", "settings"), DIVERGING.items(), ids=DIVERGING)
-def test_a_training_that_diverges_leaves_no_record(build, method, settings):
+@pytest.mark.parametrize(("method", "settings"), FAILING.items(), ids=FAILING)
+def test_a_training_that_diverges_or_cannot_be_leaves_no_record(build, method, settings):
     with pytest.raises(DivergedError, match=r"diverged at step \d+: .*(inf|nan)"):
-        run(method, toy(), settings)
-    assert not (build / "records").exists()
-
-
-@pytest.mark.parametrize("method", ["genzsl", "imagination"])
-def test_one_seen_class_is_too_few_and_leaves_no_record(build, method):
-    settings = QUICK if method == "genzsl" else QUICK_IMAGINATION
+        run(method, toy(), replace(settings, lr=1e10))
     with pytest.raises(ValueError, match="at least two"):
-        run(method, toy(seen=1), replace(settings))
+        run(method, toy(seen=1), settings)
     assert not (build / "records").exists()
 
 
@@ -343,9 +308,3 @@ def test_settings_of_the_other_family_are_refused(build):
         run("imagination", toy(), QUICK)
     with pytest.raises(ValueError, match="genzsl_released takes GenZSLSettings, not Imagination"):
         run("genzsl_released", toy(), QUICK_IMAGINATION)
-
-
-def test_every_generative_method_is_one_of_these_functions():
-    functions = {name: METHODS[name].function for name in ("genzsl", "imagination")}
-    assert set(functions.values()) == {generative_scores}
-    assert METHODS["genzsl_released"].function is released_scores

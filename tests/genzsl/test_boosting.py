@@ -58,13 +58,6 @@ def test_classes_mode_has_no_false_negatives():
     assert float(boosting_loss(*args, 0.01)) == pytest.approx(math.log(3), abs=1e-5)
 
 
-def test_the_norm_of_semantics_scales_the_temperature():
-    semantics = CLASSES[LABELS]
-    torch.testing.assert_close(
-        boosting_loss(X_HAT, 2 * semantics, 1.0), boosting_loss(X_HAT, semantics, 0.5)
-    )
-
-
 @pytest.mark.parametrize("dtype", [torch.float16, torch.float64])
 def test_precisions_may_differ(dtype):
     semantics = CLASSES[LABELS].to(dtype)
@@ -106,26 +99,7 @@ def test_the_map_is_ridge_regression_with_an_intercept(penalty):
     expected = mapped / np.linalg.norm(mapped, axis=1, keepdims=True)
     anchors = semantics_to_features(CLASSES, features, LABELS, penalty)
     np.testing.assert_allclose(anchors, expected, atol=1e-5)
-
-
-def test_a_part_that_all_features_share_does_not_bend_the_map():
-    features = torch.randn(6, 5, generator=GENERATOR)
-    alone = semantics_to_features(CLASSES, features, LABELS, 1.0)
-    far = semantics_to_features(CLASSES + 3.0, features, LABELS, 1.0)
-    torch.testing.assert_close(far, alone)
-
-
-def test_the_map_finds_an_exact_relation_for_unseen_classes_too():
-    classes, mapping = (
-        torch.randn(9, 4, generator=GENERATOR),
-        torch.randn(4, 7, generator=GENERATOR),
-    )
-    labels = torch.arange(6).repeat(5)
-    anchors = semantics_to_features(classes, (classes @ mapping)[labels], labels, penalty=1e-9)
-    torch.testing.assert_close(anchors, F.normalize(classes @ mapping, dim=1))
-
-
-@pytest.mark.parametrize("penalty", [0.0, -1.0])
-def test_the_map_needs_a_positive_penalty(penalty):
+    shared = semantics_to_features(CLASSES + 3.0, features, LABELS, penalty)
+    torch.testing.assert_close(shared, anchors)  # what all have in common does not bend it
     with pytest.raises(ValueError, match="penalty must be positive"):
-        semantics_to_features(CLASSES, X_HAT, LABELS, penalty)
+        semantics_to_features(CLASSES, X_HAT, LABELS, -penalty)

@@ -47,8 +47,3 @@ def test_no_point_of_the_hull_is_nearer():
     away = 3 * points - nearest
     assert ((vertices @ away.T).max(0).values <= (nearest * away).sum(1) + 1e-2).all()
     torch.testing.assert_close(found, away.norm(dim=1))
-
-
-def test_a_single_vertex_is_its_own_hull():
-    found, _ = hull_distance(torch.tensor([[3.0, 4.0]]), torch.zeros(1, 2))
-    assert float(found) == pytest.approx(5)

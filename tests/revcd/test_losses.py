@@ -93,9 +93,3 @@ def test_the_share_of_masked_samples_is_the_probability(share):
     assert masked.shape == (20_000,)
     spread = math.sqrt(share * (1 - share) / 20_000)
     assert masked.float().mean().item() == pytest.approx(share, abs=4 * spread)
-
-
-def test_another_draw_masks_others():
-    with seeded(0, "test/masked"):
-        one, other = (conditional_dropout(100, 0.5, "cpu") for _ in range(2))
-    assert not torch.equal(one, other)
