@@ -108,13 +108,6 @@ def test_the_history_counts_epochs_and_steps(settings):
     assert all(set(h) == {"epoch", "steps"} | TERMS[settings.kind] for h in history)
 
 
-def test_the_history_holds_means_over_steps(monkeypatch):
-    told = iter(torch.arange(9.0))
-    run = prepare(toy(), OF["cvae"])
-    monkeypatch.setattr(type(run.networks), "step", lambda *_: {"kl": next(told)})
-    assert [h["kl"] for h in fit(toy(), OF["cvae"]).history] == [1, 4, 7]
-
-
 @each_kind
 def test_the_rate_falls_in_a_line_to_a_twentieth(settings, monkeypatch):
     kind = type(prepare(toy(), settings).networks)
@@ -162,17 +155,6 @@ def test_guidance_is_the_settings_unless_given(run):
     for guidance in (0.0, 1.0):
         assert not torch.equal(run.estimate(x), run.estimate(x, guidance=guidance))
         assert not torch.equal(run.scores(x), run.scores(x, guidance=guidance))
-
-
-def test_streams_of_estimates_differ_and_leave_other_draws_alone(run):
-    x = toy().features
-    with seeded(0, "outside"):
-        one, same, other = (run.estimate(x, stream=stream) for stream in ("a", "a", "b"))
-        drawn = torch.rand(3)
-    with seeded(0, "outside"):
-        assert torch.equal(drawn, torch.rand(3))
-    assert torch.equal(one, same)
-    assert not torch.equal(one, other)
 
 
 def test_samples_of_one_image_are_averaged(run):

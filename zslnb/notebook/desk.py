@@ -60,16 +60,7 @@ def set_style() -> None:
 
 @dataclass
 class Desk:
-    """One notebook's run: what it works on, and where its results go.
-
-    Attributes:
-        notebook: its name, which its files' names start with.
-        benchmark: features, labels, semantics and split.
-        profile: "smoke", "medium" or "full".
-        seeds: 0, 1, ... as many as asked.
-        device: where tensors go.
-        run_dir: folder of this run.
-    """
+    """One notebook's run: what it works on, and where its results go."""
 
     notebook: str
     benchmark: Benchmark
@@ -99,12 +90,9 @@ class Desk:
         Args:
             drawn: a matplotlib figure; or a study, whose records are kept, and which brings its
                 name and, as its finding, the caption.
-            name: what to call the file.
+            name: what to call the file; a ValueError if it is unfit for one.
             caption: Markdown that states the finding.
             format: "png", or "jpeg" for a sheet of photographs or drawings.
-
-        Raises:
-            ValueError: another format, or a name that is unfit for a file.
         """
         fig = drawn
         if isinstance(drawn, Study):
@@ -133,12 +121,9 @@ class Desk:
         Args:
             laid_out: the table, whose columns' names are the head; or a study, whose records are
                 kept, and which brings its name, caption and whether it is a headline.
-            name: what to call the files.
+            name: what to call the files; a ValueError if it is unfit for one.
             caption: Markdown that states the finding.
             headline: print it at the end of `make reproduce`, too.
-
-        Raises:
-            ValueError: a name that is unfit for a file.
         """
         frame, has_names = laid_out, False
         if isinstance(laid_out, Study):
@@ -156,11 +141,8 @@ class Desk:
     def keep(self, records: Iterable[Mapping]) -> None:
         """Note the records this notebook used, in `records.jsonl` of the run: a line for each id.
 
-        Args:
-            records: JSON objects, each with a unique string under "id".
-
         Raises:
-            ValueError: a record without an id.
+            ValueError: a record without a string under "id".
         """
         for record in records:
             if not isinstance(record.get("id"), str):

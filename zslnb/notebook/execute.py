@@ -33,14 +33,12 @@ class Outcome:
     """How one notebook went.
 
     Attributes:
-        notebook: its name.
         status: "ran", "failed", "timed out", "interrupted", "skipped" or "not run".
         reason: what went wrong, or why it was skipped.
         cell: number of the cell that went wrong, counting the source's cells from 1.
         cells: code cells that ran.
         seconds: wall time.
         peak_memory: bytes, of the notebook's process tree, sampled twice a second.
-        source_sha256: hash of the source's text.
     """
 
     notebook: str
@@ -73,19 +71,10 @@ def execute(
     env: Mapping[str, str],
     tick: Callable[[], None] = lambda: None,
 ) -> Path:
-    """Execute a notebook and write into `outcome` how it went, whatever ends it.
+    """Execute a notebook in a fresh kernel of this interpreter; its files go below `folder`.
 
-    Args:
-        source: what to execute, in a fresh kernel of this interpreter.
-        folder: where its `source/`, `notebooks/` and `logs/` go.
-        outcome: of this notebook; kept up to date.
-        parameters: injected after its `parameters` cell.
-        timeout: seconds until it is stopped.
-        env: added to the environment.
-        tick: called twice a second.
-
-    Returns:
-        The executed notebook's path; there is none if it did not get so far.
+    How it goes is written into `outcome`, whatever ends it; `tick` is called twice a second. The
+    environment gets `env`, too. Returns the executed notebook's path, where there may be none.
     """
     name = source.name
     unexecuted, result = (folder / part / f"{name}.ipynb" for part in ("source", "notebooks"))

@@ -56,11 +56,7 @@ COUNTS: dict[str, Callable[[Benchmark], int]] = {
 
 @dataclass(frozen=True)
 class Needs:
-    """What one page needs.
-
-    Attributes:
-        kind: "semantics", "images" or "aviary".
-        at_least: the least of some of `COUNTS`, by name.
+    """What one page needs: one of `KINDS`, and at least so much of some of `COUNTS`.
 
     Raises:
         RequestError: another kind, or a name that is not in `COUNTS`.

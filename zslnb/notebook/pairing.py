@@ -36,7 +36,6 @@ def pair(request: PairRequest, stream: TextIOBase = sys.stdout) -> None:
     """Write the executed notebooks that are missing or stale; one that fails stops no other.
 
     Raises:
-        RequestError: an unknown notebook.
         WorkError: naming those that failed; what was there of them stays.
     """
     failed = []

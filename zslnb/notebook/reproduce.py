@@ -79,11 +79,7 @@ def reproduce(request: ReproduceRequest) -> None:
 
 
 def check(request: ReproduceRequest) -> list[Source]:
-    """Choose the notebooks, and check all that needs no data, which can take hours to come.
-
-    Raises:
-        RequestError: saying what would be accepted.
-    """
+    """Choose the notebooks, and check all that needs no data, which can take hours to come."""
     check_settings(request.profile, request.seeds, request.device)
     chosen = choose_sources(find_sources(request.folder), request.notebooks)
     if request.semantics and request.benchmark in (*WITH_PICTURES, "all"):
@@ -121,11 +117,7 @@ def _names(benchmark: str) -> tuple[str, ...]:
 
 
 def parameters(request: ReproduceRequest) -> dict[str, object]:
-    """What a notebook gets: a bundle's path made absolute, and the rest as it is.
-
-    Raises:
-        RequestError: one of the five that name the run is given as a further one.
-    """
+    """What a notebook gets: a bundle's path made absolute, and the rest as it is."""
     values = {name: getattr(request, name) for name in PARAMETERS}
     values["benchmark"] = _absolute(request.benchmark)
     further = dict(map(assignment, request.parameter))
@@ -146,12 +138,7 @@ def _absolute(benchmark: str) -> str:
 
 
 def prepare(request: ReproduceRequest) -> Plan:
-    """Check everything that can be checked before a notebook starts.
-
-    Raises:
-        RequestError: a notebook, a parameter, a setting or a benchmark that cannot be.
-        FileNotFoundError: no bundle at that path.
-    """
+    """Check everything that can be checked before a notebook starts; raises as `reproduce`."""
     chosen = check(request)
     benchmark, folder = _load(request)
     outcomes = {source.name: Outcome(source.name) for source in chosen}
@@ -181,11 +168,7 @@ def foretold(expected: Mapping[str, float | None]) -> str:
 
 
 def check_parameters(source: Source, parameters: Mapping[str, object]) -> None:
-    """Check names and types against a notebook's `parameters` cell, which papermill does not.
-
-    Raises:
-        RequestError: the notebook has no such parameter, or its value has another type.
-    """
+    """Check names and types against a notebook's `parameters` cell, which papermill does not."""
     cells = [c for c in to_notebook(source).cells if "parameters" in c.metadata.get("tags", ())]
     lines = [line for cell in cells for line in ast.parse(cell.source).body]
     defaults = {
