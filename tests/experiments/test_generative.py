@@ -54,23 +54,23 @@ def released_of(settings, benchmark: Benchmark = HARD, seed: int = 0) -> dict:
 
 
 @pytest.fixture(scope="module")
-def made() -> dict[str, dict]:
+def scores_by_name() -> dict[str, dict]:
     """Scores of every family with many candidates, made once."""
     return {name: scores_of(settings) for name, settings in MANY.items()}
 
 
 @pytest.mark.parametrize("name", ["genzsl", "fvaegan", "gan"])
-def test_clean_choices_never_see_the_test_set(name, made):
-    honest, garbage = made[name], scores_of(MANY[name], corrupted(HARD))
+def test_clean_choices_never_see_the_test_set(name, scores_by_name):
+    honest, garbage = scores_by_name[name], scores_of(MANY[name], corrupted(HARD))
     assert honest["chosen"]["clean"] == garbage["chosen"]["clean"]
     assert honest["clean"] != garbage["clean"]
     assert honest["history"] == garbage["history"]
 
 
 @pytest.mark.parametrize("name", MANY)
-def test_the_clean_pair_is_the_best_on_the_validation_split(name, made):
+def test_the_clean_pair_is_the_best_on_the_validation_split(name, scores_by_name):
     """By hand: train without validation classes, score every pair on them, keep the best H."""
-    settings, chosen = MANY[name], made[name]["chosen"]["clean"]
+    settings, chosen = MANY[name], scores_by_name[name]["chosen"]["clean"]
     inner = validation_split(HARD, 0)
     x, model = F.normalize(HARD.features, dim=1), FIT[name](inner, settings, 0)
     tried = {}
@@ -86,9 +86,9 @@ def test_the_clean_pair_is_the_best_on_the_validation_split(name, made):
 
 
 @pytest.mark.parametrize("name", MANY)
-def test_the_clean_number_can_be_had_by_hand(name, made):
+def test_the_clean_number_can_be_had_by_hand(name, scores_by_name):
     """Choose, train on all of trainval, train the classifier so long, look at the test once."""
-    settings, scores = MANY[name], made[name]
+    settings, scores = MANY[name], scores_by_name[name]
     n, epochs = scores["chosen"]["clean"]["n_synthetic"], scores["chosen"]["clean"]["epochs"]
     model = FIT[name](HARD, settings, 0)
     features, labels = model.synthesise(HARD.unseen, n)
@@ -102,8 +102,8 @@ def test_the_clean_number_can_be_had_by_hand(name, made):
 
 
 @pytest.mark.parametrize("name", MANY)
-def test_peeked_is_the_best_pair_on_the_test_set(name, made):
-    scores = made[name]
+def test_peeked_is_the_best_pair_on_the_test_set(name, scores_by_name):
+    scores = scores_by_name[name]
     model = FIT[name](HARD, MANY[name], 0)
     on_test = dict(generative.candidates(model, HARD))
     assert set(on_test) == {(n, epochs) for n in CHOICES for epochs in (1, 2, 3)}
@@ -111,34 +111,34 @@ def test_peeked_is_the_best_pair_on_the_test_set(name, made):
     assert scores["peeked"] == on_test[lucky["n_synthetic"], lucky["epochs"]]
     assert scores["peeked"]["H"] == max(s["H"] for s in on_test.values())
     assert scores["peeked"]["H"] >= scores["clean"]["H"]
-    assert any(scores["clean"] != scores["peeked"] for scores in made.values())
+    assert any(scores["clean"] != scores["peeked"] for scores in scores_by_name.values())
 
 
 @pytest.mark.parametrize("name", MANY)
-def test_each_number_of_samples_has_a_clean_row_of_its_own(name, made):
-    rows, chosen = made[name]["by n_synthetic"], made[name]["chosen"]["clean"]
+def test_each_number_of_samples_has_a_clean_row_of_its_own(name, scores_by_name):
+    rows, chosen = scores_by_name[name]["by n_synthetic"], scores_by_name[name]["chosen"]["clean"]
     assert list(rows) == [str(n) for n in CHOICES]
-    assert rows[str(chosen["n_synthetic"])] == made[name]["clean"]
+    assert rows[str(chosen["n_synthetic"])] == scores_by_name[name]["clean"]
     for n in CHOICES:
         alone = scores_of(replace(MANY[name], n_synthetic_choices=(n,))) if n == 5 else None
         assert alone is None or alone["clean"] == rows["5"]
 
 
 @pytest.mark.parametrize("name", MANY)
-def test_what_is_reported_is_what_the_protocols_are_asked_for(name, made):
+def test_what_is_reported_is_what_the_protocols_are_asked_for(name, scores_by_name):
     protocols = {"clean", "peeked"}
     if name != "genzsl":  # whose released training is another one
         protocols |= {"released", "last"}
-        assert set(made[name]["conventional"]) == {"per class", "per image", "restricted"}
+        assert set(scores_by_name[name]["conventional"]) == {"per class", "per image", "restricted"}
     others = {"chosen", "by n_synthetic", "history"} | ({"conventional"} - {name != "genzsl"})
-    assert protocols <= set(made[name]) <= protocols | others
+    assert protocols <= set(scores_by_name[name]) <= protocols | others
     for protocol in protocols:
-        assert set(made[name][protocol]) == SCORES
-    assert set(made[name]["chosen"]) == protocols - {"last"}
+        assert set(scores_by_name[name][protocol]) == SCORES
+    assert set(scores_by_name[name]["chosen"]) == protocols - {"last"}
     if name != "genzsl":
         released = released_of(MANY[name])
         for part in ("released", "last", "conventional", "history"):
-            assert released[part] == made[name][part]
+            assert released[part] == scores_by_name[name][part]
 
 
 @pytest.fixture(scope="module")
@@ -247,14 +247,14 @@ def test_conventional_accuracy_is_told_in_three_ways(monkeypatch):
         general, special = watcher.trainers
         right = special.classes[special.scores(x).argmax(1)] == labels
         right_restricted = general.scores(x)[:, 6:].argmax(1) + 6 == labels
-        found = {
+        measured = {
             "per class": float((right[:10].double().mean() + right[10:].double().mean()) / 2),
             "per image": float(right.double().mean()),
             "restricted": float(
                 (right_restricted[:10].double().mean() + right_restricted[10:].double().mean()) / 2
             ),
         }
-        best.update({name: max(value, best.get(name, 0)) for name, value in found.items()})
+        best.update({name: max(value, best.get(name, 0)) for name, value in measured.items()})
         look(watcher, *args)
 
     monkeypatch.setattr(BestOnTest, "_look", noted)

@@ -189,26 +189,26 @@ def test_rows_keep_their_order_and_may_hold_several_experiments(calls):
     other = ESZSLSettings(powers=(0,))
     rows = {"both": [("eszsl", FEW), ("eszsl", other)], "plain": ("clip", None)}
     rows["again"] = ("eszsl", FEW)  # computed once
-    made = run_rows(rows, toy(), (seed for seed in (4, 3)), n_jobs=1, table="x")
-    assert [(r["row"], r["order"], r["seed"], r["settings"].get("powers")) for r in made] == [
+    lines = run_rows(rows, toy(), (seed for seed in (4, 3)), n_jobs=1, table="x")
+    assert [(r["row"], r["order"], r["seed"], r["settings"].get("powers")) for r in lines] == [
         ("both", 0, 4, [0, 1]), ("both", 0, 3, [0, 1]), ("both", 0, 4, [0]), ("both", 0, 3, [0]),
         ("plain", 1, 4, None), ("plain", 1, 3, None),
         ("again", 2, 4, [0, 1]), ("again", 2, 3, [0, 1]),
     ]  # fmt: skip
-    assert {r["table"] for r in made} == {"x"}
-    assert made[6]["id"] == made[0]["id"]
+    assert {r["table"] for r in lines} == {"x"}
+    assert lines[6]["id"] == lines[0]["id"]
     assert calls == [4, 3, 4, 3]
 
 
 @pytest.mark.slow  # workers import everything anew
 def test_numbers_are_the_same_alone_and_side_by_side(tmp_path, monkeypatch):
     """Bit for bit; and workers, which outlive a call, follow each call's build folder."""
-    made = {}
+    by_jobs = {}
     for name, jobs in (("alone", 1), ("beside", 2), ("again", 2)):
         monkeypatch.setenv("ZSLNB_BUILD", str(tmp_path / name))
-        made[name] = run_rows(ROWS, toy(), range(2), n_jobs=jobs)
+        by_jobs[name] = run_rows(ROWS, toy(), range(2), n_jobs=jobs)
         assert len(list((tmp_path / name / "records").glob("*.json"))) == 10
-    scores = [[(r["row"], r["id"], r["scores"]) for r in rows] for rows in made.values()]
+    scores = [[(r["row"], r["id"], r["scores"]) for r in rows] for rows in by_jobs.values()]
     assert scores[0] == scores[1] == scores[2]
 
 

@@ -17,8 +17,8 @@ CLASSES = torch.randn(3, 4, generator=GENERATOR)
 LABELS = torch.tensor([0, 1, 1, 2, 0, 1])
 
 
-def cross_entropy(scores: list[float], own: int) -> float:
-    return math.log(sum(math.exp(s) for s in scores)) - scores[own]
+def cross_entropy(scores: list[float], label: int) -> float:
+    return math.log(sum(math.exp(s) for s in scores)) - scores[label]
 
 
 @pytest.mark.parametrize("temperature", [0.07, 1.0])
@@ -43,8 +43,8 @@ def test_a_batch_of_one_class_can_learn_nothing(size):
 @pytest.mark.parametrize("temperature", [0.07, 1.0])
 def test_classes_mode_is_a_softmax_over_classes(temperature):
     expected = [
-        cross_entropy([float(x @ z) / temperature for z in CLASSES], int(own))
-        for x, own in zip(X_HAT, LABELS, strict=True)
+        cross_entropy([float(x @ z) / temperature for z in CLASSES], int(label))
+        for x, label in zip(X_HAT, LABELS, strict=True)
     ]
     loss = boosting_loss(X_HAT, CLASSES[LABELS], temperature, "classes", CLASSES, LABELS)
     assert float(loss) == pytest.approx(np.mean(expected), rel=1e-5)

@@ -78,8 +78,8 @@ class Watch(torch.overrides.TorchFunctionMode):
 
     def __torch_function__(self, function, types, args=(), kwargs=None):
         out = function(*args, **(kwargs or {}))
-        for made in out if isinstance(out, tuple) else [out]:
-            self.sizes += [made.numel()] if isinstance(made, torch.Tensor) else []
+        for part in out if isinstance(out, tuple) else [out]:
+            self.sizes += [part.numel()] if isinstance(part, torch.Tensor) else []
         return out
 
 

@@ -57,11 +57,11 @@ def test_the_referent_reaches_the_output_through_the_latent_alone(model):
         for head in (model.mean, model.log_var):
             head.weight.zero_()
     semantics = rows(5, 4)
-    made = []
+    outputs = []
     for referents in (rows(5, 6), rows(5, 6)):
         with seeded(0, "noise"):
-            made.append(model(referents, semantics)[0])
-    assert torch.equal(*made)
+            outputs.append(model(referents, semantics)[0])
+    assert torch.equal(*outputs)
 
 
 def test_reconstruction_of_unit_rows_is_two_minus_twice_the_cosine():
@@ -76,10 +76,10 @@ def test_kl_to_a_prior_is_the_closed_form_too(dtype):
     q, p = ((rows(7, 5), rows(7, 5)) for _ in range(2))
     sides = [Normal(mean, (log_var / 2).exp()) for mean, log_var in (q, p)]
     expected = kl_of(*sides).sum(1).mean()
-    made = kl_divergence(*q, tuple(part.to(dtype) for part in p))
-    assert made.dtype == torch.float32
+    kl = kl_divergence(*q, tuple(part.to(dtype) for part in p))
+    assert kl.dtype == torch.float32
     tolerance = {"rtol": 1e-2, "atol": 1e-2} if dtype == torch.float16 else {}
-    torch.testing.assert_close(made, expected, **tolerance)
+    torch.testing.assert_close(kl, expected, **tolerance)
     assert float(kl_divergence(*q, q)) == pytest.approx(0, abs=1e-6)
     to_standard = kl_of(sides[0], Normal(0.0, 1.0)).sum(1).mean()
     torch.testing.assert_close(kl_divergence(*q), to_standard)

@@ -136,16 +136,16 @@ def tiled_rows(classes: list[int], n: int) -> list[list[int]]:
 @pytest.mark.parametrize("n", [1, 2, 3, 4, 7, 8, 40])
 def test_a_class_is_tiled_whole_and_topped_up_at_random(n):
     """Fewer samples than asked for, as many, or more; a class of one sample among them."""
-    for own, made in zip(ROWS_OF.values(), tiled_rows(list(ROWS_OF), n), strict=True):
-        whole = n // len(own) * len(own)
-        assert made[:whole] == own * (n // len(own))
-        assert set(made[whole:]) <= set(own)
+    for of_class, tiled in zip(ROWS_OF.values(), tiled_rows(list(ROWS_OF), n), strict=True):
+        whole = n // len(of_class) * len(of_class)
+        assert tiled[:whole] == of_class * (n // len(of_class))
+        assert set(tiled[whole:]) <= set(of_class)
 
 
 def test_the_top_up_is_drawn_anew_uniformly_and_with_replacement():
     with seeded(0, "tiles"):
-        made = tiled_rows([3] * 2000, 5)
-    extra = [tuple(rows[3:]) for rows in made]
+        tiled = tiled_rows([3] * 2000, 5)
+    extra = [tuple(rows[3:]) for rows in tiled]
     counts = Counter(row for pair in extra for row in pair)
     assert all(abs(counts[row] - 4000 / 3) < 4 * (4000 * 2 / 9) ** 0.5 for row in ROWS_OF[3])
     assert len(set(extra)) == 9

@@ -158,8 +158,8 @@ def test_random_referents_are_other_seen_classes_by_seed(k):
 @pytest.mark.parametrize("changes", [{}, {"renormalise": True}, {"synthesis": "tiled"}])
 def test_noise_takes_the_referents_place(changes):
     """Whatever is done to features of referents."""
-    run, made = echoed(replace(NOISE, **changes), 4000)
-    for noise in (made, run.referent_samples(torch.zeros(4000, dtype=torch.int64))):
+    run, samples = echoed(replace(NOISE, **changes), 4000)
+    for noise in (samples, run.referent_samples(torch.zeros(4000, dtype=torch.int64))):
         assert noise.std() == pytest.approx(1, abs=0.02)
         assert noise.mean() == pytest.approx(0, abs=0.02)
 
@@ -224,21 +224,21 @@ def echoed(settings, n: int) -> tuple[GenZSL, torch.Tensor]:
 @pytest.mark.parametrize("n", [3, 7, 17])
 def test_tiled_synthesis_takes_each_training_sample_in_turn(n):
     """Of seven samples a class: none, once, twice, then a random rest."""
-    run, made = echoed(replace(QUICK, n_referents=1, synthesis="tiled"), n)
-    own = run.features[run.labels == run.referents[7, 0]]
+    run, samples = echoed(replace(QUICK, n_referents=1, synthesis="tiled"), n)
+    of_class = run.features[run.labels == run.referents[7, 0]]
     whole = n // 7 * 7
-    assert torch.equal(made[:whole], own.repeat(n // 7, 1))
-    assert all((row == own).all(1).any() for row in made[whole:])
+    assert torch.equal(samples[:whole], of_class.repeat(n // 7, 1))
+    assert all((row == of_class).all(1).any() for row in samples[whole:])
 
 
 def test_tiled_synthesis_pairs_the_referents_by_position_and_mixes_as_training_does():
-    run, made = echoed(replace(QUICK, synthesis="tiled"), 14)
+    run, samples = echoed(replace(QUICK, synthesis="tiled"), 14)
     first, second = (run.features[run.labels == c].repeat(2, 1) for c in run.referents[7])
-    torch.testing.assert_close(made, 0.8 * first + 0.2 * second)
+    torch.testing.assert_close(samples, 0.8 * first + 0.2 * second)
     _, unit = echoed(replace(QUICK, synthesis="tiled", renormalise=True), 14)
-    torch.testing.assert_close(unit, F.normalize(made, dim=1))
+    torch.testing.assert_close(unit, F.normalize(samples, dim=1))
     _, drawn = echoed(replace(QUICK, synthesis="tiled", mixing="drawn"), 14)
-    assert not torch.allclose(drawn, made)
+    assert not torch.allclose(drawn, samples)
 
 
 def test_tiling_changes_no_training():
@@ -254,11 +254,11 @@ def test_classes_made_in_parts_are_labelled_right(monkeypatch):
     run = prepare(toy(), replace(QUICK, n_referents=1))
     run.model = Echo()
     for n in (3, 10):  # two classes at once, one at once
-        made, labels = run.synthesise(torch.tensor([7, 0, 6, 3, 1]), n)
+        samples, labels = run.synthesise(torch.tensor([7, 0, 6, 3, 1]), n)
         assert torch.equal(labels, torch.tensor([7, 0, 6, 3, 1]).repeat_interleave(n))
-        for row, label in zip(made, labels, strict=True):
-            own = run.features[run.labels == run.referents[label, 0]]
-            assert (row == own).all(1).any()
+        for row, label in zip(samples, labels, strict=True):
+            of_class = run.features[run.labels == run.referents[label, 0]]
+            assert (row == of_class).all(1).any()
 
 
 def test_a_class_outside_the_split_has_no_synthetic_samples():

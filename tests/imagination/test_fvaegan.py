@@ -64,13 +64,13 @@ def test_the_latent_is_as_wide_as_the_semantics_unless_set(given, width):
 
 
 def test_kinds_of_one_seed_start_with_the_same_generator():
-    made = []
+    states = []
     for kind in KINDS:
         with seeded(0, "tests/weights"):
-            made.append(state(build_networks(replace(QUICK_IMAGINATION, kind=kind), D, S)))
-    assert torch.equal(made[0]["generator"], made[1]["generator"])
-    assert torch.equal(made[0]["generator"], made[2]["generator"])
-    assert torch.equal(made[0]["encoder"], made[2]["encoder"])
+            states.append(state(build_networks(replace(QUICK_IMAGINATION, kind=kind), D, S)))
+    assert torch.equal(states[0]["generator"], states[1]["generator"])
+    assert torch.equal(states[0]["generator"], states[2]["generator"])
+    assert torch.equal(states[0]["encoder"], states[2]["encoder"])
 
 
 @pytest.mark.parametrize("encoded", [True, False])
@@ -106,9 +106,9 @@ def test_otherwise_the_critic_gets_features_from_noise(kind, encoded):
     networks = networks_of(kind, encoded_noise=encoded)
     for x in (X, X.flip(0)):
         with seeded(0, "noise"):
-            made = networks.make(x, A)
+            features = networks.make(x, A)
         with seeded(0, "noise"):
-            assert torch.equal(made, networks.generator(torch.randn(B, 4), A))
+            assert torch.equal(features, networks.generator(torch.randn(B, 4), A))
 
 
 @pytest.mark.parametrize(("adaptive", "penalties", "expected"), [

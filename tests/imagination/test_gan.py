@@ -47,8 +47,8 @@ def test_the_penalty_is_autograds_in_value_and_in_what_it_teaches(critic):
         expected = with_gradients(critic, penalty_by_autograd(critic, real, fake, a))
     with seeded(0, "between"):
         penalty = gradient_penalty(critic, real, fake, critic.semantics(a))
-    made = with_gradients(critic, penalty)
-    torch.testing.assert_close(made, expected)
+    ours = with_gradients(critic, penalty)
+    torch.testing.assert_close(ours, expected)
     assert sum(bool(gradient.any()) for gradient in expected[1]) == 2  # both layers' weights
 
 

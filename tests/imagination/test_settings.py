@@ -45,10 +45,10 @@ def test_published_kinds_differ_in_what_is_known_of_them_alone(kind, own):
 def test_kinds_share_networks_and_classifier_in_every_profile(profile):
     """So that what differs is the idea; how long each trains may differ."""
     shared = ("hidden_dim", "latent_dim", "n_synthetic", "n_synthetic_choices", "classifier")
-    made = [profile_settings("sun", profile, kind) for kind in KINDS]
-    assert [s.kind for s in made] == list(KINDS)
+    settings = [profile_settings("sun", profile, kind) for kind in KINDS]
+    assert [s.kind for s in settings] == list(KINDS)
     for name in shared:
-        assert len({getattr(s, name) for s in made}) == 1, name
+        assert len({getattr(s, name) for s in settings}) == 1, name
 
 
 def test_an_unknown_kind_lists_the_known():

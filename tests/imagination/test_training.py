@@ -127,8 +127,8 @@ def test_training_is_the_released_loop(settings):
         hand.round(6)  # two passes of three batches
     fitted = fit(toy(), settings, seed=4)
     for name, net in parts(fitted.networks).items():
-        made, expected = ([*n.parameters()] for n in (net, hand.n[name]))
-        torch.testing.assert_close(made, expected, atol=2e-5, rtol=1e-4, msg=name)
+        trained, expected = ([*n.parameters()] for n in (net, hand.n[name]))
+        torch.testing.assert_close(trained, expected, atol=2e-5, rtol=1e-4, msg=name)
     batches = 6 * (2 if settings.kind != "cvae" else 1)
     expected = {name: sum(values) / 6 for name, values in hand.reported.items()}
     expected |= {"round": 1, "steps": 6, "samples": 16 * batches, "penalty weight": hand.lam}
@@ -157,12 +157,12 @@ def test_the_vae_learns_to_reconstruct():
 
 
 def own_minus_other(run: Imagination) -> float:
-    made, labels = run.synthesise(run.seen, 50)
+    samples, labels = run.synthesise(run.seen, 50)
     means = [torch.stack([x[y == c].mean(0) for c in run.seen]) for x, y in (
-        (made, labels), (run.features, run.labels))]  # fmt: skip
+        (samples, labels), (run.features, run.labels))]  # fmt: skip
     cosines = F.normalize(means[0], dim=1) @ F.normalize(means[1], dim=1).T
-    own = cosines.diagonal().mean()
-    return float(own - (cosines.sum() - cosines.trace()) / (cosines.numel() - len(cosines)))
+    same_class = cosines.diagonal().mean()
+    return float(same_class - (cosines.sum() - cosines.trace()) / (cosines.numel() - len(cosines)))
 
 
 def test_networks_see_features_between_0_and_1():
@@ -202,9 +202,9 @@ def test_a_dimension_that_is_constant_trains_and_stays_constant(settings):
     features[:, 3] = 0.0
     run = fit(replace(toy(), features=features), settings)
     assert torch.equal(run.scaled(torch.arange(42))[:, 3], torch.zeros(42))
-    made, _ = run.synthesise(UNSEEN, 20)
-    torch.testing.assert_close(made.norm(dim=1), torch.ones(40))
-    assert not made[:, 3].any()
+    samples, _ = run.synthesise(UNSEEN, 20)
+    torch.testing.assert_close(samples.norm(dim=1), torch.ones(40))
+    assert not samples[:, 3].any()
 
 
 @pytest.mark.parametrize("classifier", [ClassifierSettings(), ClassifierSettings(hidden=(7,))])

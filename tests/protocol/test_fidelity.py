@@ -20,8 +20,8 @@ def exactly(mean: list[float], covariance: list[list[float]], n: int = 50, strea
     """Samples whose own mean and covariance are exactly these."""
     x = normal(n, len(mean), stream=stream)
     x = x - x.mean(0)
-    own = torch.linalg.cholesky(torch.atleast_2d(x.T.cov()))
-    white = torch.linalg.solve_triangular(own, x.T, upper=False).T
+    spread = torch.linalg.cholesky(torch.atleast_2d(x.T.cov()))
+    white = torch.linalg.solve_triangular(spread, x.T, upper=False).T
     factor = torch.linalg.cholesky(torch.tensor(covariance, dtype=DOUBLE))
     return white @ factor.T + torch.tensor(mean, dtype=DOUBLE)
 

@@ -92,12 +92,12 @@ def test_no_entry_is_lost(quoted, revcd):
 
 
 def test_tables_1_and_2_of_genzsl(quoted):
-    own = quoted[(quoted.method == "GenZSL") & quoted.metric.isin(["T1", "U", "S", "H"])]
-    wide = own.pivot(index="benchmark", columns="metric", values="value")
+    printed = quoted[(quoted.method == "GenZSL") & quoted.metric.isin(["T1", "U", "S", "H"])]
+    wide = printed.pivot(index="benchmark", columns="metric", values="value")
     assert wide.loc["CUB", ["T1", "U", "S", "H"]].tolist() == [63.3, 53.5, 61.9, 57.4]
     assert wide.loc["SUN", ["T1", "U", "S", "H"]].tolist() == [73.5, 50.6, 43.8, 47.0]
     assert wide.loc["AWA2", ["T1", "U", "S", "H"]].tolist() == [92.2, 86.1, 88.7, 87.4]
-    assert own.protocol.str.startswith("best on test").all()
+    assert printed.protocol.str.startswith("best on test").all()
 
 
 def test_tables_1_and_2_of_revcd(revcd):
@@ -220,8 +220,8 @@ def test_revcds_text_is_contradicted_by_its_own_tables(revcd):
     ranks = first.rank(ascending=False).loc["RevCD"]
     of = first.notna().sum()
     for benchmark in BENCHMARKS:
-        place = (benchmark, "H")
-        says = f"{ranks[place]:.0f} of {of[place]} on {benchmark}"
+        column = (benchmark, "H")
+        says = f"{ranks[column]:.0f} of {of[column]} on {benchmark}"
         assert says in revcd.loc["C-all-H-competitive", "note"]
 
 
