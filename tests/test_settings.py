@@ -8,6 +8,7 @@ from typing import Literal
 import pytest
 
 from zslnb import genzsl, imagination, revcd
+from zslnb.experiments import ESZSLSettings
 from zslnb.genzsl import GenZSLSettings
 from zslnb.imagination import ImaginationSettings
 from zslnb.protocol import ClassifierSettings
@@ -126,12 +127,8 @@ MEANINGLESS = {  # value -> settings that cannot have it
         (7,): "widths",
         (1.0, math.nan): "guidance_choices",
     },
-    ClassifierSettings: {
-        0: "epochs batch_size lr",
-        -1.0: "scale",
-        1.0: "dropout",
-        (9, 0): "hidden",
-    },
+    ClassifierSettings: {0: "epochs batch_size lr", -1: "scale", 1: "dropout", (9, 0): "hidden"},
+    ESZSLSettings: {(): "powers"},
 }
 EACH_MEANINGLESS = [
     (kind, name, value)

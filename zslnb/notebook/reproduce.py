@@ -47,7 +47,6 @@ class Plan:
     sources: list[Source]  # those that run
     outcomes: dict[str, Outcome]  # of those that are skipped, too
     run_dir: Path
-    expected: dict[str, float | None]
 
 
 def reproduce(request: ReproduceRequest) -> None:
@@ -146,8 +145,7 @@ def prepare(request: ReproduceRequest) -> Plan:
         if reason := source.needs.unmet(benchmark):
             outcomes[source.name] = Outcome(source.name, SKIPPED, reason)
     sources = [source for source in chosen if outcomes[source.name].status != SKIPPED]
-    expected = expected_seconds(sources, folder)
-    return Plan(request, benchmark, sources, outcomes, folder, expected)
+    return Plan(request, benchmark, sources, outcomes, folder)
 
 
 def expected_seconds(sources: Iterable[Source], folder: Path) -> dict[str, float | None]:
@@ -217,13 +215,14 @@ def run(plan: Plan, stream: TextIOBase = sys.stdout) -> list[Outcome]:
         KeyboardInterrupt: after the notebook in progress was stopped and the manifest written.
     """
     start, head, outcomes = time.monotonic(), _manifest_head(plan), [*plan.outcomes.values()]
-    weights = {s.name: plan.expected[s.name] or s.seconds for s in plan.sources}
+    expected = expected_seconds(plan.sources, plan.run_dir)
+    weights = {s.name: expected[s.name] or s.seconds for s in plan.sources}
 
     def say(line: object) -> None:
         with tqdm.external_write_mode(file=stream):
             print(line, file=stream, flush=True)
 
-    say(f"{plan.run_dir.name}: {foretold(plan.expected)}.")
+    say(f"{plan.run_dir.name}: {foretold(expected)}.")
     for outcome in outcomes:
         if outcome.status == SKIPPED:
             say(outcome)
