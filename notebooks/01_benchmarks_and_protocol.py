@@ -10,6 +10,7 @@
 #     name: python3
 #   zslnb:
 #     at_least:
+#       seen_classes_not_for_validation: 1
 #       training_images_of_each_seen_class: 2
 #     needs: images
 #     seconds: 20

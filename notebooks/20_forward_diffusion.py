@@ -9,6 +9,8 @@
 #     language: python
 #     name: python3
 #   zslnb:
+#     at_least:
+#       seen_classes: 2
 #     needs: images
 #     seconds: 20
 # ---

@@ -37,7 +37,7 @@ def room(module: str) -> str:
 
 
 IMPORTS = {
-    name: {found for found in imported(path) if found != name}
+    name: {other for other in imported(path) if other != name}
     for name, path in MODULES.items()
     if name != FACE
 }

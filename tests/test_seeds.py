@@ -24,9 +24,9 @@ def test_a_stream_never_changes():
 
 
 def test_seeds_and_names_both_tell_streams_apart():
-    made = {seed_for(seed, name) for seed in range(50) for name in ("a", "b", "1/a", "/a")}
-    assert len(made) == 200
-    assert all(0 <= value < 2**63 for value in made)
+    seeds = {seed_for(seed, name) for seed in range(50) for name in ("a", "b", "1/a", "/a")}
+    assert len(seeds) == 200
+    assert all(0 <= value < 2**63 for value in seeds)
 
 
 @pytest.mark.parametrize("draw", DRAWS.values(), ids=DRAWS)

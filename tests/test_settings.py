@@ -2,11 +2,17 @@
 
 import math
 import re
-from dataclasses import dataclass, field, replace
+from dataclasses import FrozenInstanceError, dataclass, field, fields, replace
 from typing import Literal
 
 import pytest
 
+from zslnb import genzsl, imagination, revcd
+from zslnb.experiments import ESZSLSettings
+from zslnb.genzsl import GenZSLSettings
+from zslnb.imagination import ImaginationSettings
+from zslnb.protocol import ClassifierSettings
+from zslnb.revcd import RevCDSettings
 from zslnb.settings import (
     Count,
     Counts,
@@ -15,9 +21,7 @@ from zslnb.settings import (
     Positive,
     Settings,
     Share,
-    at_least_one,
     differences,
-    one_of,
 )
 
 
@@ -33,19 +37,6 @@ class Outer:
     weights: tuple[float, ...] | None = None
     classifier: Inner = field(default_factory=Inner)
     second: Inner = field(default_factory=Inner)
-
-
-def test_one_of_takes_what_is_allowed_and_lists_it():
-    one_of("kind", "gan", ("gan", "cvae"))
-    with pytest.raises(ValueError, match=r"^kind must be one of gan, cvae, not 'gna'\.$"):
-        one_of("kind", "gna", ("gan", "cvae"))
-
-
-def test_at_least_one_starts_at_one():
-    at_least_one("rounds", 1)
-    for value in (0, -2):
-        with pytest.raises(ValueError, match=rf"^rounds must be at least 1, not {value}\.$"):
-            at_least_one("rounds", value)
 
 
 @dataclass(frozen=True)
@@ -102,8 +93,112 @@ def test_a_value_within_its_hint_is_kept(values):
     assert all(getattr(Bounded(**values), name) == value for name, value in values.items())
 
 
-def test_equal_settings_differ_in_nothing():
-    assert differences(Outer(), Outer()) == {}
+MEANINGLESS = {  # value -> settings that cannot have it
+    GenZSLSettings: {
+        "unheard of": "select_on referent boosting_mode mixing prior decoded synthesis"
+        " conventional",
+        0: "n_referents hidden_dim latent_dim batch_size passes rounds n_synthetic temperature lr",
+        -1.0: "kl_weight reconstruction_weight boosting_weight",
+        -2: "n_removed",
+        1.5: "rounds",
+        math.nan: "lr boosting_weight",
+        (): "n_synthetic_choices",
+        (100, 0): "n_synthetic_choices",
+    },
+    ImaginationSettings: {
+        "unheard of": "kind conventional",
+        0: "hidden_dim latent_dim critic_steps batch_size passes rounds n_synthetic lr"
+        " adversarial_weight",
+        -1.0: "penalty_weight classification_weight",
+        math.nan: "lr classification_weight",
+        (): "n_synthetic_choices",
+        (100, 0): "n_synthetic_choices",
+    },
+    RevCDSettings: {
+        "unheard of": "kind schedule predicts weighting conditioning sampler",
+        0: "steps tokens token_dim heads latent_dim critic_steps batch_size epochs sampling_steps"
+        " n_samples lr temperature weight_cap penalty_weight",
+        1: "batch_size masked dropout",
+        501: "sampling_steps",
+        -1.0: "reconstruction_weight noise_weight classification_weight kl_weight masked dropout",
+        math.nan: "lr kl_weight masked dropout guidance temperature",
+        (): "widths guidance_choices epoch_choices",
+        (16, 0): "widths epoch_choices",
+        (7,): "widths",
+        (1.0, math.nan): "guidance_choices",
+    },
+    ClassifierSettings: {0: "epochs batch_size lr", -1: "scale", 1: "dropout", (9, 0): "hidden"},
+    ESZSLSettings: {(): "powers"},
+}
+EACH_MEANINGLESS = [
+    (kind, name, value)
+    for kind, values in MEANINGLESS.items()
+    for value, names in values.items()
+    for name in names.split()
+]
+
+
+@pytest.mark.parametrize(("kind", "name", "value"), EACH_MEANINGLESS)
+def test_settings_without_meaning_are_refused_by_name(kind, name, value):
+    """At once: not after a whole training, when the first score is asked for."""
+    for make in (kind, lambda **values: replace(kind(), **values)):
+        with pytest.raises(ValueError, match=name):
+            make(**{name: value})
+
+
+@pytest.mark.parametrize("kind", MEANINGLESS)
+def test_settings_do_not_change(kind):
+    with pytest.raises(FrozenInstanceError):
+        kind().lr = 1.0
+
+
+# settings of a profile, the published ones, what is reduced, and what is reduced in every profile
+PROFILES = {
+    "genzsl": (
+        lambda profile: genzsl.profile_settings("cub", profile),
+        genzsl.published_settings("cub"),
+        lambda here: genzsl.reductions(here, "cub"),
+        {"hidden_dim", "latent_dim", "rounds", "n_synthetic", "classifier hidden"},
+    ),
+    **{
+        kind: (
+            lambda profile, kind=kind: imagination.profile_settings("sun", profile, kind),
+            imagination.published_settings("sun", kind),
+            lambda here: imagination.reductions(here, "sun"),
+            {"hidden_dim", "latent_dim", "rounds", "classifier epochs"},
+        )
+        for kind in imagination.KINDS
+    },
+    **{
+        f"{kind}, x -> z": (
+            lambda profile, kind=kind: revcd.profile_settings(profile, kind),
+            RevCDSettings(kind=kind),
+            revcd.reductions,
+            {"token_dim", "epochs", "epoch_choices", "sampling_steps"},
+        )
+        for kind in revcd.KINDS
+    },
+}
+# what a benchmark or a kind has of its own is the same in every profile
+KEPT = {"kind", "kl_weight", "boosting_weight", "temperature", "n_referents", "adversarial_weight"}
+KEPT |= {"penalty_weight", "adaptive_penalty"}
+
+
+@pytest.mark.parametrize("name", PROFILES)
+def test_every_reduction_is_listed_with_both_values_and_full_has_none(name):
+    at, published, reductions, reduced = PROFILES[name]
+    assert at("full") == published
+    assert reductions(published) == {}
+    for profile in ("smoke", "medium"):
+        here = at(profile)
+        listed = reductions(here)
+        assert reduced <= set(listed)
+        assert not KEPT & set(listed)
+        for field_name in (f.name for f in fields(here) if f.name != "classifier"):
+            values = getattr(published, field_name), getattr(here, field_name)
+            assert listed.get(field_name, (values[0],) * 2) == values
+    with pytest.raises(ValueError, match="one of smoke, medium, full, not 'tiny'"):
+        at("tiny")
 
 
 def test_differences_are_told_with_both_values_inner_ones_under_the_outer_name():
@@ -115,3 +210,4 @@ def test_differences_are_told_with_both_values_inner_ones_under_the_outer_name()
         "second epochs": (20, 2),
     }
     assert differences(here, Outer())["second epochs"] == (2, 20)
+    assert differences(here, here) == {}

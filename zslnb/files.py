@@ -23,10 +23,15 @@ def repository_root() -> Path | None:
     return folder if (folder / "pyproject.toml").is_file() else None
 
 
+def repository_dir(name: str) -> Path:
+    """A folder of the repository; of the current folder when installed elsewhere."""
+    return (repository_root() or Path.cwd()) / name
+
+
 def build_dir() -> Path:
     """Folder for everything that is made: `$ZSLNB_BUILD`, else `build/` of the repository."""
     chosen = os.environ.get("ZSLNB_BUILD")
-    return Path(chosen).resolve() if chosen else (repository_root() or Path.cwd()) / "build"
+    return Path(chosen).resolve() if chosen else repository_dir("build")
 
 
 def data_dir() -> Path:
@@ -42,7 +47,7 @@ def run_name(benchmark: str, semantics: str, profile: str, sha256: str = "") -> 
 
     The digits are those of a bundle's hash, since two bundles may have one name.
     """
-    parts = [part for part in (benchmark, sha256[:8], semantics, profile) if part]
+    parts = filter(None, (benchmark, sha256[:8], semantics, profile))
     return re.sub(r"[^\w.-]+", "_", "-".join(parts))
 
 

@@ -1,10 +1,8 @@
 """Write the pages' generated parts: results, what papers print, the map, sources, the birds."""
 
 import json
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 import pandas as pd
 
@@ -12,7 +10,7 @@ from zslnb.datasets.aviary import contact_sheet
 from zslnb.datasets.published_files import WITH_PICTURES
 from zslnb.download.sources import all_sources, size
 from zslnb.errors import WorkError
-from zslnb.files import repository_root, write_atomically
+from zslnb.files import repository_dir, write_atomically
 from zslnb.notebook.sources import contents, find_sources
 from zslnb.results import (
     markdown_table,
@@ -33,7 +31,6 @@ from zslnb.studies.quoted import printed_scores_of_revcd
 
 AVIARY, CUB = "aviary-smoke", "cub_resnet_fc1000-sentences-medium"
 CUB_ATTRIBUTES = "cub_resnet_fc1000-attributes-medium"
-ATTRIBUTES = " · attributes"
 SHORT_NAMES = {AVIARY: "aviary", CUB: "CUB, sentences"}
 QUESTIONS = {
     "Is it CDP, boosting or induction that helps?": INGREDIENTS,
@@ -47,55 +44,47 @@ OF_REVCD = {  # table -> its two rows, and what they are compared by
     "RevCD losses": ("RevCD", "no noise loss", "H"),
     "RevCD F4": ("weight 10", "weight 0.1", "U"),
 }
-TABLES = (
-    (AVIARY, "T2", "", "The aviary (drawn birds, built in): CLIP features 128-d, class-name text"),
-    (CUB, "T2", "", "CUB (11,788 photographs): ResNet fc1000 features, sentence semantics"),
-    (CUB, "T4", ATTRIBUTES, "CUB again, with expert attributes as semantics"),
+TABLES = (  # title, run, table, and how the labels of its rows end
+    ("The aviary (drawn birds, built in): CLIP features 128-d, class-name text", AVIARY, "T2"),
+    ("CUB (11,788 photographs): ResNet fc1000 features, sentence semantics", CUB, "T2"),
+    ("CUB again, with expert attributes as semantics", CUB, "T4", " · attributes"),
 )
 FROM_IMAGES = {
     AVIARY: "aviary, attributes",
     CUB: "CUB, sentences",
     CUB_ATTRIBUTES: "CUB, attributes",
 }
-PAPERS = {f"{name}-full": name.upper() for name in WITH_PICTURES}  # shown once they are recorded
 
 
-def results_block(folder: Path | None = None) -> str:
+def results_block() -> str:
     """Tabulate the recorded runs, clean beside best-on-test, and then what the paper prints."""
     inputs = "CLIP ViT-B/16 features, class-name text, the published schedules"
-    papers = [(run, "T2", "", f"{name}: {inputs}") for run, name in _papers(folder).items()]
-    parts = [_run_table(*table, folder, results_beside) for table in (*TABLES, *papers)]
+    tables = [*TABLES, *((f"{name}: {inputs}", run, "T2") for run, name in _papers().items())]
+    parts = [_run_table(results_beside, *table) for table in tables]
     inputs = "CLIP ViT-B/16 features, best on test, one seed"
-    return "\n".join([*parts, _printed("genzsl", "GenZSL", ["S", "U", "H", "T1"], inputs, folder)])
+    return "\n".join([*parts, _printed("genzsl", "GenZSL", ["S", "U", "H", "T1"], inputs)])
 
 
-def revcd_block(folder: Path | None = None) -> str:
+def revcd_block() -> str:
     """Tabulate RevCD and its rivals, strict beside lenient, and then what the paper prints."""
     inputs = "ResNet-101 features, attributes, the published schedule as far as it is known"
-    runs = FROM_IMAGES | {run: f"{name}: {inputs}" for run, name in _papers(folder).items()}
-    parts = [
-        _run_table(run, "RevCD T2", "", title, folder, results_counted)
-        for run, title in runs.items()
-    ]
+    titles = FROM_IMAGES | {run: f"{name}: {inputs}" for run, name in _papers().items()}
+    parts = [_run_table(results_counted, title, run, "RevCD T2") for run, title in titles.items()]
     inputs = "ResNet-101 features; which images S is counted over is not said"
-    return "\n".join([*parts, _printed("revcd", "RevCD", ["S", "U", "H"], inputs, folder)])
+    return "\n".join([*parts, _printed("revcd", "RevCD", ["S", "U", "H"], inputs)])
 
 
-def _papers(folder: Path | None) -> dict[str, str]:
+def _papers() -> dict[str, str]:
     """Give the recorded runs on the papers' own benchmarks: run -> the benchmark's name."""
-    return {run: name for run, name in PAPERS.items() if recorded(run, folder)}
+    names = {f"{name}-full": name.upper() for name in WITH_PICTURES}
+    return {run: name for run, name in names.items() if recorded(run)}
 
 
 def _run_table(
-    run: str,
-    table: str,
-    ending: str,
-    title: str,
-    folder: Path | None,
-    layout: Callable[[list[dict]], pd.DataFrame],
+    layout: Callable[[list[dict]], pd.DataFrame], title: str, run: str, table: str, ending: str = ""
 ) -> str:
     """Tabulate the rows of one table of a recorded run whose labels end in `ending`."""
-    records = rows_of(recorded(run, folder), table, ending)
+    records = rows_of(recorded(run), table, ending)
     if not records:
         return f"**{title}.** Not measured.\n"
     seeds = len({record["seed"] for record in records})
@@ -103,23 +92,23 @@ def _run_table(
     return f"**{title}.** Percent, mean ± sd over {seeds} seeds.\n\n{shown}"
 
 
-def answers_block(folder: Path | None = None) -> str:
+def answers_block() -> str:
     """Answer the questions a reviewer would ask, in sentences that the recorded runs write."""
-    ablation, main = (
-        {name: rows_of(recorded(run, folder), table) for run, name in SHORT_NAMES.items()}
-        for table in ("T3", "T2")
+    main, ablation = (
+        {name: rows_of(recorded(run), table) for run, name in SHORT_NAMES.items()}
+        for table in ("T2", "T3")
     )
     answered = {title: answers(comparisons, ablation) for title, comparisons in QUESTIONS.items()}
     answered["How much of H is best-on-test selection?"] = selection_price_of_genzsl(main)
     answered["Is RevCD above a cVAE, does its noise loss help, does its weight cost U?"] = (
         "\n".join(
-            answers([comparison], {name: rows_of(recorded(run, folder), table)})
+            answers([comparison], {name: rows_of(recorded(run), table)})
             for run, name in FROM_IMAGES.items()
             for table, comparison in OF_REVCD.items()
         )
     )
     answered["Which images does RevCD's printed seen accuracy count?"] = bullets(
-        f"{FROM_IMAGES[run]}{_nearest(rows_of(recorded(run, folder), 'RevCD T2'))}"
+        f"{FROM_IMAGES[run]}{_nearest(rows_of(recorded(run), 'RevCD T2'))}"
         for run in (CUB_ATTRIBUTES, CUB)
     )
     return "\n\n".join(f"**{title}**\n\n{answer}" for title, answer in answered.items())
@@ -137,37 +126,33 @@ def _nearest(records: list[dict]) -> str:
     )
 
 
-def _printed(paper: str, method: str, columns: list[str], inputs: str, folder: Path | None) -> str:
+def _printed(paper: str, method: str, columns: list[str], inputs: str) -> str:
     """Tabulate what the first of a paper's tables with a method prints for it."""
     quoted = published(paper)
     rows = quoted[(quoted.method == method) & quoted.metric.isin(columns)]
-    rows = rows[~rows.index.str.startswith("C-")]
-    first = rows.drop_duplicates(["benchmark", "metric"])
+    first = rows[~rows.index.str.startswith("C-")].drop_duplicates(["benchmark", "metric"])
     wide = first.pivot_table(index="benchmark", columns="metric", values="value", sort=False)
     table = markdown_table(wide[columns].reset_index())
-    ran = _papers(folder).values()
+    ran = _papers().values()
     not_run = ", ".join(name for name in wide.index if name not in ran)
     remark = f"; with these nobody here has run {not_run} yet" if not_run else ""
     return f"**What the paper prints for {method}** (quoted; {inputs}{remark}).\n\n{table}"
 
 
-def notebooks_block(folder: Path | None = None) -> str:
+def notebooks_block() -> str:
     """List the notebooks with the time and memory of the recorded run on the aviary."""
-    results = folder or (repository_root() or Path.cwd()) / "results"
-    path = results / AVIARY / "manifest.json"
+    path = repository_dir("results") / AVIARY / "manifest.json"
     ran = json.loads(path.read_text(encoding="utf-8"))["notebooks"] if path.is_file() else []
     used = {outcome["notebook"]: outcome for outcome in ran}
-    table = contents().drop(columns="seconds")
+    outcomes = [used.get(source.name) for source in find_sources()]
+    table = contents()
     table["notebook"] = table["notebook"].str.replace("](", "](notebooks/", regex=False)
-    names = [source.name for source in find_sources()]
-    table["seconds"] = [round(used[n]["seconds"]) if n in used else pd.NA for n in names]
-    table["memory"] = [
-        f"{used[n]['peak_memory'] / 1e9:.1f} GB" if n in used else pd.NA for n in names
-    ]
+    table["seconds"] = [round(o["seconds"]) if o else pd.NA for o in outcomes]
+    table["memory"] = [f"{o['peak_memory'] / 1e9:.1f} GB" if o else pd.NA for o in outcomes]
     return markdown_table(table)
 
 
-def sources_block(_: Path | None = None) -> str:
+def sources_block() -> str:
     """List what the papers' benchmarks are made of, and where it is published."""
     rows = [
         {
@@ -186,7 +171,7 @@ def sources_block(_: Path | None = None) -> str:
     return markdown_table(pd.DataFrame(rows))
 
 
-PAGES = {
+PAGES = {  # page -> its parts
     "README.md": {
         "results": results_block,
         "revcd": revcd_block,
@@ -197,15 +182,14 @@ PAGES = {
 }
 
 
-def filled(page: str, text: str, results: Path | None = None) -> str:
+def filled(page: str, text: str) -> str:
     """Return a page's text with its generated parts made anew."""
     for name, block in PAGES[page].items():
         marks = f"<!-- {name}: generated by make report -->", f"<!-- end {name} -->"
-        pattern = re.compile(f"{re.escape(marks[0])}.*?{re.escape(marks[1])}", re.S)
-        body = f"{marks[0]}\n\n{block(results).strip()}\n\n{marks[1]}"
-        text, n = pattern.subn(lambda _, body=body: body, text)
-        if n != 1:
+        if not all(text.count(mark) == 1 for mark in marks):
             raise ValueError(f"{page} needs one place for {name}, between {marks}.")
+        before, after = text.split(marks[0])[0], text.split(marks[1])[1]
+        text = f"{before}{marks[0]}\n\n{block().strip()}\n\n{marks[1]}{after}"
     return text
 
 
@@ -226,15 +210,18 @@ def report(request: ReportRequest) -> None:
     Raises:
         WorkError: a page is not as the records would have it; only when checking.
     """
-    root = repository_root() or Path.cwd()
-    texts = {page: (root / page).read_text(encoding="utf-8") for page in PAGES}
-    fresh = {page: filled(page, text) for page, text in texts.items()}
-    stale = [page for page in PAGES if fresh[page] != texts[page]]
+    stale = []
+    for page in PAGES:
+        path = repository_dir(page)
+        text = path.read_text(encoding="utf-8")
+        if (fresh := filled(page, text)) != text:
+            stale.append(page)
+            if not request.check:
+                write_atomically(path, fresh)
+        print(f"{page} {'was updated' if page in stale else 'is up to date'}.")
     if request.check and stale:
         raise WorkError(f"{' and '.join(stale)}: not up to date; run make report.")
-    for page in PAGES:
-        print(f"{page} {'was updated' if page in stale else 'is up to date'}.")
     if not request.check:
-        for page in stale:
-            write_atomically(root / page, fresh[page])
-        contact_sheet(size=96).save(root / "docs" / "aviary.jpg", quality=85, optimize=True)
+        contact_sheet(size=96).save(
+            repository_dir("docs") / "aviary.jpg", quality=85, optimize=True
+        )

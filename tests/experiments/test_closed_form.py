@@ -2,13 +2,11 @@
 
 from dataclasses import replace
 
-import pytest
 import torch
 from toys import corrupted, toy
 
 from zslnb import Benchmark
 from zslnb.experiments import METHODS, ClipSettings, ESZSLSettings, LooksSettings, closed_form
-from zslnb.genzsl import class_diversity_promotion, mean_cosines
 from zslnb.protocol import evaluate_gzsl, nearest_semantics, validation_split
 
 HARD = toy(noise=0.5)  # so hard that methods and settings differ
@@ -28,20 +26,6 @@ def test_clean_choices_never_see_the_test_set():
     assert honest["released"] != garbage["released"]
 
 
-@pytest.mark.parametrize("seed", range(3))
-def test_choosing_on_test_never_scores_below_choosing_clean(seed):
-    scores = scores_of("eszsl", HARD, GRID, seed)
-    assert scores["peeked"]["H"] >= scores["clean"]["H"]
-
-
-@pytest.mark.parametrize(
-    ("method", "settings"), [("eszsl", GRID), ("looks", LooksSettings(looks=5))]
-)
-def test_a_seed_is_a_result(method, settings):
-    one, same = (scores_of(method, HARD, settings, 0) for _ in range(2))
-    assert one == same
-
-
 def test_eszsl_chooses_from_its_grid_the_pair_best_in_validation():
     scores = scores_of("eszsl", settings=GRID)
     assert set(scores["chosen"]["clean"]) <= set(GRID.powers)
@@ -50,11 +34,7 @@ def test_eszsl_chooses_from_its_grid_the_pair_best_in_validation():
     on_test = dict(closed_form._eszsl_grid(HARD, GRID))
     assert scores["clean"] == on_test[tuple(scores["chosen"]["clean"])]
     assert scores["released"]["H"] == max(s["H"] for s in on_test.values())
-
-
-def test_an_empty_grid_is_nothing_to_choose_from():
-    with pytest.raises(ValueError, match="at least one value"):
-        scores_of("eszsl", settings=ESZSLSettings(powers=()))
+    assert set(scores_of("eszsl", toy(semantic_dim=5), GRID)["clean"]) == {"S", "U", "H", "T1"}
 
 
 def test_clip_is_the_nearest_text_under_every_protocol():
@@ -86,15 +66,3 @@ def test_looks_are_equals_that_chance_tells_apart():
     assert len(looks) == 20
     assert len(set(looks)) > 1
     assert torch.isfinite(torch.tensor(looks)).all()
-
-
-def test_similarity_measures_before_and_after():
-    scores = scores_of("similarity")
-    raw = torch.nn.functional.normalize(HARD.semantics.double(), dim=1)
-    assert scores["before"] == mean_cosines(raw)
-    assert scores["after"] == mean_cosines(class_diversity_promotion(raw))
-
-
-def test_other_widths_work_too():
-    scores = scores_of("eszsl", toy(semantic_dim=5), GRID)
-    assert set(scores["clean"]) == {"S", "U", "H", "T1"}

@@ -10,7 +10,7 @@ from toys import QUICK, QUICK_IMAGINATION, corrupted, toy
 
 from zslnb import Benchmark, genzsl, imagination
 from zslnb.errors import DivergedError
-from zslnb.experiments import METHODS, generative, run
+from zslnb.experiments import generative, run
 from zslnb.experiments.generative import BestOnTest, generative_scores, released_scores
 from zslnb.genzsl import GenZSL, GenZSLSettings, released_training
 from zslnb.imagination import Imagination
@@ -54,23 +54,23 @@ def released_of(settings, benchmark: Benchmark = HARD, seed: int = 0) -> dict:
 
 
 @pytest.fixture(scope="module")
-def made() -> dict[str, dict]:
+def scores_by_name() -> dict[str, dict]:
     """Scores of every family with many candidates, made once."""
     return {name: scores_of(settings) for name, settings in MANY.items()}
 
 
 @pytest.mark.parametrize("name", ["genzsl", "fvaegan", "gan"])
-def test_clean_choices_never_see_the_test_set(name, made):
-    honest, garbage = made[name], scores_of(MANY[name], corrupted(HARD))
+def test_clean_choices_never_see_the_test_set(name, scores_by_name):
+    honest, garbage = scores_by_name[name], scores_of(MANY[name], corrupted(HARD))
     assert honest["chosen"]["clean"] == garbage["chosen"]["clean"]
     assert honest["clean"] != garbage["clean"]
     assert honest["history"] == garbage["history"]
 
 
 @pytest.mark.parametrize("name", MANY)
-def test_the_clean_pair_is_the_best_on_the_validation_split(name, made):
+def test_the_clean_pair_is_the_best_on_the_validation_split(name, scores_by_name):
     """By hand: train without validation classes, score every pair on them, keep the best H."""
-    settings, chosen = MANY[name], made[name]["chosen"]["clean"]
+    settings, chosen = MANY[name], scores_by_name[name]["chosen"]["clean"]
     inner = validation_split(HARD, 0)
     x, model = F.normalize(HARD.features, dim=1), FIT[name](inner, settings, 0)
     tried = {}
@@ -86,9 +86,9 @@ def test_the_clean_pair_is_the_best_on_the_validation_split(name, made):
 
 
 @pytest.mark.parametrize("name", MANY)
-def test_the_clean_number_can_be_had_by_hand(name, made):
+def test_the_clean_number_can_be_had_by_hand(name, scores_by_name):
     """Choose, train on all of trainval, train the classifier so long, look at the test once."""
-    settings, scores = MANY[name], made[name]
+    settings, scores = MANY[name], scores_by_name[name]
     n, epochs = scores["chosen"]["clean"]["n_synthetic"], scores["chosen"]["clean"]["epochs"]
     model = FIT[name](HARD, settings, 0)
     features, labels = model.synthesise(HARD.unseen, n)
@@ -102,8 +102,8 @@ def test_the_clean_number_can_be_had_by_hand(name, made):
 
 
 @pytest.mark.parametrize("name", MANY)
-def test_peeked_is_the_best_pair_on_the_test_set(name, made):
-    scores = made[name]
+def test_peeked_is_the_best_pair_on_the_test_set(name, scores_by_name):
+    scores = scores_by_name[name]
     model = FIT[name](HARD, MANY[name], 0)
     on_test = dict(generative.candidates(model, HARD))
     assert set(on_test) == {(n, epochs) for n in CHOICES for epochs in (1, 2, 3)}
@@ -111,41 +111,34 @@ def test_peeked_is_the_best_pair_on_the_test_set(name, made):
     assert scores["peeked"] == on_test[lucky["n_synthetic"], lucky["epochs"]]
     assert scores["peeked"]["H"] == max(s["H"] for s in on_test.values())
     assert scores["peeked"]["H"] >= scores["clean"]["H"]
-
-
-def test_peeking_and_clean_choosing_do_differ_somewhere(made):
-    assert any(scores["clean"] != scores["peeked"] for scores in made.values())
+    assert any(scores["clean"] != scores["peeked"] for scores in scores_by_name.values())
 
 
 @pytest.mark.parametrize("name", MANY)
-def test_each_number_of_samples_has_a_clean_row_of_its_own(name, made):
-    rows, chosen = made[name]["by n_synthetic"], made[name]["chosen"]["clean"]
+def test_each_number_of_samples_has_a_clean_row_of_its_own(name, scores_by_name):
+    rows, chosen = scores_by_name[name]["by n_synthetic"], scores_by_name[name]["chosen"]["clean"]
     assert list(rows) == [str(n) for n in CHOICES]
-    assert rows[str(chosen["n_synthetic"])] == made[name]["clean"]
+    assert rows[str(chosen["n_synthetic"])] == scores_by_name[name]["clean"]
     for n in CHOICES:
         alone = scores_of(replace(MANY[name], n_synthetic_choices=(n,))) if n == 5 else None
         assert alone is None or alone["clean"] == rows["5"]
 
 
 @pytest.mark.parametrize("name", MANY)
-def test_what_is_reported_is_what_the_protocols_are_asked_for(name, made):
+def test_what_is_reported_is_what_the_protocols_are_asked_for(name, scores_by_name):
     protocols = {"clean", "peeked"}
     if name != "genzsl":  # whose released training is another one
         protocols |= {"released", "last"}
-        assert set(made[name]["conventional"]) == {"per class", "per image", "restricted"}
+        assert set(scores_by_name[name]["conventional"]) == {"per class", "per image", "restricted"}
     others = {"chosen", "by n_synthetic", "history"} | ({"conventional"} - {name != "genzsl"})
-    assert protocols <= set(made[name]) <= protocols | others
+    assert protocols <= set(scores_by_name[name]) <= protocols | others
     for protocol in protocols:
-        assert set(made[name][protocol]) == SCORES
-    assert set(made[name]["chosen"]) == protocols - {"last"}
-
-
-@pytest.mark.parametrize("name", ["fvaegan", "gan"])
-def test_an_imagination_baselines_released_number_is_of_the_same_training(name, made):
-    released = released_of(MANY[name])
-    for part in ("released", "last", "conventional", "history"):
-        assert released[part] == made[name][part]
-    assert released["chosen"]["released"] == made[name]["chosen"]["released"]
+        assert set(scores_by_name[name][protocol]) == SCORES
+    assert set(scores_by_name[name]["chosen"]) == protocols - {"last"}
+    if name != "genzsl":
+        released = released_of(MANY[name])
+        for part in ("released", "last", "conventional", "history"):
+            assert released[part] == scores_by_name[name][part]
 
 
 @pytest.fixture(scope="module")
@@ -177,8 +170,6 @@ def test_released_is_the_best_of_all_looks(watched, name):
     assert released["T1"] == max(look["T1"] for look in looks)
     assert (chosen["round"], chosen["epochs"]) == (best["round"], best["epochs"][0])
     assert scores["last"] == {metric: looks[-1][metric] for metric in SCORES}
-    for metric in ("H", "T1"):
-        assert released[metric] >= scores["last"][metric]
 
 
 def test_the_best_h_and_the_best_t1_may_come_from_different_looks(monkeypatch):
@@ -200,11 +191,6 @@ def test_the_best_h_and_the_best_t1_may_come_from_different_looks(monkeypatch):
     }
 
 
-def test_some_look_is_worse_than_the_best(watched):
-    gaps = [scores["released"]["H"] - looks[-1]["H"] for scores, looks in watched.values()]
-    assert max(gaps) > 0
-
-
 @every
 def test_classifiers_live_through_all_rounds_or_are_new_in_each(watched, name):
     settings, looks = FEW[name], watched[name][1]
@@ -218,11 +204,6 @@ def test_classifiers_live_through_all_rounds_or_are_new_in_each(watched, name):
 def test_watching_shifts_no_training(watched, name):
     fit = genzsl.fit if isinstance(FEW[name], GenZSLSettings) else imagination.fit
     assert watched[name][0]["history"] == fit(HARD, FEW[name], 0).history
-
-
-def test_resetting_the_classifier_changes_what_comes_out(watched):
-    assert not FEW["fresh"].keep_classifier
-    assert watched["genzsl"][0]["last"] != watched["fresh"][0]["last"]
 
 
 @pytest.mark.parametrize("keep", [True, False])
@@ -266,14 +247,14 @@ def test_conventional_accuracy_is_told_in_three_ways(monkeypatch):
         general, special = watcher.trainers
         right = special.classes[special.scores(x).argmax(1)] == labels
         right_restricted = general.scores(x)[:, 6:].argmax(1) + 6 == labels
-        found = {
+        measured = {
             "per class": float((right[:10].double().mean() + right[10:].double().mean()) / 2),
             "per image": float(right.double().mean()),
             "restricted": float(
                 (right_restricted[:10].double().mean() + right_restricted[10:].double().mean()) / 2
             ),
         }
-        best.update({name: max(value, best.get(name, 0)) for name, value in found.items()})
+        best.update({name: max(value, best.get(name, 0)) for name, value in measured.items()})
         look(watcher, *args)
 
     monkeypatch.setattr(BestOnTest, "_look", noted)
@@ -281,18 +262,8 @@ def test_conventional_accuracy_is_told_in_three_ways(monkeypatch):
     assert scores["conventional"] == pytest.approx(best)
     assert len(set(scores["conventional"].values())) > 1
     assert scores["released"]["T1"] == pytest.approx(best["per class"])
-
-
-@pytest.mark.parametrize("conventional", ["per class", "per image"])
-def test_settings_say_which_conventional_accuracy_t1_is(conventional):
-    scores = released_of(replace(QUICK, conventional=conventional), uneven())
-    assert scores["released"]["T1"] == scores["conventional"][conventional]
-
-
-@pytest.mark.parametrize("name", ["genzsl", "fvaegan"])
-def test_a_seed_is_a_result(name, made):
-    assert scores_of(MANY[name]) == made[name]
-    assert scores_of(replace(MANY[name], rounds=1), seed=1)["history"] != made[name]["history"]
+    by_image = released_of(replace(QUICK, conventional="per image"), b)["released"]
+    assert by_image["T1"] == pytest.approx(best["per image"])
 
 
 LEARNT = {"genzsl": {"lr": 5e-3}, "fvaegan": {"lr": 2e-2}}
@@ -314,27 +285,21 @@ def test_other_widths_work_too(name):
     assert set(released_of(FEW[name], toy(semantic_dim=5))["released"]) == SCORES
 
 
-DIVERGING = {
-    "genzsl": replace(QUICK, lr=1e10),
-    "genzsl_released": released_training(replace(QUICK, lr=1e10)),
-    "imagination": replace(QUICK_IMAGINATION, lr=1e10),
-    "fidelity": replace(QUICK, lr=1e10),
-    "imagination_speed": replace(QUICK_IMAGINATION, kind="gan", lr=1e10),
+FAILING = {
+    "genzsl": QUICK,
+    "genzsl_released": released_training(QUICK),
+    "imagination": QUICK_IMAGINATION,
+    "fidelity": QUICK,
+    "imagination_speed": replace(QUICK_IMAGINATION, kind="gan"),
 }
 
 
-@pytest.mark.parametrize(("method", "settings"), DIVERGING.items(), ids=DIVERGING)
-def test_a_training_that_diverges_leaves_no_record(build, method, settings):
+@pytest.mark.parametrize(("method", "settings"), FAILING.items(), ids=FAILING)
+def test_a_training_that_diverges_or_cannot_be_leaves_no_record(build, method, settings):
     with pytest.raises(DivergedError, match=r"diverged at step \d+: .*(inf|nan)"):
-        run(method, toy(), settings)
-    assert not (build / "records").exists()
-
-
-@pytest.mark.parametrize("method", ["genzsl", "imagination"])
-def test_one_seen_class_is_too_few_and_leaves_no_record(build, method):
-    settings = QUICK if method == "genzsl" else QUICK_IMAGINATION
+        run(method, toy(), replace(settings, lr=1e10))
     with pytest.raises(ValueError, match="at least two"):
-        run(method, toy(seen=1), replace(settings))
+        run(method, toy(seen=1), settings)
     assert not (build / "records").exists()
 
 
@@ -343,9 +308,3 @@ def test_settings_of_the_other_family_are_refused(build):
         run("imagination", toy(), QUICK)
     with pytest.raises(ValueError, match="genzsl_released takes GenZSLSettings, not Imagination"):
         run("genzsl_released", toy(), QUICK_IMAGINATION)
-
-
-def test_every_generative_method_is_one_of_these_functions():
-    functions = {name: METHODS[name].function for name in ("genzsl", "imagination")}
-    assert set(functions.values()) == {generative_scores}
-    assert METHODS["genzsl_released"].function is released_scores

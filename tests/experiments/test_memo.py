@@ -164,28 +164,17 @@ def test_a_damaged_record_is_computed_again(calls, build, damage):
 
 def test_a_failing_method_leaves_nothing(build, monkeypatch):
     def fail(*_: object) -> dict:
-        raise RuntimeError("on purpose")
+        raise RuntimeError(f"on {torch.get_num_threads()} thread")
 
-    threads = torch.get_num_threads()
     monkeypatch.setitem(METHODS, "clip", replace(METHODS["clip"], function=fail))
-    with pytest.raises(RuntimeError, match="on purpose"):
-        run("clip", toy())
-    assert not (build / "records").exists()
-    assert torch.get_num_threads() == threads
-
-
-def test_a_method_computes_on_one_thread_and_gives_the_others_back(build, monkeypatch):
-    def count(*_: object) -> dict:
-        return {"threads": torch.get_num_threads()}
-
-    monkeypatch.setitem(METHODS, "clip", replace(METHODS["clip"], function=count))
-    before = torch.get_num_threads()
     torch.set_num_threads(3)
     try:
-        assert run("clip", toy())["scores"] == {"threads": 1}
-        assert torch.get_num_threads() == 3
+        with pytest.raises(RuntimeError, match="on 1 thread"):
+            run("clip", toy())
+        assert torch.get_num_threads() == 3  # given back
     finally:
-        torch.set_num_threads(before)
+        torch.set_num_threads(1)
+    assert not (build / "records").exists()
 
 
 @pytest.mark.parametrize("start", [run, lambda m, b, s=None: run_rows({"a": (m, s)}, b, [0])])
@@ -194,55 +183,36 @@ def test_wrong_calls_are_told_what_is_right(build, start):
         start("genzls", toy())
     with pytest.raises(ValueError, match="eszsl takes ESZSLSettings, not ClipSettings"):
         start("eszsl", toy(), ClipSettings())
-    assert not build.exists()
-
-
-def test_rows_keep_their_order_and_share_what_is_equal(calls):
-    rows = {"z": ("eszsl", FEW), "a": ("clip", None), "again": ("eszsl", FEW)}
-    made = run_rows(rows, toy(), (seed for seed in (2, 0)), n_jobs=1)
-    assert [(r["row"], r["order"], r["seed"]) for r in made] == [
-        ("z", 0, 2), ("z", 0, 0), ("a", 1, 2), ("a", 1, 0), ("again", 2, 2), ("again", 2, 0),
-    ]  # fmt: skip
-    assert calls == [2, 0]
-    assert made[4]["id"] == made[0]["id"]
-
-
-def test_one_row_may_hold_several_experiments(calls):
-    """They share the row's label and place, and the row after them is the next one."""
-    other = ESZSLSettings(powers=(0,))
-    rows = {"both": [("eszsl", FEW), ("eszsl", other)], "plain": ("clip", None)}
-    made = run_rows(rows, toy(), [3, 4], n_jobs=1)
-    assert [(r["row"], r["order"], r["method"], r["seed"]) for r in made] == [
-        ("both", 0, "eszsl", 3), ("both", 0, "eszsl", 4), ("both", 0, "eszsl", 3),
-        ("both", 0, "eszsl", 4), ("plain", 1, "clip", 3), ("plain", 1, "clip", 4),
-    ]  # fmt: skip
-    powers = [r["settings"].get("powers") for r in made]
-    assert powers == [[0, 1], [0, 1], [0], [0], None, None]
-    assert calls == [3, 4, 3, 4]
-
-
-def test_the_tables_name_is_told_but_makes_no_other_experiment(calls):
-    one, other = (run_rows({"a": ("eszsl", FEW)}, toy(), [0], table=name)[0] for name in "xy")
-    assert (one.pop("table"), other.pop("table")) == ("x", "y")
-    assert one == other
-    assert calls == [0]
-
-
-def test_settings_of_a_row_in_a_list_are_checked_too(build):
     with pytest.raises(ValueError, match="eszsl takes ESZSLSettings, not ClipSettings"):
         run_rows({"a": [("eszsl", FEW), ("eszsl", ClipSettings())]}, toy(), [0])
     assert not build.exists()
 
 
+def test_rows_keep_their_order_and_may_hold_several_experiments(calls):
+    """They share the row's label and place, and the row after them is the next one."""
+    other = ESZSLSettings(powers=(0,))
+    rows = {"both": [("eszsl", FEW), ("eszsl", other)], "plain": ("clip", None)}
+    rows["again"] = ("eszsl", FEW)  # computed once
+    lines = run_rows(rows, toy(), (seed for seed in (4, 3)), n_jobs=1, table="x")
+    assert [(r["row"], r["order"], r["seed"], r["settings"].get("powers")) for r in lines] == [
+        ("both", 0, 4, [0, 1]), ("both", 0, 3, [0, 1]), ("both", 0, 4, [0]), ("both", 0, 3, [0]),
+        ("plain", 1, 4, None), ("plain", 1, 3, None),
+        ("again", 2, 4, [0, 1]), ("again", 2, 3, [0, 1]),
+    ]  # fmt: skip
+    assert {r["table"] for r in lines} == {"x"}
+    assert lines[6]["id"] == lines[0]["id"]
+    assert calls == [4, 3, 4, 3]
+
+
 @pytest.mark.slow  # workers import everything anew
 def test_numbers_are_the_same_alone_and_side_by_side(tmp_path, monkeypatch):
     """Bit for bit; and workers, which outlive a call, follow each call's build folder."""
-    made = {}
+    by_jobs = {}
     for name, jobs in (("alone", 1), ("beside", 2), ("again", 2)):
         monkeypatch.setenv("ZSLNB_BUILD", str(tmp_path / name))
-        made[name] = run_rows(ROWS, toy(), range(2), n_jobs=jobs)
+        by_jobs[name] = run_rows(ROWS, toy(), range(2), n_jobs=jobs)
         assert len(list((tmp_path / name / "records").glob("*.json"))) == 10
-    scores = [[(r["row"], r["id"], r["scores"]) for r in rows] for rows in made.values()]
+    scores = [[(r["row"], r["id"], r["scores"]) for r in rows] for rows in by_jobs.values()]
     assert scores[0] == scores[1] == scores[2]
 
 

@@ -3,16 +3,20 @@
 from pathlib import Path
 
 import pytest
+import torch.nn.functional as F
 
 from zslnb import load
 from zslnb.experiments import SimilaritySettings, run
+from zslnb.genzsl import class_diversity_promotion, mean_cosines
 
 
 def test_text_alone_is_enough(names_only: Path, build: Path) -> None:
     scores = run("similarity", load(names_only))["scores"]
     assert {*scores} == {"before", "after", "nearest", "common", "size"}
     assert scores["size"] == {"classes": 4, "width": 3}
-    assert scores["after"]["with diagonal"] >= 0
+    raw = F.normalize(load(names_only).semantics.double(), dim=1)
+    assert scores["before"] == mean_cosines(raw)
+    assert scores["after"] == mean_cosines(class_diversity_promotion(raw))
     assert 0 <= scores["nearest"]["kept"] <= 1
     assert 0 <= scores["common"]["alignment"] <= 1
 

@@ -30,21 +30,14 @@ def names(n_classes: int, width: int, common: float = 1.0) -> torch.Tensor:
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.float32, torch.float64])
-@pytest.mark.parametrize(("n_classes", "width"), [(40, 12), (12, 40), (9, 9)])
+@pytest.mark.parametrize(("n_classes", "width"), [(40, 12), (12, 40), (9, 9), (6, 3)])
 @pytest.mark.parametrize("n_removed", [0, 1, 2, 5])
 def test_it_equals_the_released_projector(n_removed, n_classes, width, dtype):
     embeddings = names(n_classes, width).to(dtype)
     refined = class_diversity_promotion(embeddings, n_removed)
     np.testing.assert_allclose(refined, released(embeddings, n_removed), atol=1e-5)
     assert refined.dtype == torch.promote_types(dtype, torch.float32)
-
-
-@pytest.mark.parametrize("n_removed", [3, 4, 6])
-def test_removing_every_direction_leaves_nothing(n_removed):
-    embeddings = names(6, 3)
-    refined = class_diversity_promotion(embeddings, n_removed)
-    np.testing.assert_allclose(refined, released(embeddings, n_removed), atol=1e-6)
-    assert refined.abs().max() < 1e-6
+    assert n_removed or torch.equal(refined, embeddings.to(refined.dtype))
 
 
 def test_close_singular_values_are_told_apart():
@@ -57,11 +50,6 @@ def test_close_singular_values_are_told_apart():
         assert np.abs(difference).max() < 1e-5
 
 
-def test_zero_is_the_identity():
-    embeddings = names(7, 5)
-    assert torch.equal(class_diversity_promotion(embeddings, 0), embeddings)
-
-
 def test_rows_are_not_renormalised():
     embeddings = names(30, 10)
     common = torch.linalg.svd(embeddings)[2][0]
@@ -69,12 +57,6 @@ def test_rows_are_not_renormalised():
     norms = class_diversity_promotion(embeddings).norm(dim=1)
     torch.testing.assert_close(norms, expected, atol=1e-5, rtol=0)
     assert norms.mean() < 0.9
-
-
-def test_one_direction_removed_is_orthogonal_to_all_rows():
-    embeddings = names(30, 10)
-    common = torch.linalg.svd(embeddings)[2][0]
-    assert (class_diversity_promotion(embeddings) @ common).abs().max() < 1e-6
 
 
 def test_many_classes_need_no_matrix_of_pairs():
@@ -96,8 +78,8 @@ class Watch(torch.overrides.TorchFunctionMode):
 
     def __torch_function__(self, function, types, args=(), kwargs=None):
         out = function(*args, **(kwargs or {}))
-        for made in out if isinstance(out, tuple) else [out]:
-            self.sizes += [made.numel()] if isinstance(made, torch.Tensor) else []
+        for part in out if isinstance(out, tuple) else [out]:
+            self.sizes += [part.numel()] if isinstance(part, torch.Tensor) else []
         return out
 
 

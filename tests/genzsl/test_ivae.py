@@ -30,11 +30,6 @@ def test_shapes_norms_and_precision(model, dtype):
     torch.testing.assert_close(x_hat.norm(dim=1), torch.ones(5))
 
 
-def test_encode_and_decode_take_other_precisions_too(model):
-    mean, _ = model.encode(rows(5, 6).double(), rows(5, 4).half())
-    assert model.decode(mean.double(), rows(5, 4).double()).dtype == torch.float32
-
-
 def test_defaults_are_the_released_widths():
     model = InductiveVAE(512, 512)
     layers = [m for m in model.modules() if isinstance(m, torch.nn.Linear)]
@@ -62,31 +57,18 @@ def test_the_referent_reaches_the_output_through_the_latent_alone(model):
         for head in (model.mean, model.log_var):
             head.weight.zero_()
     semantics = rows(5, 4)
-    made = []
+    outputs = []
     for referents in (rows(5, 6), rows(5, 6)):
         with seeded(0, "noise"):
-            made.append(model(referents, semantics)[0])
-    assert torch.equal(*made)
+            outputs.append(model(referents, semantics)[0])
+    assert torch.equal(*outputs)
 
 
 def test_reconstruction_of_unit_rows_is_two_minus_twice_the_cosine():
     x_hat, x = F.normalize(rows(7, 5)), F.normalize(rows(7, 5))
     expected = (2 - 2 * F.cosine_similarity(x_hat, x)).mean()
     torch.testing.assert_close(reconstruction_loss(x_hat, x), expected)
-    assert reconstruction_loss(x, -x) == pytest.approx(4)
-    assert reconstruction_loss(x, x) == 0
-
-
-def test_losses_sum_over_dimensions_and_average_over_the_batch():
-    assert reconstruction_loss(torch.zeros(3, 5), torch.full((3, 5), 2.0)) == 20
-    assert kl_divergence(torch.full((3, 5), 2.0), torch.zeros(3, 5)) == 10
-
-
-def test_kl_is_the_closed_form_between_gaussians():
-    mean, log_var = rows(7, 5), rows(7, 5)
-    expected = kl_of(Normal(mean, (log_var / 2).exp()), Normal(0.0, 1.0)).sum(1).mean()
-    torch.testing.assert_close(kl_divergence(mean, log_var), expected)
-    assert kl_divergence(torch.zeros(2, 9), torch.zeros(2, 9)) == 0
+    assert reconstruction_loss(torch.zeros(3, 5), torch.full((3, 5), 2.0)) == 20  # summed, averaged
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.float32, torch.float64])
@@ -94,19 +76,17 @@ def test_kl_to_a_prior_is_the_closed_form_too(dtype):
     q, p = ((rows(7, 5), rows(7, 5)) for _ in range(2))
     sides = [Normal(mean, (log_var / 2).exp()) for mean, log_var in (q, p)]
     expected = kl_of(*sides).sum(1).mean()
-    made = kl_divergence(*q, tuple(part.to(dtype) for part in p))
-    assert made.dtype == torch.float32
+    kl = kl_divergence(*q, tuple(part.to(dtype) for part in p))
+    assert kl.dtype == torch.float32
     tolerance = {"rtol": 1e-2, "atol": 1e-2} if dtype == torch.float16 else {}
-    torch.testing.assert_close(made, expected, **tolerance)
+    torch.testing.assert_close(kl, expected, **tolerance)
     assert float(kl_divergence(*q, q)) == pytest.approx(0, abs=1e-6)
+    to_standard = kl_of(sides[0], Normal(0.0, 1.0)).sum(1).mean()
+    torch.testing.assert_close(kl_divergence(*q), to_standard)
 
 
-def test_the_standard_prior_is_the_one_of_zero_mean_and_log_variance():
-    mean, log_var, zero = rows(7, 5), rows(7, 5), torch.zeros(7, 5)
-    assert torch.equal(kl_divergence(mean, log_var, (zero, zero)), kl_divergence(mean, log_var))
-
-
-def test_the_conditional_prior_is_a_linear_map_of_the_semantics():
+def test_the_conditional_prior_is_a_linear_map_of_the_semantics(model):
+    assert model.prior_of(rows(5, 4)) is None
     model = InductiveVAE(6, 4, hidden_dim=8, latent_dim=3, conditional_prior=True)
     semantics = rows(5, 4)
     mean, log_var = model.prior_of(semantics.double())
@@ -115,11 +95,6 @@ def test_the_conditional_prior_is_a_linear_map_of_the_semantics():
     assert (mean.shape, log_var.shape) == ((5, 3), (5, 3))
     assert float(model.prior.weight.detach().std()) == pytest.approx(0.02, rel=0.5)
     assert not model.prior.bias.any()
-
-
-def test_without_it_there_is_no_prior_to_learn(model):
-    assert model.prior_of(rows(5, 4)) is None
-    assert not [name for name, _ in model.named_parameters() if name.startswith("prior")]
 
 
 def test_the_papers_decoder_input_is_the_referent_plus_the_latent():

@@ -54,18 +54,6 @@ def test_a_kind_has_just_the_networks_it_needs(kind):
     assert set(networks.optimisers) == HAS[kind] - {"judge"}
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_optimisers_are_the_released_ones(kind):
-    """Every weight in one of them, and the encoder's keeps Adam's default betas."""
-    networks = networks_of(kind, lr=0.123)
-    for name, adam in networks.optimisers.items():
-        (group,) = adam.param_groups
-        assert group["lr"] == 0.123
-        assert group["betas"] == ((0.9, 0.999) if name == "encoder" else (0.5, 0.999))
-        own = list(getattr(networks, name).parameters())
-        assert {id(p) for p in group["params"]} == {id(p) for p in own}
-
-
 @pytest.mark.parametrize(("given", "width"), [(None, S), (9, 9)])
 def test_the_latent_is_as_wide_as_the_semantics_unless_set(given, width):
     networks = networks_of(latent_dim=given)
@@ -76,13 +64,13 @@ def test_the_latent_is_as_wide_as_the_semantics_unless_set(given, width):
 
 
 def test_kinds_of_one_seed_start_with_the_same_generator():
-    made = []
+    states = []
     for kind in KINDS:
         with seeded(0, "tests/weights"):
-            made.append(state(build_networks(replace(QUICK_IMAGINATION, kind=kind), D, S)))
-    assert torch.equal(made[0]["generator"], made[1]["generator"])
-    assert torch.equal(made[0]["generator"], made[2]["generator"])
-    assert torch.equal(made[0]["encoder"], made[2]["encoder"])
+            states.append(state(build_networks(replace(QUICK_IMAGINATION, kind=kind), D, S)))
+    assert torch.equal(states[0]["generator"], states[1]["generator"])
+    assert torch.equal(states[0]["generator"], states[2]["generator"])
+    assert torch.equal(states[0]["encoder"], states[2]["encoder"])
 
 
 @pytest.mark.parametrize("encoded", [True, False])
@@ -104,18 +92,6 @@ def test_a_generator_step_moves_generator_and_encoder_alone(kind, encoded):
     assert moved(before, state(networks)) == HAS[kind] & {"generator", "encoder"}
 
 
-TERMS = {
-    "fvaegan": {"reconstruction", "kl", "adversarial"},
-    "gan": {"adversarial", "classification"},
-    "cvae": {"reconstruction", "kl"},
-}
-
-
-@pytest.mark.parametrize(("kind", "terms"), TERMS.items())
-def test_a_generator_step_reports_the_terms_of_its_kind(kind, terms):
-    assert set(networks_of(kind).generator_step(X, A, LABELS)) == terms
-
-
 def test_steps_leave_no_gradient_where_none_belongs():
     """A generator step goes through critic and judge; their gradients must not pile up there."""
     networks = networks_of("gan")
@@ -124,49 +100,15 @@ def test_steps_leave_no_gradient_where_none_belongs():
     assert all(p.grad is None for p in networks.judge.parameters())
 
 
-def test_encoded_noise_gives_the_critic_reconstructions():
-    networks = networks_of("fvaegan", encoded_noise=True)
-    with seeded(0, "noise"):
-        made = networks.make(X, A)
-    with seeded(0, "noise"):
-        mean, log_var = networks.encoder(X, A)
-        z = mean + log_var.exp().sqrt() * torch.randn(B, 4)
-    torch.testing.assert_close(made, networks.generator(z, A))
-
-
 @pytest.mark.parametrize(("kind", "encoded"), [("fvaegan", False), ("gan", True), ("gan", False)])
 def test_otherwise_the_critic_gets_features_from_noise(kind, encoded):
     """The GAN alone has no encoder, whatever the setting says."""
     networks = networks_of(kind, encoded_noise=encoded)
     for x in (X, X.flip(0)):
         with seeded(0, "noise"):
-            made = networks.make(x, A)
+            features = networks.make(x, A)
         with seeded(0, "noise"):
-            assert torch.equal(made, networks.generator(torch.randn(B, 4), A))
-
-
-@pytest.mark.parametrize("encoded", [True, False])
-def test_the_generator_is_judged_on_what_the_critic_was_trained_on(encoded):
-    networks = networks_of("fvaegan", encoded_noise=encoded)
-    with seeded(0, "noise"):
-        mean, log_var = networks.encoder(X, A)
-        fake = networks.generator(mean + log_var.exp().sqrt() * torch.randn(B, 4), A)
-        if not encoded:
-            fake = networks.generator(torch.randn(B, 4), A)
-        expected = -networks.critic(fake, A).mean()
-    with seeded(0, "noise"):
-        terms = networks.generator_step(X, A, LABELS)
-    torch.testing.assert_close(terms["adversarial"], expected)
-
-
-def test_classification_is_the_judges_cross_entropy_of_the_own_class():
-    networks = networks_of("gan")
-    with seeded(0, "noise"):
-        log_p = networks.judge(networks.generator(torch.randn(B, 4), A)).log_softmax(1)
-        expected = -log_p[range(B), LABELS].mean()
-    with seeded(0, "noise"):
-        terms = networks.generator_step(X, A, LABELS)
-    torch.testing.assert_close(terms["classification"], expected)
+            assert torch.equal(features, networks.generator(torch.randn(B, 4), A))
 
 
 @pytest.mark.parametrize(("adaptive", "penalties", "expected"), [
@@ -179,16 +121,3 @@ def test_the_penaltys_weight_follows_the_mean_of_the_critics_steps(adaptive, pen
     networks = networks_of(adaptive_penalty=adaptive, penalty_weight=10.0)
     networks.adapt(torch.tensor(penalties))
     assert networks.penalty_weight == pytest.approx(expected)
-
-
-def test_the_adapted_weight_is_the_one_the_critic_is_trained_with():
-    made = []
-    for weight in (0.5, 500.0):
-        torch.manual_seed(0)
-        GENERATOR.manual_seed(0)
-        networks = networks_of(penalty_weight=0.5)
-        networks.penalty_weight.fill_(weight)
-        with seeded(0, "noise"):
-            networks.critic_step(X, A)
-        made.append(state(networks)["critic"])
-    assert not torch.equal(*made)

@@ -47,8 +47,8 @@ def test_the_penalty_is_autograds_in_value_and_in_what_it_teaches(critic):
         expected = with_gradients(critic, penalty_by_autograd(critic, real, fake, a))
     with seeded(0, "between"):
         penalty = gradient_penalty(critic, real, fake, critic.semantics(a))
-    made = with_gradients(critic, penalty)
-    torch.testing.assert_close(made, expected)
+    ours = with_gradients(critic, penalty)
+    torch.testing.assert_close(ours, expected)
     assert sum(bool(gradient.any()) for gradient in expected[1]) == 2  # both layers' weights
 
 
@@ -84,19 +84,6 @@ def test_the_wasserstein_term_is_low_where_the_real_score_high(critic):
     torch.testing.assert_close(critic_losses(critic, fake, real, a)["critic"], high - low)
 
 
-def test_both_terms_look_at_the_own_class(critic):
-    real, fake, a = rows(B, D), rows(B, D), rows(B, S)
-    with seeded(0, "between"):
-        one = critic_losses(critic, real, fake, a)
-    with seeded(0, "between"):
-        other = critic_losses(critic, real, fake, a.roll(1, 0))
-        with seeded(0, "between"):
-            expected = penalty_by_autograd(critic, real, fake, a)
-    assert set(one) == {"critic", "penalty"}
-    assert all(float(one[name].detach()) != float(other[name].detach()) for name in one)
-    torch.testing.assert_close(one["penalty"], expected)
-
-
 @pytest.mark.parametrize(
     ("penalty", "expected"),
     [
@@ -108,15 +95,8 @@ def test_both_terms_look_at_the_own_class(critic):
         (1.05, 10),
         (1.0501, 11),
         (300.0, 11),
+        (float("nan"), 10),
     ],
 )
 def test_the_penaltys_weight_moves_by_a_tenth_outside_a_narrow_band(penalty, expected):
     assert adapted_penalty_weight(10.0, penalty) == pytest.approx(expected)
-
-
-def test_up_and_down_again_is_where_it_was():
-    assert adapted_penalty_weight(adapted_penalty_weight(7.0, 2.0), 0.0) == pytest.approx(7)
-
-
-def test_a_penalty_that_is_not_a_number_moves_nothing():
-    assert adapted_penalty_weight(10.0, float("nan")) == 10

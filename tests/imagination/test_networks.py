@@ -5,7 +5,7 @@ import torch
 import torch.nn.functional as F
 
 from zslnb.imagination import Critic, Encoder, Generator
-from zslnb.seeds import seeded, torch_generator
+from zslnb.seeds import torch_generator
 
 GENERATOR = torch_generator(0, "tests/networks")
 D, S, H, L = 6, 4, 32, 3
@@ -57,16 +57,6 @@ def test_the_generator_is_one_hidden_layer_and_ends_within_0_and_1():
     assert wild.max() <= 1
 
 
-def test_noise_is_standard_normal_and_of_the_latents_width():
-    generator, a = grown(Generator(L, S, H, D)), rows(5, S)
-    with seeded(0, "noise"):
-        made = generator.from_noise(a)
-    with seeded(0, "noise"):
-        expected = generator(torch.randn(5, L), a)
-    assert torch.equal(made, expected)
-    assert not torch.equal(made, generator.from_noise(a))
-
-
 @pytest.mark.parametrize("make", [Encoder, Generator, Critic])
 def test_weights_start_small_and_biases_at_zero(make):
     widths = (300, 200, 400) if make is Critic else (300, 200, 400, 100)
@@ -86,10 +76,6 @@ def test_the_critic_is_one_layer_on_feature_and_semantics_together(critic):
     assert expected.abs().max() > 1
 
 
-def test_the_critic_has_as_many_weights_as_the_released_one(critic):
-    assert sum(p.numel() for p in critic.parameters()) == (D + S) * H + H + H + 1
-
-
 def test_the_gradient_in_closed_form_is_autograds(critic):
     x, context = rows(50, D).requires_grad_(), critic.semantics(rows(50, S))
     hidden = critic.features(x) + context
@@ -105,10 +91,3 @@ def test_the_gradient_is_autograds_at_the_kink_too():
     x, context = torch.zeros(2, D, requires_grad=True), torch.zeros(2, H)
     (expected,) = torch.autograd.grad(critic.score(x, context).sum(), x)
     torch.testing.assert_close(critic.input_gradient(x, context), expected)
-
-
-def test_the_gradient_reaches_the_weights_it_is_made_of(critic):
-    """Otherwise the penalty would be a number that trains nothing."""
-    critic.input_gradient(rows(5, D), critic.semantics(rows(5, S))).square().sum().backward()
-    assert critic.features.weight.grad.any()
-    assert critic.out.weight.grad.any()

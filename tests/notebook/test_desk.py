@@ -31,27 +31,31 @@ def here(build: Path, bundle: Path, shown: list) -> desk.Desk:
     return desk.begin("10_topic", str(bundle), "", "smoke", 2, "cpu")
 
 
+def contents(here: desk.Desk) -> dict:
+    return json.loads((here.run_dir / "made" / f"{here.notebook}.json").read_text())
+
+
+def kept(here: desk.Desk) -> list[dict]:
+    return read_records(here.run_dir / "records.jsonl")
+
+
 def test_begin_gives_what_a_notebook_works_on(here, build, shown):
     assert here.benchmark.name == "tiny"
     assert (here.profile, here.seeds, here.device) == ("smoke", range(2), torch.device("cpu"))
     assert here.run_dir == build / f"tiny-{here.benchmark.provenance['file_sha256'][:8]}-smoke"
-    assert "2 seen, 2 unseen" in shown[0].data
-    assert "2 seeds" in shown[0].data
-
-
-def test_the_run_is_named_after_semantics_too(build, bundle, shown):
-    name = desk.begin("10_topic", str(bundle), "words").run_dir.name
-    assert name == f"tiny-{file_sha256(bundle)[:8]}-words-smoke"
-    assert desk.begin("10_topic", "aviary").run_dir.name == "aviary-smoke"
+    assert shown[0].data == (
+        "**tiny**: 4 classes (2 seen, 2 unseen), 24 images, features 5-d, semantics words 3-d · "
+        "profile smoke · 2 seeds · cpu"
+    )
 
 
 def test_two_bundles_of_one_name_have_a_folder_each(build, bundle, shown, tmp_path):
-    arrays = tiny_arrays()
-    arrays["features"] += 1
-    (tmp_path / "other").mkdir()
-    np.savez(tmp_path / "other" / bundle.name, **arrays)
-    folders = {desk.begin("10_a", str(p)).run_dir for p in (bundle, tmp_path / "other/tiny.npz")}
-    assert len(folders) == 2
+    other = tmp_path / "other" / bundle.name
+    other.parent.mkdir()
+    np.savez(other, **tiny_arrays() | {"words": np.ones((4, 3))})
+    for path in (bundle, other):
+        name = desk.begin("10_topic", str(path), "words").run_dir.name
+        assert name == f"tiny-{file_sha256(path)[:8]}-words-smoke"
 
 
 @pytest.mark.parametrize(
@@ -73,24 +77,22 @@ def test_a_notebook_may_prefer_the_semantics_its_method_is_meant_for(
 
 def test_a_notebook_may_prefer_features_too(build, shown, monkeypatch):
     """Where a benchmark has them; it need not have been given any other."""
-    asked = []
-
-    def load(name, **wishes):
-        asked.append((name, wishes))
-        return real_load("aviary")
-
-    real_load = desk.load
-    monkeypatch.setattr(desk, "load", load)
+    asked, load = [], desk.load
+    monkeypatch.setattr(
+        desk,
+        "load",
+        lambda name, **wishes: asked.append((name, *wishes.values())) or load("aviary"),
+    )
     desk.begin("20_topic", "cub", prefer=("resnet101", ""))
     desk.begin("20_topic", "cub", "clip-text", prefer=("resnet101", "attributes"))
     desk.begin("20_topic", "aviary", prefer=("resnet101", "")).with_semantics("attributes")
     desk.begin("10_topic", "cub")
     assert asked == [
-        ("cub", {"features": "resnet101", "semantics": None}),
-        ("cub", {"features": "resnet101", "semantics": "clip-text"}),
-        ("aviary", {"features": None, "semantics": None}),
-        ("aviary", {"features": None, "semantics": "attributes"}),
-        ("cub", {"features": None, "semantics": None}),
+        ("cub", "resnet101", None),
+        ("cub", "resnet101", "clip-text"),
+        ("aviary", None, None),
+        ("aviary", None, "attributes"),
+        ("cub", None, None),
     ]
 
 
@@ -117,11 +119,6 @@ def test_a_wrong_parameter_is_one_sentence_that_helps(build, bundle, shown, wron
 def test_a_missing_bundle_is_named(build, tmp_path):
     with pytest.raises(FileNotFoundError, match=r"nowhere\.npz"):
         desk.begin("10_topic", str(tmp_path / "nowhere.npz"))
-
-
-def test_auto_follows_the_environment(monkeypatch):
-    monkeypatch.setenv("ZSLNB_DEVICE", "cpu")
-    assert desk.choose_device("auto") == torch.device("cpu")
 
 
 @pytest.mark.parametrize(("format", "magic"), [("png", b"\x89PNG"), ("jpeg", b"\xff\xd8\xff")])
@@ -151,12 +148,13 @@ def test_letters_that_no_font_has_are_said_once(here, shown):
     assert not missing
 
 
-def test_figures_refuse_names_and_formats_that_are_none(here):
+@pytest.mark.parametrize(
+    ("name", "format", "says"), [("line", "gif", "png"), ("../line", "png", "named with")]
+)
+def test_figures_refuse_names_and_formats_that_are_none(here, name, format, says):
     fig = plt.figure()
-    with pytest.raises(ValueError, match="png"):
-        here.figure(fig, "line", "", format="gif")
-    with pytest.raises(ValueError, match="named with"):
-        here.figure(fig, "../line", "")
+    with pytest.raises(ValueError, match=says):
+        here.figure(fig, name, "", format=format)
     plt.close(fig)
 
 
@@ -172,11 +170,10 @@ def test_a_table_is_stored_as_csv_and_markdown(here):
     )
     csv = (here.run_dir / "tables" / "10_topic-results.csv").read_text()
     assert csv == "method,H\na|b,0.123457\nc,\n"
-    contents = json.loads((here.run_dir / "made" / "10_topic.json").read_text())
-    assert contents["tables"]["results"]["headline"]
+    assert contents(here)["tables"]["results"]["headline"]
 
 
-def test_a_named_index_is_a_column_of_the_table(here):
+def test_a_named_index_is_a_column(here):
     frame = pd.DataFrame({"H": [1, 2]}, index=pd.Index(["x", "y"], name="method"))
     assert "| method |   H |" in here.table(frame, "results", "").data
     assert "method,H" in (here.run_dir / "tables" / "10_topic-results.csv").read_text()
@@ -191,28 +188,25 @@ def test_tables_keep_their_number_when_a_cell_runs_again(here):
 def test_records_are_one_line_an_id_in_order(here):
     here.keep([{"id": "b", "H": 2}, {"id": "a", "H": 1}])
     here.keep([{"id": "a", "H": 1}])
-    lines = (here.run_dir / "records.jsonl").read_text().splitlines()
-    assert lines == [
+    assert (here.run_dir / "records.jsonl").read_text().splitlines() == [
         '{"H": 1, "id": "a", "notebook": "10_topic"}',
         '{"H": 2, "id": "b", "notebook": "10_topic"}',
     ]
+    with pytest.raises(ValueError, match="needs an 'id'"):
+        here.keep([{"H": 1}])
 
 
-def test_one_experiment_may_be_a_row_of_several_tables(here, bundle):
+def test_one_experiment_may_be_a_row_of_several_tables_and_notebooks(here, bundle):
     other = desk.begin("11_other", str(bundle))
-    for page, row in ((here, "ours"), (here, "reference"), (other, "ours")):
-        page.keep([{"id": "a", "row": row}])
-    kept = read_records(here.run_dir / "records.jsonl").values()
-    assert [(r["notebook"][:2], r["row"]) for r in kept] == [
-        ("10", "ours"), ("11", "ours"), ("10", "reference"),
+    rows = [(here, "ours", "main"), (here, "reference", "main"), (other, "ours", "main")]
+    rows += [(here, "ours", "ablations"), (here, "ours", "main")]
+    for page, row, table in rows:
+        page.keep([{"id": "a", "row": row, "table": table}])
+    uses = [(r["notebook"][:2], r["row"], r["table"]) for r in kept(here)]
+    assert sorted(uses) == [
+        ("10", "ours", "ablations"), ("10", "ours", "main"), ("10", "reference", "main"),
+        ("11", "ours", "main"),
     ]  # fmt: skip
-
-
-def test_one_row_may_stand_in_several_tables_of_a_notebook(here):
-    for table in ("main", "ablations", "main"):
-        here.keep([{"id": "a", "row": "ours", "table": table}])
-    kept = read_records(here.run_dir / "records.jsonl").values()
-    assert sorted(r["table"] for r in kept) == ["ablations", "main"]
 
 
 def test_a_killed_neighbours_half_record_is_named_and_set_aside(here, bundle):
@@ -220,16 +214,15 @@ def test_a_killed_neighbours_half_record_is_named_and_set_aside(here, bundle):
     here.keep([{"id": "a"}, {"id": "b"}])
     path = here.run_dir / "records" / "10_topic.jsonl"
     path.write_text(path.read_text()[:-9])
-    with pytest.warns(
-        UserWarning, match=r"Line 2 of 10_topic\.jsonl is damaged.*run 10_topic again"
-    ):
+    says = r"Line 2 of 10_topic\.jsonl is damaged.*run 10_topic again"
+    with pytest.warns(UserWarning, match=says):
         other = desk.begin("11_other", str(bundle))
     other.keep([{"id": "c"}])
-    assert [*read_records(here.run_dir / "records.jsonl")] == ["c   11_other"]
+    assert [r["id"] for r in kept(here)] == ["c"]
     aside = path.with_name("10_topic.jsonl.damaged")
     assert aside.is_file()
     desk.begin("10_topic", str(bundle)).keep([{"id": "a"}])
-    assert len(read_records(here.run_dir / "records.jsonl")) == 2
+    assert [r["id"] for r in kept(here)] == ["a", "c"]
     assert not aside.exists()
 
 
@@ -238,14 +231,9 @@ def test_every_benchmark_that_was_loaded_is_noted_once(build, shown):
     for kind in ("attributes", "attributes", "clip_text"):
         here.with_semantics(kind)
     here.keep([{"id": "a", "benchmark": {"name": "cub", "features": "resnet101", "sha256": "x"}}])
-    contents = json.loads((here.run_dir / "made" / "10_topic.json").read_text())["benchmarks"]
-    noted = sorted((b["name"], b.get("semantics", b.get("features"))) for b in contents.values())
+    benchmarks = contents(here)["benchmarks"].values()
+    noted = sorted((b["name"], b.get("semantics", b.get("features"))) for b in benchmarks)
     assert noted == [("aviary", "attributes"), ("aviary", "clip_text"), ("cub", "resnet101")]
-
-
-def test_records_need_an_id(here):
-    with pytest.raises(ValueError, match="id"):
-        here.keep([{"H": 1}])
 
 
 def test_a_second_run_replaces_what_the_first_left_and_nothing_else(here, bundle):
@@ -256,16 +244,14 @@ def test_a_second_run_replaces_what_the_first_left_and_nothing_else(here, bundle
     desk.begin("10_topic", str(bundle))
     tables = {path.name for path in (here.run_dir / "tables").iterdir()}
     assert tables == {"11_other-results.csv", "11_other-results.md"}
-    assert (here.run_dir / "records.jsonl").read_text() == ('{"id": "b", "notebook": "11_other"}\n')
+    assert kept(here) == [{"id": "b", "notebook": "11_other"}]
 
 
 class Doubled(Study):
     """A study of one record."""
 
     name, headline = "doubled", True
-
-    def __init__(self):
-        self.records = [{"id": "a", "value": 2}]
+    records = ({"id": "a", "value": 2},)
 
     def table(self):
         return pd.DataFrame({"value": [2 * r["value"] for r in self.records]})
@@ -274,26 +260,20 @@ class Doubled(Study):
         return "Twice the value."
 
     def figure(self):
-        fig, ax = plt.subplots(figsize=(1, 1))
-        ax.plot([2 * r["value"] for r in self.records])
-        return fig
+        return plt.figure(figsize=(1, 1))
 
     def finding(self):
         return "It is four."
 
 
-def test_a_study_brings_its_name_its_words_and_its_records(here, shown):
+def test_a_study_brings_its_name_its_words_and_its_records(here):
     table = here.table(Doubled())
     here.figure(Doubled())
     assert "**Table 1.** Twice the value." in table.data
-    assert (here.run_dir / "tables" / f"{here.notebook}-doubled.csv").read_text() == "value\n4\n"
-    assert (here.run_dir / "figures" / f"{here.notebook}-doubled.png").is_file()
-    contents = json.loads((here.run_dir / "made" / f"{here.notebook}.json").read_text())
-    assert contents["tables"]["doubled"]["headline"]
-    assert contents["figures"]["doubled"]["caption"] == "It is four."
-    assert '"id": "a"' in (here.run_dir / "records.jsonl").read_text()
-
-
-def test_what_a_study_does_not_have_is_said(here):
+    assert (here.run_dir / "tables" / "10_topic-doubled.csv").read_text() == "value\n4\n"
+    assert (here.run_dir / "figures" / "10_topic-doubled.png").is_file()
+    assert contents(here)["tables"]["doubled"]["headline"]
+    assert contents(here)["figures"]["doubled"]["caption"] == "It is four."
+    assert [r["id"] for r in kept(here)] == ["a"]
     with pytest.raises(NotImplementedError, match="Study has no table"):
         here.table(Study())

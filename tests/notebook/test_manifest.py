@@ -2,14 +2,17 @@
 
 import json
 import shutil
+from pathlib import Path
 
 import pytest
-from test_reproduce import fake_run
 
+from zslnb.errors import RequestError
 from zslnb.notebook import manifest
-from zslnb.notebook.manifest import Outcome, RecordError, past_seconds, record, write_manifest
+from zslnb.notebook.execute import Outcome
+from zslnb.notebook.manifest import past_seconds, record, without_paths, write_manifest
 
 CLEAN = {"revision": "0" * 40, "clean": True}
+RUN = "aviary-full"
 
 
 @pytest.mark.parametrize(
@@ -39,31 +42,103 @@ def test_every_benchmark_of_the_notebooks_that_ran_is_named(tmp_path):
     assert json.loads((tmp_path / "manifest.json").read_text())["benchmarks"] == [clip, resnet]
 
 
+@pytest.mark.parametrize(
+    ("text", "without"),
+    [
+        ("No file '/data/of/someone/x.npz'.", "No file 'x.npz'."),
+        (r"C:\data\x.npz is bad", "x.npz is bad"),
+        ("see https://example.org/a/b and/or read it", None),
+    ],
+)
+def test_messages_lose_their_paths(text, without):
+    assert without_paths(text) == (without or text)
+
+
+def fake_run(folder: Path, name: str = RUN, **changes) -> Path:
+    """Write a run of two notebooks, beside what is left of one that is gone."""
+    ran, skipped = {"notebook": "10_a", "status": "ran"}, {"notebook": "20_b", "status": "skipped"}
+    shown = [("results", 1, True), ("detail", 2, False)]
+    tables = {table: {"number": n, "headline": headline} for table, n, headline in shown}
+    for path, text in {
+        "manifest.json": json.dumps({"notebooks": [ran, skipped], "git": CLEAN, **changes}),
+        "records/10_a.jsonl": '{"id": "x"}\n',
+        "records/99_gone.jsonl": '{"id": "y"}\n',
+        "made/10_a.json": json.dumps({"tables": tables}),
+        "tables/10_a-results.csv": "H\n1\n",
+        "tables/10_a-detail.csv": "class\nauk\n",
+        "tables/99_gone-results.csv": "H\n2\n",
+    }.items():
+        (folder / name / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name / path).write_text(text)
+    return folder / name
+
+
+@pytest.fixture
+def results(tmp_path: Path) -> Path:
+    """A folder of results, where such a run is recorded."""
+    (tmp_path / "results" / RUN).mkdir(parents=True)
+    (tmp_path / "results" / RUN / "old.csv").touch()
+    return tmp_path / "results"
+
+
+def test_record_takes_records_and_headlines_and_replaces_the_last(tmp_path, results):
+    target = record(fake_run(tmp_path), results)
+    names = {path.name for path in target.iterdir()}
+    assert names == {"manifest.json", "records.jsonl", "10_a-results.csv"}
+    assert (target / "records.jsonl").read_text() == '{"id": "x"}\n'
+
+
+def test_a_notebook_that_is_recorded_stays_recorded(tmp_path, results):
+    before = {"notebooks": [{"notebook": "14_genzsl_results", "status": "ran"}]}
+    (results / RUN / "manifest.json").write_text(json.dumps(before))
+    with pytest.raises(RequestError, match="14_genzsl_results would be lost, so run it too"):
+        record(fake_run(tmp_path), results)
+    assert (results / RUN / "manifest.json").is_file()
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"git": {"revision": None, "clean": None}}, "not committed"),
+        ({"git": {**CLEAN, "clean": False}}, "not committed"),
+        ({"notebooks": [{"notebook": "10_a", "status": "timed out"}]}, "10_a timed out"),
+    ],
+)
+def test_record_refuses_a_run_that_nobody_could_repeat(tmp_path, changes, says):
+    with pytest.raises(RequestError, match=says):
+        record(fake_run(tmp_path, **changes), tmp_path / "results")
+    assert not (tmp_path / "results").exists()
+
+
+def test_record_needs_a_run(tmp_path):
+    with pytest.raises(RequestError, match="no run"):
+        record(tmp_path / RUN, tmp_path / "results")
+
+
 @pytest.mark.parametrize("text", ["{", "[]", "3", '{"complete": true}', '{"notebooks": []}'])
 def test_an_older_or_damaged_manifest_gets_a_sentence(tmp_path, text):
     run = fake_run(tmp_path)
     (run / "manifest.json").write_text(text)
     assert past_seconds(run) == {}
-    with pytest.raises(RecordError, match=r"older version. Run the notebooks again"):
+    with pytest.raises(RequestError, match=r"older version. Run the notebooks again"):
         record(run, tmp_path / "results")
 
 
 def test_records_that_were_set_aside_are_not_left_out_in_silence(tmp_path):
     run = fake_run(tmp_path)
-    (run / "records" / "10_a.jsonl").rename(run / "records" / "10_a.jsonl.damaged")
-    with pytest.raises(RecordError, match="records of 10_a were damaged, so run it again"):
+    shutil.move(run / "records" / "10_a.jsonl", run / "records" / "10_a.jsonl.damaged")
+    with pytest.raises(RequestError, match="records of 10_a were damaged, so run it again"):
         record(run, tmp_path / "results")
 
 
-def bundle_run(tmp_path, sha256: str):
-    run = fake_run(tmp_path, benchmark={"name": "mine", "file_sha256": sha256})
-    return shutil.copytree(run, tmp_path / f"mine-{sha256[:8]}-words-full")
-
-
-def test_a_bundles_run_is_recorded_under_the_plain_name_and_replaces_no_other_bundles(tmp_path):
-    results = tmp_path / "results"
-    first, other = (bundle_run(tmp_path, digit * 64) for digit in "ab")
+def test_a_bundles_run_is_recorded_under_the_plain_name_and_replaces_no_other_bundles(
+    tmp_path, results
+):
+    first, other = (
+        fake_run(tmp_path, f"mine-{8 * digit}-words-full", benchmark={"file_sha256": 64 * digit})
+        for digit in "ab"
+    )
     for _ in range(2):
         assert record(first, results).name == "mine-words-full"
-    with pytest.raises(RecordError, match="mine-words-full is of another file with that name"):
+    with pytest.raises(RequestError, match="mine-words-full is of another file with that name"):
         record(other, results)

@@ -51,12 +51,6 @@ def test_each_epoch_is_shown_and_may_draw_random_numbers():
     assert torch.equal(watched, train_classifier(features, labels, FAST, 0).scores(features))
 
 
-def test_scores_leave_dropout_out():
-    features, labels = samples()
-    trainer = train_classifier(features, labels, ClassifierSettings((32,), epochs=1), seed=0)
-    assert torch.equal(trainer.scores(features), trainer.scores(features))
-
-
 def orders_of(settings: ClassifierSettings, epochs: int) -> list[list[int]]:
     """The rows of each epoch in the order in which they were trained on."""
     trainer = ClassifierTrainer(1, torch.arange(1), settings, seed=0)
@@ -98,29 +92,6 @@ def test_layers_are_the_released_ones():
     kinds = [type(layer).__name__ for layer in model.layers]
     assert kinds == ["Linear", "LeakyReLU", "Dropout", "Linear", "LeakyReLU", "Dropout", "Linear"]
     assert [layer.out_features for layer in model.layers[::3]] == [256, 256, 200]
-
-
-def test_scale_multiplies_the_features():
-    model = SoftmaxClassifier(3, 2, ClassifierSettings(scale=7.0))
-    x = torch.randn(4, 3)
-    torch.testing.assert_close(model(x), model.layers(7 * x))
-
-
-@pytest.mark.parametrize(
-    ("setting", "value"),
-    [
-        ("epochs", 0),
-        ("batch_size", 0),
-        ("hidden", (256, 0)),
-        ("lr", 0.0),
-        ("scale", -1.0),
-        ("dropout", 1.0),
-        ("lr", float("nan")),
-    ],
-)
-def test_settings_without_meaning_are_refused_by_name(setting, value):
-    with pytest.raises(ValueError, match=setting):
-        ClassifierSettings(**{setting: value})
 
 
 def test_nearest_semantics_is_the_cosine():

@@ -5,7 +5,7 @@ import torch
 import torch.nn.functional as F
 from toys import toy
 
-from zslnb.protocol import evaluate_conventional, evaluate_gzsl, nearest_semantics
+from zslnb.protocol import evaluate_conventional, evaluate_gzsl
 
 B = toy(noise=0.05)
 ROWS = torch.arange(80.0)[:, None]  # image i has the feature i, so that a scorer can know it
@@ -67,10 +67,3 @@ def test_a_score_that_is_nan_is_refused(evaluate):
 
     with pytest.raises(ValueError, match="scores of image 63 hold NaN"):
         evaluate(scorer, torch.arange(8), ROWS, B)
-
-
-def test_nearest_semantics_solves_the_toy():
-    scores = evaluate_gzsl(
-        lambda x: nearest_semantics(x, B.semantics), torch.arange(8), B.features, B
-    )
-    assert scores["H"] == 1

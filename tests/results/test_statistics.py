@@ -31,22 +31,17 @@ RECORDS = [
 ]
 
 
-def test_a_difference_is_taken_within_seeds():
-    # both rows rise with the seed, so their difference does not vary at all
-    gains = paired_gains(RECORDS, "good", "plain", "H", "clean")
-    assert points(gains) == "+10.0 ± 0.0"
-
-
-def test_only_shared_seeds_are_compared():
+def test_a_difference_is_taken_within_the_seeds_that_both_rows_have():
+    """Both rows rise with the seed, so their difference does not vary at all."""
+    assert points(paired_gains(RECORDS, "good", "plain", "H", "clean")) == "+10.0 ± 0.0"
     some = [r for r in RECORDS if r["row"] == "good" or r["seed"] == 2]
     assert paired_gains(some, "good", "plain", "H", "clean") == pytest.approx([10.0])
+    with pytest.raises(ValueError, match="'best'"):
+        paired_gains(RECORDS, "best", "plain", "H", "clean")
 
 
-def test_the_gap_is_what_a_protocol_adds_to_clean():
+def test_the_gap_is_what_a_protocol_adds_to_another_where_a_record_has_both():
     assert protocol_gap(RECORDS, "good", "H", "released") == "+5.0 ± 0.0"
-
-
-def test_the_gap_can_be_taken_over_another_protocol_where_a_record_has_both():
     last = [{"row": "a", "seed": 0, "scores": {"released": {"H": 0.6}, "last": {"H": 0.4}}}]
     assert protocol_gap([*last, *RECORDS], "a", "H", "released", over="last") == "+20.0"
     assert protocol_gap(RECORDS, "good", "H", "released", over="last") == "n/a"
@@ -55,26 +50,18 @@ def test_the_gap_can_be_taken_over_another_protocol_where_a_record_has_both():
 
 
 @pytest.mark.parametrize(
-    ("first", "second", "says"),
+    ("first", "second", "seeds", "says"),
     [
-        ("good", "plain", "**good** is above **plain**: +10.0 points"),
-        ("plain", "good", "**plain** is below **good**: -10.0 points"),
-        ("good", "noisy", "not told apart"),
-        ("good", "good", "not told apart"),
+        ("good", "plain", 5, "**good** is above **plain**: +10.0 points"),
+        ("plain", "good", 5, "**plain** is below **good**: -10.0 points"),
+        ("good", "noisy", 5, "not told apart"),
+        ("good", "good", 5, "not told apart"),
+        ("good", "plain", 2, "too few to tell"),
     ],
 )
-def test_a_verdict_needs_more_than_the_spread(first, second, says):
-    assert says in verdict(RECORDS, first, second, "H", "clean")
-
-
-def test_two_seeds_are_too_few_for_a_verdict():
-    two = [r for r in RECORDS if r["seed"] < 2]
-    assert "too few to tell" in verdict(two, "good", "plain", "H", "clean")
-
-
-def test_an_unknown_row_is_named():
-    with pytest.raises(ValueError, match="'best'"):
-        paired_gains(RECORDS, "best", "plain", "H", "clean")
+def test_a_verdict_needs_seeds_and_more_than_the_spread(first, second, seeds, says):
+    records = [r for r in RECORDS if r["seed"] < seeds]
+    assert says in verdict(records, first, second, "H", "clean")
 
 
 @pytest.mark.parametrize("compare", [paired_gains, verdict])

@@ -34,25 +34,24 @@ COMPARED = [
 ]
 
 
-def test_a_table_has_a_row_a_method_and_says_how_many_seeds():
-    table = results_table(RECORDS, "clean")
-    assert list(table.index) == ["z", "alone"]
+@pytest.mark.parametrize(
+    ("protocol", "several", "alone"),
+    [("clean", "51.0 ± 1.0", ["12.3"] * 4 + [1]), ("released", "60.0 ± 0.0", ["n/a"] * 4 + [0])],
+)
+def test_a_table_has_a_row_a_method_and_says_how_many_seeds(protocol, several, alone):
+    table = results_table(RECORDS, protocol)
     assert list(table.columns) == ["S", "U", "H", "T1", "seeds"]
-    assert table.loc["z"].tolist() == ["51.0 ± 1.0"] * 4 + [3]
-    assert table.loc["alone"].tolist() == ["12.3"] * 4 + [1]
+    assert table.loc["z"].tolist() == [several] * 4 + [3]
+    assert table.loc["alone"].tolist() == alone
 
 
-def test_a_protocol_that_does_not_apply_reads_so():
-    table = results_table(RECORDS, "released")
-    assert table.loc["z", "H"] == "60.0 ± 0.0"
-    assert table.loc["alone"].tolist() == ["n/a"] * 4 + [0]
-
-
-def test_what_makes_no_table_is_refused():
-    with pytest.raises(ValueError, match=f"one of {', '.join(SHOWN)}, not 'best'"):
-        results_table(RECORDS, "best")
-    with pytest.raises(ValueError, match="No records"):
-        results_table([], "clean")
+@pytest.mark.parametrize(
+    ("records", "protocol", "says"),
+    [(RECORDS, "best", f"one of {', '.join(SHOWN)}, not 'best'"), ([], "clean", "No records")],
+)
+def test_what_makes_no_table_is_refused(records, protocol, says):
+    with pytest.raises(ValueError, match=says):
+        results_table(records, protocol)
 
 
 def test_scores_laid_out_long():

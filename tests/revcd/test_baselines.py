@@ -27,9 +27,9 @@ def net(kind: str) -> ConditionalVAE | ConditionalGAN:
         return MADE[kind](SETTINGS, D, S)
 
 
-def plain(made: ConditionalVAE | ConditionalGAN) -> list[torch.optim.SGD]:
+def plain(model: ConditionalVAE | ConditionalGAN) -> list[torch.optim.SGD]:
     """Return plain descent in place of each Adam, which would hide a term's weight."""
-    groups = [adam.param_groups[0]["params"] for adam in made.optimisers()]
+    groups = [adam.param_groups[0]["params"] for adam in model.optimisers()]
     return [torch.optim.SGD(parameters, lr=0.1) for parameters in groups]
 
 
@@ -49,25 +49,25 @@ def descend(part: nn.Module, loss: torch.Tensor) -> None:
             weight -= 0.1 * gradient
 
 
-def vae_by_hand(made: ConditionalVAE, x, z0) -> dict[str, torch.Tensor]:
-    out = made.encoder(torch.cat([z0, x], dim=1))
+def vae_by_hand(model: ConditionalVAE, x, z0) -> dict[str, torch.Tensor]:
+    out = model.encoder(torch.cat([z0, x], dim=1))
     mean, log_var = out[:, :4], out[:, 4:]
     latent = mean + log_var.exp().sqrt() * torch.randn(B, 4)
-    rebuilt = made.generator(torch.cat([latent, x], dim=1))
+    rebuilt = model.generator(torch.cat([latent, x], dim=1))
     terms = {
         "reconstruction": (rebuilt - z0).square().sum(1).mean(),
         "kl": (mean.square() + log_var.exp() - 1 - log_var).sum(1).mean() / 2,
     }
-    descend(made, terms["reconstruction"] + 3 * terms["kl"])
+    descend(model, terms["reconstruction"] + 3 * terms["kl"])
     return terms
 
 
-def gan_by_hand(made: ConditionalGAN, x, z0) -> dict[str, torch.Tensor]:
+def gan_by_hand(model: ConditionalGAN, x, z0) -> dict[str, torch.Tensor]:
     for _ in range(3):
-        terms = critic_losses(made.critic, z0, drawn(made.generator, x).detach(), x)
-        descend(made.critic, terms["critic"] + 2 * terms["penalty"])
-    loss = -made.critic(drawn(made.generator, x), x).mean()
-    descend(made.generator, loss)
+        terms = critic_losses(model.critic, z0, drawn(model.generator, x).detach(), x)
+        descend(model.critic, terms["critic"] + 2 * terms["penalty"])
+    loss = -model.critic(drawn(model.generator, x), x).mean()
+    descend(model.generator, loss)
     return {**terms, "generator": loss}
 
 
@@ -76,36 +76,36 @@ BY_HAND = {"cvae": vae_by_hand, "gan": gan_by_hand}
 
 @each_kind
 def test_a_step_by_hand(kind):
-    made, (x, z0) = net(kind), pairs()
-    hand = copy.deepcopy(made)
+    model, (x, z0) = net(kind), pairs()
+    hand = copy.deepcopy(model)
     with seeded(2, "test/step"):
-        told = made.step(x, z0, OWN, *plain(made))
+        reported = model.step(x, z0, OWN, *plain(model))
     with seeded(2, "test/step"):
         expected = BY_HAND[kind](hand, x, z0)
-    torch.testing.assert_close(told, expected)
-    torch.testing.assert_close(dict(made.named_parameters()), dict(hand.named_parameters()))
+    torch.testing.assert_close(reported, expected)
+    torch.testing.assert_close(dict(model.named_parameters()), dict(hand.named_parameters()))
 
 
 @each_kind
 def test_an_estimate_comes_from_noise_and_image_and_knows_no_guidance(kind):
-    made, (x, _) = net(kind), pairs()
-    network = made.generator
+    model, (x, _) = net(kind), pairs()
+    network = model.generator
     draws = []
     for guidance in (1.0, 7.0):
         with seeded(3, "test/draw"):
-            draws.append(made.draw(x, guidance))
+            draws.append(model.draw(x, guidance))
     with seeded(3, "test/draw"):
         assert torch.equal(draws[0], drawn(network, x))
     assert torch.equal(*draws)
-    assert not torch.equal(made.draw(x, 1.0), made.draw(x, 1.0))
+    assert not torch.equal(model.draw(x, 1.0), model.draw(x, 1.0))
 
 
 @each_kind
 def test_hidden_layers_are_the_first_two_of_the_diffusions(kind):
     """Down in the encoder, up in the generator."""
-    made = net(kind)
-    up = made.generator
+    model = net(kind)
+    up = model.generator
     assert [m.out_features for m in up if isinstance(m, nn.Linear)] == [8, 16, S]
     if kind == "cvae":
-        assert [m.out_features for m in made.encoder if isinstance(m, nn.Linear)] == [16, 8, 8]
+        assert [m.out_features for m in model.encoder if isinstance(m, nn.Linear)] == [16, 8, 8]
     assert [type(m) for m in up] == [nn.Linear, *[nn.ReLU, nn.Linear] * 2]

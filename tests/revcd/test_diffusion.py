@@ -1,4 +1,4 @@
-"""`zslnb.revcd.diffusion`: algorithms 1 and 2 by hand, and a Gaussian whose modelr is known."""
+"""`zslnb.revcd.diffusion`: algorithms 1 and 2 by hand, and a Gaussian whose denoiser is known."""
 
 import copy
 from collections.abc import Callable
@@ -29,9 +29,9 @@ SETTINGS = replace(QUICK_REVCD, steps=50, beta_start=1e-3, masked=0.5, weight_ca
 def net(**changes: object) -> Diffusion:
     """Return a network at rest, of fixed weights; the condition without an image is no zero."""
     with seeded(0, "test/diffusion"):
-        made = Diffusion(replace(SETTINGS, **changes), D, S, torch.randn(3, S)).eval()
-        torch.nn.init.normal_(made.null)
-    return made
+        network = Diffusion(replace(SETTINGS, **changes), D, S, torch.randn(3, S)).eval()
+        torch.nn.init.normal_(network.null)
+    return network
 
 
 def images() -> torch.Tensor:
@@ -39,30 +39,30 @@ def images() -> torch.Tensor:
         return torch.randn(B, D)
 
 
-def losses(made: Diffusion) -> dict[str, torch.Tensor]:
+def losses(network: Diffusion) -> dict[str, torch.Tensor]:
     with seeded(2, "test/losses"):
-        return made.losses(images(), made.prototypes[OWN], OWN)
+        return network.losses(images(), network.prototypes[OWN], OWN)
 
 
-def noised(made: Diffusion, first: int = 0) -> tuple[torch.Tensor, ...]:
+def noised(network: Diffusion, first: int = 0) -> tuple[torch.Tensor, ...]:
     """The draws of a training step: steps, noisy semantics, and which images are masked."""
     with seeded(2, "test/losses"):
         t = torch.randint(first, 50, (B,))
         noise = torch.randn(B, S)
-        masked = (torch.rand(B) < made.settings.masked) & (torch.arange(B) > 0)
-    return t, made.schedule.q_sample(made.prototypes[OWN], t, noise), masked
+        masked = (torch.rand(B) < network.settings.masked) & (torch.arange(B) > 0)
+    return t, network.schedule.q_sample(network.prototypes[OWN], t, noise), masked
 
 
-def by_hand(made: Diffusion, of_clean: Callable, of_noise: Callable, first: int = 0) -> dict:
+def by_hand(network: Diffusion, of_clean: Callable, of_noise: Callable, first: int = 0) -> dict:
     """The losses by the errors of z_0 alone, whose weights depend on the signal-to-noise."""
-    t, zt, masked = noised(made, first)
-    condition = made.visual(images())
-    condition[masked] = made.null
-    estimate, left = made.unet(zt, t, condition), made.schedule.alphas_cumprod[t]
-    if made.settings.predicts == "noise":
+    t, zt, masked = noised(network, first)
+    condition = network.visual(images())
+    condition[masked] = network.null
+    estimate, left = network.unet(zt, t, condition), network.schedule.alphas_cumprod[t]
+    if network.settings.predicts == "noise":
         estimate = (zt - (1 - left).sqrt()[:, None] * estimate) / left.sqrt()[:, None]
-    errors = (estimate - made.prototypes[OWN]).square().sum(1)
-    cosines = F.cosine_similarity(estimate[:, None], made.prototypes[None], dim=2)
+    errors = (estimate - network.prototypes[OWN]).square().sum(1)
+    cosines = F.cosine_similarity(estimate[:, None], network.prototypes[None], dim=2)
     return {
         "reconstruction": (of_clean(t, left) * errors)[~masked].mean(),
         "noise": (of_noise(t, left) * errors).mean(),
@@ -90,35 +90,35 @@ WEIGHTS = {  # of errors of z_0; an error of the noise is the ratio times as lar
 @pytest.mark.parametrize("masked", [0.0, 0.5, 0.999])
 @pytest.mark.parametrize(("predicts", "weighting"), WEIGHTS)
 def test_the_losses_by_hand(predicts, weighting, masked):
-    made = net(predicts=predicts, weighting=weighting, masked=masked)
+    network = net(predicts=predicts, weighting=weighting, masked=masked)
     weights = WEIGHTS[predicts, weighting]
-    expected = by_hand(made, *weights, first=int(weighting == "variational"))
-    torch.testing.assert_close(losses(made), expected, rtol=1e-3, atol=1e-4)
+    expected = by_hand(network, *weights, first=int(weighting == "variational"))
+    torch.testing.assert_close(losses(network), expected, rtol=1e-3, atol=1e-4)
 
 
 def test_masked_images_teach_by_their_noise_alone():
     """All but the first image are masked; what replaces an image learns from the noise loss."""
-    made = net(masked=0.999)
-    terms = losses(made)
+    network = net(masked=0.999)
+    terms = losses(network)
     gradients = {
-        name: torch.autograd.grad(term, made.null, retain_graph=True)[0].abs().max()
+        name: torch.autograd.grad(term, network.null, retain_graph=True)[0].abs().max()
         for name, term in terms.items()
     }
     assert gradients.pop("noise") > 0
     assert gradients == {"reconstruction": 0, "classification": 0}
-    t, zt, _ = noised(made)
-    first = made.unet(zt[:1], t[:1], made.visual(images()[:1]))
-    alone = reconstruction_loss(first, made.prototypes[OWN[:1]])
+    t, zt, _ = noised(network)
+    first = network.unet(zt[:1], t[:1], network.visual(images()[:1]))
+    alone = reconstruction_loss(first, network.prototypes[OWN[:1]])
     torch.testing.assert_close(terms["reconstruction"], alone)
 
 
 def test_a_step_goes_down_the_weighted_sum_with_a_clipped_gradient():
     """Eq. 16; the first two terms count by dimension."""
-    made = net(reconstruction_weight=3.0, noise_weight=0.5, classification_weight=7.0)
-    hand = copy.deepcopy(made)
-    descent = torch.optim.SGD(made.parameters(), lr=0.1)
+    network = net(reconstruction_weight=3.0, noise_weight=0.5, classification_weight=7.0)
+    hand = copy.deepcopy(network)
+    descent = torch.optim.SGD(network.parameters(), lr=0.1)
     with seeded(2, "test/losses"):
-        told = made.step(images(), made.prototypes[OWN], OWN, descent)
+        reported = network.step(images(), network.prototypes[OWN], OWN, descent)
     terms = losses(hand)
     errors = 3 * terms["reconstruction"] + terms["noise"] / 2
     (errors / S + 7 * terms["classification"]).backward()
@@ -127,16 +127,16 @@ def test_a_step_goes_down_the_weighted_sum_with_a_clipped_gradient():
     with torch.no_grad():
         for parameter in hand.parameters():
             parameter -= 0.1 * 5 / length * parameter.grad
-    torch.testing.assert_close(told, terms)
-    torch.testing.assert_close(dict(made.named_parameters()), dict(hand.named_parameters()))
+    torch.testing.assert_close(reported, terms)
+    torch.testing.assert_close(dict(network.named_parameters()), dict(hand.named_parameters()))
 
 
 def test_weights_start_from_a_condition_of_nothing():
     with seeded(0, "test/null"):
-        made = Diffusion(SETTINGS, D, S, torch.randn(3, S))
-    assert made.null.shape == (made.visual.width,)
-    assert not made.null.any()
-    assert any(p is made.null for p in made.optimisers()[0].param_groups[0]["params"])
+        network = Diffusion(SETTINGS, D, S, torch.randn(3, S))
+    assert network.null.shape == (network.visual.width,)
+    assert not network.null.any()
+    assert any(p is network.null for p in network.optimisers()[0].param_groups[0]["params"])
 
 
 SAMPLERS = {
@@ -150,17 +150,17 @@ SAMPLERS = {
 @pytest.mark.parametrize("guidance", [0.0, 1.0, 3.0])
 def test_an_estimate_by_hand(sampler, guidance):
     """Alg. 2 and eq. 22: the scale weighs the estimate with the image against that without."""
-    made = net(sampler=sampler)
-    condition = made.visual(images())
+    network = net(sampler=sampler)
+    condition = network.visual(images())
 
     def model(zt, t):
-        shown, hidden = (made.unet(zt, t, c) for c in (condition, made.null.expand(B, -1)))
+        shown, hidden = (network.unet(zt, t, c) for c in (condition, network.null.expand(B, -1)))
         return guidance * shown + (1 - guidance) * hidden
 
     with seeded(3, "test/draw"):
         expected = SAMPLERS[sampler](model, torch.randn(B, S))
     with seeded(3, "test/draw"):
-        torch.testing.assert_close(made.draw(images(), guidance), expected, rtol=1e-3, atol=1e-3)
+        torch.testing.assert_close(network.draw(images(), guidance), expected, rtol=1e-3, atol=1e-3)
 
 
 @torch.no_grad()
@@ -168,23 +168,25 @@ def test_an_estimate_by_hand(sampler, guidance):
 @pytest.mark.parametrize(("guidance", "rows"), [(0.0, B), (1.0, B), (2.0, 2 * B)])
 def test_only_guidance_costs_a_second_pass(sampler, steps, guidance, rows):
     """And images are encoded, and mapped to each layer, once and not once a step."""
-    made = net(sampler=sampler)
-    joins = (*made.unet.encoder_joins, *made.unet.decoder_joins)
-    watched = [made.unet.out, made.visual, *(join.visual for join in joins)]
+    network = net(sampler=sampler)
+    joins = (*network.unet.encoder_joins, *network.unet.decoder_joins)
+    watched = [network.unet.out, network.visual, *(join.visual for join in joins)]
     calls = [[] for _ in watched]
     for module, heard in zip(watched, calls, strict=True):
         module.register_forward_hook(lambda _, given, out, heard=heard: heard.append(len(out)))
-    made.draw(images(), guidance)
+    network.draw(images(), guidance)
     assert calls == [[rows] * steps, [B], *[[rows]] * len(joins)]
 
 
 def test_clean_sample_and_noise_belong_together_whichever_is_predicted():
     zt, t, condition = torch.randn(B, S), torch.full((B,), 20), torch.zeros(B, 32)
     for predicts in ("clean", "noise"):
-        made = net(predicts=predicts)
-        z0, noise = made.both(zt, t, condition)
-        torch.testing.assert_close(made.schedule.q_sample(z0, t, noise), zt, rtol=1e-4, atol=1e-4)
-        assert torch.equal(z0 if predicts == "clean" else noise, made.unet(zt, t, condition))
+        network = net(predicts=predicts)
+        z0, noise = network.both(zt, t, condition)
+        torch.testing.assert_close(
+            network.schedule.q_sample(z0, t, noise), zt, rtol=1e-4, atol=1e-4
+        )
+        assert torch.equal(z0 if predicts == "clean" else noise, network.unet(zt, t, condition))
 
 
 def test_a_schedule_is_made_as_described():
@@ -200,47 +202,52 @@ BLANK = torch.zeros(1000, 1)  # the condition, which says nothing
 
 def trained_on_a_gaussian(schedule: NoiseSchedule, steps: int = 500) -> SemanticUNet:
     """Return a network that learnt from N(MEAN, SD^2) by the error of the clean sample alone."""
-    modelr = SemanticUNet(2, 1, (64,), dropout=0.0)
-    adam = torch.optim.Adam(modelr.parameters(), lr=0.03, fused=True)
+    denoiser = SemanticUNet(2, 1, (64,), dropout=0.0)
+    adam = torch.optim.Adam(denoiser.parameters(), lr=0.03, fused=True)
     falling = torch.optim.lr_scheduler.LinearLR(adam, 1, 0.01, steps)
     for _ in range(steps):
         z0, t = MEAN + SD * torch.randn(512, 2), torch.randint(len(schedule), (512,))
         zt = schedule.q_sample(z0, t, torch.randn(512, 2))
         adam.zero_grad()
-        reconstruction_loss(modelr(zt, t, BLANK[:512]), z0).backward()
+        reconstruction_loss(denoiser(zt, t, BLANK[:512]), z0).backward()
         adam.step()
         falling.step()
-    return modelr.eval()
+    return denoiser.eval()
 
 
-def test_a_trained_modelr_knows_the_mean_given_what_is_left():
+def test_a_trained_denoiser_knows_the_mean_given_what_is_left():
     """E[z_0 | z_t] of a Gaussian, in closed form; off by a tenth of the data's width or less."""
     schedule = NoiseSchedule(100, 1e-3, 0.06)
     with seeded(0, "test/gaussian"):
-        modelr = trained_on_a_gaussian(schedule)
+        denoiser = trained_on_a_gaussian(schedule)
         z0, noise = MEAN + SD * torch.randn(1000, 2), torch.randn(1000, 2)
     for step, left in ((step, schedule.alphas_cumprod[step]) for step in (10, 30, 60)):
         t = torch.full((1000,), step)
         zt = schedule.q_sample(z0, t, noise)
         gain = SD**2 * left.sqrt() / (left * SD**2 + 1 - left)
         best = MEAN + gain * (zt - left.sqrt() * MEAN)
-        off = (modelr(zt, t, BLANK).detach() - best).square().mean(0).sqrt()
+        off = (denoiser(zt, t, BLANK).detach() - best).square().mean(0).sqrt()
         assert (off < 0.1 * SD).all()
 
 
 def test_everything_moves_with_the_module():
     """Also the seen prototypes and the schedule; and no Adam that it would leave behind."""
-    made = net().to("meta")
-    tensors = [*made.parameters(), *made.buffers(), made.prototypes, made.schedule.alphas_cumprod]
+    network = net().to("meta")
+    tensors = [
+        *network.parameters(),
+        *network.buffers(),
+        network.prototypes,
+        network.schedule.alphas_cumprod,
+    ]
     assert {tensor.device.type for tensor in tensors} == {"meta"}
-    assert not any(isinstance(value, torch.optim.Optimizer) for value in vars(made).values())
+    assert not any(isinstance(value, torch.optim.Optimizer) for value in vars(network).values())
 
 
 def test_images_are_hidden_in_training_alone_and_the_first_never():
-    made = net(masked=0.999)
-    condition, shown = made.condition(images())
+    network = net(masked=0.999)
+    condition, shown = network.condition(images())
     assert shown.all()
-    torch.testing.assert_close(condition, made.visual(images()))
-    condition, shown = made.condition(images(), train=True)
+    torch.testing.assert_close(condition, network.visual(images()))
+    condition, shown = network.condition(images(), train=True)
     assert shown.tolist() == [True] + [False] * (B - 1)
-    assert torch.equal(condition[1:], made.null.expand(B - 1, -1))
+    assert torch.equal(condition[1:], network.null.expand(B - 1, -1))

@@ -46,9 +46,9 @@ def last(mean: torch.Tensor, sd: torch.Tensor) -> torch.Tensor:
 @pytest.mark.parametrize("sample", SAMPLERS.values(), ids=SAMPLERS)
 def test_noise_becomes_the_data(sample):
     with seeded(0, "test/sample"):
-        made = sample(best, last(MEAN, SD))
-    torch.testing.assert_close(made.mean(0), MEAN, rtol=0, atol=0.08)
-    torch.testing.assert_close(made.std(0), SD, rtol=0.08, atol=0)
+        samples = sample(best, last(MEAN, SD))
+    torch.testing.assert_close(samples.mean(0), MEAN, rtol=0, atol=0.08)
+    torch.testing.assert_close(samples.std(0), SD, rtol=0.08, atol=0)
 
 
 def test_ddim_never_makes_up_for_a_start_without_the_rest_of_the_signal():
@@ -75,7 +75,7 @@ def test_ddim_draws_nothing_and_ancestral_sampling_does():
 def test_an_ancestral_step_is_eq_18():
     schedule, z = NoiseSchedule(2), start(4)
     with seeded(3, "test/step"):
-        made = ancestral_sample(lambda zt, t: best(zt, t, schedule=schedule), schedule, z)
+        samples = ancestral_sample(lambda zt, t: best(zt, t, schedule=schedule), schedule, z)
     with seeded(3, "test/step"):
         eta = torch.randn_like(z)
     t = torch.ones(4, dtype=torch.int64)
@@ -84,7 +84,7 @@ def test_an_ancestral_step_is_eq_18():
     mean = (z - (1 - alpha) / (1 - left).sqrt() * noise) / alpha.sqrt()
     between = mean + schedule.posterior_variance(t).sqrt()[:, None] * eta
     expected = best(between, torch.zeros_like(t), schedule=schedule)
-    torch.testing.assert_close(made, expected, rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(samples, expected, rtol=1e-4, atol=1e-4)
 
 
 def test_guidance_moves_the_density_along_the_line():
@@ -96,9 +96,9 @@ def test_guidance_moves_the_density_along_the_line():
         return guided_noise(*pair, 3.0)
 
     guided = everyone + 3 * (own - everyone)
-    made = ddim_sample(denoise, SCHEDULE, last(guided, sd), 100)
-    torch.testing.assert_close(made.mean(0), guided, rtol=0, atol=0.1)
-    torch.testing.assert_close(made.std(0), sd, rtol=0.05, atol=0)
+    samples = ddim_sample(denoise, SCHEDULE, last(guided, sd), 100)
+    torch.testing.assert_close(samples.mean(0), guided, rtol=0, atol=0.1)
+    torch.testing.assert_close(samples.std(0), sd, rtol=0.05, atol=0)
 
 
 def test_guidance_scales_by_hand():

@@ -15,14 +15,9 @@ def rows(n: int = 40) -> torch.Tensor:
 
 
 def test_what_it_was_fitted_on_has_mean_zero_and_variance_one():
-    made = Standardiser.fitted(rows())(rows())
-    torch.testing.assert_close(made.mean(0), torch.zeros(3), rtol=0, atol=1e-5)
-    torch.testing.assert_close(made.var(0, correction=0), torch.ones(3))
-
-
-def test_other_rows_get_the_same_map():
-    fitted = Standardiser.fitted(torch.tensor([[0.0, 10.0], [2.0, 30.0]]))
-    assert fitted(torch.tensor([[5.0, 0.0]])).tolist() == [[4.0, -2.0]]
+    standardised = Standardiser.fitted(rows())(rows())
+    torch.testing.assert_close(standardised.mean(0), torch.zeros(3), rtol=0, atol=1e-5)
+    torch.testing.assert_close(standardised.var(0, correction=0), torch.ones(3))
 
 
 @pytest.mark.parametrize("value", [0.0, 0.1, -7.3, 1e17, 1e-30, 3e38])
@@ -37,9 +32,9 @@ def test_a_constant_column_becomes_zero(value, n):
 
 def test_a_constant_column_leaves_the_others_alone():
     dead = torch.cat([rows(), torch.full((40, 1), 0.7)], dim=1)
-    made = Standardiser.fitted(dead)(dead)
-    assert torch.equal(made[:, :3], Standardiser.fitted(rows())(rows()))
-    assert not made[:, 3].any()
+    standardised = Standardiser.fitted(dead)(dead)
+    assert torch.equal(standardised[:, :3], Standardiser.fitted(rows())(rows()))
+    assert not standardised[:, 3].any()
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
@@ -47,11 +42,6 @@ def test_it_keeps_the_precision_of_what_it_was_fitted_on(dtype):
     given = rows().to(dtype)
     fitted = Standardiser.fitted(given)
     assert fitted.mean.dtype == fitted.scale.dtype == fitted(given).dtype == dtype
-
-
-def test_it_moves_between_devices():
-    moved = Standardiser.fitted(rows()).to("meta")
-    assert moved.mean.device.type == moved.scale.device.type == "meta"
 
 
 def test_scores_are_cosines():

@@ -24,63 +24,64 @@ def inputs() -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
 @pytest.mark.parametrize("widths", [(8,), (16, 8), (16, 8, 4), (4, 12), (16, 12, 8, 4)])
 @each_conditioning
 def test_what_comes_out_is_as_wide_as_what_went_in(widths, conditioning):
-    made = net(widths, conditioning)
+    network = net(widths, conditioning)
     for mode in (True, False):
-        assert made.train(mode)(*inputs()).shape == (B, S)
+        assert network.train(mode)(*inputs()).shape == (B, S)
 
 
 def test_the_path_down_and_up_by_hand():
-    made, (zt, t, visual) = net(), inputs()
+    network, (zt, t, visual) = net(), inputs()
     down, down_joins, up, up_joins = (
-        list(part) for part in (made.encoder, made.encoder_joins, made.decoder, made.decoder_joins)
+        list(part)
+        for part in (network.encoder, network.encoder_joins, network.decoder, network.decoder_joins)
     )
     wide = down_joins[0](down[0](zt), t, visual)
     middle = down_joins[1](down[1](wide), t, visual)
     narrow = down_joins[2](down[2](middle), t, visual)
     back = torch.cat([up_joins[0](up[0](narrow), t, visual), middle], dim=1)
     out = torch.cat([up_joins[1](up[1](back), t, visual), wide], dim=1)
-    torch.testing.assert_close(made(zt, t, visual), made.out(out))
+    torch.testing.assert_close(network(zt, t, visual), network.out(out))
     assert (narrow.shape[1], back.shape[1], out.shape[1]) == (4, 16, 32)
 
 
 def test_layers_down_multiply_by_time_and_layers_up_by_the_image():
-    made = net()
-    assert [join.time_multiplies for join in made.encoder_joins] == [True] * 3
-    assert [join.time_multiplies for join in made.decoder_joins] == [False] * 2
+    network = net()
+    assert [join.time_multiplies for join in network.encoder_joins] == [True] * 3
+    assert [join.time_multiplies for join in network.decoder_joins] == [False] * 2
 
 
 @pytest.mark.parametrize("which", ["out", "decoder.1.0"])
 def test_skips_are_read(which):
     """The second half of what each of these reads comes from the way down."""
-    made, given = net(), inputs()
-    before, weight = made(*given), made.get_submodule(which).weight
+    network, given = net(), inputs()
+    before, weight = network(*given), network.get_submodule(which).weight
     with torch.no_grad():
         weight[:, weight.shape[1] // 2 :] = 0
-    assert ((made(*given) - before).abs().amax(1) > 1e-3).all()
+    assert ((network(*given) - before).abs().amax(1) > 1e-3).all()
 
 
 @each_conditioning
 def test_image_and_time_change_the_estimate(conditioning):
-    made, (zt, t, visual) = net(conditioning=conditioning), inputs()
-    before = made(zt, t, visual)
+    network, (zt, t, visual) = net(conditioning=conditioning), inputs()
+    before = network(zt, t, visual)
     for given in ((zt, t + 200, visual), (zt, t, visual + 1), (zt + 1, t, visual)):
-        assert ((made(*given) - before).abs().amax(1) > 1e-4).all()
+        assert ((network(*given) - before).abs().amax(1) > 1e-4).all()
 
 
 @each_conditioning
 def test_one_step_for_all_and_a_condition_mapped_before_change_nothing(conditioning):
-    made, (zt, _, visual) = net(conditioning=conditioning), inputs()
+    network, (zt, _, visual) = net(conditioning=conditioning), inputs()
     step = torch.full((B,), 77)
     torch.testing.assert_close(
-        made.estimate(zt, step[:1], made.mapped(visual)), made(zt, step, visual)
+        network.estimate(zt, step[:1], network.mapped(visual)), network(zt, step, visual)
     )
 
 
 @each_conditioning
 def test_every_weight_learns(conditioning):
-    made = net(conditioning=conditioning)
-    made(*inputs()).square().sum().backward()
-    idle = {n for n, p in made.named_parameters() if p.grad is None or not p.grad.any()}
+    network = net(conditioning=conditioning)
+    network(*inputs()).square().sum().backward()
+    idle = {n for n, p in network.named_parameters() if p.grad is None or not p.grad.any()}
     assert idle == set()
 
 

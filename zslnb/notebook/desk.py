@@ -33,7 +33,7 @@ from zslnb.experiments import benchmark_facts
 from zslnb.files import write_atomically
 from zslnb.notebook import needs
 from zslnb.notebook.parameters import check_settings, run_folder
-from zslnb.results.records import damaged_copy, merge_records, record_key, write_records
+from zslnb.results.records import damaged_copy, merge_records, write_records
 from zslnb.results.tables import markdown_table, only_counts
 from zslnb.studies.study import Study
 
@@ -60,16 +60,7 @@ def set_style() -> None:
 
 @dataclass
 class Desk:
-    """One notebook's run: what it works on, and where its results go.
-
-    Attributes:
-        notebook: its name, which its files' names start with.
-        benchmark: features, labels, semantics and split.
-        profile: "smoke", "medium" or "full".
-        seeds: 0, 1, ... as many as asked.
-        device: where tensors go.
-        run_dir: folder of this run.
-    """
+    """One notebook's run: what it works on, and where its results go."""
 
     notebook: str
     benchmark: Benchmark
@@ -79,7 +70,7 @@ class Desk:
     run_dir: Path = field(repr=False)
     _load: Callable[..., Benchmark] = field(repr=False)
     _contents: dict[str, dict] = field(default_factory=dict, repr=False)  # what is in its folder
-    _records: dict[str, dict] = field(default_factory=dict, repr=False)
+    _records: list[dict] = field(default_factory=list, repr=False)
 
     def __post_init__(self) -> None:
         """Note the benchmark, for the manifest."""
@@ -99,12 +90,9 @@ class Desk:
         Args:
             drawn: a matplotlib figure; or a study, whose records are kept, and which brings its
                 name and, as its finding, the caption.
-            name: what to call the file.
+            name: what to call the file; a ValueError if it is unfit for one.
             caption: Markdown that states the finding.
             format: "png", or "jpeg" for a sheet of photographs or drawings.
-
-        Raises:
-            ValueError: another format, or a name that is unfit for a file.
         """
         fig = drawn
         if isinstance(drawn, Study):
@@ -116,7 +104,7 @@ class Desk:
         with _glyphs_missing() as missing:
             saved, shown = (_drawn(fig, format, dpi) for dpi in (SAVED_DPI, SHOWN_DPI))
         plt.close(fig)  # or the notebook would show it a second time, without its caption
-        write_atomically(self._path("figures", name, f".{format}"), saved)
+        write_atomically(self.run_dir / "figures" / f"{self.notebook}-{name}.{format}", saved)
         note = f" *{NO_FONT}*" if missing else ""
         display(Image(shown, alt=caption), Markdown(f"**Figure {number}.** {caption}{note}"))
 
@@ -133,39 +121,33 @@ class Desk:
         Args:
             laid_out: the table, whose columns' names are the head; or a study, whose records are
                 kept, and which brings its name, caption and whether it is a headline.
-            name: what to call the files.
+            name: what to call the files; a ValueError if it is unfit for one.
             caption: Markdown that states the finding.
             headline: print it at the end of `make reproduce`, too.
-
-        Raises:
-            ValueError: a name that is unfit for a file.
         """
-        frame = laid_out
+        frame, has_names = laid_out, False
         if isinstance(laid_out, Study):
             self.keep(laid_out.records)
-            frame, name = laid_out.table(), name or laid_out.name
+            frame, has_names, name = laid_out.table(), laid_out.has_names, name or laid_out.name
             caption, headline = caption or laid_out.caption(), headline or laid_out.headline
         number = self._number("table", name, caption, headline=headline)
-        counts = only_counts(frame.index)
-        csv = frame.to_csv(index=not counts, float_format="%.6g", lineterminator="\n")
-        write_atomically(self._path("tables", name, ".csv"), csv)
-        text = markdown_table(frame, has_names=getattr(laid_out, "has_names", False))
-        write_atomically(self._path("tables", name, ".md"), f"{text}\n{caption}\n")
+        has_index = not only_counts(frame.index)
+        csv = frame.to_csv(index=has_index, float_format="%.6g", lineterminator="\n")
+        text = markdown_table(frame, has_names=has_names)
+        for ending, content in (("csv", csv), ("md", f"{text}\n{caption}\n")):
+            write_atomically(self.run_dir / "tables" / f"{self.notebook}-{name}.{ending}", content)
         return Markdown(f"**Table {number}.** {caption}\n\n{text}")
 
     def keep(self, records: Iterable[Mapping]) -> None:
         """Note the records this notebook used, in `records.jsonl` of the run: a line for each id.
 
-        Args:
-            records: JSON objects, each with a unique string under "id".
-
         Raises:
-            ValueError: a record without an id.
+            ValueError: a record without a string under "id".
         """
         for record in records:
             if not isinstance(record.get("id"), str):
                 raise ValueError(f"A record needs an 'id' of type str; this one has {[*record]}.")
-            self._records[record_key(record)] = {**record, "notebook": self.notebook}
+            self._records.append({**record, "notebook": self.notebook})
             if "benchmark" in record:
                 self._note(record["benchmark"])
         write_records(self.run_dir / "records" / f"{self.notebook}.jsonl", self._records)
@@ -174,25 +156,20 @@ class Desk:
     def _number(self, kind: str, name: str, caption: str, headline: bool = False) -> int:
         if not re.fullmatch(r"[a-z0-9_-]+", name):
             raise ValueError(f"A {kind} is named with a-z, 0-9, _ and -; {name!r} is not.")
-        known = self._contents.setdefault(f"{kind}s", {})
+        known = self._contents.get(f"{kind}s", {})
         number = known.get(name, {}).get("number", len(known) + 1)
-        known[name] = {"number": number, "caption": caption, "headline": headline}
-        self._list_contents()
+        self._list(f"{kind}s", name, {"number": number, "caption": caption, "headline": headline})
         return number
 
     def _note(self, benchmark: Mapping) -> None:
         """List a benchmark, by its hash, among those that this notebook loaded."""
-        known = self._contents.setdefault("benchmarks", {})
-        if benchmark["sha256"] not in known:
-            known[benchmark["sha256"]] = dict(benchmark)
-            self._list_contents()
+        if benchmark["sha256"] not in self._contents.get("benchmarks", {}):
+            self._list("benchmarks", benchmark["sha256"], dict(benchmark))
 
-    def _list_contents(self) -> None:
+    def _list(self, kind: str, key: str, entry: dict) -> None:
+        self._contents.setdefault(kind, {})[key] = entry
         text = json.dumps(self._contents, indent=1, sort_keys=True) + "\n"
         write_atomically(self.run_dir / "made" / f"{self.notebook}.json", text)
-
-    def _path(self, folder: str, name: str, suffix: str) -> Path:
-        return self.run_dir / folder / f"{self.notebook}-{name}{suffix}"
 
 
 def _drawn(fig: Figure, format: str, dpi: int) -> bytes:
@@ -208,13 +185,11 @@ def _glyphs_missing() -> Iterator[list[str]]:
     with warnings.catch_warnings(record=True) as caught:
         warnings.filterwarnings("always", "Glyph .* missing from")
         yield missing
-    for warning in caught:
-        if str(warning.message).startswith("Glyph"):
-            missing.append(str(warning.message))
+    for w in caught:
+        if str(w.message).startswith("Glyph"):
+            missing.append(str(w.message))
         else:
-            warnings.warn_explicit(
-                warning.message, warning.category, warning.filename, warning.lineno
-            )
+            warnings.warn_explicit(w.message, w.category, w.filename, w.lineno)
 
 
 def begin(
@@ -260,18 +235,16 @@ def begin(
     _forget(folder, notebook)
     set_style()
     here = Desk(notebook, data, profile, range(seeds), chosen, folder, load_with)
-    display(Markdown(_setting(here)))
-    return here
-
-
-def _setting(here: Desk) -> str:
-    b, plural = here.benchmark, "s" if len(here.seeds) > 1 else ""
-    return (
-        f"**{b.name}**: {b.n_classes} classes ({len(b.seen)} seen, {len(b.unseen)} unseen), "
-        f"{len(b.features):,} images, features {b.feature_dim}-d, "
-        f"semantics {b.provenance.get('semantics', '')} {b.semantic_dim}-d · "
-        f"profile {here.profile} · {len(here.seeds)} seed{plural} · {here.device.type}"
+    plural = "s" if seeds > 1 else ""
+    display(
+        Markdown(
+            f"**{data.name}**: {data.n_classes} classes ({len(data.seen)} seen, "
+            f"{len(data.unseen)} unseen), {len(data.features):,} images, features "
+            f"{data.feature_dim}-d, semantics {data.provenance.get('semantics', '')} "
+            f"{data.semantic_dim}-d · profile {profile} · {seeds} seed{plural} · {chosen.type}"
+        )
     )
+    return here
 
 
 def _forget(folder: Path, notebook: str) -> None:

@@ -33,14 +33,12 @@ class Outcome:
     """How one notebook went.
 
     Attributes:
-        notebook: its name.
         status: "ran", "failed", "timed out", "interrupted", "skipped" or "not run".
         reason: what went wrong, or why it was skipped.
         cell: number of the cell that went wrong, counting the source's cells from 1.
         cells: code cells that ran.
         seconds: wall time.
         peak_memory: bytes, of the notebook's process tree, sampled twice a second.
-        source_sha256: hash of the source's text.
     """
 
     notebook: str
@@ -73,60 +71,45 @@ def execute(
     env: Mapping[str, str],
     tick: Callable[[], None] = lambda: None,
 ) -> Path:
-    """Execute a notebook and write into `outcome` how it went, whatever ends it.
+    """Execute a notebook in a fresh kernel of this interpreter; its files go below `folder`.
 
-    Args:
-        source: what to execute, in a fresh kernel of this interpreter.
-        folder: where its `source/`, `notebooks/` and `logs/` go.
-        outcome: of this notebook; kept up to date.
-        parameters: injected after its `parameters` cell.
-        timeout: seconds until it is stopped.
-        env: added to the environment.
-        tick: called twice a second.
-
-    Returns:
-        The executed notebook's path; there is none if it did not get so far.
+    How it goes is written into `outcome`, whatever ends it; `tick` is called twice a second. The
+    environment gets `env`, too. Returns the executed notebook's path, where there may be none.
     """
-    log, result = (
-        folder / part / f"{source.name}.{ending}"
-        for part, ending in (("logs", "log"), ("notebooks", "ipynb"))
-    )
-    for path in (log, result):
+    name = source.name
+    unexecuted, result = (folder / part / f"{name}.ipynb" for part in ("source", "notebooks"))
+    log, job = folder / "logs" / f"{name}.log", folder / "source" / f"{name}.json"
+    for path in (unexecuted, result, log):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.unlink(missing_ok=True)
+    unexecuted.write_text(to_text(to_notebook(source)), encoding="utf-8")
+    # relative to the folder: papermill takes braces in a path for a template
+    paths = {"input_path": f"source/{name}.ipynb", "output_path": f"notebooks/{name}.ipynb"}
+    job.write_text(json.dumps({**paths, "parameters": dict(parameters)}), encoding="utf-8")
     outcome.status, outcome.source_sha256 = INTERRUPTED, source.sha256
-    job = _write_job(source, folder, parameters)
     try:
-        outcome.status = _run(job, log, env, outcome, timeout, tick)
+        outcome.status = _run(_start(job, log, env), outcome, timeout, tick)
     finally:
         _judge(outcome, result, log, timeout)
     return result
 
 
-def _write_job(source: Source, folder: Path, parameters: Mapping[str, object]) -> Path:
-    """Write the notebook that papermill reads, and beside it what papermill is asked for."""
-    name = f"{source.name}.ipynb"
-    job = folder / "source" / f"{source.name}.json"
-    job.parent.mkdir(parents=True, exist_ok=True)
-    (job.parent / name).write_text(to_text(to_notebook(source)), encoding="utf-8")
-    # relative to the folder: papermill takes braces in a path for a template
-    asked = {"input_path": f"source/{name}", "output_path": f"notebooks/{name}"}
-    job.write_text(json.dumps(asked | {"parameters": dict(parameters)}), encoding="utf-8")
-    return job
+def _start(job: Path, log: Path, env: Mapping[str, str]) -> psutil.Popen:
+    with log.open("wb") as output:
+        return psutil.Popen(
+            [sys.executable, "-P", str(CHILD), f"source/{job.name}"],
+            cwd=job.parent.parent,
+            env=os.environ | dict(env),
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,  # Ctrl-C is for the runner, which then stops the notebook
+        )
 
 
-def _run(
-    job: Path,
-    log: Path,
-    env: Mapping[str, str],
-    outcome: Outcome,
-    timeout: float,
-    tick: Callable[[], None],
-) -> str:
-    """Run papermill, note time and memory, and leave no process behind; return the status."""
-    start = time.monotonic()
-    child = _start(job, log, env)
-    family = {child}
+def _run(child: psutil.Popen, outcome: Outcome, timeout: float, tick: Callable[[], None]) -> str:
+    """Wait for papermill, note time and memory, and leave no process behind; return the status."""
+    start, family = time.monotonic(), {child}
     try:
         while child.poll() is None:
             with suppress(psutil.NoSuchProcess):
@@ -145,19 +128,6 @@ def _run(
                 process.kill()
         child.wait()
         outcome.seconds = round(time.monotonic() - start, 1)
-
-
-def _start(job: Path, log: Path, env: Mapping[str, str]) -> psutil.Popen:
-    with log.open("wb") as output:
-        return psutil.Popen(
-            [sys.executable, "-P", str(CHILD), f"source/{job.name}"],
-            cwd=job.parent.parent,
-            env=os.environ | dict(env),
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,  # Ctrl-C is for the runner, which then stops the notebook
-        )
 
 
 def _memory(process: psutil.Process) -> int:
@@ -191,9 +161,12 @@ def cells_of_source(result: Path) -> list[NotebookNode]:
     return [cell for cell in cells if not added & {*cell.metadata.get("tags", ())}]
 
 
+def _errors(cell: NotebookNode) -> list[NotebookNode]:
+    return [output for output in cell.outputs if output.output_type == "error"]
+
+
 def _has_run(cell: NotebookNode) -> bool:
-    errors = [output for output in cell.outputs if output.output_type == "error"]
-    return not errors and cell.execution_count is not None
+    return not _errors(cell) and cell.execution_count is not None
 
 
 def _first_fault(cells: list[NotebookNode], ended: bool) -> tuple[int | None, str]:
@@ -202,9 +175,8 @@ def _first_fault(cells: list[NotebookNode], ended: bool) -> tuple[int | None, st
     for number, cell in enumerate(cells, 1):
         if cell.cell_type != "code" or not cell.source.strip():
             continue
-        for output in cell.outputs:
-            if output.output_type == "error":
-                return number, f"{output.ename}: {output.evalue}"
+        for error in _errors(cell):
+            return number, f"{error.ename}: {error.evalue}"
         if not _has_run(cell) and ended:
             return number, "did not run, although the notebook ended without an error"
         if cell.metadata.get("papermill", {}).get("start_time"):

@@ -23,10 +23,6 @@ from zslnb.notebook.sources import find_sources
 from zslnb.results.records import damaged_copy, merge_records
 
 
-class RecordError(RequestError):
-    """A run cannot be recorded; the message says why."""
-
-
 def past_seconds(folder: Path) -> dict[str, float]:
     """Read from the last manifest how long each notebook took that ran."""
     try:
@@ -40,10 +36,13 @@ def describe(benchmark: Benchmark, device: torch.device) -> dict:
     """Say which code, versions, machine and data there are."""
     on_cuda = device.type == "cuda"
     device_name = torch.cuda.get_device_name(device) if on_cuda else platform.processor()
+    required = metadata.requires("zslnb") or []
+    names = [re.match(r"[\w.-]+", line).group() for line in required if "extra ==" not in line]
+    versions = {name: metadata.version(name) for name in ["zslnb", *names]}
     return {
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
         "git": git_state(),
-        "versions": versions(),
+        "versions": {"python": platform.python_version(), **versions},
         "platform": platform.platform(),
         "cores": os.cpu_count(),
         "device": {"used": str(device), "name": device_name or platform.machine()},
@@ -55,9 +54,9 @@ def git_state() -> dict[str, object]:
     """Give the revision, and whether the tree was clean (`results/` aside); None outside git."""
     if repository_root() is None:
         return {"revision": None, "clean": None}
-    revision = _git("rev-parse", "HEAD")
     changes = _git("status", "--porcelain", "--", ".", ":!results")
-    return {"revision": revision, "clean": None if changes is None else not changes}
+    clean = None if changes is None else not changes
+    return {"revision": _git("rev-parse", "HEAD"), "clean": clean}
 
 
 def _git(*arguments: str) -> str | None:
@@ -69,14 +68,6 @@ def _git(*arguments: str) -> str | None:
     return done.stdout.strip()
 
 
-def versions() -> dict[str, str]:
-    """Give the versions of Python, this package and all it depends on directly."""
-    required = metadata.requires("zslnb") or []
-    names = [re.match(r"[\w.-]+", line).group() for line in required if "extra ==" not in line]
-    installed = {name: metadata.version(name) for name in ["zslnb", *names]}
-    return {"python": platform.python_version()} | installed
-
-
 def write_manifest(
     folder: Path, head: Mapping, outcomes: Iterable[Outcome], seconds: float
 ) -> None:
@@ -85,12 +76,11 @@ def write_manifest(
     "git" is clean only if the tree was so at the start, is so now, and is at the same revision.
     "benchmarks" are all that the notebooks loaded, with the kind of features and the hash.
     """
-    notebooks = [asdict(outcome) for outcome in outcomes]
-    for notebook in notebooks:
-        notebook["reason"] = without_paths(notebook["reason"])
-    start, now, loaded = head["git"], git_state(), {}
+    start, now = head["git"], git_state()
     clean = start["clean"] and now["clean"] and start["revision"] == now["revision"]
-    for name in _ran({"notebooks": notebooks}):
+    notebooks = [{**asdict(o), "reason": without_paths(o.reason)} for o in outcomes]
+    loaded = {}
+    for name in _ran(notebooks):
         loaded |= _contents(folder, name).get("benchmarks", {})
     whole = {
         **head,
@@ -102,10 +92,23 @@ def write_manifest(
     write_atomically(folder / "manifest.json", json.dumps(whole, indent=1) + "\n")
 
 
+def _ran(notebooks: Iterable[Mapping]) -> list[str]:
+    return [n["notebook"] for n in notebooks if n["status"] == RAN]
+
+
 def _contents(folder: Path, notebook: str) -> dict:
     """Read what a notebook put into a run's folder: its tables, figures and benchmarks."""
     path = folder / "made" / f"{notebook}.json"
     return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+
+
+def headline_tables(folder: Path, notebooks: Iterable[str]) -> Iterator[Path]:
+    """Give the files (`.md`) of the tables that notebooks marked as headlines, in their order."""
+    for notebook in notebooks:
+        tables = _contents(folder, notebook).get("tables", {})
+        for name in sorted(tables, key=lambda name: tables[name]["number"]):
+            if tables[name]["headline"]:
+                yield folder / "tables" / f"{notebook}-{name}.md"
 
 
 def without_paths(text: str) -> str:
@@ -123,17 +126,17 @@ def record(run_dir: Path, results: Path) -> Path:
     manifest lists them. But a notebook that is recorded stays recorded.
 
     Raises:
-        RecordError: there was no such run, a notebook of it did not run, the record there is of
+        RequestError: there was no such run, a notebook of it did not run, the record there is of
             another bundle or has a notebook that this run lacks, or the tree was not clean all
             the time, so that no revision names its code.
     """
     manifest = _read_manifest(run_dir / "manifest.json", ("notebooks", "git"))
     if manifest is None:
-        raise RecordError(f"There is no run {run_dir.name!r} to record.")
-    digits, ran = _file_sha256(manifest)[:8], _ran(manifest)
+        raise RequestError(f"There is no run {run_dir.name!r} to record.")
+    digits, ran = _file_sha256(manifest)[:8], _ran(manifest["notebooks"])
     target = results / (run_dir.name.replace(f"-{digits}-", "-", 1) if digits else run_dir.name)
-    for fault in (*_faults(run_dir, manifest), *_lost(target, run_dir.name, manifest)):
-        raise RecordError(f"Run {run_dir.name!r} cannot be recorded: {fault}.")
+    for fault in (*_faults(run_dir, manifest), *_losses(target, run_dir.name, manifest)):
+        raise RequestError(f"Run {run_dir.name!r} cannot be recorded: {fault}.")
     merge_records(run_dir, ran)
     shutil.rmtree(target, ignore_errors=True)
     target.mkdir(parents=True)
@@ -149,7 +152,7 @@ def _file_sha256(manifest: Mapping) -> str:
 
 
 def _read_manifest(path: Path, needed: Iterable[str]) -> dict | None:
-    """Read a manifest; None if there is none, RecordError if it lacks what is needed."""
+    """Read a manifest; None if there is none, RequestError if it lacks what is needed."""
     if not path.is_file():
         return None
     try:
@@ -158,15 +161,11 @@ def _read_manifest(path: Path, needed: Iterable[str]) -> dict | None:
     except (ValueError, TypeError):
         missing = ["anything that can be read"]
     if missing:
-        raise RecordError(
+        raise RequestError(
             f"The manifest of {path.parent.name!r} lacks {missing[0]!r}: it is damaged, or of an "
             "older version. Run the notebooks again."
         )
     return manifest
-
-
-def _ran(manifest: Mapping) -> list[str]:
-    return [n["notebook"] for n in manifest["notebooks"] if n["status"] == RAN]
 
 
 def _faults(run_dir: Path, manifest: Mapping) -> Iterator[str]:
@@ -181,7 +180,7 @@ def _faults(run_dir: Path, manifest: Mapping) -> Iterator[str]:
         yield "its code was not committed, or was changed while it ran"
 
 
-def _lost(target: Path, run: str, manifest: Mapping) -> Iterator[str]:
+def _losses(target: Path, run: str, manifest: Mapping) -> Iterator[str]:
     """Say what the record there would lose: another bundle's, or notebooks, if they still are."""
     past = _read_manifest(target / "manifest.json", ("notebooks",))
     if past is None:
@@ -190,15 +189,7 @@ def _lost(target: Path, run: str, manifest: Mapping) -> Iterator[str]:
     if len(hashes) > 1 and target.name != run:
         yield f"results/{target.name} is of another file with that name, so rename or delete it"
     known = {source.name for source in find_sources()}
-    if lost := sorted((set(_ran(past)) & known) - set(_ran(manifest))):
+    past_known = known.intersection(_ran(past["notebooks"]))
+    if lost := sorted(past_known.difference(_ran(manifest["notebooks"]))):
         them = "it" if len(lost) == 1 else "them"
         yield f"{', '.join(lost)} would be lost, so run {them} too"
-
-
-def headline_tables(run_dir: Path, notebooks: Iterable[str]) -> Iterator[Path]:
-    """Give the files (`.md`) of the tables that notebooks marked as headlines, in their order."""
-    for notebook in notebooks:
-        tables = _contents(run_dir, notebook).get("tables", {})
-        for name in sorted(tables, key=lambda name: tables[name]["number"]):
-            if tables[name]["headline"]:
-                yield run_dir / "tables" / f"{notebook}-{name}.md"

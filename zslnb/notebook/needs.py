@@ -28,19 +28,18 @@ KINDS = {  # and how the list of notebooks calls them
 }
 
 
-def _per_class(benchmark: Benchmark, rows: Int64[Tensor, " n"]) -> Int64[Tensor, " K"]:
-    """Count the images of each class among some rows of a benchmark."""
-    return benchmark.labels[rows].unique(return_counts=True)[1]
+def _per_class(benchmark: Benchmark, part: str) -> Int64[Tensor, " K"]:
+    """Count the images of each class in one part of the split."""
+    return benchmark.labels[getattr(benchmark, part)].unique(return_counts=True)[1]
+
+
+def _in_pairs(benchmark: Benchmark, *parts: str) -> int:
+    """Count the classes with two images or more."""
+    return sum(int((_per_class(benchmark, part) > 1).sum()) for part in parts)
 
 
 def _not_for_validation(b: Benchmark) -> int:
-    held_out = len(b.val_classes) or math.ceil(DRAWN_VAL_SHARE * len(b.seen))
-    return len(b.seen) - held_out
-
-
-def _in_pairs(b: Benchmark, *parts: str) -> int:
-    """Count the classes with two test images or more."""
-    return sum(int((_per_class(b, getattr(b, part)) > 1).sum()) for part in parts)
+    return len(b.seen) - (len(b.val_classes) or math.ceil(DRAWN_VAL_SHARE * len(b.seen)))
 
 
 COUNTS: dict[str, Callable[[Benchmark], int]] = {
@@ -48,7 +47,7 @@ COUNTS: dict[str, Callable[[Benchmark], int]] = {
     "unseen_classes": lambda b: len(b.unseen),
     "seen_classes_not_for_validation": _not_for_validation,
     "training_images": lambda b: len(b.train_idx),
-    "training_images_of_each_seen_class": lambda b: int(_per_class(b, b.train_idx).min()),
+    "training_images_of_each_seen_class": lambda b: int(_per_class(b, "train_idx").min()),
     "classes_with_two_test_images": lambda b: _in_pairs(b, "test_seen_idx", "test_unseen_idx"),
     "seen_classes_with_two_test_images": lambda b: _in_pairs(b, "test_seen_idx"),
     "unseen_classes_with_two_test_images": lambda b: _in_pairs(b, "test_unseen_idx"),
@@ -57,11 +56,7 @@ COUNTS: dict[str, Callable[[Benchmark], int]] = {
 
 @dataclass(frozen=True)
 class Needs:
-    """What one page needs.
-
-    Attributes:
-        kind: "semantics", "images" or "aviary".
-        at_least: the least of some of `COUNTS`, by name.
+    """What one page needs: one of `KINDS`, and at least so much of some of `COUNTS`.
 
     Raises:
         RequestError: another kind, or a name that is not in `COUNTS`.

@@ -36,7 +36,6 @@ def pair(request: PairRequest, stream: TextIOBase = sys.stdout) -> None:
     """Write the executed notebooks that are missing or stale; one that fails stops no other.
 
     Raises:
-        RequestError: an unknown notebook.
         WorkError: naming those that failed; what was there of them stays.
     """
     failed = []
@@ -92,9 +91,8 @@ def pair_faults(source: Source, page: NotebookNode) -> Iterator[str]:
         for key in ("cell_type", "source", "metadata", "id"):
             if want[key] != got[key]:
                 yield f"cell {number}: its {key} is not the source's"
-    if any(
-        page.metadata.get(key) != expected.metadata[key] for key in ("jupytext", "zslnb", EXECUTED)
-    ):
+    keys = ("jupytext", "zslnb", EXECUTED)
+    if any(page.metadata.get(key) != expected.metadata[key] for key in keys):
         yield "it was not made from this source (run make pair)"
 
 

@@ -12,7 +12,6 @@ from dataclasses import dataclass, replace
 from io import TextIOBase
 from pathlib import Path
 
-import torch
 from tqdm import tqdm
 
 from zslnb.benchmark import Benchmark
@@ -22,7 +21,7 @@ from zslnb.datasets.published_files import WITH_PICTURES
 from zslnb.device import choose_device
 from zslnb.encode.requests import DataRequest
 from zslnb.errors import RequestError, WorkError, unknown_name
-from zslnb.files import build_dir, repository_root, run_dir
+from zslnb.files import build_dir, repository_dir, run_dir
 from zslnb.notebook.execute import RAN, SKIPPED, Outcome, execute
 from zslnb.notebook.manifest import (
     describe,
@@ -45,11 +44,9 @@ class Plan:
 
     request: ReproduceRequest
     benchmark: Benchmark
-    device: torch.device
-    sources: list[Source]
-    outcomes: dict[str, Outcome]
+    sources: list[Source]  # those that run
+    outcomes: dict[str, Outcome]  # of those that are skipped, too
     run_dir: Path
-    expected: dict[str, float | None]
 
 
 def reproduce(request: ReproduceRequest) -> None:
@@ -62,8 +59,8 @@ def reproduce(request: ReproduceRequest) -> None:
     """
     sources = check(request)
     if request.benchmark in (*WITH_PICTURES, "all"):
-        bring(request)
-    requests = [replace(request, benchmark=name) for name in names(request.benchmark)]
+        _bring(request)
+    requests = [replace(request, benchmark=name) for name in _names(request.benchmark)]
     failed = []
     for each in requests:
         try:
@@ -81,11 +78,7 @@ def reproduce(request: ReproduceRequest) -> None:
 
 
 def check(request: ReproduceRequest) -> list[Source]:
-    """Choose the notebooks, and check all that needs no data, which can take hours to come.
-
-    Raises:
-        RequestError: saying what would be accepted.
-    """
+    """Choose the notebooks, and check all that needs no data, which can take hours to come."""
     check_settings(request.profile, request.seeds, request.device)
     chosen = choose_sources(find_sources(request.folder), request.notebooks)
     if request.semantics and request.benchmark in (*WITH_PICTURES, "all"):
@@ -95,7 +88,7 @@ def check(request: ReproduceRequest) -> list[Source]:
     return chosen
 
 
-def bring(request: ReproduceRequest) -> None:
+def _bring(request: ReproduceRequest) -> None:
     """Bring published benchmarks, or say what that would take; of all, one may fail."""
     from zslnb.studies.published_data import bring_data  # here: it imports open_clip for seconds
 
@@ -113,23 +106,17 @@ def outlook(request: ReproduceRequest, chosen: Iterable[Source]) -> str:
         sources = [source for source in chosen if source.needs.kind != "aviary"]
         folder = run_dir(request.benchmark, request.semantics, request.profile)
     else:
-        benchmark = _load(request)
-        sources = [source for source in chosen if not source.needs.unmet(benchmark)]
-        folder = run_folder(benchmark, request.semantics, request.profile)
+        plan = prepare(request)
+        sources, folder = plan.sources, plan.run_dir
     return f"{folder.name}: {foretold(expected_seconds(sources, folder))}."
 
 
-def names(benchmark: str) -> tuple[str, ...]:
-    """Benchmarks that a name stands for."""
+def _names(benchmark: str) -> tuple[str, ...]:
     return WITH_PICTURES if benchmark == "all" else (benchmark,)
 
 
 def parameters(request: ReproduceRequest) -> dict[str, object]:
-    """What a notebook gets: a bundle's path made absolute, and the rest as it is.
-
-    Raises:
-        RequestError: one of the five that name the run is given as a further one.
-    """
+    """What a notebook gets: a bundle's path made absolute, and the rest as it is."""
     values = {name: getattr(request, name) for name in PARAMETERS}
     values["benchmark"] = _absolute(request.benchmark)
     further = dict(map(assignment, request.parameter))
@@ -138,8 +125,10 @@ def parameters(request: ReproduceRequest) -> dict[str, object]:
     return values | further
 
 
-def _load(request: ReproduceRequest | RecordRequest) -> Benchmark:
-    return load(_absolute(request.benchmark), semantics=request.semantics or None)
+def _load(request: ReproduceRequest | RecordRequest) -> tuple[Benchmark, Path]:
+    """Load a benchmark; return it, and the folder of its runs."""
+    benchmark = load(_absolute(request.benchmark), semantics=request.semantics or None)
+    return benchmark, run_folder(benchmark, request.semantics, request.profile)
 
 
 def _absolute(benchmark: str) -> str:
@@ -148,23 +137,15 @@ def _absolute(benchmark: str) -> str:
 
 
 def prepare(request: ReproduceRequest) -> Plan:
-    """Check everything that can be checked before a notebook starts, and make its files.
-
-    Raises:
-        RequestError: a notebook, a parameter, a setting or a benchmark that cannot be.
-        FileNotFoundError: no bundle at that path.
-    """
+    """Check everything that can be checked before a notebook starts; raises as `reproduce`."""
     chosen = check(request)
-    benchmark = _load(request)
-    folder = run_folder(benchmark, request.semantics, request.profile)
-    outcomes = {s.name: Outcome(s.name) for s in chosen}
+    benchmark, folder = _load(request)
+    outcomes = {source.name: Outcome(source.name) for source in chosen}
     for source in chosen:
         if reason := source.needs.unmet(benchmark):
-            outcomes[source.name].status, outcomes[source.name].reason = SKIPPED, reason
-    applicable = [s for s in chosen if outcomes[s.name].status != SKIPPED]
-    expected = expected_seconds(applicable, folder)
-    device = choose_device(request.device)
-    return Plan(request, benchmark, device, applicable, outcomes, folder, expected)
+            outcomes[source.name] = Outcome(source.name, SKIPPED, reason)
+    sources = [source for source in chosen if outcomes[source.name].status != SKIPPED]
+    return Plan(request, benchmark, sources, outcomes, folder)
 
 
 def expected_seconds(sources: Iterable[Source], folder: Path) -> dict[str, float | None]:
@@ -185,31 +166,22 @@ def foretold(expected: Mapping[str, float | None]) -> str:
 
 
 def check_parameters(source: Source, parameters: Mapping[str, object]) -> None:
-    """Check names and types against a notebook's `parameters` cell, which papermill does not.
-
-    Raises:
-        RequestError: the notebook has no such parameter, or its value has another type.
-    """
-    known = declared_parameters(source)
-    for name, value in parameters.items():
-        if name not in known:
-            raise RequestError(f"{source.name}: {unknown_name('parameter', name, known)}")
-        if not _fits(value, known[name]):
-            raise RequestError(
-                f"{source.name}: parameter {name!r} is of type {type(known[name]).__name__}, "
-                f"as in {name} = {known[name]!r}; it cannot be {value!r}."
-            )
-
-
-def declared_parameters(source: Source) -> dict[str, object]:
-    """Read the assignments of a source's `parameters` cell: name -> default."""
+    """Check names and types against a notebook's `parameters` cell, which papermill does not."""
     cells = [c for c in to_notebook(source).cells if "parameters" in c.metadata.get("tags", ())]
     lines = [line for cell in cells for line in ast.parse(cell.source).body]
-    return {
+    defaults = {
         line.targets[0].id: literal(ast.unparse(line.value))
         for line in lines
         if isinstance(line, ast.Assign)
     }
+    for name, value in parameters.items():
+        if name not in defaults:
+            raise RequestError(f"{source.name}: {unknown_name('parameter', name, defaults)}")
+        if not _fits(value, default := defaults[name]):
+            raise RequestError(
+                f"{source.name}: parameter {name!r} is of type {type(default).__name__}, "
+                f"as in {name} = {default!r}; it cannot be {value!r}."
+            )
 
 
 def _fits(value: object, default: object) -> bool:
@@ -226,8 +198,12 @@ def _run_on(request: ReproduceRequest) -> None:
         print(f"\nWhat was done is in {plan.run_dir / 'manifest.json'}")
         raise
     report(plan)
-    if failed := [o.notebook for o in plan.outcomes.values() if o.status not in (RAN, SKIPPED)]:
+    if failed := [outcome.notebook for outcome in _failures(plan)]:
         raise WorkError(f"{len(failed)} of {len(plan.sources)} failed: {', '.join(failed)}.")
+
+
+def _failures(plan: Plan) -> list[Outcome]:
+    return [o for o in plan.outcomes.values() if o.status not in (RAN, SKIPPED)]
 
 
 def run(plan: Plan, stream: TextIOBase = sys.stdout) -> list[Outcome]:
@@ -238,28 +214,34 @@ def run(plan: Plan, stream: TextIOBase = sys.stdout) -> list[Outcome]:
     Raises:
         KeyboardInterrupt: after the notebook in progress was stopped and the manifest written.
     """
-    start, manifest, outcomes = time.monotonic(), describe_run(plan), [*plan.outcomes.values()]
-    weights = {s.name: plan.expected[s.name] or s.seconds for s in plan.sources}
-    _say(f"{plan.run_dir.name}: {foretold(plan.expected)}.", stream)
+    start, head, outcomes = time.monotonic(), _manifest_head(plan), [*plan.outcomes.values()]
+    expected = expected_seconds(plan.sources, plan.run_dir)
+    weights = {s.name: expected[s.name] or s.seconds for s in plan.sources}
+
+    def say(line: object) -> None:
+        with tqdm.external_write_mode(file=stream):
+            print(line, file=stream, flush=True)
+
+    say(f"{plan.run_dir.name}: {foretold(expected)}.")
     for outcome in outcomes:
         if outcome.status == SKIPPED:
-            _say(str(outcome), stream)
+            say(outcome)
     bar = tqdm(
         total=sum(weights.values()), bar_format=BAR, smoothing=0, leave=False,
         file=stream, disable=not stream.isatty(),
     )  # fmt: skip
     try:
         for number, source in enumerate(plan.sources, 1):
-            position, outcome = f"[{number}/{len(plan.sources)}]", plan.outcomes[source.name]
+            position = f"[{number}/{len(plan.sources)}]"
             bar.set_description_str(f"{position} {source.name}")
             if bar.disable:
-                _say(f"{position} {source.name} ...", stream)
+                say(f"{position} {source.name} ...")
             _run_one(source, plan, bar, weights[source.name])
-            _say(f"{position} {outcome}", stream)
-            write_manifest(plan.run_dir, manifest, outcomes, time.monotonic() - start)
+            say(f"{position} {plan.outcomes[source.name]}")
+            write_manifest(plan.run_dir, head, outcomes, time.monotonic() - start)
     finally:
         bar.close()
-        write_manifest(plan.run_dir, manifest, outcomes, time.monotonic() - start)
+        write_manifest(plan.run_dir, head, outcomes, time.monotonic() - start)
     return outcomes
 
 
@@ -283,17 +265,12 @@ def _run_one(source: Source, plan: Plan, bar: tqdm, weight: float) -> None:
     bar.n = before + weight
 
 
-def _say(line: str, stream: TextIOBase) -> None:
-    with tqdm.external_write_mode(file=stream):
-        print(line, file=stream, flush=True)
-
-
-def describe_run(plan: Plan) -> dict:
+def _manifest_head(plan: Plan) -> dict:
     """Say what a run's results come from: code, versions, machine, data, parameters."""
     request = plan.request
     return {
         "run": plan.run_dir.name,
-        **describe(plan.benchmark, plan.device),
+        **describe(plan.benchmark, choose_device(request.device)),
         "profile": request.profile,
         "seeds": [*range(request.seeds)],
         "device_asked": request.device,
@@ -307,10 +284,9 @@ def report(plan: Plan, stream: TextIOBase = sys.stdout) -> None:
     for path in headline_tables(plan.run_dir, ran):
         print(f"\n{path.read_text(encoding='utf-8').rstrip()}", file=stream)
     print(file=stream)
-    for outcome in plan.outcomes.values():
-        if outcome.status not in (RAN, SKIPPED):
-            log = plan.run_dir / "logs" / f"{outcome.notebook}.log"
-            print(f"{outcome}\n    log: {log}", file=stream)
+    for outcome in _failures(plan):
+        log = plan.run_dir / "logs" / f"{outcome.notebook}.log"
+        print(f"{outcome}\n    log: {log}", file=stream)
     for what in ("tables", "figures", "notebooks", "manifest.json"):
         if (plan.run_dir / what).exists():
             print(f"{what.removesuffix('.json'):10}{plan.run_dir / what}", file=stream)
@@ -324,8 +300,7 @@ def record_run(request: RecordRequest) -> None:
         FileNotFoundError: no bundle at that path.
     """
     check_settings(request.profile)
-    results = request.results or (repository_root() or Path.cwd()) / "results"
-    for name in names(request.benchmark):
-        benchmark = _load(replace(request, benchmark=name))
-        folder = run_folder(benchmark, request.semantics, request.profile)
+    results = request.results or repository_dir("results")
+    for name in _names(request.benchmark):
+        _, folder = _load(replace(request, benchmark=name))
         print(f"Recorded in {results.name}/{record(folder, results).name}.")

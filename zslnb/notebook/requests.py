@@ -42,7 +42,7 @@ class ReproduceRequest:
 
     def __post_init__(self) -> None:
         """Refuse what cannot be meant."""
-        positive_timeout(self.timeout)
+        _refuse_timeout(self.timeout)
         dict(map(assignment, self.parameter))
 
 
@@ -81,11 +81,10 @@ class PairRequest:
 
     def __post_init__(self) -> None:
         """Refuse what cannot be meant."""
-        positive_timeout(self.timeout)
+        _refuse_timeout(self.timeout)
 
 
-def positive_timeout(seconds: float | None) -> None:
-    """Raise RequestError if a time-out is not above 0; None stands for the usual one."""
+def _refuse_timeout(seconds: float | None) -> None:
     if seconds is not None and not seconds > 0:
         raise RequestError(f"A time-out is above 0 seconds; it cannot be {seconds:g}.")
 

@@ -29,11 +29,7 @@ EXECUTED = "executed"
 class Source:
     """One notebook's source and what its header says.
 
-    Attributes:
-        path: the `.py` file.
-        needs: what a benchmark must have for it to apply.
-        seconds: how long it takes on two cores the first time, its experiments included.
-        title: its first heading.
+    `seconds` is how long it takes on two cores the first time, its experiments included.
     """
 
     path: Path
@@ -66,8 +62,7 @@ def find_sources(folder: Path | None = None) -> list[Source]:
     """Read the headers of a folder's notebooks (the repository's, if None), ordered by name.
 
     Raises:
-        RequestError: there is no notebook, or a header is incomplete; or no folder is named, and
-            the package is not in its repository.
+        RequestError: there is none, or a header is incomplete.
     """
     if folder is None:
         if not (root := repository_root()):
@@ -95,14 +90,10 @@ def read_source(path: Path) -> Source:
 def contents(folder: Path | None = None) -> pd.DataFrame:
     """List the notebooks as a table of links: number and title, what each needs, seconds."""
     rows = [
-        {
-            "notebook": f"[{s.number} {s.title}]({s.executed.name})",
-            "runs on": KINDS[s.needs.kind],
-            "seconds": round(s.seconds),
-        }
+        (f"[{s.number} {s.title}]({s.executed.name})", KINDS[s.needs.kind], round(s.seconds))
         for s in find_sources(folder)
     ]
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows, columns=["notebook", "runs on", "seconds"])
 
 
 def choose_sources(sources: list[Source], wanted: Iterable[str]) -> list[Source]:
@@ -127,11 +118,8 @@ def to_notebook(source: Source) -> NotebookNode:
         cell["id"] = f"cell-{number:02d}"
     header = {key: notebook.metadata[key] for key in ("kernelspec", "zslnb", "jupytext")}
     del header["jupytext"]["text_representation"]  # of the .py alone
-    notebook.metadata = NotebookNode(
-        **header,
-        language_info={"name": "python"},
-        **{EXECUTED: {"source_sha256": source.sha256}},
-    )
+    header |= {"language_info": {"name": "python"}, EXECUTED: {"source_sha256": source.sha256}}
+    notebook.metadata = NotebookNode(header)
     return notebook
 
 

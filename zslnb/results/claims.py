@@ -8,14 +8,11 @@ import pandas as pd
 import yaml
 
 from zslnb.errors import did_you_mean, unknown_name
-from zslnb.files import repository_root
+from zslnb.files import repository_dir
 
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the same in C, where it was built
 GRADES = ("code", "paper", "reviews", "quoted", "memory", "inference")
-FIELDS = (
-    *("id", "place", "benchmark", "method", "metric", "value"),
-    *("source", "protocol", "grade"),
-)
+FIELDS = ("id", "place", "benchmark", "method", "metric", "value", "source", "protocol", "grade")
 
 
 def published(paper: str, folder: Path | None = None) -> pd.DataFrame:
@@ -33,7 +30,7 @@ def published(paper: str, folder: Path | None = None) -> pd.DataFrame:
             neither a value nor a note, or repeats an id.
         FileNotFoundError: the package was installed without the repository's `papers/`.
     """
-    folder = folder or (repository_root() or Path.cwd()) / "papers"
+    folder = folder or repository_dir("papers")
     if not folder.is_dir():
         raise FileNotFoundError("The published numbers are in the repository's papers/ folder.")
     path = folder / f"{paper}.yml"
@@ -47,19 +44,17 @@ def _read(path: Path, changed: int) -> pd.DataFrame:
     """Read and check one file, as it was last changed at `changed`."""
     entries = yaml.load(path.read_text(encoding="utf-8"), Loader=LOADER)
     for entry in entries:
-        if wrong := _wrong(entry):
-            raise ValueError(f"{path.name}: entry {entry.get('id', entry)} {wrong}.")
+        if fault := _fault(entry):
+            raise ValueError(f"{path.name}: entry {entry.get('id', entry)} {fault}.")
         entry.setdefault("note", "")
     frame = pd.DataFrame(entries).astype({"value": float})
-    if frame["id"].duplicated().any():
-        raise ValueError(f"{path.name}: id {frame['id'][frame['id'].duplicated()].iloc[0]} twice.")
+    if (twice := frame["id"][frame["id"].duplicated()]).any():
+        raise ValueError(f"{path.name}: id {twice.iloc[0]} twice.")
     return frame.set_index("id")
 
 
-def _wrong(entry: dict) -> str:
-    """Say what is wrong with an entry; nothing if it is fine."""
-    missing = [name for name in FIELDS if name not in entry]
-    if missing:
+def _fault(entry: dict) -> str:
+    if missing := [name for name in FIELDS if name not in entry]:
         return f"lacks {missing[0]!r}"
     if entry["grade"] not in GRADES:
         return f"has grade {entry['grade']!r}; allowed are {', '.join(GRADES)}"
@@ -86,7 +81,7 @@ def published_value(paper: str, claim: str) -> float:
     return value
 
 
-def published_sizes(folder: Path | None = None) -> list[dict]:
+def published_sizes() -> list[dict]:
     """Read the published benchmarks' class and image counts, one dict a benchmark."""
-    path = (folder or (repository_root() or Path.cwd()) / "papers") / "benchmarks.yml"
+    path = repository_dir("papers") / "benchmarks.yml"
     return yaml.load(path.read_text(encoding="utf-8"), Loader=LOADER)

@@ -7,38 +7,30 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from zslnb.files import repository_root, write_atomically
+from zslnb.files import repository_dir, write_atomically
 
 
 def recorded(run: str, folder: Path | None = None) -> list[dict]:
-    """Read the records of a promoted run; none if nobody has run and recorded it yet.
+    """Read the records of a promoted run, in their table's order; none if nobody recorded it.
 
     Args:
         run: its name, such as "aviary-smoke".
         folder: where runs are recorded; `results/` of the repository unless given.
 
-    Returns:
-        Records in their table's order.
+    Raises:
+        ValueError: a line that is no record.
+    """
+    path = (folder or repository_dir("results")) / run / "records.jsonl"
+    records = read_records(path) if path.is_file() else []
+    return sorted(records, key=lambda record: (record.get("order", 0), record["seed"]))
+
+
+def read_records(path: Path) -> list[dict]:
+    """Read a file of records, one JSON object a line.
 
     Raises:
         ValueError: a line that is no record.
     """
-    path = (folder or (repository_root() or Path.cwd()) / "results") / run / "records.jsonl"
-    if not path.is_file():
-        return []
-    return sorted(_lines(path), key=lambda record: (record.get("order", 0), record["seed"]))
-
-
-def read_records(path: Path) -> dict[str, dict]:
-    """Read a file of records, one JSON object a line, by `record_key`.
-
-    Raises:
-        ValueError: a line that is no record.
-    """
-    return {record_key(record): record for record in _lines(path)}
-
-
-def _lines(path: Path) -> list[dict]:
     records = []
     lines = path.read_text(encoding="utf-8", errors="replace").split("\n")
     for number, line in enumerate(lines, 1):
@@ -50,14 +42,16 @@ def _lines(path: Path) -> list[dict]:
     return records
 
 
-def record_key(record: Mapping) -> str:
-    """Name a record among a run's: its id, and the row, table and notebook that show it."""
-    return " ".join(record.get(part, "") for part in ("id", "row", "table", "notebook"))
+def write_records(path: Path, records: Iterable[Mapping]) -> None:
+    """Write records one a line, once for each row, table and notebook that shows them.
 
-
-def write_records(path: Path, records: Mapping[str, Mapping]) -> None:
-    """Write records one a line, ordered by key, so that equal sets make equal files."""
-    lines = [json.dumps(records[key], sort_keys=True) + "\n" for key in sorted(records)]
+    They are ordered, so that equal sets make equal files.
+    """
+    by_use = {
+        " ".join(record.get(part, "") for part in ("id", "row", "table", "notebook")): record
+        for record in records
+    }
+    lines = [json.dumps(by_use[use], sort_keys=True) + "\n" for use in sorted(by_use)]
     write_atomically(path, "".join(lines))
 
 
@@ -66,26 +60,27 @@ def damaged_copy(path: Path) -> Path:
     return path.with_name(f"{path.name}.damaged")
 
 
-def merge_records(folder: Path, notebooks: Iterable[str] | None = None) -> dict[str, dict]:
+def merge_records(folder: Path, notebooks: Iterable[str] | None = None) -> None:
     """Write a run's `records.jsonl` from what its notebooks kept, all of them unless named.
 
     A file with a damaged line is named in a warning and set aside: its notebook makes it again.
     """
-    wanted = None if notebooks is None else set(notebooks)
-    records = {}
+    if not folder.is_dir():
+        return
+    wanted = None if notebooks is None else {*notebooks}
+    records = []
     for path in sorted((folder / "records").glob("*.jsonl")):
-        if wanted is None or path.stem in wanted:
-            try:
-                records |= read_records(path)
-            except FileNotFoundError:  # its notebook is starting anew, or another set it aside
-                continue
-            except ValueError as error:
-                with suppress(FileNotFoundError):
-                    os.replace(path, damaged_copy(path))
-                warnings.warn(
-                    f"{error} The file was set aside; run {path.stem} again to make it anew.",
-                    stacklevel=2,
-                )
-    if folder.is_dir():
-        write_records(folder / "records.jsonl", records)
-    return records
+        if wanted is not None and path.stem not in wanted:
+            continue
+        try:
+            records += read_records(path)
+        except FileNotFoundError:  # its notebook is starting anew, or another set it aside
+            continue
+        except ValueError as error:
+            with suppress(FileNotFoundError):
+                os.replace(path, damaged_copy(path))
+            warnings.warn(
+                f"{error} The file was set aside; run {path.stem} again to make it anew.",
+                stacklevel=2,
+            )
+    write_records(folder / "records.jsonl", records)

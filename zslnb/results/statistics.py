@@ -8,7 +8,7 @@ import torch
 
 def mean_and_sd(values: Sequence[float]) -> tuple[float, float]:
     """Mean and sample standard deviation; the latter is NaN for fewer than two values."""
-    tensor = torch.tensor([*values], dtype=torch.float64)
+    tensor = torch.tensor([float(value) for value in values], dtype=torch.float64)
     return float(tensor.mean()), float(tensor.std()) if len(values) > 1 else math.nan
 
 
@@ -17,17 +17,16 @@ def percent(values: Sequence[float]) -> str:
     return spread([100 * value for value in values], digits=1)
 
 
-def spread(values: Sequence[float], digits: int = 2) -> str:
+def spread(values: Sequence[float], digits: int = 2, sign: str = "") -> str:
     """Write numbers as "mean ± sd"; a single value stands alone."""
-    mean, sd = mean_and_sd([float(value) for value in values])
-    return f"{mean:.{digits}f}" if math.isnan(sd) else f"{mean:.{digits}f} ± {sd:.{digits}f}"
+    mean, sd = mean_and_sd(values)
+    shown = f"{round(mean, digits) + 0.0:{sign}.{digits}f}"  # + 0.0: never "-0.0"
+    return shown if math.isnan(sd) else f"{shown} ± {sd:.{digits}f}"
 
 
 def points(gains: Sequence[float]) -> str:
     """Write differences in points as "mean ± sd", always with a sign; one alone has no spread."""
-    mean, sd = mean_and_sd([float(gain) for gain in gains])
-    shown = f"{round(mean, 1) + 0.0:+.1f}"  # + 0.0: never "-0.0"
-    return shown if math.isnan(sd) else f"{shown} ± {sd:.1f}"
+    return spread(gains, digits=1, sign="+")
 
 
 def told_apart(gains: Sequence[float]) -> bool | None:
@@ -36,7 +35,7 @@ def told_apart(gains: Sequence[float]) -> bool | None:
     The rule: at least three seeds, and a mean above 0.05 points and twice its standard error in
     size. At five seeds it lets about one in nine differences through that are nothing.
     """
-    mean, sd = mean_and_sd([float(gain) for gain in gains])
+    mean, sd = mean_and_sd(gains)
     if len(gains) < 3:
         return None
     return abs(mean) > 2 * sd / math.sqrt(len(gains)) and abs(mean) >= 0.05

@@ -26,9 +26,17 @@ def results_table(records: list[dict], protocol: str) -> pd.DataFrame:
         raise ValueError(f"protocol must be one of {', '.join(SHOWN)}, not {protocol!r}.")
     if not records:
         raise ValueError("No records to make a table of.")
-    rows = dict.fromkeys(record["row"] for record in records)
-    cells = {row: _row([r for r in records if r["row"] == row], protocol) for row in rows}
+    cells = {}
+    for row in _rows(records):
+        of_row = [r["scores"] for r in records if r["row"] == row]
+        scores = [s[protocol] for s in of_row if protocol in s]
+        cells[row] = {m: percent([s[m] for s in scores]) if scores else "n/a" for m in METRICS}
+        cells[row]["seeds"] = len(scores)
     return pd.DataFrame.from_dict(cells, orient="index")
+
+
+def _rows(records: list[dict]) -> list[str]:
+    return [*dict.fromkeys(record["row"] for record in records)]
 
 
 def results_against(
@@ -46,9 +54,10 @@ def results_against(
 
 def results_beside(records: list[dict]) -> pd.DataFrame:
     """Summarise clean scores beside the H that choosing on the test set prints."""
-    table = results_table(records, "clean").rename(columns={m: f"{m}, clean" for m in METRICS})
-    others = [results_table(records, p)["H"].rename(f"H, {p}") for p in ("peeked", "released")]
-    return table.join(others).rename_axis("method").drop(columns="seeds")
+    table = results_table(records, "clean").drop(columns="seeds").add_suffix(", clean")
+    for protocol in ("peeked", "released"):
+        table[f"H, {protocol}"] = results_table(records, protocol)["H"]
+    return table.rename_axis("method")
 
 
 def results_counted(records: list[dict]) -> pd.DataFrame:
@@ -81,17 +90,11 @@ def scores_frame(records: list[dict]) -> pd.DataFrame:
     return pd.DataFrame(lines, columns=["row", "seed", "protocol", "metric", "percent"])
 
 
-def _row(records: list[dict], protocol: str) -> dict[str, str | int]:
-    scores = [r["scores"][protocol] for r in records if protocol in r["scores"]]
-    cells = {m: percent([s[m] for s in scores]) if scores else "n/a" for m in METRICS}
-    return {**cells, "seeds": len(scores)}
-
-
 def spread_caption(records: list[dict], metric: str, protocol: str) -> str:
     """State which rows lead and trail on a metric, for the caption of a figure of all rows."""
     means = {
         row: mean_and_sd([*by_seed(records, row, metric, protocol).values()])[0]
-        for row in dict.fromkeys(record["row"] for record in records)
+        for row in _rows(records)
     }
     low, high = min(means, key=means.get), max(means, key=means.get)
     return (
@@ -111,10 +114,10 @@ def markdown_table(frame: pd.DataFrame, *, has_names: bool = False) -> str:
     right = [pd.api.types.is_numeric_dtype(dtype) for dtype in frame.dtypes]
     rows = [[_cell(name) for name in frame.columns]]
     rows += [[_cell(value, has_names) for value in row] for row in frame.itertuples(index=False)]
-    widths = [max(3, *(len(row[i]) for row in rows)) for i in range(len(right))]
+    widths = [max(3, *map(len, column)) for column in zip(*rows, strict=True)]
     ruler = ["-" * (w - 1) + ":" if r else "-" * w for w, r in zip(widths, right, strict=True)]
     rows.insert(1, ruler)
-    return "\n".join(_line(row, widths, right) for row in rows) + "\n"
+    return "".join(_line(row, widths, right) for row in rows)
 
 
 def only_counts(index: pd.Index) -> bool:
@@ -124,7 +127,7 @@ def only_counts(index: pd.Index) -> bool:
 
 def _line(cells: list[str], widths: list[int], right: list[bool]) -> str:
     padded = [c.rjust(w) if r else c.ljust(w) for c, w, r in zip(cells, widths, right, strict=True)]
-    return f"| {' | '.join(padded)} |"
+    return f"| {' | '.join(padded)} |\n"
 
 
 def _cell(value: object, is_name: bool = False) -> str:
