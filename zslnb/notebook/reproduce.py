@@ -6,12 +6,16 @@ came from. For a published benchmark its data are brought first; "all" takes one
 
 import ast
 import sys
+import threading
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 from io import TextIOBase
 from pathlib import Path
 
+import joblib
+import psutil
 from tqdm import tqdm
 
 from zslnb.benchmark import Benchmark
@@ -33,9 +37,12 @@ from zslnb.notebook.manifest import (
 from zslnb.notebook.parameters import PARAMETERS, check_settings, run_folder
 from zslnb.notebook.requests import RecordRequest, ReproduceRequest, assignment, literal
 from zslnb.notebook.sources import Source, choose_sources, find_sources, to_notebook
+from zslnb.results.records import merge_records
 
 TIMEOUTS = {"smoke": 1800.0, "medium": 4 * 3600.0, "full": 48 * 3600.0}
-BAR = "{desc} {percentage:3.0f}% |{bar}| {elapsed}, about {remaining} to go"
+BAR = "{percentage:3.0f}% |{bar}| {elapsed}, about {remaining} to go"
+TICK_SECONDS = 0.5
+MOST_PAGES, MEMORY_OF_PAGE = 4, 1.5e9  # bytes
 
 
 @dataclass
@@ -108,7 +115,8 @@ def outlook(request: ReproduceRequest, chosen: Iterable[Source]) -> str:
     else:
         plan = prepare(request)
         sources, folder = plan.sources, plan.run_dir
-    return f"{folder.name}: {foretold(expected_seconds(sources, folder))}."
+    at_once = request.at_once or pages_at_once()
+    return f"{folder.name}: {foretold(expected_seconds(sources, folder), at_once)}."
 
 
 def _names(benchmark: str) -> tuple[str, ...]:
@@ -157,12 +165,13 @@ def expected_seconds(sources: Iterable[Source], folder: Path) -> dict[str, float
     return {s.name: past.get(s.name, s.seconds if declared else None) for s in sources}
 
 
-def foretold(expected: Mapping[str, float | None]) -> str:
+def foretold(expected: Mapping[str, float | None], at_once: int) -> str:
     """Say how many notebooks there are, and how long they will take as far as that is known."""
     notebooks = f"{len(expected)} notebook{'s' * (len(expected) != 1)}"
     if None in expected.values():
         return f"{notebooks}, time not known before a first run here"
-    return f"{notebooks}, about {tqdm.format_interval(sum(expected.values()))}"
+    seconds = max([sum(expected.values()) / at_once, *expected.values()])
+    return f"{notebooks}, about {tqdm.format_interval(seconds)}"
 
 
 def check_parameters(source: Source, parameters: Mapping[str, object]) -> None:
@@ -207,22 +216,28 @@ def _failures(plan: Plan) -> list[Outcome]:
 
 
 def run(plan: Plan, stream: TextIOBase = sys.stdout) -> list[Outcome]:
-    """Run a plan's notebooks one after another, and keep the manifest up to date.
+    """Run a plan's notebooks side by side, the longest first, and keep the manifest up to date.
 
     A terminal gets one bar, in seconds as they are expected; anything else gets plain lines.
 
     Raises:
-        KeyboardInterrupt: after the notebook in progress was stopped and the manifest written.
+        KeyboardInterrupt: after the notebooks in progress were stopped and the manifest written.
     """
     start, head, outcomes = time.monotonic(), _manifest_head(plan), [*plan.outcomes.values()]
     expected = expected_seconds(plan.sources, plan.run_dir)
     weights = {s.name: expected[s.name] or s.seconds for s in plan.sources}
+    at_once = plan.request.at_once or pages_at_once()
+    position = {s.name: f"[{i}/{len(plan.sources)}]" for i, s in enumerate(plan.sources, 1)}
 
     def say(line: object) -> None:
         with tqdm.external_write_mode(file=stream):
             print(line, file=stream, flush=True)
 
-    say(f"{plan.run_dir.name}: {foretold(expected)}.")
+    def starts(name: str) -> None:
+        if bar.disable:
+            say(f"{position[name]} {name} ...")
+
+    say(f"{plan.run_dir.name}: {foretold(expected, at_once)}.")
     for outcome in outcomes:
         if outcome.status == SKIPPED:
             say(outcome)
@@ -231,38 +246,65 @@ def run(plan: Plan, stream: TextIOBase = sys.stdout) -> list[Outcome]:
         file=stream, disable=not stream.isatty(),
     )  # fmt: skip
     try:
-        for number, source in enumerate(plan.sources, 1):
-            position = f"[{number}/{len(plan.sources)}]"
-            bar.set_description_str(f"{position} {source.name}")
-            if bar.disable:
-                say(f"{position} {source.name} ...")
-            _run_one(source, plan, bar, weights[source.name])
-            say(f"{position} {plan.outcomes[source.name]}")
-            write_manifest(plan.run_dir, head, outcomes, time.monotonic() - start)
+        longest_first = sorted(plan.sources, key=lambda s: -weights[s.name])
+        for name in _finished(plan, longest_first, at_once, starts):
+            if name:
+                say(f"{position[name]} {plan.outcomes[name]}")
+                write_manifest(plan.run_dir, head, outcomes, time.monotonic() - start)
+            bar.n = sum(min(plan.outcomes[name].seconds, weights[name]) for name in weights)
+            bar.refresh()
     finally:
         bar.close()
+        merge_records(plan.run_dir)  # of all, since each merged only what it found
         write_manifest(plan.run_dir, head, outcomes, time.monotonic() - start)
     return outcomes
 
 
-def _run_one(source: Source, plan: Plan, bar: tqdm, weight: float) -> None:
-    """Run one notebook, while the bar moves on by its weight in seconds."""
-    before, outcome = bar.n, plan.outcomes[source.name]
+def pages_at_once() -> int:
+    """How many notebooks run side by side: one a core, as far as memory goes, and at most four."""
+    by_memory = psutil.virtual_memory().available // MEMORY_OF_PAGE
+    return int(max(1, min(joblib.cpu_count(), by_memory, MOST_PAGES)))
+
+
+def _finished(
+    plan: Plan, sources: Sequence[Source], at_once: int, starts: Callable[[str], None]
+) -> Iterator[str]:
+    """Execute notebooks side by side: give the name of each that has ended, "" twice a second."""
+    stopped, jobs = threading.Event(), max(1, joblib.cpu_count() // at_once)
 
     def tick() -> None:
-        bar.n = before + min(outcome.seconds, weight)
-        bar.refresh()
+        if stopped.is_set():
+            raise KeyboardInterrupt
 
-    execute(
-        source,
-        plan.run_dir,
-        outcome,
-        parameters=parameters(plan.request),
-        timeout=plan.request.timeout or TIMEOUTS[plan.request.profile],
-        env={"ZSLNB_BUILD": str(build_dir()), "ZSLNB_RUNS": str(plan.run_dir.parent)},
-        tick=tick,
-    )
-    bar.n = before + weight
+    def run_one(source: Source) -> None:
+        tick()  # rather than start another
+        starts(source.name)
+        execute(
+            source,
+            plan.run_dir,
+            plan.outcomes[source.name],
+            parameters=parameters(plan.request),
+            timeout=plan.request.timeout or TIMEOUTS[plan.request.profile],
+            env={
+                "ZSLNB_BUILD": str(build_dir()),
+                "ZSLNB_RUNS": str(plan.run_dir.parent),
+                "ZSLNB_JOBS": str(jobs),
+                "OMP_NUM_THREADS": str(jobs),
+            },
+            tick=tick,
+        )
+
+    with ThreadPoolExecutor(at_once) as pool:
+        try:
+            running = {pool.submit(run_one, source): source.name for source in sources}
+            while running:
+                done, _ = wait(running, TICK_SECONDS, FIRST_COMPLETED)
+                for each in done:
+                    each.result()
+                    yield running.pop(each)
+                yield ""
+        finally:
+            stopped.set()
 
 
 def _manifest_head(plan: Plan) -> dict:

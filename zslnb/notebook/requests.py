@@ -23,6 +23,7 @@ class ReproduceRequest:
         notebooks: numbers or names; all that apply, if there is none.
         parameter: a further parameter of the notebooks; VALUE is a Python literal or a string.
         folder: where the notebooks are; the repository's unless said.
+        at_once: how many notebooks run side by side; by cores and memory unless said.
         timeout: seconds for one notebook; by the profile unless said.
         dry_run: check everything, say what would run and for how long, and stop.
     """
@@ -37,11 +38,14 @@ class ReproduceRequest:
         tuple[str, ...], arg(aliases=["-p"], metavar="NAME=VALUE"), UseAppendAction
     ] = ()
     folder: Path | None = None
+    at_once: int | None = None
     timeout: float | None = None
     dry_run: bool = False
 
     def __post_init__(self) -> None:
         """Refuse what cannot be meant."""
+        if self.at_once is not None and self.at_once < 1:
+            raise RequestError(f"At least one notebook runs at once, not {self.at_once}.")
         _refuse_timeout(self.timeout)
         dict(map(assignment, self.parameter))
 
