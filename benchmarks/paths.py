@@ -83,7 +83,7 @@ def genzsl_rows(machine: Machine, sizes: Sizes) -> Iterator[Row]:
             theirs = [machine.seconds(released.epoch) for _ in range(sizes.repeats)]
             step = bare_step(settings, dims, machine.device)
             step()
-            bare = [machine.seconds(step, 10) for _ in range(sizes.repeats)]
+            bare = [machine.seconds(step, 20) for _ in range(sizes.repeats)]
         operations = measure.flops(bare_step(settings, dims, "cpu"))
         weights = sum(p.numel() for p in run.model.parameters())
         epoch = Row("IVAE epoch", size, RELEASED, epochs, theirs)
@@ -277,7 +277,7 @@ def class_rows(machine: Machine, sizes: Sizes) -> Iterator[Row]:
                 row.seconds, row.theirs = machine.pairs(ours, theirs, sizes.repeats)
             else:
                 row.seconds = [machine.seconds(ours)]
-            row.flops, row.bytes = 2.0 * t * r * width, 8.0 * (t * r + (t + r) * width)
+            row.flops, row.bytes = 2.0 * t * r * width, 4.0 * (t + r) * width
             machine.limit(row, "float64")
             yield row
 

