@@ -12,8 +12,7 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-from measure import Machine, Row
-from paths import CORES
+from measure import CORES, Machine, Row
 from PIL import Image
 from sizes import Sizes
 

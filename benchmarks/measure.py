@@ -1,5 +1,6 @@
 """Clocks, memory, and what this machine can do at best: measured in the same run as the rest."""
 
+import os
 import platform
 import statistics
 import threading
@@ -16,6 +17,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from zslnb.notebook.manifest import git_state
 
+CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
 ADAM_BYTES = 32  # a weight: weight, gradient and two means read, gradient and three written
 
 
@@ -120,7 +122,7 @@ class Machine:
         return {
             "device": self.device,
             "processor": _processor(),
-            "cores": psutil.cpu_count(logical=False),
+            "cores": CORES,
             "memory": psutil.virtual_memory().total,
             "gpu": torch.cuda.get_device_name() if self.device == "cuda" else None,
             "python": platform.python_version(),
@@ -181,9 +183,7 @@ def flops(job: Callable[[], object]) -> float:
 
 
 def _processor() -> str:
-    names = [
-        line.partition(":")[2].strip()
-        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-        if line.startswith("model name")
-    ]
+    path = Path("/proc/cpuinfo")  # Linux; platform says nothing there
+    lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
     return names[0] if names else platform.processor()

@@ -1,6 +1,5 @@
 """The hot paths: what each costs, what its plain form costs, and what the machine allows."""
 
-import os
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import cache, partial
@@ -11,7 +10,7 @@ import measure
 import plain
 import torch
 import torch.nn.functional as F
-from measure import ADAM_BYTES, Machine, Row, computing_on
+from measure import ADAM_BYTES, CORES, Machine, Row, computing_on
 from sizes import Sizes
 
 import zslnb
@@ -19,7 +18,6 @@ from zslnb import Benchmark, genzsl, imagination, revcd
 from zslnb.genzsl import GenZSLSettings, InductiveVAE
 from zslnb.protocol import ClassifierSettings, train_classifier
 
-CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
 NOISE = 3.0  # of an image, as long as that of its class is
 TARGET = 0.9  # of the classifiers' accuracy
 RELEASED, BARE = "released form", "bare forward and backward"

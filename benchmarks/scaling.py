@@ -9,8 +9,8 @@ from pathlib import Path
 import joblib
 import plain
 import torch
-from measure import Machine, PeakMemory, computing_on
-from paths import CORES, class_texts, cub_like, processes, rounds, several
+from measure import CORES, Machine, PeakMemory, computing_on
+from paths import class_texts, cub_like, processes, rounds, several
 from sizes import Sizes
 
 from zslnb import genzsl, revcd
