@@ -3,10 +3,11 @@
 import os
 import platform
 import statistics
+import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -14,8 +15,6 @@ from pathlib import Path
 import psutil
 import torch
 from torch.utils.flop_counter import FlopCounterMode
-
-from zslnb.notebook.manifest import git_state
 
 CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
 ADAM_BYTES = 32  # a weight: weight, gradient and two means read, gradient and three written
@@ -129,7 +128,7 @@ class Machine:
             "torch": torch.__version__,
             "load before": psutil.getloadavg()[0],
             "limits": {str(threads): limits for threads, limits in self._limits.items()},
-            "git": git_state(),
+            "revision": _revision(),
         }
 
 
@@ -187,3 +186,11 @@ def _processor() -> str:
     lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
     names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
     return names[0] if names else platform.processor()
+
+
+def _revision() -> str | None:
+    with suppress(OSError, subprocess.CalledProcessError):
+        command = ["git", "-C", str(Path(__file__).parent), "rev-parse", "HEAD"]
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+        return done.stdout.strip()
+    return None

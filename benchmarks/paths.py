@@ -110,7 +110,7 @@ def seeds_row(machine: Machine, sizes: Sizes) -> Iterator[Row]:
     """Ten seeds beside each other, as experiments run them, against ten times one."""
     settings = replace(sizes.of_aviary, rounds=sizes.seed_rounds)
     n_jobs = processes(machine, sizes)
-    row = Row("several seeds", f"aviary, {sizes.seeds} seeds in {n_jobs} processes")
+    row = Row("several seeds", f"aviary, {sizes.seeds} seeds, {n_jobs} at a time")
     row.against, row.threads = f"{sizes.seeds} times one seed", CORES
     with joblib.Parallel(n_jobs=n_jobs) as pool:
         some = partial(several, pool, settings, machine.device)
