@@ -79,8 +79,8 @@ record: $(READY) ## promote a run's records to results/ (same variables as repro
 report: $(READY) ## write the README's tables and picture from results/, and docs/data.md's
 	@$(ZSLNB) report
 
-benchmark: $(READY) ## time what was built for speed against what it replaces
-	@$(BIN)/python benchmarks/generators.py
+benchmark: $(READY) ## time every hot path against its plain form and the machine: DEVICE=
+	@$(BIN)/python benchmarks/run.py --device $(call quoted,$(DEVICE)) $(ARGS)
 
 lock: $(UV) ## pin the dependencies again (UPGRADE=1: to their newest versions)
 	UV_CUSTOM_COMPILE_COMMAND="make lock" $(UV) pip compile --quiet --universal \

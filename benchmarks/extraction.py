@@ -1,37 +1,68 @@
-"""Time the extraction of features against the smaller of its two limits, measured in the same run.
+"""Extraction of features against the smaller of its two limits.
 
 The model's limit is its forward pass on batches that are there; the decoder's is reading and
-preprocessing without a model. `python benchmarks/extraction.py` prints the three speeds and the
-share of the smaller limit that extraction reaches; the aim is 80 %. The pictures are noise as
-large as CUB's, and the weights are random, since neither changes the time.
+preprocessing without a model. The pictures are noise as large as CUB's, and the weights are
+random, since neither changes the time.
 """
 
-import argparse
-import statistics
+import shutil
 import tempfile
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
 import numpy as np
-import open_clip
-import torch
+from measure import CORES, Machine, Row
 from PIL import Image
+from sizes import Sizes
 
-from zslnb.encode.clip import ClipEncoder, encode_pixels
-from zslnb.encode.extract import Extraction
-from zslnb.encode.pictures import default_workers, read_pictures
 from zslnb.seeds import numpy_generator, seeded
 
-AIM = 0.8
-ROUNDS = 3
 SIZE = (500, 375)  # width and height of a usual picture of CUB
 
 
-def random_encoder(model_name: str, pretrained: str) -> ClipEncoder:
-    """Make a model of random weights, with the activation of a tag's and its own preprocessing."""
-    quick = open_clip.get_pretrained_cfg(model_name, pretrained).get("quick_gelu", False)
+def draw(folder: Path, count: int) -> list[str]:
+    """Write JPEG files of smooth noise, which compresses as photographs do: 32 over and over."""
+    names = [f"{i}.jpg" for i in range(count)]
+    for i, name in enumerate(names[:32]):
+        coarse = numpy_generator(i, "pace").integers(0, 256, (48, 64, 3), dtype=np.uint8)
+        picture = Image.fromarray(coarse).resize(SIZE, Image.Resampling.BICUBIC)
+        picture.save(folder / name)
+    for i, name in enumerate(names[32:]):
+        shutil.copyfile(folder / names[i % 32], folder / name)
+    return names
+
+
+def extraction_row(machine: Machine, sizes: Sizes) -> Iterator[Row]:
+    """Seconds a picture, against the slower of model and decoder."""
+    row = Row(
+        "extraction, a picture",
+        f"{sizes.clip}, {sizes.pictures:,} pictures of {SIZE[0]} × {SIZE[1]}",
+    )
+    row.against, row.threads = "slower of model and decoder", CORES
+    try:
+        encoder = random_encoder(sizes.clip)
+    except ModuleNotFoundError as missing:
+        row.note = f"not measured: {missing.name} is not installed"
+        yield row
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        names = draw(Path(folder), sizes.pictures)
+        for i in range(min(3, sizes.repeats)):
+            whole, *limits = one_round(machine, encoder, Path(folder), names, f"round {i}")
+            row.seconds.append(whole / len(names))
+            row.theirs.append(max(limits) / len(names))
+    row.limit = min(row.theirs)
+    yield row
+
+
+def random_encoder(model_name: str) -> object:
+    """Make a model of random weights, with OpenAI's activation and its own preprocessing."""
+    import open_clip
+
+    from zslnb.encode.clip import ClipEncoder
+
+    quick = open_clip.get_pretrained_cfg(model_name, "openai").get("quick_gelu", False)
     with seeded(0, "pace"):
         model, _, preprocess = open_clip.create_model_and_transforms(
             model_name, force_quick_gelu=quick
@@ -39,96 +70,31 @@ def random_encoder(model_name: str, pretrained: str) -> ClipEncoder:
     return ClipEncoder(model.eval(), preprocess, open_clip.get_tokenizer(model_name), model_name)
 
 
-def usual_picture(seed: int) -> Image.Image:
-    """Draw smooth noise as large as a usual picture, which compresses as photographs do."""
-    coarse = numpy_generator(seed, "pace").integers(0, 256, (48, 64, 3), dtype=np.uint8)
-    return Image.fromarray(coarse).resize(SIZE, Image.Resampling.BICUBIC)
+def one_round(
+    machine: Machine, encoder: object, folder: Path, names: Sequence[str], result: str
+) -> tuple[float, float, float]:
+    """Seconds of the whole, of the model alone, and of the decoder alone."""
+    from zslnb.encode.clip import encode_pixels
+    from zslnb.encode.extract import Extraction
+    from zslnb.encode.pictures import default_workers, read_pictures
 
-
-def draw(folder: Path, count: int) -> list[str]:
-    """Write noise as JPEG files."""
-    names = [f"{i}.jpg" for i in range(count)]
-    for i, name in enumerate(names):
-        usual_picture(i).save(folder / name)
-    return names
-
-
-def speed(images: int, job: Callable[[], object]) -> float:
-    """Images per second of one call."""
-    start = time.perf_counter()
-    job()
-    return images / (time.perf_counter() - start)
-
-
-def measure(job: Extraction, encoder: ClipEncoder, precision: str) -> dict[str, float]:
-    """Time the two limits and the whole, one after the other: images per second of each."""
+    cuda = machine.device == "cuda"
+    job = Extraction(
+        *(folder, names, lambda: encoder, folder / result),
+        batch_size=128 if cuda else 16,
+        device=machine.device,
+        workers=default_workers(machine.device),
+        progress=False,
+    )
     batches = [
         job.images[start : start + job.batch_size]
         for start in range(0, len(job.images), job.batch_size)
     ]
-    read = partial(
-        read_pictures,
-        *(job.root, batches, encoder.preprocess),
-        workers=job.workers,
-        pin_memory=torch.device(job.device).type == "cuda",
-    )
-    pixels, _ = next(iter(read_pictures(job.root, batches[:1], encoder.preprocess)))
-    encode = partial(encode_pixels, encoder, device=job.device, precision=precision)
+    read = partial(read_pictures, folder, batches, encoder.preprocess)
+    pixels, _ = next(iter(read_pictures(folder, batches[:1], encoder.preprocess)))
+    precision = "float16" if cuda else "float32"
+    encode = partial(encode_pixels, encoder, device=machine.device, precision=precision)
     encode(pixels)  # the first call also chooses its kernels
-
-    def forward() -> None:
-        for batch in batches:
-            encode(pixels[: len(batch)])
-
-    count = len(job.images)
-    return {
-        "model": speed(count, forward),
-        "decoder": speed(count, lambda: [None for _ in read()]),
-        "extraction": speed(count, job.run),
-    }
-
-
-def report(rounds: Sequence[dict[str, float]]) -> None:
-    """Print the median speeds, and the share of the smaller limit, with its range."""
-    for name in rounds[0]:
-        print(f"{name}: {statistics.median(speeds[name] for speeds in rounds):.1f} images/s")
-    shares = [speeds["extraction"] / min(speeds["model"], speeds["decoder"]) for speeds in rounds]
-    print(
-        f"share of the smaller limit: {statistics.median(shares):.0%} "
-        f"({min(shares):.0%} to {max(shares):.0%}); the aim is {AIM:.0%}"
-    )
-
-
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Measure in several rounds, each on a folder of its own."""
-    cuda = torch.cuda.is_available()
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--model", default="ViT-B-16")
-    parser.add_argument("--pretrained", default="openai", help="for its activation alone")
-    parser.add_argument("--device", default="cuda" if cuda else "cpu")
-    parser.add_argument("--images", type=int, default=8192 if cuda else 64)
-    parser.add_argument("--batch-size", type=int, default=128 if cuda else 16)
-    parser.add_argument("--workers", type=int)
-    parser.add_argument("--rounds", type=int, default=ROUNDS)
-    options = parser.parse_args(arguments)
-    precision = "float16" if torch.device(options.device).type == "cuda" else "float32"
-    workers = default_workers(options.device) if options.workers is None else options.workers
-    encoder = random_encoder(options.model, options.pretrained)
-    with tempfile.TemporaryDirectory() as folder:
-        names = draw(Path(folder), options.images)
-        print(f"{options.model}, {options.device}, {precision}, {workers} workers", flush=True)
-        rounds = []
-        for i in range(options.rounds):
-            job = Extraction(
-                *(Path(folder), names, lambda: encoder, Path(folder, f"round {i}")),
-                batch_size=options.batch_size,
-                device=options.device,
-                workers=workers,
-                progress=False,
-            )
-            rounds.append(measure(job, encoder, precision))
-        report(rounds)
-
-
-if __name__ == "__main__":
-    main()
+    model = machine.seconds(lambda: [encode(pixels[: len(batch)]) for batch in batches])
+    decoder = machine.seconds(lambda: [*map(len, read(workers=job.workers, pin_memory=cuda))])
+    return machine.seconds(job.run), model, decoder

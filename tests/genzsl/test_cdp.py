@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from toys import shared_data
 
-from zslnb.genzsl import class_diversity_promotion, mean_cosines
+from zslnb.genzsl import cdp, class_diversity_promotion, mean_cosines
 
 # mean cosines of real class names: before; then after with and without diagonal, and absolute
 CLIP_TEXT = {
@@ -48,6 +48,28 @@ def test_close_singular_values_are_told_apart():
     for n_removed in (1, 2, 5):
         difference = class_diversity_promotion(e, n_removed).numpy() - released(e, n_removed)
         assert np.abs(difference).max() < 1e-5
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("n_removed", [1, 2, 5, 12, 20])
+def test_many_classes_are_refined_as_few_are(n_removed, dtype, monkeypatch):
+    """The sum over blocks of classes against the singular value decomposition."""
+    embeddings = names(100, 12).to(dtype)
+    embeddings[:, 11] = embeddings[:, 10]  # a direction without any length
+    expected = class_diversity_promotion(embeddings, n_removed)
+    monkeypatch.setattr(cdp, "MANY_CLASSES", 50)
+    monkeypatch.setattr(cdp, "ROWS_AT_ONCE", 7)
+    refined = class_diversity_promotion(embeddings, n_removed)
+    torch.testing.assert_close(refined, expected, rtol=0, atol=3e-8)
+    assert refined.dtype == dtype
+
+
+def test_a_value_not_finite_is_named_among_many(monkeypatch):
+    monkeypatch.setattr(cdp, "ROWS_AT_ONCE", 7)
+    embeddings = names(100, 5)
+    embeddings[81, 2] = torch.inf
+    with pytest.raises(ValueError, match=r"embeddings\[81\]"):
+        class_diversity_promotion(embeddings)
 
 
 def test_rows_are_not_renormalised():

@@ -6,7 +6,13 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from zslnb.genzsl import ReferentPool, drawn_weights, referent_weights, top_k_referents
+from zslnb.genzsl import (
+    ReferentPool,
+    drawn_weights,
+    referent_weights,
+    referents,
+    top_k_referents,
+)
 from zslnb.seeds import seeded, torch_generator
 
 GENERATOR = torch_generator(0, "tests/referents")
@@ -38,6 +44,15 @@ def test_excluding_oneself_is_not_skipping_rank_zero():
     twins = torch.cat([ROWS[:1], ROWS])
     chosen = top_k_referents(twins, twins, 1, exclude_self=True)[:, 0]
     assert chosen[:2].tolist() == [1, 0]
+
+
+@pytest.mark.parametrize("at_once", [1, 15, 40, 224])
+def test_many_targets_are_taken_a_part_at_a_time(at_once, monkeypatch):
+    expected = top_k_referents(ROWS, ROWS, 4, exclude_self=True)
+    apart = top_k_referents(ROWS[:7], ROWS, 2)
+    monkeypatch.setattr(referents, "COSINES_AT_ONCE", at_once)
+    assert torch.equal(top_k_referents(ROWS, ROWS, 4, exclude_self=True), expected)
+    assert torch.equal(top_k_referents(ROWS[:7], ROWS, 2), apart)
 
 
 def test_a_target_alone_is_told_as_in_a_batch():

@@ -9,6 +9,7 @@ from torch import Tensor
 
 CONCENTRATION = 5.0  # of mixup's random shares, where they are drawn
 FIRST_WEIGHT = 0.8  # as released for k = 2: 0.8 for the nearest class, 0.2 for the next
+COSINES_AT_ONCE = 1 << 25  # 270 MB
 
 
 def top_k_referents(
@@ -41,10 +42,15 @@ def top_k_referents(
             f"exclude_self needs targets to be the candidates; there are {len(targets)} "
             f"targets and {len(candidates)} candidates."
         )
-    cosines = F.normalize(targets.double(), dim=1) @ F.normalize(candidates.double(), dim=1).T
-    if exclude_self:
-        cosines.fill_diagonal_(-torch.inf)
-    return cosines.topk(k, dim=1).indices
+    units = F.normalize(candidates.double(), dim=1)
+    nearest, start = [], 0
+    for part in targets.split(max(1, COSINES_AT_ONCE // len(candidates))):
+        cosines = F.normalize(part.double(), dim=1) @ units.T
+        if exclude_self:
+            cosines.diagonal(start).fill_(-torch.inf)
+        nearest.append(cosines.topk(k, dim=1).indices)
+        start += len(part)
+    return torch.cat(nearest)
 
 
 def referent_weights(k: int, weights: tuple[float, ...] | None = None) -> Float[Tensor, " k"]:

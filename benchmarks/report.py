@@ -1,0 +1,119 @@
+"""From recorded measurements to the tables of docs/scaling.md, which this writes as a program."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+
+from zslnb.results import markdown_table
+
+HERE = Path(__file__).parent
+RECORDED, DOCS = HERE / "recorded", HERE.parent / "docs" / "scaling.md"
+DEVICES = ("cpu", "cuda")
+MISSING = "not measured"
+PREFIXES = ((1, "", 1), (1e-3, "m", 1e3), (0, "µ", 1e6))
+
+
+def shown(told: dict) -> pd.DataFrame:
+    """Lay out the hot paths of one machine: medians, with the range of repeats where it matters."""
+    return pd.DataFrame([_shown(row) for row in told["rows"]])
+
+
+def _shown(row: dict) -> dict[str, str]:
+    ratios = [b / a for a, b in zip(row["seconds"], row["theirs"], strict=False)]
+    against = MISSING
+    if ratios:
+        against = f"{row['ratio']:.2f} ({min(ratios):.2f}–{max(ratios):.2f})"
+    share = row["limit"] / row["median"] if row["limit"] and row["median"] else None
+    return {
+        "path": row["path"],
+        "size": row["size"],
+        "time": _span(row["seconds"], row["median"]),
+        "against": row["against"] or "–",
+        "times as fast": against if row["against"] else "–",
+        "of the machine's limit": f"{share:.0%}" if share else "–",
+        "threads": str(row["threads"]),
+    }
+
+
+def _span(seconds: list[float], median: float | None) -> str:
+    if median is None:
+        return MISSING
+    return f"{_time(median)} ({_time(min(seconds))}–{_time(max(seconds))})"
+
+
+def _time(seconds: float) -> str:
+    """Write seconds in a unit that suits them."""
+    scale, prefix = next((s, p) for least, p, s in PREFIXES if seconds >= least)
+    return f"{seconds * scale:.3g} {prefix}s"
+
+
+def growth(told: dict) -> pd.DataFrame:
+    """Lay out what was measured of growth: each curve's points, and the power it ends with."""
+    return pd.DataFrame([_grown(curve) for curve in told["scaling"]])
+
+
+def _grown(curve: dict) -> dict[str, str]:
+    points, powers = curve["points"], [curve[f"slope of {key}"] for key in ("seconds", "bytes")]
+    sizes = [f"{point['bytes'] / 1e6:,.0f} MB" for point in points if point.get("bytes")]
+    power, of_memory = (MISSING if value is None else f"{value:.1f}" for value in powers)
+    return {
+        "what": curve["what"],
+        "grows with": curve["against"],
+        "from": f"{points[0]['n']:,}",
+        "to": f"{points[-1]['n']:,}",
+        "time": f"{_time(points[0]['seconds'])} to {_time(points[-1]['seconds'])}",
+        "power": power,
+        "memory at most": sizes[-1] if sizes else "–",
+        "power of memory": of_memory if sizes else "–",
+    }
+
+
+def recorded(device: str) -> dict | None:
+    """Read what was recorded on a kind of device; None where nothing was."""
+    path = RECORDED / f"{device}.json"
+    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
+
+
+def parts() -> dict[str, str]:
+    """Make the generated parts of the document, by name."""
+    return {
+        f"{name} {device}": _part(recorded(device), table)
+        for device in DEVICES
+        for name, table in (("paths", shown), ("growth", growth))
+    }
+
+
+def _part(told: dict | None, table: Callable[[dict], pd.DataFrame]) -> str:
+    if told is None:
+        return f"*{MISSING.capitalize()}: no such machine was at hand.*"
+    machine = told["machine"]
+    name = machine["gpu"] or f"{machine['processor']}, {machine['cores']} cores"
+    rate, moved = (
+        max(limits[key] for limits in machine["limits"].values()) / 1e9
+        for key in ("float32", "bytes")
+    )
+    facts = f"{name}; torch {machine['torch']}; {rate:,.0f} GFLOP/s in float32, {moved:,.0f} GB/s."
+    return f"{facts}\n\n{markdown_table(table(told), has_names=True)}"
+
+
+def filled(text: str) -> str:
+    """Return a document with its generated parts as the recorded measurements say."""
+    for name, part in parts().items():
+        marks = f"<!-- {name}: from benchmarks/recorded -->", f"<!-- end {name} -->"
+        before, _, rest = text.partition(marks[0])
+        _, end, after = rest.partition(marks[1])
+        if not end:
+            raise ValueError(f"{DOCS.name} needs a place for {name}, between {marks}.")
+        text = f"{before}{marks[0]}\n\n{part.strip()}\n\n{marks[1]}{after}"
+    return text
+
+
+def write_docs() -> None:
+    """Write the generated parts of docs/scaling.md."""
+    DOCS.write_text(filled(DOCS.read_text(encoding="utf-8")), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    write_docs()
