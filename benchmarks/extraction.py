@@ -62,28 +62,24 @@ def speed(images: int, job: Callable[[], object]) -> float:
 
 def measure(job: Extraction, encoder: ClipEncoder, precision: str) -> dict[str, float]:
     """Time the two limits and the whole, one after the other: images per second of each."""
-    batches = [
-        job.images[start : start + job.batch_size]
-        for start in range(0, len(job.images), job.batch_size)
-    ]
-    read = partial(
-        read_pictures,
-        *(job.root, batches, encoder.preprocess),
-        workers=job.workers,
-        pin_memory=torch.device(job.device).type == "cuda",
-    )
-    pixels, _ = next(iter(read_pictures(job.root, batches[:1], encoder.preprocess)))
+    count, size, cuda = len(job.images), job.batch_size, job.device.type == "cuda"
+    batches = [job.images[start : start + size] for start in range(0, count, size)]
+    read = partial(read_pictures, job.root, preprocess=encoder.preprocess)
+    pixels, _ = next(iter(read(batches[:1])))
     encode = partial(encode_pixels, encoder, device=job.device, precision=precision)
     encode(pixels)  # the first call also chooses its kernels
 
     def forward() -> None:
-        for batch in batches:
-            encode(pixels[: len(batch)])
+        rows = [encode(pixels[: len(batch)]) for batch in batches]
+        rows[-1].cpu()  # CUDA does them in order, and is waited for once
 
-    count = len(job.images)
+    def decode() -> None:
+        for _ in read(batches, workers=job.workers, pin_memory=cuda):
+            pass
+
     return {
         "model": speed(count, forward),
-        "decoder": speed(count, lambda: [None for _ in read()]),
+        "decoder": speed(count, decode),
         "extraction": speed(count, job.run),
     }
 
@@ -111,20 +107,20 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--workers", type=int)
     parser.add_argument("--rounds", type=int, default=ROUNDS)
     options = parser.parse_args(arguments)
-    precision = "float16" if torch.device(options.device).type == "cuda" else "float32"
-    workers = default_workers(options.device) if options.workers is None else options.workers
+    device = torch.device(options.device)
+    precision = "float16" if device.type == "cuda" else "float32"
+    workers = default_workers(device) if options.workers is None else options.workers
     encoder = random_encoder(options.model, options.pretrained)
     with tempfile.TemporaryDirectory() as folder:
         names = draw(Path(folder), options.images)
-        print(f"{options.model}, {options.device}, {precision}, {workers} workers", flush=True)
+        print(f"{options.model}, {device}, {precision}, {workers} workers", flush=True)
         rounds = []
         for i in range(options.rounds):
             job = Extraction(
-                *(Path(folder), names, lambda: encoder, Path(folder, f"round {i}")),
+                *(Path(folder), names, lambda: encoder, Path(folder, f"round {i}"), "random"),
+                device=device,
                 batch_size=options.batch_size,
-                device=options.device,
                 workers=workers,
-                progress=False,
             )
             rounds.append(measure(job, encoder, precision))
         report(rounds)

@@ -56,13 +56,11 @@ from zslnb.files import data_dir
 ALL = "all"
 SHOWN = 5  # names in a message
 BATCH = 128  # pictures in a batch, and at most lost by a kill
-Texts = Callable[[torch.Tensor, PublishedFiles], str]
+TextWords = Callable[[torch.Tensor, PublishedFiles], str]
 
 
 def bring(
-    request: DataRequest,
-    text_words: Texts = lambda texts, files: "",
-    benchmark_words: Callable[[Benchmark], str] = lambda benchmark: "",
+    request: DataRequest, text_words: TextWords, benchmark_words: Callable[[Benchmark], str]
 ) -> None:
     """Bring what is asked for, or say what that would take.
 
@@ -80,8 +78,8 @@ def bring(
         print(line, flush=True)
     if request.dry_run:
         return
-    failed: list[str] = []
     require_space(plan(still_needed(wanted))["disk"].sum(), data_dir(), "All of it")
+    failed: list[str] = []
     for files in wanted:
         try:
             benchmark = _bring(files, request, text_words)
@@ -109,6 +107,11 @@ def check(request: DataRequest) -> list[PublishedFiles]:
     for files in wanted:
         if files.is_clip:
             check_clip(*files.model, request.weights)
+        elif request.weights or request.shard or request.shards > 1:
+            raise RequestError(
+                f"Features {files.features!r} are published, not made here: weights= and shards= "
+                "mean nothing beside them."
+            )
     choose_device(request.device)
     return wanted
 
@@ -148,17 +151,15 @@ def still_needed(wanted: Iterable[PublishedFiles]) -> list[Source]:
     """List each source that some benchmark cannot do without, as far as its files tell."""
     sources: dict[str, Source] = {}
     for files in wanted:
-        present = set()
-        if _has_mat_files(files):
-            present.add("xlsa17")
-        if files.is_clip and files.features_file.is_file():
-            present.add(f"{files.name}-images")
-            if files.text_file.is_file():
-                present.add(WEIGHTS)
-        if files.model != _papers_model():
-            present.add(WEIGHTS)  # it needs others, which are no source
+        has_features = files.is_clip and files.features_file.is_file()
+        present = {
+            "xlsa17": _has_mat_files(files),
+            f"{files.name}-images": has_features,
+            # another model needs weights that are no source
+            WEIGHTS: files.model != _papers_model() or (has_features and files.text_file.is_file()),
+        }
         listed = needed(files.name, CLIP if files.is_clip else RESNET)
-        sources |= {s.name: s for s in listed if s.name not in present}
+        sources |= {s.name: s for s in listed if not present[s.name]}
     return [*sources.values()]
 
 
@@ -166,7 +167,7 @@ def _papers_model() -> tuple[str, ...]:
     return tuple(source(WEIGHTS).tag.split("/"))
 
 
-def _bring(files: PublishedFiles, request: DataRequest, text_words: Texts) -> Benchmark | None:
+def _bring(files: PublishedFiles, request: DataRequest, text_words: TextWords) -> Benchmark | None:
     """Do what is not done yet, and load the benchmark; None where one shard alone was asked for."""
     if not _has_mat_files(files):
         obtain(source("xlsa17"), files.root)
@@ -177,37 +178,26 @@ def _bring(files: PublishedFiles, request: DataRequest, text_words: Texts) -> Be
     load_model = partial(load_clip, *files.model, weights=request.weights)
     if not _is_whole(lambda: read_text(files).class_names == checked.class_names):
         texts = _save_texts(files, load_model, checked.class_names)
-        print(
-            f"{files.name}: {text_words(torch.from_numpy(texts), files)}".rstrip(": "), flush=True
-        )
+        words = text_words(torch.from_numpy(texts), files)
+        print(f"{files.name}: {words}", flush=True)
     images = published_images(files).image_files
     if not _is_whole(lambda: bool(read_clip_features(files, images))):
         obtain(source(f"{files.name}-images"), files.root)
         require_pictures(files, images)
-        _extract(files, request, load_model, unique(images))
+        weights = f" of {request.weights.name}" if request.weights else ""
+        Extraction(
+            root=pictures_folder(files.name, files.root),
+            images=unique(images),
+            load=load_model,
+            folder=files.features_folder,
+            model="/".join(files.model) + weights,
+            device=choose_device(request.device),
+            batch_size=BATCH,
+        ).run(request.shards, read_shard(request.shard, request.shards))
     if request.shard:
+        print(f"{files.name}: shard {request.shard} is done.", flush=True)
         return None
     return load_published(files.name, features=files.features, root=files.root)
-
-
-def _extract(
-    files: PublishedFiles, request: DataRequest, load_model: Callable, images: list[str]
-) -> None:
-    weights = f" of {request.weights.name}" if request.weights else ""
-    job = Extraction(
-        pictures_folder(files.name, files.root),
-        images,
-        load_model,
-        files.features_folder,
-        batch_size=BATCH,
-        device=choose_device(request.device),
-        model="/".join(files.model) + weights,
-    )
-    if shard := read_shard(request.shard, request.shards):
-        job.run_shard(*shard)
-        print(f"{files.name}: shard {request.shard} is done.", flush=True)
-    else:
-        job.run(request.shards)
 
 
 def _save_texts(
@@ -222,6 +212,7 @@ def _save_texts(
 
 
 def _checked(files: PublishedFiles) -> Benchmark:
+    """Load what is published, which compares it with the published sizes."""
     try:
         return load_published(files.name, features=RESNET, root=files.root)
     except BenchmarkError as error:
@@ -236,10 +227,7 @@ def _checked(files: PublishedFiles) -> Benchmark:
 def require_pictures(files: PublishedFiles, images: Sequence[str]) -> None:
     """Refuse a folder that lacks pictures of the published list, and name the first."""
     folder = pictures_folder(files.name, files.root)
-    if not folder.is_dir():
-        raise files.missing(f"There are no pictures of {files.name} in {folder}.")
-    missing = [name for name in images if not (folder / name).is_file()]
-    if missing:
+    if missing := [name for name in images if not (folder / name).is_file()]:
         more = ", ..." if len(missing) > SHOWN else ""
         raise BenchmarkError(
             f"{len(missing):,} of {len(images):,} pictures that {files.name.upper()}/res101.mat "
