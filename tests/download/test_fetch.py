@@ -28,7 +28,8 @@ QUICK = (0.0, 0.0)
 def zipped(seed: int = 0, size: int = 5 * CHUNK + 123) -> bytes:
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w") as archive:
-        archive.writestr("birds/auk.jpg", np.random.default_rng(seed).bytes(size))
+        info = zipfile.ZipInfo("birds/auk.jpg")  # of no date, so that two are the same
+        archive.writestr(info, np.random.default_rng(seed).bytes(size))
     return stream.getvalue()
 
 
@@ -77,11 +78,12 @@ def test_a_file_is_fetched_once(web, birds, tmp_path, capfd):
     assert capfd.readouterr() == ("", "")  # no terminal, no bar
 
 
-def test_a_cut_download_goes_on_where_it_stopped(web, birds, tmp_path):
-    web.cuts = [2 * CHUNK, CHUNK + 1]
-    assert fetch(birds, tmp_path, waits=QUICK).read_bytes() == CONTENT
-    assert [r.range for r in web.requests] == [None, f"bytes={2 * CHUNK}-", f"bytes={3 * CHUNK}-"]
-    assert all(r.if_range == '"one"' for r in web.requests[1:])
+def test_a_download_that_keeps_breaking_goes_on_where_it_stopped(web, birds, tmp_path):
+    web.cuts = [2 * CHUNK, CHUNK + 1, CHUNK]
+    assert fetch(birds, tmp_path, waits=(0.0,)).read_bytes() == CONTENT
+    starts = [f"bytes={n * CHUNK}-" for n in (2, 3, 4)]
+    assert [request.range for request in web.requests] == [None, *starts]
+    assert all(request.if_range == '"one"' for request in web.requests[1:])
     assert web.sent == len(CONTENT) + 1  # the one byte that was no whole piece
 
 
@@ -101,12 +103,6 @@ def test_an_interrupted_download_goes_on(web, birds, tmp_path, monkeypatch):
             fetch(birds, tmp_path)
     assert fetch(birds, tmp_path).read_bytes() == CONTENT
     assert web.requests[1].range == f"bytes={CHUNK}-"
-
-
-def test_a_connection_that_keeps_breaking_is_borne_while_something_comes(web, birds, tmp_path):
-    web.cuts = [CHUNK] * 4
-    assert fetch(birds, tmp_path, waits=(0.0,)).read_bytes() == CONTENT
-    assert len(web.requests) == 5
 
 
 @pytest.mark.parametrize("changes", [{"ranges": False}, {"etag": None}, {"etag": 'W/"weak"'}])
@@ -238,13 +234,6 @@ def test_a_web_page_is_not_taken_for_the_archive(web, birds, tmp_path, by_type):
         fetch(birds, tmp_path)
 
 
-def test_a_body_shorter_than_declared_is_not_taken(web, birds, tmp_path):
-    web.declared, web.etag = len(CONTENT) + 1000, None
-    with pytest.raises(SourceError, match="cannot be downloaded"):
-        fetch(birds, tmp_path, waits=QUICK)
-    assert not birds.archive(tmp_path).exists()
-
-
 def test_a_body_that_ends_early_without_complaint_is_met(web, birds, tmp_path, monkeypatch):
     web.etag = None
     monkeypatch.setattr(requests.Response, "iter_content", lambda *_: iter([CONTENT[:CHUNK]]))
@@ -319,12 +308,3 @@ def test_obtain_unpacks_and_then_needs_the_archive_no_more(web, birds, tmp_path)
     birds.archive(tmp_path).unlink()
     assert obtain(birds, tmp_path) == tmp_path / "birds"
     assert len(web.requests) == 1
-
-
-def test_obtain_takes_a_folder_made_by_hand(web, birds, tmp_path):
-    (tmp_path / "birds" / "birds").mkdir(parents=True)
-    with pytest.raises(SourceError, match=r"lacks birds/auk\.jpg\. Delete"):
-        obtain(birds, tmp_path)
-    (tmp_path / "birds" / "birds" / "auk.jpg").touch()
-    assert obtain(birds, tmp_path) == tmp_path / "birds"
-    assert not web.requests

@@ -10,7 +10,6 @@ import joblib
 import numpy as np
 import open_clip
 import pytest
-import tyro
 from clips import TINY, tiny_model
 from pages import arguments, commands, page
 from PIL import Image
@@ -49,11 +48,7 @@ def drawn(tmp_path_factory):
 @pytest.fixture
 def photos(drawn, tmp_path):
     """A copy of them, to spoil."""
-    for path in drawn.glob("*/*"):
-        to = tmp_path / "photos" / path.relative_to(drawn)
-        to.parent.mkdir(parents=True, exist_ok=True)
-        to.write_bytes(path.read_bytes())
-    return tmp_path / "photos"
+    return shutil.copytree(drawn, tmp_path / "photos")
 
 
 @pytest.fixture
@@ -64,7 +59,7 @@ def tiny_clip(monkeypatch):
     model.visual.register_forward_pre_hook(lambda _, inputs: batches.append(len(inputs[0])))
     preprocess = open_clip.image_transform(16, is_train=False)
     encoder = ClipEncoder(model, preprocess, open_clip.SimpleTokenizer(context_length=16))
-    monkeypatch.setattr(picture_benchmark, "load_clip", lambda *_, **__: encoder)
+    monkeypatch.setattr("zslnb.encode.clip.load_clip", lambda *_, **__: encoder)
     return batches
 
 
@@ -136,12 +131,8 @@ def test_another_picture_of_the_same_name_and_size_is_another(request_, tiny_cli
     assert tiny_clip == [8]
 
 
-def copy(root, original, name):
-    (root / name).write_bytes((root / original).read_bytes())
-
-
 def test_copies_are_left_out_and_told_as_all_that_is_passed_over(request_, capsys):
-    copy(request_.pictures, "auk/0.png", "auk/5.png")
+    shutil.copy(request_.pictures / "auk/0.png", request_.pictures / "auk/5.png")
     (request_.pictures / "auk" / "notes.txt").touch()
     picture_benchmark.make_benchmark(replace(request_, dry_run=True))
     output = capsys.readouterr().out
@@ -154,7 +145,7 @@ def test_copies_are_left_out_and_told_as_all_that_is_passed_over(request_, capsy
 
 
 def test_one_picture_in_two_classes_is_refused(request_):
-    copy(request_.pictures, "auk/0.png", "wren/5.png")
+    shutil.copy(request_.pictures / "auk/0.png", request_.pictures / "wren/5.png")
     with pytest.raises(RequestError, match=r"auk/0\.png and wren/5\.png are one picture in two"):
         picture_benchmark.prepare(request_)
 
@@ -364,19 +355,13 @@ def asked(command):
     """What a `make pictures` line of the page asks for."""
     given = dict(word.split("=", 1) for word in shlex.split(command)[2:])
     words = [given["PICTURES"], given["BENCHMARK"], *shlex.split(given.get("ARGS", ""))]
-    config = (tyro.conf.PositionalRequiredArgs, tyro.conf.FlagCreatePairsOff)
-    return tyro.cli(PicturesRequest, args=words, config=config)
-
-
-def csv_blocks():
-    """The two tables that the page shows: names, then attributes."""
-    return re.findall(r"(?ms)^```\n(folder,.*?)^```", PAGE)
+    return cli.parse(PicturesRequest, "zslnb pictures", words)
 
 
 @pytest.fixture
 def beside(photos, monkeypatch):
     """The files that the page's commands name, in the current folder."""
-    names, attributes = csv_blocks()
+    names, attributes = re.findall(r"(?ms)^```\n(folder,.*?)^```", PAGE)
     monkeypatch.chdir(photos.parent)
     (photos.parent / "names.csv").write_text(names)
     others = [name for name in CLASSES if name not in attributes]

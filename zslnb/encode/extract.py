@@ -336,10 +336,7 @@ def _bar(chunks: Sequence[_Chunk], todo: Sequence[_Chunk], part: int, of: int) -
     total, left = (sum(len(chunk.names) for chunk in some) for some in (chunks, todo))
     shown = {"position": part - 1, "mininterval": 0.5}
     if not sys.stderr.isatty():
-        line = (
-            "{desc}: {percentage:.0f}%, {n_fmt}/{total_fmt} [{elapsed}<{remaining}, {rate_fmt}]\n"
-        )
-        shown = {"mininterval": 30.0, "bar_format": line}
+        shown = {"mininterval": 30.0, "bar_format": "{desc}: {percentage:.0f}%{r_bar}\n"}
     desc = f"shard {part} of {of}" if of > 1 else "extracting"
     return tqdm(desc=desc, total=total, initial=total - left, unit=" images", **shown)
 

@@ -14,25 +14,13 @@ import torch
 from jaxtyping import Float32
 
 from zslnb.benchmark import Benchmark
+from zslnb.datasets import picture_folder
 from zslnb.datasets.bundle import benchmark_from_arrays, file_sha256, open_bundle, write_bundle
 from zslnb.datasets.extracted import Extracted
 from zslnb.datasets.loading import load, refuse_reserved_name
-from zslnb.datasets.picture_folder import (
-    PictureFolder,
-    content_hashes,
-    read_attributes,
-    read_class_names,
-    read_picture_folder,
-    some,
-)
+from zslnb.datasets.picture_folder import PictureFolder, some
 from zslnb.device import choose_device
-from zslnb.encode.clip import (
-    ClipEncoder,
-    check_clip,
-    class_tokens,
-    extract_text_features,
-    load_clip,
-)
+from zslnb.encode import clip
 from zslnb.encode.division import LEAST, divide_classes, divide_pictures, require_enough
 from zslnb.encode.extract import Extraction, UnreadableImages, require_writable
 from zslnb.encode.requests import PicturesRequest, read_shard
@@ -90,7 +78,9 @@ class Plan:
         return Extraction(
             root=self.folder.root,
             images=self.folder.images,
-            load=partial(load_clip, request.model, request.pretrained, weights=request.weights),
+            load=partial(
+                clip.load_clip, request.model, request.pretrained, weights=request.weights
+            ),
             folder=request.work or build_dir() / "pictures" / request.bundle.stem / model,
             model=model,
             device=self.device,
@@ -132,11 +122,13 @@ def prepare(request: PicturesRequest) -> Plan:
         ExtractionError: a folder that cannot be written to.
     """
     refuse_reserved_name(request.bundle)
-    check_clip(request.model, request.pretrained, request.weights)
+    clip.check_clip(request.model, request.pretrained, request.weights)
     device = choose_device(request.device)
-    folder, hashes = _without_copies(read_picture_folder(request.pictures))
-    names = read_class_names(request.names, folder)
-    attributes = read_attributes(request.attributes, folder) if request.attributes else ()
+    folder, hashes = _without_copies(picture_folder.read_picture_folder(request.pictures))
+    names = picture_folder.read_class_names(request.names, folder)
+    attributes = (
+        picture_folder.read_attributes(request.attributes, folder) if request.attributes else ()
+    )
     parts = divide_classes(folder, request.unseen, request.validation, request.seed)
     plan = Plan(request, folder, hashes, names, parts, device, *attributes)
     before = _stored_recipe(request.bundle)
@@ -159,7 +151,7 @@ def _without_copies(folder: PictureFolder) -> tuple[PictureFolder, dict[str, str
     """
     first: dict[str, str] = {}  # by content, its first picture
     copies = []
-    hashes = content_hashes(folder)
+    hashes = picture_folder.content_hashes(folder)
     for image in folder.images:
         original = first.setdefault(hashes[image] or image, image)
         if _class_of(original) != _class_of(image):
@@ -204,7 +196,7 @@ def make(plan: Plan) -> Benchmark:
         job = plan.extraction
         encoder = job.load()
         _require_different_names(plan, encoder)
-        texts = extract_text_features(encoder, [*plan.names.values()])
+        texts = clip.extract_text_features(encoder, [*plan.names.values()])
         if request.shards == 1:  # else each process loads its own
             job = replace(job, load=lambda: encoder)
         arrays = assemble(plan, job.run(request.shards), texts)
@@ -213,8 +205,8 @@ def make(plan: Plan) -> Benchmark:
     return load(request.bundle)
 
 
-def _require_different_names(plan: Plan, encoder: ClipEncoder) -> None:
-    tokens = class_tokens(encoder, [*plan.names.values()])
+def _require_different_names(plan: Plan, encoder: clip.ClipEncoder) -> None:
+    tokens = clip.class_tokens(encoder, [*plan.names.values()])
     labels = [f"{name[:60]} (folder {folder})" for folder, name in plan.names.items()]
     if same := _alike(tokens.tolist(), labels):
         raise RequestError(

@@ -13,41 +13,14 @@ import numpy as np
 import torch
 
 from zslnb.benchmark import Benchmark
+from zslnb.datasets import published
 from zslnb.datasets.bundle import write_bundle
-from zslnb.datasets.published import (
-    load_published,
-    published_images,
-    read_clip_features,
-    read_text,
-    unique,
-)
-from zslnb.datasets.published_files import (
-    CLIP,
-    RESNET,
-    WITH_PICTURES,
-    PublishedFiles,
-    features_of,
-)
+from zslnb.datasets.published_files import CLIP, RESNET, WITH_PICTURES, PublishedFiles, features_of
 from zslnb.datasets.xlsa17 import PUBLISHED
 from zslnb.device import choose_device
+from zslnb.download import sources
 from zslnb.download.fetch import obtain
-from zslnb.download.sources import (
-    WEIGHTS,
-    Source,
-    describe,
-    needed,
-    pictures_folder,
-    plan,
-    require_space,
-    source,
-)
-from zslnb.encode.clip import (
-    PROMPT,
-    check_clip,
-    extract_text_features,
-    load_clip,
-    weights_are_here,
-)
+from zslnb.encode import clip
 from zslnb.encode.extract import Extraction, ExtractionError, UnreadableImages
 from zslnb.encode.requests import DataRequest, read_shard
 from zslnb.errors import BenchmarkError, RequestError, WorkError, unknown_name
@@ -78,7 +51,7 @@ def bring(
         print(line, flush=True)
     if request.dry_run:
         return
-    require_space(plan(still_needed(wanted))["disk"].sum(), data_dir(), "All of it")
+    sources.require_space(sources.plan(still_needed(wanted))["disk"].sum(), data_dir(), "All of it")
     failed: list[str] = []
     for files in wanted:
         try:
@@ -106,7 +79,7 @@ def check(request: DataRequest) -> list[PublishedFiles]:
     wanted = [PublishedFiles(name, request.features or features_of(name)[0]) for name in names]
     for files in wanted:
         if files.is_clip:
-            check_clip(*files.model, request.weights)
+            clip.check_clip(*files.model, request.weights)
         elif request.weights or request.shard or request.shards > 1:
             raise RequestError(
                 f"Features {files.features!r} are published, not made here: weights= and shards= "
@@ -118,18 +91,18 @@ def check(request: DataRequest) -> list[PublishedFiles]:
 
 def outlook(request: DataRequest, wanted: Sequence[PublishedFiles]) -> Iterator[str]:
     """Say what will be downloaded, the disk it takes, and how many pictures are to extract."""
-    if sources := still_needed(wanted):
-        planned = plan(sources)
-        if WEIGHTS in planned.index:
+    if needed := still_needed(wanted):
+        planned = sources.plan(needed)
+        if sources.WEIGHTS in planned.index:
             if request.weights:
-                planned.loc[WEIGHTS] = (f"there, {request.weights.name}", 0.0, 0.0)
-            elif weights_are_here(*_papers_model()):
-                planned.loc[WEIGHTS] = ("there, open_clip's", 0.0, 0.0)
-        yield describe(planned)
+                planned.loc[sources.WEIGHTS] = (f"there, {request.weights.name}", 0.0, 0.0)
+            elif clip.weights_are_here(*_papers_model()):
+                planned.loc[sources.WEIGHTS] = ("there, open_clip's", 0.0, 0.0)
+        yield sources.describe(planned)
     else:
         yield "Nothing to download."
     for model in sorted({f.model for f in wanted if f.is_clip} - {_papers_model()}):
-        state = "there" if weights_are_here(*model) else "to download, of unknown size"
+        state = "there" if clip.weights_are_here(*model) else "to download, of unknown size"
         yield f"Weights {'/'.join(model)}, open_clip's: {state}."
     for files in wanted:
         yield f"{files.name}: {_to_extract(files)}"
@@ -147,47 +120,48 @@ def _to_extract(files: PublishedFiles) -> str:
     return f"{left:,} of {count:,} pictures to extract; a bar will say how long that takes."
 
 
-def still_needed(wanted: Iterable[PublishedFiles]) -> list[Source]:
+def still_needed(wanted: Iterable[PublishedFiles]) -> list[sources.Source]:
     """List each source that some benchmark cannot do without, as far as its files tell."""
-    sources: dict[str, Source] = {}
+    needed: dict[str, sources.Source] = {}
     for files in wanted:
         has_features = files.is_clip and files.features_file.is_file()
         present = {
             "xlsa17": _has_mat_files(files),
             f"{files.name}-images": has_features,
             # another model needs weights that are no source
-            WEIGHTS: files.model != _papers_model() or (has_features and files.text_file.is_file()),
+            sources.WEIGHTS: files.model != _papers_model()
+            or (has_features and files.text_file.is_file()),
         }
-        listed = needed(files.name, CLIP if files.is_clip else RESNET)
-        sources |= {s.name: s for s in listed if not present[s.name]}
-    return [*sources.values()]
+        listed = sources.needed(files.name, CLIP if files.is_clip else RESNET)
+        needed |= {s.name: s for s in listed if not present[s.name]}
+    return [*needed.values()]
 
 
 def _papers_model() -> tuple[str, ...]:
-    return tuple(source(WEIGHTS).tag.split("/"))
+    return tuple(sources.source(sources.WEIGHTS).tag.split("/"))
 
 
 def _bring(files: PublishedFiles, request: DataRequest, text_words: TextWords) -> Benchmark | None:
     """Do what is not done yet, and load the benchmark; None where one shard alone was asked for."""
     if not _has_mat_files(files):
-        obtain(source("xlsa17"), files.root)
+        obtain(sources.source("xlsa17"), files.root)
     checked = _checked(files)
     print(f"{files.name}: {checked!r}, sizes {checked.provenance['sizes']}.", flush=True)
     if not files.is_clip:
         return checked
-    load_model = partial(load_clip, *files.model, weights=request.weights)
-    if not _is_whole(lambda: read_text(files).class_names == checked.class_names):
+    load_model = partial(clip.load_clip, *files.model, weights=request.weights)
+    if not _is_whole(lambda: published.read_text(files).class_names == checked.class_names):
         texts = _save_texts(files, load_model, checked.class_names)
         words = text_words(torch.from_numpy(texts), files)
         print(f"{files.name}: {words}", flush=True)
-    images = published_images(files).image_files
-    if not _is_whole(lambda: bool(read_clip_features(files, images))):
-        obtain(source(f"{files.name}-images"), files.root)
+    images = published.published_images(files).image_files
+    if not _is_whole(lambda: bool(published.read_clip_features(files, images))):
+        obtain(sources.source(f"{files.name}-images"), files.root)
         require_pictures(files, images)
         weights = f" of {request.weights.name}" if request.weights else ""
         Extraction(
-            root=pictures_folder(files.name, files.root),
-            images=unique(images),
+            root=sources.pictures_folder(files.name, files.root),
+            images=published.unique(images),
             load=load_model,
             folder=files.features_folder,
             model="/".join(files.model) + weights,
@@ -197,15 +171,15 @@ def _bring(files: PublishedFiles, request: DataRequest, text_words: TextWords) -
     if request.shard:
         print(f"{files.name}: shard {request.shard} is done.", flush=True)
         return None
-    return load_published(files.name, features=files.features, root=files.root)
+    return published.load_published(files.name, features=files.features, root=files.root)
 
 
 def _save_texts(
     files: PublishedFiles, load_model: Callable, class_names: Sequence[str]
 ) -> np.ndarray:
     encoder = load_model()
-    rows = extract_text_features(encoder, class_names)
-    facts = json.dumps({**encoder.facts(), "prompt": PROMPT})
+    rows = clip.extract_text_features(encoder, class_names)
+    facts = json.dumps({**encoder.facts(), "prompt": clip.PROMPT})
     arrays = {"text": rows, "class_names": np.array(class_names), "provenance": facts}
     write_bundle(files.text_file, arrays)
     return rows
@@ -214,9 +188,9 @@ def _save_texts(
 def _checked(files: PublishedFiles) -> Benchmark:
     """Load what is published, which compares it with the published sizes."""
     try:
-        return load_published(files.name, features=RESNET, root=files.root)
+        return published.load_published(files.name, features=RESNET, root=files.root)
     except BenchmarkError as error:
-        archive = source("xlsa17")
+        archive = sources.source("xlsa17")
         raise archive.trouble(
             f"{error}\n  To have it again move {archive.folder(files.root)} and "
             f"{archive.archive(files.root)} away first.",
@@ -226,7 +200,7 @@ def _checked(files: PublishedFiles) -> Benchmark:
 
 def require_pictures(files: PublishedFiles, images: Sequence[str]) -> None:
     """Refuse a folder that lacks pictures of the published list, and name the first."""
-    folder = pictures_folder(files.name, files.root)
+    folder = sources.pictures_folder(files.name, files.root)
     if missing := [name for name in images if not (folder / name).is_file()]:
         more = ", ..." if len(missing) > SHOWN else ""
         raise BenchmarkError(
@@ -239,7 +213,7 @@ def require_pictures(files: PublishedFiles, images: Sequence[str]) -> None:
 def _explained(error: Exception, files: PublishedFiles) -> str:
     """Add what can be done about an error, where its maker could not know."""
     if isinstance(error, UnreadableImages):
-        archive = source(f"{files.name}-images").folder(files.root)
+        archive = sources.source(f"{files.name}-images").folder(files.root)
         return (
             f"{error}\nNone is left out, since the published sizes would not hold. To unpack the "
             f"pictures again delete {archive}, and run again."
