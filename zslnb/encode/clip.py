@@ -67,16 +67,11 @@ def weights_sha256(model: torch.nn.Module) -> str:
 def load_clip(
     model_name: str = "ViT-B-16", pretrained: str = "openai", *, weights: Path | None = None
 ) -> ClipEncoder:
-    """Load a CLIP with its own preprocessing, activation and tokenizer.
+    """Load a CLIP of open_clip's, by name and tag, with its own preprocessing and tokenizer.
 
-    What open_clip only warns of, such as an activation that does not fit, is an error here.
-
-    Args:
-        model_name: an architecture as `open_clip.list_pretrained()` gives it.
-        pretrained: the tag of its weights. OpenAI's were trained with QuickGELU, which follows
-            from the tag. They are downloaded if they are not cached.
-        weights: a local file instead, see `zslnb.encode.weights`, with the preprocessing and
-            activation of that tag.
+    The activation follows from the tag, too: OpenAI's were trained with QuickGELU. What open_clip
+    only warns of is an error here. Weights are downloaded if they are not cached; or they come
+    from a local file (see `zslnb.encode.weights`), prepared for as the tag's are.
 
     Raises:
         RequestError: as `check_clip` does, or a local file that holds something else.
@@ -84,7 +79,7 @@ def load_clip(
     """
     recipe = check_clip(model_name, pretrained, weights)
     if weights is None:
-        with _had(f"The weights {model_name}/{pretrained}"):
+        with _obtaining(f"The weights {model_name}/{pretrained}"):
             model, preprocess = _create(model_name, pretrained, recipe)
     else:
         try:
@@ -96,7 +91,7 @@ def load_clip(
                 f"{reason(error)}"
             ) from error
         pretrained = f"{weights.name}, prepared as {pretrained}"
-    with _had(f"The tokenizer of {model_name}"):  # some models' is on the hub, too
+    with _obtaining(f"The tokenizer of {model_name}"):  # some models' is on the hub, too
         tokenize = open_clip.get_tokenizer(model_name)
     return ClipEncoder(model.eval(), preprocess, tokenize, model_name, pretrained)
 
@@ -104,9 +99,8 @@ def load_clip(
 def check_clip(model_name: str, pretrained: str, weights: Path | None = None) -> dict:
     """Check what `load_clip` will be asked for; return what open_clip records of the tag.
 
-    Raises:
-        RequestError: a pair that open_clip does not know or that does not fit, no such local file,
-            or one of a kind that is not read.
+    Raises RequestError for a pair that open_clip does not know or that does not fit, and for a
+    local file that is not there, or of a kind that is not read.
     """
     recipe = open_clip.get_pretrained_cfg(model_name, pretrained)
     if not recipe:
@@ -131,10 +125,7 @@ def check_clip(model_name: str, pretrained: str, weights: Path | None = None) ->
 
 
 def weights_are_here(model_name: str, pretrained: str) -> bool:
-    """Whether open_clip would find weights in its caches; nothing is downloaded.
-
-    Raises RequestError for a pair that open_clip does not know.
-    """
+    """Whether open_clip would find weights in its caches; nothing is downloaded."""
     recipe = check_clip(model_name, pretrained)
     model_id, _, filename = recipe.get("hf_hub", "").rpartition("/")
     if model_id:
@@ -162,7 +153,7 @@ def _create(model_name: str, source: str, recipe: dict) -> tuple[torch.nn.Module
 
 
 @contextmanager
-def _had(what: str) -> Iterator[None]:
+def _obtaining(what: str) -> Iterator[None]:
     """Turn what open_clip, the hub and the network raise, which is anything, into a sentence."""
     try:
         yield

@@ -8,6 +8,7 @@ most the batch at hand, on CUDA the one before, and those that were being read a
 
 import hashlib
 import json
+import math
 import os
 import sys
 from collections import deque
@@ -218,10 +219,16 @@ class Extraction:
     ) -> None:
         """Encode chunk by chunk; on CUDA each is written while the next one runs."""
         device = self._device(part)
-        workers = -(-default_workers(device) // of) if self.workers is None else self.workers
-        names = [chunk.names for chunk in todo]
-        read = {"workers": workers, "pin_memory": self._on_cuda}
-        batches = read_pictures(self.root, names, encoder.preprocess, **read)
+        workers = self.workers
+        if workers is None:
+            workers = math.ceil(default_workers(device) / of)
+        batches = read_pictures(
+            self.root,
+            [chunk.names for chunk in todo],
+            encoder.preprocess,
+            workers=workers,
+            pin_memory=self._on_cuda,
+        )
         running: deque = deque()
         try:
             with _bar(chunks, todo, part, of) as bar:
@@ -236,10 +243,10 @@ class Extraction:
                         first.write(arrived(), its_reasons)
                         bar.update(len(first.names))
         except (torch.OutOfMemoryError, torch.AcceleratorError) as error:
+            first_line = str(error).partition("\n")[0]
             raise WorkError(
-                f"{device} failed with {self.batch_size} pictures at a time "
-                f"({str(error).splitlines()[0]}). Run again, with smaller batches or on another "
-                "device; what is done is kept."
+                f"{device} failed with {self.batch_size} pictures at a time ({first_line}). Run "
+                "again, with smaller batches or on another device; what is done is kept."
             ) from error
 
     def _allow(self, unreadable: Mapping[str, str]) -> None:
@@ -248,20 +255,21 @@ class Extraction:
 
     def _listing(self) -> list[tuple[str, int | None, str | None]]:
         """Each picture's name, size in bytes and hash; what is not there is told, and has none."""
-        paths = {name: self.root / name for name in self.images}
-        sizes = {n: path.stat().st_size if path.is_file() else None for n, path in paths.items()}
-        gone = {name: "not there" for name, count in sizes.items() if count is None}
-        self._allow(gone)
-        return [(name, count, self.hashes.get(name)) for name, count in sizes.items()]
+        listing = []
+        for name in self.images:
+            path = self.root / name
+            count = path.stat().st_size if path.is_file() else None
+            listing.append((name, count, self.hashes.get(name)))
+        self._allow({name: "not there" for name, count, _ in listing if count is None})
+        return listing
 
     def _chunks(self, listing: list, part: int = 1, of: int = 1) -> list[_Chunk]:
         """What a part of all has to give, in the list's order, with what is there of it."""
-        settings, chunks = self._stored_settings(), []
-        for i in range(part - 1, -(-len(listing) // self.batch_size), of):
-            listed = listing[i * self.batch_size : (i + 1) * self.batch_size]
-            names = [name for name, *_ in listed]
-            chunk = _Chunk(self.work / f"{i:06}.npz", _sha256_of([settings, listed]), names)
-            chunks.append(chunk.read())
+        settings, size, chunks = self._stored_settings(), self.batch_size, []
+        for start in range(0, len(listing), size)[part - 1 :: of]:
+            listed = listing[start : start + size]
+            file, key = self.work / f"{start // size:06}.npz", _sha256_of([settings, listed])
+            chunks.append(_Chunk(file, key, [name for name, *_ in listed]).read())
         return chunks
 
     def _begin(self) -> ClipEncoder:

@@ -68,10 +68,7 @@ def bring(
 
 
 def check(request: DataRequest) -> list[PublishedFiles]:
-    """Check what is asked for; give the files of each benchmark.
-
-    Raises RequestError.
-    """
+    """Check what is asked for, or raise RequestError; give the files of each benchmark."""
     known = (*WITH_PICTURES, ALL)
     if request.benchmark not in known:
         raise RequestError(unknown_name("benchmark to download", request.benchmark, known))
