@@ -153,10 +153,10 @@ def size(count: float | None) -> str:
 
 def free(folder: Path) -> int:
     """Bytes free on the disk that a folder is on, or will be on once it is made."""
-    return shutil.disk_usage(nearest(folder)).free
+    return shutil.disk_usage(nearest_existing(folder)).free
 
 
-def nearest(folder: Path) -> Path:
+def nearest_existing(folder: Path) -> Path:
     """Find a folder, or what there is of the folders that it would be made in."""
     return next(path for path in (folder, *folder.absolute().parents) if path.exists())
 

@@ -28,7 +28,7 @@ from tqdm import tqdm
 
 from zslnb.datasets.bundle import read_bundle, write_bundle
 from zslnb.datasets.extracted import RESULT, Extracted, rows_sha256
-from zslnb.download.sources import free, nearest, size
+from zslnb.download.sources import free, nearest_existing, size
 from zslnb.encode.clip import PROMPT, ClipEncoder, encode_pixels
 from zslnb.encode.pictures import default_workers, read_pictures
 from zslnb.errors import BenchmarkError, WorkError
@@ -317,7 +317,7 @@ def require_writable(folder: Path, bytes_needed: int = 0) -> None:
 
     Nothing is touched. Raises ExtractionError.
     """
-    parent = nearest(folder)
+    parent = nearest_existing(folder)
     if not (parent.is_dir() and os.access(parent, os.W_OK | os.X_OK)):
         raise ExtractionError(f"{folder} cannot be written: {parent} is no folder to write to.")
     if free(parent) < bytes_needed:

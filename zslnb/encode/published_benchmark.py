@@ -79,8 +79,8 @@ def check(request: DataRequest) -> list[PublishedFiles]:
             clip.check_clip(*files.model, request.weights)
         elif request.weights or request.shard or request.shards > 1:
             raise RequestError(
-                f"Features {files.features!r} are published, not made here: weights= and shards= "
-                "mean nothing beside them."
+                f"Features {files.features!r} are published, not made here: weights=, shard= and "
+                "shards= mean nothing beside them."
             )
     choose_device(request.device)
     return wanted
