@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+import torch
 from measure import CORES, Machine, Row
 from PIL import Image
 from sizes import Sizes
@@ -78,13 +79,13 @@ def one_round(
     from zslnb.encode.extract import Extraction
     from zslnb.encode.pictures import default_workers, read_pictures
 
-    cuda = machine.device == "cuda"
+    device = torch.device(machine.device)
+    cuda = device.type == "cuda"
     job = Extraction(
-        *(folder, names, lambda: encoder, folder / result),
+        *(folder, names, lambda: encoder, folder / result, "random weights"),
+        device=device,
         batch_size=128 if cuda else 16,
-        device=machine.device,
-        workers=default_workers(machine.device),
-        progress=False,
+        workers=default_workers(device),
     )
     batches = [
         job.images[start : start + job.batch_size]
@@ -93,7 +94,7 @@ def one_round(
     read = partial(read_pictures, folder, batches, encoder.preprocess)
     pixels, _ = next(iter(read_pictures(folder, batches[:1], encoder.preprocess)))
     precision = "float16" if cuda else "float32"
-    encode = partial(encode_pixels, encoder, device=machine.device, precision=precision)
+    encode = partial(encode_pixels, encoder, device=device, precision=precision)
     encode(pixels)  # the first call also chooses its kernels
     model = machine.seconds(lambda: [encode(pixels[: len(batch)]) for batch in batches])
     decoder = machine.seconds(lambda: [*map(len, read(workers=job.workers, pin_memory=cuda))])

@@ -103,11 +103,12 @@ def test_grey_without_a_white_is_named(tmp_path, mode):
 
 
 def test_a_strip_that_resizing_would_blow_up_is_named(tmp_path):
-    for i, size in enumerate([(1, 5000), (5000, 1), (300, 3000)]):
-        Image.new("RGB", size).save(tmp_path / f"{i}.png")
-    ((pixels, reasons),) = read_pictures(tmp_path, [["0.png", "1.png", "2.png"]], PREPROCESS)
-    assert "a strip of 1 x 5000 pixels, too narrow" in reasons[0]
-    assert "a strip of 5000 x 1 pixels" in reasons[1]
+    sizes = {"wide.png": (5000, 1), "tall.png": (1, 5000), "fit.png": (300, 3000)}
+    for name, size in sizes.items():
+        Image.new("RGB", size).save(tmp_path / name)
+    ((pixels, reasons),) = read_pictures(tmp_path, [[*sizes]], PREPROCESS)
+    assert "a strip of 5000 x 1 pixels, too narrow" in reasons[0]
+    assert "a strip of 1 x 5000 pixels" in reasons[1]
     assert (reasons[2], len(pixels)) == ("", 1)
 
 
@@ -153,11 +154,7 @@ def test_what_cannot_be_read_has_a_reason_that_tells_no_folder(folder):
     assert pixels.shape == (1, 3, 16, 16)
     assert [bool(why) for why in reasons] == [True, False, True, True, True]
     assert str(folder) not in str(reasons)
-
-
-def test_a_batch_of_which_nothing_can_be_read_has_no_pixels(folder):
-    (folder / "0.png").write_bytes(b"")
-    ((pixels, reasons),) = read_pictures(folder, [["0.png"]], PREPROCESS)
+    ((pixels, reasons),) = read_pictures(folder, [["empty.png"]], PREPROCESS)
     assert len(pixels) == 0
     assert reasons[0].startswith("UnidentifiedImageError")
 
@@ -171,4 +168,4 @@ def test_a_decompression_bomb_is_not_opened(folder, monkeypatch, limit):
 
 def test_a_model_on_the_cpu_keeps_the_cores(monkeypatch):
     monkeypatch.setattr("joblib.cpu_count", lambda: 16)
-    assert (default_workers("cpu"), default_workers("cuda:1")) == (1, 15)
+    assert [default_workers(torch.device(name)) for name in ("cpu", "cuda:1")] == [1, 15]

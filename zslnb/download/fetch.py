@@ -31,10 +31,8 @@ CHUNK = 1 << 16  # what a cut connection loses at most
 def obtain(source: Source, root: Path | None = None) -> Path:
     """Fetch and unpack a source, or find it unpacked; return its folder.
 
-    Once it is unpacked the archive is not needed any more, and may be deleted.
-
-    Raises:
-        SourceError: as `fetch` and `unpack` do.
+    Once it is unpacked the archive is not needed any more, and may be deleted. Raises SourceError
+    as `fetch` and `unpack` do.
     """
     folder, archive = source.folder(root), source.archive(root)
     if not folder.exists():
@@ -54,23 +52,23 @@ def fetch(source: Source, root: Path | None = None, *, waits: Sequence[float] = 
         waits: seconds to wait before each further try when nothing comes.
 
     Raises:
-        SourceError: no address, a dead one, no room, or not the file that it should be; with
-            the page, the address and how to do it by hand.
+        SourceError: a dead address, no room, or not the file that it should be; with the page,
+            the address and how to do it by hand.
     """
     file = source.archive(root)
     file.parent.mkdir(parents=True, exist_ok=True)
     with locked(_beside(file, ".lock")):
-        if not file.exists():
+        is_new = not file.exists()
+        if is_new:
             _download(source, root, waits)
-        _check(source, root)
+        _check(source, root, is_new)
     return file
 
 
 def _download(source: Source, root: Path | None, waits: Sequence[float]) -> None:
-    """Download a file, as often as it takes; raise SourceError when there is no point."""
-    if source.address is None:
-        raise source.trouble(f"cannot be downloaded: {source.note}.", root)
-    part, fruitless = _beside(source.archive(root), ".part"), 0
+    """Ask for a file as often as it takes; raise SourceError when there is no point."""
+    file = source.archive(root)
+    part, fruitless = _beside(file, ".part"), 0
     while True:
         before = _bytes(part)
         try:
@@ -87,16 +85,16 @@ def _download(source: Source, root: Path | None, waits: Sequence[float]) -> None
             print(f"{problem}, with {size(_bytes(part))} there.", file=sys.stderr)
             time.sleep(seconds)
         except OSError as error:
-            raise _stopped(source, part, error) from error
+            why = f"cannot write to {part.parent}: {error}."
+            if error.errno in FULL:
+                why = (
+                    f"the disk of {part.parent} is full ({size(free(part.parent))} free). "
+                    f"{size(_bytes(part))} came and are kept: free some and run again, or move the "
+                    "folder to a larger disk and set ZSLNB_DATA to it."
+                )
+            raise SourceError(f"{source.name}: {why}") from error
     _beside(part, ".json").unlink(missing_ok=True)
-    algorithm, _, published = (source.hash or "").partition(":")
-    if published and (digest := _hash(part, algorithm)) != published:
-        part.unlink()  # the rest of it would not help
-        raise source.trouble(
-            f"what came does not match the published {algorithm} {published}: its is {digest}.",
-            root,
-        )
-    os.replace(part, source.archive(root))
+    os.replace(part, file)
 
 
 def _get(source: Source, part: Path, root: Path | None) -> None:
@@ -105,7 +103,8 @@ def _get(source: Source, part: Path, root: Path | None) -> None:
     `If-Range` makes the server send all of a file that has changed since its first half came;
     a server that says nothing to tell files apart by is asked for all of it each time.
     """
-    old = _read(_beside(part, ".json"))
+    note = _beside(part, ".json")
+    old = _read(note)
     have = _bytes(part) if old.get("validator") and old.get("total") else 0
     if have and have == old["total"]:
         return
@@ -124,7 +123,7 @@ def _get(source: Source, part: Path, root: Path | None) -> None:
         require_space(need, part.parent, f"{source.name}, downloaded and unpacked,")
         if not have:
             part.unlink(missing_ok=True)
-            _write(_beside(part, ".json"), {"validator": _validator(answer), "total": total})
+            _write(note, {"validator": _validator(answer), "total": total})
         # some servers call a .tar.gz a packed .tar; it stays packed here
         answer.raw.headers.pop("Content-Encoding", None)
         shown = {"desc": source.name, "initial": have, "total": total, "disable": None}
@@ -135,18 +134,6 @@ def _get(source: Source, part: Path, root: Path | None) -> None:
                 out.write(chunk)
     if total not in (None, _bytes(part)):
         raise requests.ConnectionError(f"cut at {_bytes(part):,} of {total:,} bytes")
-
-
-def _stopped(source: Source, part: Path, error: OSError) -> SourceError:
-    """Explain why the file could not be written."""
-    folder = part.parent
-    if error.errno in FULL:
-        return SourceError(
-            f"{source.name}: the disk of {folder} is full ({size(free(folder))} free). "
-            f"{size(_bytes(part))} came and are kept: free some and run again, or move the folder "
-            "to a larger disk and set ZSLNB_DATA to it."
-        )
-    return SourceError(f"{source.name}: cannot write to {folder}: {error}.")
 
 
 def _is_rest(answer: requests.Response, have: int, old: dict) -> bool:
@@ -163,31 +150,37 @@ def _validator(answer: requests.Response) -> str:
     return tag if tag.startswith('"') else answer.headers.get("Last-Modified", "")
 
 
-def _check(source: Source, root: Path | None) -> None:
-    """Check a file that is there, unless it was checked and has not been touched since.
+def _check(source: Source, root: Path | None, is_new: bool) -> None:
+    """Check a file, unless it was checked and has not been touched since.
 
     Where no hash is published the first file's is recorded, and a later one compared with it.
     """
     file = source.archive(root)
     record, state = _beside(file, ".json"), file.stat()
     known = _read(record)
-    seen = {"bytes": state.st_size, "mtime_ns": state.st_mtime_ns}
-    if seen.items() <= known.items():
+    now = {"bytes": state.st_size, "mtime_ns": state.st_mtime_ns}
+    if now.items() <= known.items():
         return
     if problem := _wrong_kind(file):
         raise source.trouble(f"{file.name} is {problem}. Delete {file}* and run again.", root)
     algorithm, _, stated = (source.hash or known.get("hash") or "sha256:").partition(":")
-    digest = _hash(file, algorithm)
+    with file.open("rb") as stream:
+        digest = hashlib.file_digest(stream, algorithm).hexdigest()
     if stated and digest != stated:
-        published = "published" if source.hash else f"that of {known.get('checked')}"
-        keep = "" if source.hash else f" If you know why it changed, delete {record} to accept it."
+        published, advice = "published", f"To fetch it again delete {file} and run again."
+        if not source.hash:
+            published = f"that of {known.get('checked')}"
+            advice += f" If you know why it changed, delete {record} to accept it."
+        elif is_new:
+            file.unlink()
+            advice = "Nothing of it was kept."
         raise source.trouble(
             f"{file.name} is another file: its {algorithm} is {digest}, the one expected, "
-            f"{published}, is {stated}. To fetch it again delete {file} and run again.{keep}",
+            f"{published}, is {stated}. {advice}",
             root,
         )
     checked = {"hash": f"{algorithm}:{digest}", "checked": time.strftime("%Y-%m-%d")}
-    _write(record, {**seen, **checked, "address": source.address})
+    _write(record, {**now, **checked, "address": source.address})
 
 
 def _wrong_kind(file: Path) -> str:
@@ -211,18 +204,13 @@ def _bytes(file: Path) -> int:
     return file.stat().st_size if file.exists() else 0
 
 
-def _read(file: Path) -> dict:
+def _read(note: Path) -> dict:
     """Read a note; one that is missing, or was cut off by a crash, says nothing."""
     try:
-        return json.loads(file.read_text(encoding="utf-8"))
+        return json.loads(note.read_text(encoding="utf-8"))
     except (FileNotFoundError, ValueError):
         return {}
 
 
-def _write(file: Path, note: dict) -> None:
-    write_atomically(file, json.dumps(note, indent=1) + "\n")
-
-
-def _hash(file: Path, algorithm: str) -> str:
-    with file.open("rb") as stream:
-        return hashlib.file_digest(stream, algorithm).hexdigest()
+def _write(note: Path, facts: dict) -> None:
+    write_atomically(note, json.dumps(facts, indent=1) + "\n")

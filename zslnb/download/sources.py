@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import yaml
 
-from zslnb.errors import WorkError, unknown_name
+from zslnb.errors import WorkError
 from zslnb.files import data_dir
 
 if TYPE_CHECKING:  # pandas takes a second to import, and only a plan needs it
@@ -33,29 +33,24 @@ class Source:
     what: str
     page: str
     licence: str
+    address: str
     by_hand: str
-    file: str | None = None
-    tag: str | None = None
-    address: str | None = None
+    file: str = ""
+    tag: str = ""
     hash: str | None = None
     download: int | None = None
     unpacked: int | None = None
-    holds: tuple[str, ...] = ()
-    benchmarks: tuple[str, ...] = ()
-    features: tuple[str, ...] = ()
+    holds: Sequence[str] = ()
+    benchmarks: Sequence[str] = ()
+    features: Sequence[str] = ()
     note: str = ""
 
     def archive(self, root: Path | None = None) -> Path:
-        """Where the downloaded file is kept; `root` is `data_dir()` unless given.
-
-        Raises SourceError for weights, which open_clip downloads and keeps itself.
-        """
-        if self.file is None:
-            raise SourceError(f"{self.name} has no file here: {self.by_hand}")
+        """Where the downloaded file is kept; `root` is `data_dir()` unless given."""
         return (root or data_dir()) / "downloads" / self.file
 
     def folder(self, root: Path | None = None) -> Path:
-        """Where it is unpacked to; `root` is `data_dir()` unless given."""
+        """Where it is unpacked to."""
         return (root or data_dir()) / self.name
 
     def trouble(self, problem: str, root: Path | None = None) -> SourceError:
@@ -63,7 +58,7 @@ class Source:
         return SourceError(
             f"{self.name}: {problem}\n"
             f"  page: {self.page}\n"
-            f"  address: {self.address or 'none known'}\n"
+            f"  address: {self.address}\n"
             f"  by hand: {self.by_hand} Put the file at {self.archive(root)}; the next run finds "
             "and checks it."
         )
@@ -73,14 +68,11 @@ class Source:
 def all_sources() -> dict[str, Source]:
     """Every source by its name, as `sources.yml` lists them."""
     entries = yaml.safe_load(Path(__file__).with_name("sources.yml").read_text(encoding="utf-8"))
-    lists = ("holds", "benchmarks", "features")
-    return {e["name"]: Source(**{**e, **{key: tuple(e[key]) for key in lists}}) for e in entries}
+    return {entry["name"]: Source(**entry) for entry in entries}
 
 
 def source(name: str) -> Source:
-    """Look a source up by its name; SourceError suggests the nearest for one that is unknown."""
-    if name not in all_sources():
-        raise SourceError(unknown_name("source", name, all_sources()))
+    """Look a source up by its name."""
     return all_sources()[name]
 
 
@@ -91,20 +83,9 @@ def pictures_folder(benchmark: str, root: Path | None = None) -> Path:
 
 
 def needed(benchmark: str, features: str = "clip") -> list[Source]:
-    """List what a benchmark needs.
-
-    Args:
-        benchmark: "cub", "sun" or "awa2".
-        features: "clip", made here from the pictures, or "resnet101", as published.
-
-    Raises:
-        SourceError: no source serves the two.
-    """
+    """List what "cub", "sun" or "awa2" needs, with "clip" or "resnet101" features."""
     every = all_sources().values()
-    sources = [s for s in every if benchmark in s.benchmarks and features in s.features]
-    if not sources:
-        raise SourceError(f"Nothing is known about {features!r} features of {benchmark!r}.")
-    return sources
+    return [s for s in every if benchmark in s.benchmarks and features in s.features]
 
 
 def plan(sources: Sequence[Source], root: Path | None = None) -> "pd.DataFrame":
@@ -121,13 +102,14 @@ def plan(sources: Sequence[Source], root: Path | None = None) -> "pd.DataFrame":
 
 
 def _outlook(s: Source, root: Path | None) -> tuple[str, float | None, float | None]:
-    if s.file is None:
+    if not s.file:
         return "to download by open_clip, to its own cache", s.download, 0
     if s.folder(root).exists():
         return "there", 0, 0
-    if s.archive(root).exists():
-        return "downloaded, to be unpacked", 0, s.unpacked or s.archive(root).stat().st_size
-    part = s.archive(root).with_name(f"{s.file}.part")
+    archive = s.archive(root)
+    if archive.exists():
+        return "downloaded, to be unpacked", 0, s.unpacked or archive.stat().st_size
+    part = archive.with_name(f"{s.file}.part")
     have = part.stat().st_size if part.exists() else 0
     state = f"to download, {size(have)} are there" if have else "to download"
     if s.download is None:
@@ -136,7 +118,7 @@ def _outlook(s: Source, root: Path | None) -> tuple[str, float | None, float | N
     return state, left, left + (s.unpacked or s.download)
 
 
-def describe(planned: "pd.DataFrame", root: Path | None = None) -> str:
+def describe(planned: "pd.DataFrame") -> str:
     """Say a plan in words: each file with its licence and page, the sums, the disk they go to."""
     width = max(map(len, planned.index))
     lines = []
@@ -145,12 +127,11 @@ def describe(planned: "pd.DataFrame", root: Path | None = None) -> str:
         if row.download != 0:  # NaN, an unknown size, is not 0
             s = source(name)
             lines += [f"    {s.what}", f"    licence: {s.licence}", f"    {s.page}"]
-    folder = root or data_dir()
-    lines += [
-        f"To download: {total(planned, 'download')}.",
-        f"Disk: {total(planned, 'disk')} in {folder}, where {size(free(folder))} are free; "
-        "ZSLNB_DATA moves it.",
-    ]
+    lines.append(f"To download: {total(planned, 'download')}.")
+    lines.append(
+        f"Disk: {total(planned, 'disk')} in {data_dir()}, where {size(free(data_dir()))} are free; "
+        "ZSLNB_DATA moves it."
+    )
     return "\n".join(lines)
 
 
@@ -172,8 +153,12 @@ def size(count: float | None) -> str:
 
 def free(folder: Path) -> int:
     """Bytes free on the disk that a folder is on, or will be on once it is made."""
-    parents = (folder, *folder.absolute().parents)
-    return shutil.disk_usage(next(path for path in parents if path.exists())).free
+    return shutil.disk_usage(nearest_existing(folder)).free
+
+
+def nearest_existing(folder: Path) -> Path:
+    """Find a folder, or what there is of the folders that it would be made in."""
+    return next(path for path in (folder, *folder.absolute().parents) if path.exists())
 
 
 def require_space(needed: float, folder: Path, why: str) -> None:

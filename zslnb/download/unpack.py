@@ -31,9 +31,10 @@ LIMIT_BYTES, LIMIT_FILES = 50_000_000_000, 300_000
 RATIO = 100  # pictures and matrices stay far below; a bomb reaches a thousand
 HARMLESS = 100_000_000  # bytes that may be written whatever the ratio
 FULL = (errno.ENOSPC, errno.EDQUOT)
-BROKEN_ZIP = (zipfile.BadZipFile, zlib.error, struct.error, NotImplementedError)
-BROKEN_TAR = (tarfile.TarError, gzip.BadGzipFile)
-DAMAGED = (*BROKEN_ZIP, *BROKEN_TAR, EOFError, ValueError)
+DAMAGED = (
+    *(zipfile.BadZipFile, zlib.error, struct.error, NotImplementedError),
+    *(tarfile.TarError, gzip.BadGzipFile, EOFError, ValueError),
+)
 
 
 def unpack(
@@ -93,9 +94,9 @@ def _require(expected: Sequence[str], folder: Path, what: Path, remedy: str) -> 
 def _unpack(archive: Path, part: Path, limit_bytes: int, limit_files: int) -> None:
     """Write everything and the marker, or say in one error why not."""
     try:
-        part.mkdir()
         allowed = min(limit_bytes, max(RATIO * archive.stat().st_size, HARMLESS))
         guard = _Guard(archive, part, allowed, limit_files)
+        part.mkdir()
         (_unzip if zipfile.is_zipfile(archive) else _untar)(guard)
         with (part / MARKER).open("x", encoding="utf-8") as marker:
             marker.write(f"{guard.count} files and folders of {archive.name}\n")
@@ -103,16 +104,16 @@ def _unpack(archive: Path, part: Path, limit_bytes: int, limit_files: int) -> No
         raise SourceError(
             f"{archive} is damaged or cut short ({error}). Delete {archive}* and run again."
         ) from error
-    except (FileExistsError, NotADirectoryError) as error:
-        name = Path(error.filename).relative_to(part)
-        raise _refused(archive, str(name), "is there twice, or clashes with another") from error
     except OSError as error:
-        if error.errno in FULL:
-            raise SourceError(
-                f"The disk of {part.parent} is full; nothing of {archive.name} was kept there. "
-                "Free some, or move everything to a larger disk and set ZSLNB_DATA to it."
-            ) from error
-        raise SourceError(f"{archive} could not be unpacked: {error}.") from error
+        if isinstance(error, FileExistsError | NotADirectoryError):
+            name = Path(error.filename).relative_to(part)
+            raise guard.refused(str(name), "is there twice, or clashes with another") from error
+        if error.errno not in FULL:
+            raise SourceError(f"{archive} could not be unpacked: {error}.") from error
+        raise SourceError(
+            f"The disk of {part.parent} is full; nothing of {archive.name} was kept there. "
+            "Free some, or move everything to a larger disk and set ZSLNB_DATA to it."
+        ) from error
 
 
 @dataclass
@@ -126,18 +127,24 @@ class _Guard:
     count: int = 0
     written: int = 0
 
+    def refused(self, name: str, why: str) -> SourceError:
+        return SourceError(
+            f"{self.archive} is refused: {name!r} {why}. Nothing of it was kept. Compare it with "
+            f"the page it came from, then delete {self.archive}* and run again."
+        )
+
     def admit(self, name: str, count: int, *, is_folder: bool, is_plain: bool) -> None:
         """Raise for a member that may not be written."""
         self.count, self.written = self.count + 1, self.written + count
         path = PurePosixPath(name)
         if self.count > self.limit_files:
-            raise _refused(self.archive, name, f"is one more than {self.limit_files:,} files")
+            raise self.refused(name, f"is one more than {self.limit_files:,} files")
         if not is_plain:
-            raise _refused(self.archive, name, "is a link or a device")
+            raise self.refused(name, "is a link or a device")
         if path.is_absolute() or ".." in path.parts or re.search(r"\\|\0|^[A-Za-z]:", name):
-            raise _refused(self.archive, name, "leads outside")
+            raise self.refused(name, "leads outside")
         if self.written > self.allowed:
-            raise _refused(self.archive, name, f"makes it more than {size(self.allowed)}")
+            raise self.refused(name, f"makes it more than {size(self.allowed)}")
         if not is_folder and (self.part / path).exists():  # also where case is not told apart
             raise FileExistsError(errno.EEXIST, "there twice", str(self.part / path))
 
@@ -146,12 +153,11 @@ def _unzip(guard: _Guard) -> None:
     with zipfile.ZipFile(guard.archive) as zipped:
         declared = sum(info.file_size for info in zipped.infolist())
         if declared > guard.allowed:
-            why = f"is {size(declared)}, over {size(guard.allowed)}"
-            raise _refused(guard.archive, "all of it", why)
+            raise guard.refused("all of it", f"is {size(declared)}, over {size(guard.allowed)}")
         require_space(declared, guard.part, f"Unpacking {guard.archive.name}")
         for info in zipped.infolist():
             if info.flag_bits & 1:
-                raise _refused(guard.archive, info.filename, "is encrypted")
+                raise guard.refused(info.filename, "is encrypted")
             kind = stat.S_IFMT(info.external_attr >> 16)
             is_plain = kind in (0, stat.S_IFREG, stat.S_IFDIR)
             guard.admit(info.filename, info.file_size, is_folder=info.is_dir(), is_plain=is_plain)
@@ -187,10 +193,3 @@ class _SmallReads:
         if count > HEADER_LIMIT:
             raise tarfile.ReadError(f"a header of {size(count)}")
         return self.stream.read(count)
-
-
-def _refused(archive: Path, name: str, why: str) -> SourceError:
-    return SourceError(
-        f"{archive} is refused: {name!r} {why}. Nothing of it was kept. Compare it with the page "
-        f"it came from, then delete {archive}* and run again."
-    )

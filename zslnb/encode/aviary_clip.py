@@ -27,7 +27,6 @@ from zslnb.datasets.aviary.species import (
     SPECIES,
     VALUES,
     Bird,
-    Species,
     split,
 )
 from zslnb.device import deterministic
@@ -61,21 +60,19 @@ class TrainingSettings:
 SHIPPED = TrainingSettings()
 
 
-def _held_out() -> list[Species]:
-    """Unseen and outlier species, of which the model learns nothing."""
-    return [*(SPECIES[i] for i in split()[0]), *OUTLIER_SPECIES]
+HELD_OUT = [*(SPECIES[i] for i in split()[0]), *OUTLIER_SPECIES]  # unseen and outlier species
 
 
 @cache
 def held_out_birds() -> frozenset[Bird]:
     """Return the birds that no training picture may show: unseen and outlier species."""
-    return frozenset(species.bird for species in _held_out())
+    return frozenset(species.bird for species in HELD_OUT)
 
 
 @cache
 def held_out_prompts() -> frozenset[str]:
     """Return the prompts that no training caption may equal: unseen and outlier species'."""
-    return frozenset(PROMPT.format(species.name) for species in _held_out())
+    return frozenset(PROMPT.format(species.name) for species in HELD_OUT)
 
 
 def random_bird(rng: np.random.Generator) -> Bird:
@@ -90,14 +87,6 @@ def random_birds(seed: int, count: int) -> list[Bird]:
     return [random_bird(rng) for _ in range(count)]
 
 
-def _nouns(bird: Bird) -> list[str]:
-    return [
-        noun
-        for noun, required in NOUNS.items()
-        if all(getattr(bird, field) == value for field, value in required.items())
-    ]
-
-
 def _maybe(rng: np.random.Generator, probability: float, words: str) -> str:
     return words if rng.random() < probability else ""
 
@@ -108,6 +97,8 @@ def _colour(rng: np.random.Generator, word: str) -> str:
 
 def _before_noun(bird: Bird, rng: np.random.Generator) -> list[str]:
     part, ending = (("head", "-headed"), ("wing", "-winged"))[rng.integers(2)]
+    facts = bird._asdict().items()
+    nouns = [noun for noun, required in NOUNS.items() if required.items() <= facts]
     return [
         _maybe(rng, 0.3, bird.size),
         _maybe(rng, 0.3, bird.build),
@@ -115,7 +106,7 @@ def _before_noun(bird: Bird, rng: np.random.Generator) -> list[str]:
         _maybe(rng, 0.6, bird.crest if bird.crest != "smooth" else ""),
         _maybe(rng, 0.7, bird.pattern if bird.pattern != "plain" else ""),
         _maybe(rng, 0.8, _colour(rng, bird.body)),
-        _maybe(rng, 0.8, str(rng.choice(_nouns(bird) or ["bird"]))) or "bird",
+        _maybe(rng, 0.8, str(rng.choice(nouns or ["bird"]))) or "bird",
     ]
 
 

@@ -27,12 +27,7 @@ from zslnb.encode.weights import NOT_LOADED, WEIGHT_FILES, open_clips_own, reaso
 from zslnb.errors import RequestError, WorkError, did_you_mean
 
 PROMPT = "A photo of a {}."
-PRECISIONS = {name: getattr(torch, name) for name in ("float32", "float16", "bfloat16")}
 HUB_NAMES = (HF_SAFE_WEIGHTS_NAME, HF_WEIGHTS_NAME)  # where a tag names no file
-BY_HAND = (
-    "by hand: copy the caches of open_clip (where HF_HOME says, else ~/.cache/huggingface; and "
-    "~/.cache/clip) from a machine that has them, or give a file of the weights as weights."
-)
 
 
 @dataclass(frozen=True)
@@ -70,82 +65,43 @@ def weights_sha256(model: torch.nn.Module) -> str:
 
 
 def load_clip(
-    model_name: str | None = None, pretrained: str | None = None, *, weights: Path | None = None
+    model_name: str = "ViT-B-16", pretrained: str = "openai", *, weights: Path | None = None
 ) -> ClipEncoder:
-    """Load a CLIP with its own preprocessing, activation and tokenizer.
+    """Load a CLIP of open_clip's, by name and tag, with its own preprocessing and tokenizer.
 
-    What open_clip only warns of, such as an activation that does not fit, is an error here.
-
-    Args:
-        model_name: an architecture as `open_clip.list_pretrained()` gives it; ViT-B-16 unless said.
-        pretrained: the tag of its weights; OpenAI's unless said. OpenAI's were trained with
-            QuickGELU, which follows from the tag. They are downloaded if they are not cached.
-        weights: a local file instead, see `zslnb.encode.weights`. Then both names must be given:
-            the file has the preprocessing and activation of that tag.
+    The activation follows from the tag, too: OpenAI's were trained with QuickGELU. What open_clip
+    only warns of is an error here. Weights are downloaded if they are not cached; or they come
+    from a local file (see `zslnb.encode.weights`), prepared for as the tag's are.
 
     Raises:
         RequestError: as `check_clip` does, or a local file that holds something else.
         WorkError: weights that cannot be had; the message says how to bring them by hand.
     """
-    check_clip(model_name, pretrained, weights)
-    model_name, pretrained = _named(model_name, pretrained)
-    recipe = _recipe(model_name, pretrained)
+    recipe = check_clip(model_name, pretrained, weights)
     if weights is None:
-        with _had(f"The weights {model_name}/{pretrained}"):
+        with _obtaining(f"The weights {model_name}/{pretrained}"):
             model, preprocess = _create(model_name, pretrained, recipe)
     else:
-        model, preprocess = _create_from_file(model_name, weights, recipe)
+        try:
+            with open_clips_own(weights) as file:
+                model, preprocess = _create(model_name, str(file), recipe)  # a path is never a tag
+        except NOT_LOADED as error:
+            raise RequestError(
+                f"{weights.name} does not hold the tensors of a {model_name}, and nothing else: "
+                f"{reason(error)}"
+            ) from error
         pretrained = f"{weights.name}, prepared as {pretrained}"
-    with _had(f"The tokenizer of {model_name}"):  # some models' is on the hub, too
+    with _obtaining(f"The tokenizer of {model_name}"):  # some models' is on the hub, too
         tokenize = open_clip.get_tokenizer(model_name)
     return ClipEncoder(model.eval(), preprocess, tokenize, model_name, pretrained)
 
 
-def check_clip(model_name: str | None, pretrained: str | None, weights: Path | None = None) -> None:
-    """Check what `load_clip` will be asked for, without loading anything.
+def check_clip(model_name: str, pretrained: str, weights: Path | None = None) -> dict:
+    """Check what `load_clip` will be asked for; return what open_clip records of the tag.
 
-    Raises:
-        RequestError: a pair that open_clip does not know or that does not fit, no such local file,
-            one of a kind that is not read, or one without both names.
+    Raises RequestError for a pair that open_clip does not know or that does not fit, and for a
+    local file that is not there, or of a kind that is not read.
     """
-    if weights is not None and (model_name is None or pretrained is None):
-        raise RequestError(
-            f"{weights.name} does not say how pictures are prepared for it: name the architecture "
-            "and the tag whose preprocessing and activation it has, as in "
-            'load_clip("ViT-B-16", "openai", weights=...).'
-        )
-    _recipe(*_named(model_name, pretrained))
-    if weights is None:
-        return
-    if not weights.is_file():
-        raise RequestError(f"There is no file of weights {str(weights)!r}.")
-    if weights.suffix not in WEIGHT_FILES:
-        raise RequestError(f"{weights.name}: weights are read from {', '.join(WEIGHT_FILES)} only.")
-
-
-def _named(model_name: str | None, pretrained: str | None) -> tuple[str, str]:
-    """The papers' model and tag where none is named; an empty name is a wrong one."""
-    return (
-        "ViT-B-16" if model_name is None else model_name,
-        "openai" if pretrained is None else pretrained,
-    )
-
-
-def weights_are_here(model_name: str, pretrained: str) -> bool:
-    """Whether open_clip would find weights in its caches; nothing is downloaded.
-
-    Raises RequestError for a pair that open_clip does not know.
-    """
-    recipe = _recipe(model_name, pretrained)
-    model_id, _, filename = recipe.get("hf_hub", "").rpartition("/")
-    if model_id:
-        names = [filename] if filename else HUB_NAMES
-        return any(isinstance(try_to_load_from_cache(model_id, name), str) for name in names)
-    return Path("~/.cache/clip", Path(recipe.get("url", "")).name).expanduser().is_file()
-
-
-def _recipe(model_name: str, pretrained: str) -> dict:
-    """What open_clip records of a tag: preprocessing and activation."""
     recipe = open_clip.get_pretrained_cfg(model_name, pretrained)
     if not recipe:
         models = {name for name, _ in open_clip.list_pretrained()}
@@ -161,7 +117,21 @@ def _recipe(model_name: str, pretrained: str) -> dict:
         raise RequestError(
             f"{model_name!r} has QuickGELU, but its weights {pretrained!r} are recorded without."
         )
+    if weights and not weights.is_file():
+        raise RequestError(f"There is no file of weights {str(weights)!r}.")
+    if weights and weights.suffix not in WEIGHT_FILES:
+        raise RequestError(f"{weights.name}: weights are read from {', '.join(WEIGHT_FILES)} only.")
     return recipe
+
+
+def weights_are_here(model_name: str, pretrained: str) -> bool:
+    """Whether open_clip would find weights in its caches; nothing is downloaded."""
+    recipe = check_clip(model_name, pretrained)
+    model_id, _, filename = recipe.get("hf_hub", "").rpartition("/")
+    if model_id:
+        names = [filename] if filename else HUB_NAMES
+        return any(isinstance(try_to_load_from_cache(model_id, name), str) for name in names)
+    return Path("~/.cache/clip", Path(recipe.get("url", "")).name).expanduser().is_file()
 
 
 def _create(model_name: str, source: str, recipe: dict) -> tuple[torch.nn.Module, Callable]:
@@ -183,7 +153,7 @@ def _create(model_name: str, source: str, recipe: dict) -> tuple[torch.nn.Module
 
 
 @contextmanager
-def _had(what: str) -> Iterator[None]:
+def _obtaining(what: str) -> Iterator[None]:
     """Turn what open_clip, the hub and the network raise, which is anything, into a sentence."""
     try:
         yield
@@ -191,37 +161,11 @@ def _had(what: str) -> Iterator[None]:
         raise
     except Exception as error:
         first = f"{type(error).__name__}: {error}".splitlines()[0]
-        raise WorkError(f"{what} cannot be had: {first}\n  {BY_HAND}") from error
-
-
-@contextmanager
-def device_told(device: torch.device | str, batch_size: int = 0) -> Iterator[None]:
-    """Turn what a device raises, its memory used up among others, into a WorkError."""
-    try:
-        yield
-    except torch.OutOfMemoryError as error:
-        batch = f" for {batch_size} pictures at a time" if batch_size else ""
         raise WorkError(
-            f"The memory of {device} does not do{batch} beside what else is on it. Free some, or "
-            "take smaller batches or the CPU; what is done is kept."
-        ) from error
-    except torch.AcceleratorError as error:
-        first = str(error).splitlines()[0]
-        raise WorkError(
-            f"{device} failed ({first}). Run again, or on another device; what is done is kept."
-        ) from error
-
-
-def _create_from_file(
-    model_name: str, weights: Path, recipe: dict
-) -> tuple[torch.nn.Module, Callable]:
-    try:
-        with open_clips_own(weights) as file:
-            return _create(model_name, str(file), recipe)  # a whole path is never a tag
-    except NOT_LOADED as error:
-        raise RequestError(
-            f"{weights.name} does not hold the tensors of a {model_name}, and nothing else: "
-            f"{reason(error)}"
+            f"{what} cannot be had: {first}\n"
+            "  by hand: copy the caches of open_clip (where HF_HOME says, else "
+            "~/.cache/huggingface; and ~/.cache/clip) from a machine that has them, or give a file "
+            "of the weights as weights."
         ) from error
 
 
@@ -231,62 +175,43 @@ def encode_pixels(
     pixels: Float32[torch.Tensor, "B 3 H W"],
     device: torch.device | str = "cpu",
     precision: str = "float32",
-) -> Float32[np.ndarray, "B D"]:
-    """Encode a batch of preprocessed pictures: rows (B, D) of unit norm.
+) -> Float32[torch.Tensor, "B D"]:
+    """Encode a batch of preprocessed pictures: rows (B, D) of unit norm, on the device.
 
-    In half precision ("float16", "bfloat16") the model runs under autocast; the norm is taken in
-    float32 all the same.
+    CUDA is not waited for. In half precision ("float16", "bfloat16") the model runs under
+    autocast; the norm is taken in float32 all the same.
     """
-    model, dtype = encoder.model.to(device).eval(), PRECISIONS[precision]
+    model, dtype = encoder.model.to(device).eval(), getattr(torch, precision)
     with torch.autocast(torch.device(device).type, dtype, enabled=dtype != torch.float32):
         rows = model.encode_image(pixels.to(device, non_blocking=True))
-    return F.normalize(rows.float(), dim=1).cpu().numpy()
+    return F.normalize(rows.float(), dim=1)
 
 
 def extract_image_features(
-    encoder: ClipEncoder,
-    images: Iterable[Image.Image],
-    batch_size: int = 128,
-    device: torch.device | str = "cpu",
+    encoder: ClipEncoder, images: Iterable[Image.Image], batch_size: int = 128
 ) -> Float32[np.ndarray, "N D"]:
     """Encode pictures: rows (N, D) of unit norm, in the pictures' order.
 
     The pictures are consumed batch by batch, so an iterable may open them one at a time.
-    Raises ValueError when there are none.
     """
     prepared, rows = map(encoder.preprocess, images), []
     while batch := [*islice(prepared, batch_size)]:
-        rows.append(encode_pixels(encoder, torch.stack(batch), device))
-    if not rows:
-        raise ValueError("no pictures to encode")
-    return np.concatenate(rows)
+        rows.append(encode_pixels(encoder, torch.stack(batch)))
+    return torch.cat(rows).numpy()
 
 
 @torch.inference_mode()
 def extract_text_features(
-    encoder: ClipEncoder,
-    class_names: Sequence[str],
-    prompt: str = PROMPT,
-    device: torch.device | str = "cpu",
+    encoder: ClipEncoder, class_names: Sequence[str]
 ) -> Float32[np.ndarray, "C D"]:
-    """Encode class names, each set into the prompt: rows (C, D) of unit norm.
-
-    Raises RequestError when the prompt has no place for the name.
-    """
-    tokens = class_tokens(encoder, class_names, prompt)
-    with device_told(device):
-        model = encoder.model.to(device).eval()
-        return F.normalize(model.encode_text(tokens.to(device)).float(), dim=1).cpu().numpy()
+    """Encode class names, each set into the prompt, on the CPU: rows (C, D) of unit norm."""
+    rows = encoder.model.cpu().eval().encode_text(class_tokens(encoder, class_names))
+    return F.normalize(rows.float(), dim=1).numpy()
 
 
-def class_tokens(
-    encoder: ClipEncoder, class_names: Sequence[str], prompt: str = PROMPT
-) -> Int64[torch.Tensor, "C T"]:
+def class_tokens(encoder: ClipEncoder, class_names: Sequence[str]) -> Int64[torch.Tensor, "C T"]:
     """Tokenize class names, each set into the prompt; equal rows are one class to CLIP.
 
     So are names that differ in case alone, and long ones that differ after the last token.
-    Raises RequestError when the prompt has no place for the name.
     """
-    if "{}" not in prompt:
-        raise RequestError(f"the prompt {prompt!r} has no {{}} for the class name")
-    return encoder.tokenize([prompt.format(name) for name in class_names])
+    return encoder.tokenize([PROMPT.format(name) for name in class_names])

@@ -3,9 +3,10 @@
 import hashlib
 import json
 import shlex
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 
 import numpy as np
@@ -13,35 +14,17 @@ import torch
 from jaxtyping import Float32
 
 from zslnb.benchmark import Benchmark
-from zslnb.datasets.bundle import benchmark_from_arrays, file_sha256, read_bundle, write_bundle
+from zslnb.datasets import picture_folder
+from zslnb.datasets.bundle import benchmark_from_arrays, file_sha256, open_bundle, write_bundle
 from zslnb.datasets.extracted import Extracted
 from zslnb.datasets.loading import load, refuse_reserved_name
-from zslnb.datasets.picture_folder import (
-    PictureFolder,
-    content_hashes,
-    read_attributes,
-    read_class_names,
-    read_picture_folder,
-    some,
-)
+from zslnb.datasets.picture_folder import PictureFolder, some
 from zslnb.device import choose_device
-from zslnb.encode.clip import (
-    ClipEncoder,
-    check_clip,
-    class_tokens,
-    extract_text_features,
-    load_clip,
-)
-from zslnb.encode.division import (
-    LEAST,
-    choose_classes,
-    divide_pictures,
-    require_classes,
-    require_enough,
-)
+from zslnb.encode import clip
+from zslnb.encode.division import LEAST, divide_classes, divide_pictures, require_enough
 from zslnb.encode.extract import Extraction, UnreadableImages, require_writable
 from zslnb.encode.requests import PicturesRequest, read_shard
-from zslnb.errors import BenchmarkError, RequestError
+from zslnb.errors import BenchmarkError, RequestError, WorkError
 from zslnb.files import build_dir, run_name
 
 
@@ -49,27 +32,63 @@ from zslnb.files import build_dir, run_name
 class Plan:
     """A checked request: what every class and picture will be, before any model is loaded.
 
-    `names` and `attributes` follow the folder's classes; `hashes` are of the pictures' content;
-    `recipe` is all that decides the bundle.
+    `names`, `parts` and `attributes` follow the folder's classes, `hashes` its pictures.
     """
 
     request: PicturesRequest
     folder: PictureFolder
     hashes: Mapping[str, str]
-    names: tuple[str, ...]
-    unseen: tuple[str, ...]
-    validation: tuple[str, ...]
+    names: Mapping[str, str]
+    parts: Mapping[str, str]
     device: torch.device
-    attribute_names: tuple[str, ...]
-    attributes: Float32[np.ndarray, "C A"] | None
-    recipe: dict
+    attribute_names: Sequence[str] = ()
+    attributes: Float32[np.ndarray, "C A"] | None = None
+
+    def classes(self, part: str) -> list[str]:
+        """Sub-folders of the classes for "unseen", "validation" or "training"."""
+        return [name for name, its_part in self.parts.items() if its_part == part]
+
+    @cached_property
+    def recipe(self) -> dict:
+        """All that decides the bundle, for its provenance, and for telling two apart; no paths."""
+        request = self.request
+        pictures = json.dumps([*self.hashes.items()]).encode()
+        return {
+            "pictures": len(self.hashes),
+            "pictures_sha256": hashlib.sha256(pictures).hexdigest(),
+            "class_folders": self.names,
+            "unseen": self.classes("unseen"),
+            "validation": self.classes("validation"),
+            "test_share": request.share_of_test,
+            "seed": request.seed,
+            "attributes_sha256": request.attributes and file_sha256(request.attributes),
+            "model_name": request.model,
+            "pretrained_tag": request.pretrained,
+            "weights_file_sha256": request.weights and file_sha256(request.weights),
+            "allow_unreadable": request.allow_unreadable,
+        }
 
     @property
-    def parts(self) -> dict[str, str]:
-        """What each class, by its folder, is for: "unseen", "validation" or "training"."""
-        held_out = dict.fromkeys(self.validation, "validation")
-        held_out |= dict.fromkeys(self.unseen, "unseen")
-        return {name: held_out.get(name, "training") for name in self.folder.classes}
+    def extraction(self) -> Extraction:
+        """How the pictures become features."""
+        request, weights = self.request, ""
+        if request.weights:
+            weights = f"{request.weights.name}-{self.recipe['weights_file_sha256'][:8]}"
+        model = run_name(request.model, request.pretrained, weights)
+        return Extraction(
+            root=self.folder.root,
+            images=self.folder.images,
+            load=partial(
+                clip.load_clip, request.model, request.pretrained, weights=request.weights
+            ),
+            folder=request.work or build_dir() / "pictures" / request.bundle.stem / model,
+            model=model,
+            device=self.device,
+            batch_size=request.batch_size,
+            workers=request.workers,
+            allow_unreadable=request.allow_unreadable,
+            hashes=self.hashes,  # sizes do not tell .bmp files apart
+        )
 
 
 def make_benchmark(request: PicturesRequest) -> None:
@@ -77,7 +96,7 @@ def make_benchmark(request: PicturesRequest) -> None:
 
     Raises:
         RequestError: as `prepare` does, or names that are one to CLIP.
-        WorkError: the pictures, the weights or the device failed; `UnreadableImages` is one.
+        WorkError: the pictures, the weights or the device failed.
     """
     plan, shard = prepare(request), read_shard(request.shard, request.shards)
     print(describe(plan), flush=True)
@@ -85,13 +104,13 @@ def make_benchmark(request: PicturesRequest) -> None:
         return
     try:
         if shard:
-            extraction(plan).run_shard(*shard)
+            plan.extraction.run(shard=shard)
             print(f"Shard {request.shard} is done.")
         else:
-            print(describe_made(plan.request.bundle, make(plan)))
+            print(describe_made(request.bundle, make(plan)))
     except UnreadableImages as error:
-        error.args = (f"{error}\nMend or replace them and run again; or --allow-unreadable.",)
-        raise
+        remedy = "Mend or replace them and run again; or --allow-unreadable."
+        raise WorkError(f"{error}\n{remedy}") from error
 
 
 def prepare(request: PicturesRequest) -> Plan:
@@ -103,35 +122,24 @@ def prepare(request: PicturesRequest) -> Plan:
         ExtractionError: a folder that cannot be written to.
     """
     refuse_reserved_name(request.bundle)
-    check_clip(request.model, request.pretrained, request.weights)
+    clip.check_clip(request.model, request.pretrained, request.weights)
     device = choose_device(request.device)
-    folder = read_picture_folder(request.pictures)
-    require_classes(folder)
-    folder, hashes = _without_copies(folder)
-    names = read_class_names(request.names, folder)
-    columns, attributes = (), None
-    if request.attributes:
-        columns, attributes = read_attributes(request.attributes, folder)
-    unseen = choose_classes(request.unseen, "unseen", [*folder.classes], folder, request.seed)
-    seen = [name for name in folder.classes if name not in unseen]
-    validation = choose_classes(request.validation, "validation", seen, folder, request.seed)
-    plan = Plan(
-        request=request,
-        folder=folder,
-        hashes=hashes,
-        names=tuple(names.values()),
-        unseen=unseen,
-        validation=validation,
-        device=device,
-        attribute_names=columns,
-        attributes=attributes,
-        recipe=_recipe(request, hashes, names, unseen, validation),
+    folder, hashes = _without_copies(picture_folder.read_picture_folder(request.pictures))
+    names = picture_folder.read_class_names(request.names, folder)
+    attributes = (
+        picture_folder.read_attributes(request.attributes, folder) if request.attributes else ()
     )
-    counts = {name: len(images) for name, images in folder.classes.items()}
-    require_enough(folder, plan.parts, counts)
-    if not request.overwrite:
-        _require_same(request.bundle, plan.recipe)
-    for written in (request.bundle.parent, extraction(plan).work):
+    parts = divide_classes(folder, request.unseen, request.validation, request.seed)
+    plan = Plan(request, folder, hashes, names, parts, device, *attributes)
+    before = _stored_recipe(request.bundle)
+    if request.bundle.exists() and before != plan.recipe and not request.overwrite:
+        differing = ", ".join(key for key in plan.recipe if before.get(key) != plan.recipe[key])
+        what = f"made of something else ({differing})" if before else "not made here"
+        raise RequestError(
+            f"{request.bundle} is there already and was {what}. Give another name, or "
+            "--overwrite it."
+        )
+    for written in (request.bundle.parent, plan.extraction.work):
         require_writable(written)
     return plan
 
@@ -142,65 +150,34 @@ def _without_copies(folder: PictureFolder) -> tuple[PictureFolder, dict[str, str
     Raises RequestError where one picture is in two classes.
     """
     first: dict[str, str] = {}  # by content, its first picture
-    classes: dict[str, list[str]] = {}
     copies = []
-    hashes = content_hashes(folder)
-    for name, images in folder.classes.items():
-        for image in images:
-            original = first.setdefault(hashes[image] or image, image)
-            if original == image:
-                classes.setdefault(name, []).append(image)
-            elif original in images:
-                copies.append(image)
-            else:
-                raise RequestError(
-                    f"{original} and {image} are one picture in two classes, so what is right for "
-                    "it nobody knows. Take it out of one of them, or of both."
-                )
+    hashes = picture_folder.content_hashes(folder)
+    for image in folder.images:
+        original = first.setdefault(hashes[image] or image, image)
+        if _class_of(original) != _class_of(image):
+            raise RequestError(
+                f"{original} and {image} are one picture in two classes, so what is right for "
+                "it nobody knows. Take it out of one of them, or of both."
+            )
+        if original != image:
+            copies.append(image)
+            del hashes[image]
+    classes = {
+        name: [image for image in images if image in hashes]
+        for name, images in folder.classes.items()
+    }
     skipped = {**folder.skipped, "copies of other pictures": copies}
-    hashes = {image: hashes[image] for images in classes.values() for image in images}
     return replace(folder, classes=classes, skipped=skipped), hashes
 
 
-def _recipe(
-    request: PicturesRequest,
-    hashes: Mapping[str, str],
-    names: Mapping[str, str],
-    unseen: Sequence[str],
-    validation: Sequence[str],
-) -> dict:
-    """All that decides a bundle, for its provenance, and for telling two apart; no paths."""
-    weights, attributes = request.weights, request.attributes
-    return {
-        "pictures": len(hashes),
-        "pictures_sha256": hashlib.sha256(json.dumps([*hashes.items()]).encode()).hexdigest(),
-        "class_folders": dict(names),
-        "unseen": [*unseen],
-        "validation": [*validation],
-        "test_share": request.share_of_test,
-        "seed": request.seed,
-        "attributes_sha256": file_sha256(attributes) if attributes else None,
-        "model_name": request.model,
-        "pretrained_tag": request.pretrained,
-        "weights_file_sha256": file_sha256(weights) if weights else None,
-        "allow_unreadable": request.allow_unreadable,
-    }
-
-
-def _require_same(bundle: Path, recipe: dict) -> None:
-    before = _stored_recipe(bundle)
-    if bundle.exists() and before != recipe:
-        differing = ", ".join(key for key in recipe if before.get(key) != recipe[key])
-        what = f"made of something else ({differing})" if before else "not made here"
-        raise RequestError(
-            f"{bundle} is there already and was {what}. Give another name, or --overwrite it."
-        )
+def _class_of(image: str) -> str:
+    return image.partition("/")[0]
 
 
 def _stored_recipe(bundle: Path) -> dict:
     """Read the recipe of a bundle; empty if there is none, or it is no bundle."""
     try:
-        recipe = json.loads(str(read_bundle(bundle)["provenance"]))["recipe"]
+        recipe = json.loads(str(np.asarray(open_bundle(bundle)["provenance"])))["recipe"]
     except (FileNotFoundError, BenchmarkError, KeyError, TypeError, ValueError):
         return {}
     return recipe if isinstance(recipe, dict) else {}
@@ -216,10 +193,10 @@ def make(plan: Plan) -> Benchmark:
     """
     request = plan.request
     if request.overwrite or _stored_recipe(request.bundle) != plan.recipe:
-        job = extraction(plan)
+        job = plan.extraction
         encoder = job.load()
         _require_different_names(plan, encoder)
-        texts = extract_text_features(encoder, plan.names, device=plan.device)
+        texts = clip.extract_text_features(encoder, [*plan.names.values()])
         if request.shards == 1:  # else each process loads its own
             job = replace(job, load=lambda: encoder)
         arrays = assemble(plan, job.run(request.shards), texts)
@@ -228,45 +205,22 @@ def make(plan: Plan) -> Benchmark:
     return load(request.bundle)
 
 
-def _require_different_names(plan: Plan, encoder: ClipEncoder) -> None:
-    folders = zip(plan.names, plan.folder.classes, strict=True)
-    labels = [f"{name[:60]} (folder {folder})" for name, folder in folders]
-    if same := _equal_rows(class_tokens(encoder, plan.names).numpy(), labels):
+def _require_different_names(plan: Plan, encoder: clip.ClipEncoder) -> None:
+    tokens = clip.class_tokens(encoder, [*plan.names.values()])
+    labels = [f"{name[:60]} (folder {folder})" for folder, name in plan.names.items()]
+    if same := _alike(tokens.tolist(), labels):
         raise RequestError(
-            f"To CLIP these names are one, which sees no upper case and reads "
-            f"{encoder.tokenize(['']).shape[1]} tokens at most: {same}. Give other names "
-            "in a file of names."
+            f"To CLIP these names are one, which sees no upper case and reads {tokens.shape[1]} "
+            f"tokens at most: {same}. Give other names in a file of names."
         )
 
 
-def _equal_rows(rows: np.ndarray, names: Sequence[str]) -> str:
+def _alike(rows: Iterable[list[float]], names: Iterable[str]) -> str:
     """Say which names have one and the same row; nothing if none have."""
-    _, group, counts = np.unique(rows, axis=0, return_inverse=True, return_counts=True)
-    return "; ".join(
-        " and ".join(name for name, g in zip(names, group.ravel(), strict=True) if g == same)
-        for same in np.flatnonzero(counts > 1)
-    )
-
-
-def extraction(plan: Plan) -> Extraction:
-    """Say how the pictures become features; its `run_shard` is for machines that share a disk."""
-    request = plan.request
-    weights, digest = request.weights, plan.recipe["weights_file_sha256"] or ""
-    model = run_name(
-        request.model, request.pretrained, f"{weights.name}-{digest[:8]}" if weights else ""
-    )
-    return Extraction(
-        root=plan.folder.root,
-        images=plan.folder.images,
-        load=partial(load_clip, request.model, request.pretrained, weights=weights),
-        folder=request.work or build_dir() / "pictures" / request.bundle.stem / model,
-        batch_size=request.batch_size,
-        device=str(plan.device),
-        workers=request.workers,
-        allow_unreadable=request.allow_unreadable,
-        hashes=plan.hashes,  # sizes do not tell .bmp files apart
-        model=model,
-    )
+    groups = defaultdict(list)
+    for row, name in zip(rows, names, strict=True):
+        groups[tuple(row)].append(name)
+    return "; ".join(" and ".join(group) for group in groups.values() if len(group) > 1)
 
 
 def assemble(
@@ -277,11 +231,10 @@ def assemble(
     Raises:
         RequestError: too few pictures are left, now that the unreadable ones are not among them.
     """
-    folders = [*plan.folder.classes]
-    ids = {name: i for i, images in enumerate(plan.folder.classes.values()) for name in images}
-    labels = np.array([ids[name] for name in extracted.images])
-    counts = np.bincount(labels, minlength=len(folders)).tolist()
-    require_enough(plan.folder, plan.parts, dict(zip(folders, counts, strict=True)))
+    request, ids = plan.request, {folder: i for i, folder in enumerate(plan.parts)}
+    labels = np.array([ids[_class_of(image)] for image in extracted.images])
+    counts = np.bincount(labels, minlength=len(ids)).tolist()
+    require_enough(plan.folder, plan.parts, dict(zip(ids, counts, strict=True)))
     described = {"attributes": plan.attributes} if plan.attributes is not None else {}
     provenance = extracted.provenance | {
         "recipe": plan.recipe,
@@ -292,11 +245,9 @@ def assemble(
     return {
         "features": extracted.features,
         "labels": labels,
-        "class_names": np.array(plan.names),
-        **divide_pictures(
-            labels, folders, plan.unseen, plan.request.share_of_test, plan.request.seed
-        ),
-        "val_classes": np.array([folders.index(name) for name in plan.validation]),
+        "class_names": np.array([*plan.names.values()]),
+        **divide_pictures(labels, plan.parts, request.share_of_test, request.seed),
+        "val_classes": np.array([ids[name] for name in plan.classes("validation")]),
         "clip_text": texts,
         **described,
         "images": np.array(extracted.images),
@@ -314,13 +265,12 @@ def describe(plan: Plan) -> str:
         if names:
             lines.append(f"  passed over, {reason}: {len(names)} ({some(names, 3)})")
     for part in LEAST:
-        parts = zip(plan.parts.values(), plan.names, strict=True)
-        named = [name for of, name in parts if of == part]
+        named = [plan.names[name] for name in plan.classes(part)]
         lines.append(f"  classes for {part}: {len(named)} ({some(named, 5)})")
     semantics = "clip_text"
     if plan.attributes is not None:
         semantics += f", attributes ({len(plan.attribute_names)})"
-        if same := _equal_rows(plan.attributes, plan.names):
+        if same := _alike(plan.attributes.tolist(), plan.names.values()):
             lines.append(f"  the same attributes, so not told apart by them: {same}")
     weights = f", weights {request.weights.name}" if request.weights else ""
     lines += [

@@ -9,6 +9,7 @@ import warnings
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -19,8 +20,6 @@ from jaxtyping import Float32
 from PIL import ExifTags, Image, ImageCms
 
 SHORT_SIDE = 448  # no usual CLIP makes the short side longer
-NO_WHITE = ("I", "F")  # modes of 32 bits, which no viewer knows the white of
-SIXTEEN_BITS = ("I;16", "I;16L", "I;16B", "I;16N")
 UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -37,9 +36,9 @@ class NotShown(ValueError):
     """A picture that no viewer shows, or no machine; the message says why."""
 
 
-def default_workers(device: torch.device | str) -> int:
+def default_workers(device: torch.device) -> int:
     """How many threads read ahead: a model on the CPU needs the cores itself."""
-    return 1 if torch.device(device).type == "cpu" else max(1, joblib.cpu_count() - 1)
+    return 1 if device.type == "cpu" else max(1, joblib.cpu_count() - 1)
 
 
 def read_pictures(
@@ -58,9 +57,7 @@ def read_pictures(
     read = partial(_read_batch, root, preprocess, pin_memory)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", module="PIL")  # of odd metadata: what matters raises
-        yield from (
-            _ahead(read, batches, min(workers, len(batches))) if workers else map(read, batches)
-        )
+        yield from _ahead(read, batches, workers) if workers else map(read, batches)
 
 
 def _ahead(read: Callable[[Sequence[str]], Batch], batches: Sequence, workers: int) -> Iterator:
@@ -82,20 +79,16 @@ def _ahead(read: Callable[[Sequence[str]], Batch], batches: Sequence, workers: i
 
 
 def _read_batch(root: Path, preprocess: Callable, pin_memory: bool, names: Sequence[str]) -> Batch:
-    pictures = [_read(root, name, preprocess) for name in names]
-    reasons = [picture if isinstance(picture, str) else "" for picture in pictures]
-    tensors = [picture for picture in pictures if not isinstance(picture, str)]
+    tensors, reasons = [], []
+    for name in names:
+        try:
+            tensors.append(preprocess(open_as_shown(root / name)))
+            reasons.append("")
+        except Exception as error:  # a damaged file can make a decoder raise anything
+            kind = "" if type(error) is NotShown else f"{type(error).__name__}: "
+            reasons.append(f"{kind}{error}".replace(f"{root}/", ""))
     pixels = torch.stack(tensors) if tensors else torch.zeros(0, 3, 0, 0)
-    return pixels.pin_memory() if pin_memory else pixels, reasons
-
-
-def _read(root: Path, name: str, preprocess: Callable) -> torch.Tensor | str:
-    """Open and preprocess a picture; the reason in words if that cannot be done."""
-    try:
-        return preprocess(open_as_shown(root / name))
-    except Exception as error:  # a damaged file can make a decoder raise anything
-        kind = "" if type(error) is NotShown else f"{type(error).__name__}: "
-        return f"{kind}{error}".replace(f"{root}/", "")
+    return pixels.pin_memory() if pin_memory and tensors else pixels, reasons
 
 
 def open_as_shown(path: Path) -> Image.Image:
@@ -136,9 +129,9 @@ def _orientation(image: Image.Image) -> int:
 
 
 def _in_rgb(image: Image.Image) -> Image.Image:
-    if image.mode in NO_WHITE:
+    if image.mode in ("I", "F"):
         raise NotShown("grey in 32 bits, of which nobody knows the white; save it in 8 or 16")
-    if image.mode in SIXTEEN_BITS:
+    if image.mode.startswith("I;16"):
         grey = np.asarray(image).astype(np.float32) / 257
         return Image.fromarray(grey.round().astype(np.uint8)).convert("RGB")
     if not image.has_transparency_data:
@@ -152,11 +145,9 @@ def _in_srgb(image: Image.Image, profile: bytes | None = None) -> Image.Image:
     """Bring colours to sRGB where the file says which they are, and says so intelligibly."""
     profile = profile or image.info.get("icc_profile")
     if profile and image.mode in ("RGB", "CMYK"):
-        try:
+        with suppress(ImageCms.PyCMSError, OSError, ImportError):  # as viewers do
             given = ImageCms.ImageCmsProfile(io.BytesIO(profile))
             if "sRGB" not in ImageCms.getProfileDescription(given):
                 srgb = ImageCms.createProfile("sRGB")
                 return ImageCms.profileToProfile(image, given, srgb, outputMode="RGB")
-        except (ImageCms.PyCMSError, OSError, ImportError):
-            pass  # as viewers do
     return image.convert("RGB")

@@ -13,41 +13,14 @@ import numpy as np
 import torch
 
 from zslnb.benchmark import Benchmark
+from zslnb.datasets import published
 from zslnb.datasets.bundle import write_bundle
-from zslnb.datasets.published import (
-    load_published,
-    published_images,
-    read_clip_features,
-    read_text,
-    unique,
-)
-from zslnb.datasets.published_files import (
-    CLIP,
-    RESNET,
-    WITH_PICTURES,
-    PublishedFiles,
-    features_of,
-)
+from zslnb.datasets.published_files import CLIP, RESNET, WITH_PICTURES, PublishedFiles, features_of
 from zslnb.datasets.xlsa17 import PUBLISHED
 from zslnb.device import choose_device
+from zslnb.download import sources
 from zslnb.download.fetch import obtain
-from zslnb.download.sources import (
-    WEIGHTS,
-    Source,
-    describe,
-    needed,
-    pictures_folder,
-    plan,
-    require_space,
-    source,
-)
-from zslnb.encode.clip import (
-    PROMPT,
-    check_clip,
-    extract_text_features,
-    load_clip,
-    weights_are_here,
-)
+from zslnb.encode import clip
 from zslnb.encode.extract import Extraction, ExtractionError, UnreadableImages
 from zslnb.encode.requests import DataRequest, read_shard
 from zslnb.errors import BenchmarkError, RequestError, WorkError, unknown_name
@@ -56,13 +29,11 @@ from zslnb.files import data_dir
 ALL = "all"
 SHOWN = 5  # names in a message
 BATCH = 128  # pictures in a batch, and at most lost by a kill
-Texts = Callable[[torch.Tensor, PublishedFiles], str]
+TextWords = Callable[[torch.Tensor, PublishedFiles], str]
 
 
 def bring(
-    request: DataRequest,
-    text_words: Texts = lambda texts, files: "",
-    benchmark_words: Callable[[Benchmark], str] = lambda benchmark: "",
+    request: DataRequest, text_words: TextWords, benchmark_words: Callable[[Benchmark], str]
 ) -> None:
     """Bring what is asked for, or say what that would take.
 
@@ -80,8 +51,8 @@ def bring(
         print(line, flush=True)
     if request.dry_run:
         return
+    sources.require_space(sources.plan(still_needed(wanted))["disk"].sum(), data_dir(), "All of it")
     failed: list[str] = []
-    require_space(plan(still_needed(wanted))["disk"].sum(), data_dir(), "All of it")
     for files in wanted:
         try:
             benchmark = _bring(files, request, text_words)
@@ -97,10 +68,7 @@ def bring(
 
 
 def check(request: DataRequest) -> list[PublishedFiles]:
-    """Check what is asked for; give the files of each benchmark.
-
-    Raises RequestError.
-    """
+    """Check what is asked for, or raise RequestError; give the files of each benchmark."""
     known = (*WITH_PICTURES, ALL)
     if request.benchmark not in known:
         raise RequestError(unknown_name("benchmark to download", request.benchmark, known))
@@ -108,25 +76,30 @@ def check(request: DataRequest) -> list[PublishedFiles]:
     wanted = [PublishedFiles(name, request.features or features_of(name)[0]) for name in names]
     for files in wanted:
         if files.is_clip:
-            check_clip(*files.model, request.weights)
+            clip.check_clip(*files.model, request.weights)
+        elif request.weights or request.shard or request.shards > 1:
+            raise RequestError(
+                f"Features {files.features!r} are published, not made here: weights=, shard= and "
+                "shards= mean nothing beside them."
+            )
     choose_device(request.device)
     return wanted
 
 
 def outlook(request: DataRequest, wanted: Sequence[PublishedFiles]) -> Iterator[str]:
     """Say what will be downloaded, the disk it takes, and how many pictures are to extract."""
-    if sources := still_needed(wanted):
-        planned = plan(sources)
-        if WEIGHTS in planned.index:
+    if needed := still_needed(wanted):
+        planned = sources.plan(needed)
+        if sources.WEIGHTS in planned.index:
             if request.weights:
-                planned.loc[WEIGHTS] = (f"there, {request.weights.name}", 0.0, 0.0)
-            elif weights_are_here(*_papers_model()):
-                planned.loc[WEIGHTS] = ("there, open_clip's", 0.0, 0.0)
-        yield describe(planned)
+                planned.loc[sources.WEIGHTS] = (f"there, {request.weights.name}", 0.0, 0.0)
+            elif clip.weights_are_here(*_papers_model()):
+                planned.loc[sources.WEIGHTS] = ("there, open_clip's", 0.0, 0.0)
+        yield sources.describe(planned)
     else:
         yield "Nothing to download."
     for model in sorted({f.model for f in wanted if f.is_clip} - {_papers_model()}):
-        state = "there" if weights_are_here(*model) else "to download, of unknown size"
+        state = "there" if clip.weights_are_here(*model) else "to download, of unknown size"
         yield f"Weights {'/'.join(model)}, open_clip's: {state}."
     for files in wanted:
         yield f"{files.name}: {_to_extract(files)}"
@@ -144,88 +117,77 @@ def _to_extract(files: PublishedFiles) -> str:
     return f"{left:,} of {count:,} pictures to extract; a bar will say how long that takes."
 
 
-def still_needed(wanted: Iterable[PublishedFiles]) -> list[Source]:
+def still_needed(wanted: Iterable[PublishedFiles]) -> list[sources.Source]:
     """List each source that some benchmark cannot do without, as far as its files tell."""
-    sources: dict[str, Source] = {}
+    needed: dict[str, sources.Source] = {}
     for files in wanted:
-        present = set()
-        if _has_mat_files(files):
-            present.add("xlsa17")
-        if files.is_clip and files.features_file.is_file():
-            present.add(f"{files.name}-images")
-            if files.text_file.is_file():
-                present.add(WEIGHTS)
-        if files.model != _papers_model():
-            present.add(WEIGHTS)  # it needs others, which are no source
-        listed = needed(files.name, CLIP if files.is_clip else RESNET)
-        sources |= {s.name: s for s in listed if s.name not in present}
-    return [*sources.values()]
+        has_features = files.is_clip and files.features_file.is_file()
+        present = {
+            "xlsa17": _has_mat_files(files),
+            f"{files.name}-images": has_features,
+            # another model needs weights that are no source
+            sources.WEIGHTS: files.model != _papers_model()
+            or (has_features and files.text_file.is_file()),
+        }
+        listed = sources.needed(files.name, CLIP if files.is_clip else RESNET)
+        needed |= {s.name: s for s in listed if not present[s.name]}
+    return [*needed.values()]
 
 
 def _papers_model() -> tuple[str, ...]:
-    return tuple(source(WEIGHTS).tag.split("/"))
+    return tuple(sources.source(sources.WEIGHTS).tag.split("/"))
 
 
-def _bring(files: PublishedFiles, request: DataRequest, text_words: Texts) -> Benchmark | None:
+def _bring(files: PublishedFiles, request: DataRequest, text_words: TextWords) -> Benchmark | None:
     """Do what is not done yet, and load the benchmark; None where one shard alone was asked for."""
     if not _has_mat_files(files):
-        obtain(source("xlsa17"), files.root)
+        obtain(sources.source("xlsa17"), files.root)
     checked = _checked(files)
     print(f"{files.name}: {checked!r}, sizes {checked.provenance['sizes']}.", flush=True)
     if not files.is_clip:
         return checked
-    load_model = partial(load_clip, *files.model, weights=request.weights)
-    if not _is_whole(lambda: read_text(files).class_names == checked.class_names):
+    load_model = partial(clip.load_clip, *files.model, weights=request.weights)
+    if not _is_whole(lambda: published.read_text(files).class_names == checked.class_names):
         texts = _save_texts(files, load_model, checked.class_names)
-        print(
-            f"{files.name}: {text_words(torch.from_numpy(texts), files)}".rstrip(": "), flush=True
-        )
-    images = published_images(files).image_files
-    if not _is_whole(lambda: bool(read_clip_features(files, images))):
-        obtain(source(f"{files.name}-images"), files.root)
+        words = text_words(torch.from_numpy(texts), files)
+        print(f"{files.name}: {words}", flush=True)
+    images = published.published_images(files).image_files
+    if not _is_whole(lambda: bool(published.read_clip_features(files, images))):
+        obtain(sources.source(f"{files.name}-images"), files.root)
         require_pictures(files, images)
-        _extract(files, request, load_model, unique(images))
+        weights = f" of {request.weights.name}" if request.weights else ""
+        Extraction(
+            root=sources.pictures_folder(files.name, files.root),
+            images=published.unique(images),
+            load=load_model,
+            folder=files.features_folder,
+            model="/".join(files.model) + weights,
+            device=choose_device(request.device),
+            batch_size=BATCH,
+        ).run(request.shards, read_shard(request.shard, request.shards))
     if request.shard:
-        return None
-    return load_published(files.name, features=files.features, root=files.root)
-
-
-def _extract(
-    files: PublishedFiles, request: DataRequest, load_model: Callable, images: list[str]
-) -> None:
-    weights = f" of {request.weights.name}" if request.weights else ""
-    job = Extraction(
-        pictures_folder(files.name, files.root),
-        images,
-        load_model,
-        files.features_folder,
-        batch_size=BATCH,
-        device=choose_device(request.device),
-        model="/".join(files.model) + weights,
-    )
-    if shard := read_shard(request.shard, request.shards):
-        job.run_shard(*shard)
         print(f"{files.name}: shard {request.shard} is done.", flush=True)
-    else:
-        job.run(request.shards)
+        return None
+    return published.load_published(files.name, features=files.features, root=files.root)
 
 
 def _save_texts(
     files: PublishedFiles, load_model: Callable, class_names: Sequence[str]
 ) -> np.ndarray:
     encoder = load_model()
-    rows = extract_text_features(encoder, class_names)
-    facts = json.dumps({**encoder.facts(), "prompt": PROMPT})
+    rows = clip.extract_text_features(encoder, class_names)
+    facts = json.dumps({**encoder.facts(), "prompt": clip.PROMPT})
     arrays = {"text": rows, "class_names": np.array(class_names), "provenance": facts}
     write_bundle(files.text_file, arrays)
     return rows
 
 
 def _checked(files: PublishedFiles) -> Benchmark:
+    """Load what is published, which compares it with the published sizes."""
     try:
-        return load_published(files.name, features=RESNET, root=files.root)
+        return published.load_published(files.name, features=RESNET, root=files.root)
     except BenchmarkError as error:
-        archive = source("xlsa17")
+        archive = sources.source("xlsa17")
         raise archive.trouble(
             f"{error}\n  To have it again move {archive.folder(files.root)} and "
             f"{archive.archive(files.root)} away first.",
@@ -235,11 +197,8 @@ def _checked(files: PublishedFiles) -> Benchmark:
 
 def require_pictures(files: PublishedFiles, images: Sequence[str]) -> None:
     """Refuse a folder that lacks pictures of the published list, and name the first."""
-    folder = pictures_folder(files.name, files.root)
-    if not folder.is_dir():
-        raise files.missing(f"There are no pictures of {files.name} in {folder}.")
-    missing = [name for name in images if not (folder / name).is_file()]
-    if missing:
+    folder = sources.pictures_folder(files.name, files.root)
+    if missing := [name for name in images if not (folder / name).is_file()]:
         more = ", ..." if len(missing) > SHOWN else ""
         raise BenchmarkError(
             f"{len(missing):,} of {len(images):,} pictures that {files.name.upper()}/res101.mat "
@@ -251,7 +210,7 @@ def require_pictures(files: PublishedFiles, images: Sequence[str]) -> None:
 def _explained(error: Exception, files: PublishedFiles) -> str:
     """Add what can be done about an error, where its maker could not know."""
     if isinstance(error, UnreadableImages):
-        archive = source(f"{files.name}-images").folder(files.root)
+        archive = sources.source(f"{files.name}-images").folder(files.root)
         return (
             f"{error}\nNone is left out, since the published sizes would not hold. To unpack the "
             f"pictures again delete {archive}, and run again."

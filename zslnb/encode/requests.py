@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
+
+from tyro.conf import arg
 
 from zslnb.errors import RequestError
 
@@ -37,8 +40,8 @@ class PicturesRequest:
         dry_run: check everything and say what would be made.
     """
 
-    pictures: Path
-    bundle: Path
+    pictures: Annotated[Path, arg(metavar="PICTURES")]
+    bundle: Annotated[Path, arg(metavar="BUNDLE.npz")]
     unseen: str = "20%"
     validation: str = "25%"
     test_share: str = "20%"
@@ -73,9 +76,9 @@ class PicturesRequest:
     @property
     def share_of_test(self) -> float:
         """`test_share` as a number; NaN if it is none."""
+        number = self.test_share.removesuffix("%")
         try:
-            percent = self.test_share.endswith("%")
-            return float(self.test_share.removesuffix("%")) / (100 if percent else 1)
+            return float(number) / (1 if number == self.test_share else 100)
         except ValueError:
             return float("nan")
 
@@ -97,7 +100,7 @@ class DataRequest:
         dry_run: say what would be done, and stop.
     """
 
-    benchmark: str
+    benchmark: Annotated[str, arg(metavar="BENCHMARK")]
     features: str = ""
     weights: Path | None = None
     device: str = "auto"
