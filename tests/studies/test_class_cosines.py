@@ -107,9 +107,11 @@ def record(n: int, kept: float) -> dict:
 RECORDS = [record(0, 1.0), record(1, 0.7), record(2, 0.4)]
 
 
-def test_neighbours_are_followed_as_directions_go() -> None:
-    study = studies.Directions("toy", np.array([0.6, 0.3, 0.1]), RECORDS)
+def test_neighbours_are_followed_as_directions_go(monkeypatch) -> None:
+    monkeypatch.setattr(class_cosines, "run_rows", lambda *_, **__: RECORDS)
+    study = studies.directions(SMALL, range(3), np.array([0.6, 0.3, 0.1]))
     assert study.table().index.tolist() == ["0", "1", "2"]
+    assert study.table()["keep their nearest class"].tolist() == study.kept == [1, 0.7, 0.4]
     assert study.finding() == (
         "The first direction holds 60% of the squared length, the second 30%. Removing one leaves "
         "70% of the nearest classes as they were, removing 2 leaves 40%."

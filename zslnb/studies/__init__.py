@@ -13,7 +13,7 @@ _STUDIES = {  # module -> what notebooks use of it
     ),
     "calibration_curves": "curves_beside_printed seen_unseen_curves",
     "class_cosines": (
-        "changed_neighbours ClassCosines cosine_spread Directions directions heat_maps "
+        "changed_neighbours ClassCosines cosine_spread directions heat_maps "
         "real_names small_case three_means"
     ),
     "code_audit": (

@@ -50,22 +50,17 @@ class Tabled(Study):
         frame: pd.DataFrame,
         caption: str,
         records: Sequence[dict] = (),
-        headline: bool = False,
         **facts: object,
     ) -> None:
-        self.name, self.records, self.headline = name, records, headline
-        self._frame, self._caption = frame, caption
-        vars(self).update(facts)
-
-    def table(self) -> pd.DataFrame:
-        return self._frame
-
-    def caption(self) -> str:
-        return self._caption
+        self.table, self.caption = lambda: frame, lambda: caption
+        vars(self).update(facts, name=name, records=records)
 
 
 class Drawn(Study):
-    """A figure that is drawn, and what came out; `facts` become attributes."""
+    """A figure that is drawn, and what came out; `facts` become attributes.
+
+    With a `table`, a frame and its caption, it answers in all four ways.
+    """
 
     def __init__(
         self,
@@ -73,17 +68,13 @@ class Drawn(Study):
         fig: "Figure",
         finding: str,
         records: Sequence[dict] = (),
+        table: tuple[pd.DataFrame, str] | None = None,
         **facts: object,
     ) -> None:
         from matplotlib import pyplot  # here: studies without a figure do without it
 
         pyplot.close(fig)  # or a notebook would show it where it is drawn, without its caption
-        self.name, self.records = name, records
-        self._figure, self._finding = fig, finding
-        vars(self).update(facts)
-
-    def figure(self) -> "Figure":
-        return self._figure
-
-    def finding(self) -> str:
-        return self._finding
+        self.figure, self.finding = lambda: fig, lambda: finding
+        if table:
+            self.table, self.caption = lambda: table[0], lambda: table[1]
+        vars(self).update(facts, name=name, records=records)
