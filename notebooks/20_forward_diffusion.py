@@ -43,6 +43,7 @@ seeds = 5
 device = "auto"
 
 # %%
+import matplotlib.pyplot as plt
 import numpy as np
 import torch
 from IPython.display import Markdown
@@ -124,7 +125,20 @@ for t in range(T):
     torch.testing.assert_close(at_once, zt, rtol=1e-6, atol=1e-6)
 
 # %%
-here.figure(studies.forward_walk(schedule, z0, torch.cat(path)))
+fig, ax = plt.subplots(figsize=(8, 3.4))
+step, amplitude = np.arange(1.0, T + 1), schedule.alphas_cumprod.sqrt().numpy()
+spread = np.sqrt(1 - amplitude**2)
+for i, start in enumerate(z0[0].tolist()):
+    expected = amplitude * start
+    ax.plot(step, torch.cat(path)[:, i], lw=0.9, label=f"attribute {i + 1}, $z_0$ = {start:g}")
+    ax.plot(step, expected, "--", color=f"C{i}")
+    ax.fill_between(step, expected - 2 * spread, expected + 2 * spread, color=f"C{i}", alpha=0.1)
+ax.set(xlabel="step", ylabel="value (standard deviations)", xlim=(0, T))
+ax.legend(loc="upper right", fontsize=8)
+caption = f"""Two attributes on their walk, each with its mean $\\sqrt{{\\bar\\alpha_t}} z_0$ (dashed) \
+and two standard deviations about it. After {T} steps {amplitude[-1]:.1%} of each is left, under \
+noise of standard deviation {spread[-1]:.3f}."""
+here.figure(fig, "walk", caption)
 
 # %% [markdown]
 # ## Standardise first
@@ -153,8 +167,7 @@ torch.testing.assert_close(z[:, varies].double(), by_hand[:, varies], rtol=1e-3,
 
 
 # %%
-standardising = studies.Standardising(bench, schedule)
-here.figure(standardising)
+here.figure(studies.noise_overtakes(bench, schedule, sd[varies]))
 
 # %% [markdown]
 # A column **without** variance over the seen classes would be divided by 0, or, where rounding leaves
@@ -173,7 +186,7 @@ Markdown(
 )
 
 # %%
-Markdown(standardising.columns())
+Markdown(studies.fixed_columns(bench, z, varies))
 
 # %% [markdown]
 # One more thing depends on it. Where the semantics have variance 1, so has $z_t$ at every step:
@@ -181,7 +194,8 @@ Markdown(standardising.columns())
 # not hold for raw semantics, nor for a column that is constant.
 
 # %%
-here.table(standardising, "variance")
+noised = studies.noised_variance(bench, schedule, z, varies)
+here.table(noised)
 
 # %% [markdown]
 # ## A class dissolves
@@ -203,11 +217,11 @@ here.figure(dissolving)
 # $\bar\alpha_t$ falls as a squared cosine (Nichol and Dhariwal, 2021).
 
 # %%
-telling = studies.TellingApart(bench, schedule, z, here.seeds)
+telling = studies.telling_apart(bench, schedule, z, here.seeds)
 here.figure(telling)
 
 # %%
-here.table(telling, "ends")
+here.table(studies.schedule_ends(schedule))
 
 # %% [markdown]
 # The paper calls the final distribution "a standard Gaussian". With these betas it is close to one,
@@ -252,7 +266,7 @@ best = studies.gaussian_denoiser(schedule, m, s)
 torch.testing.assert_close(best(pairs, t), m + by_hand * (pairs - left.sqrt() * m))
 
 # %%
-rest = studies.LostSignal(schedule, m, s)
+rest = studies.lost_signal(schedule, m, s)
 np.testing.assert_allclose(rest.lack[f"DDIM, linear, {T} steps"], rest.predicted, atol=0.01)
 here.figure(rest)
 
@@ -346,20 +360,20 @@ own, last = z[bench.unseen[:1]], torch.tensor([T - 1])
 with seeded(1, "lesson/walk"):
     again = schedule.q_sample(own, last, torch.randn(1, z.shape[1]))
 apart = float((again - dissolving.rows[-1:]).square().mean().sqrt())
-linear = telling.at_end("standardised, linear")
+linear = telling.at_end["standardised, linear"]
 nearly = "nearly" if linear < 1.5 * telling.chance else "not quite"
 
 # %%
 Markdown(
     f"""- **Held:** {T} steps are one step, draw for draw; eq. 8 is Bayes' rule, with variance 0 at the end.
-- **Variance-preserving:** for standardised columns, to {standardising.off():.3f}. Not for raw ones, and not for the
-  {int(standardising.flat.sum())} of {len(sd)} columns that are constant over the seen classes.
+- **Variance-preserving:** for standardised columns, to {noised.off:.3f}. Not for raw ones, and not for the
+  {int(studies.without_variance(bench, z, varies).sum())} of {len(sd)} columns that are constant over the seen classes.
 - **"Completely deterministic"** (the paper, of the way forward): the schedule is. Two draws of one
   class at step {T} are {apart:.2f} standard deviations apart in a column; unrelated noise has 1.41.
 - **"A standard Gaussian" at the end:** {nearly}. With our betas {abar[-1].sqrt():.1%}
   of the amplitude is left, and on {bench.name} the class is told in {linear:.1%} of cases where guessing
-  has {telling.chance:.1%}; with the cosine schedule {telling.at_end("standardised, cosine"):.1%}.
-- **The cost** for the exact denoiser: {rest.cost()}"""
+  has {telling.chance:.1%}; with the cosine schedule {telling.at_end["standardised, cosine"]:.1%}.
+- **The cost** for the exact denoiser: {rest.cost}"""
 )
 
 # %% [markdown]

@@ -4,11 +4,13 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
+import torch
 from jaxtyping import Float
 
 from zslnb.results.statistics import mean_and_sd
 
 Records = Sequence[dict]
+Device = torch.device | str
 
 
 def row_names(records: Records) -> list[str]:
