@@ -188,9 +188,9 @@ Markdown(blind)
 # Transformer).
 
 # %%
-ways = studies.Conditionings(bench, settings, some_seeds, here.device)
+ways = studies.conditionings(bench, settings, some_seeds, here.device)
 as_stored = [record for record in ways.records if record["row"] == "cross"]
-cut = studies.FeatureTokens(bench, settings, some_seeds, here.device, as_stored)
+cut = studies.feature_tokens(bench, settings, some_seeds, here.device, as_stored)
 here.table(cut)
 
 # %% [markdown]
@@ -248,7 +248,7 @@ here.table(ways)
 here.figure(ways, "gains")
 
 # %%
-Markdown(ways.lowest_error())
+Markdown(ways.lowest_error)
 
 # %% [markdown]
 # Four comparisons on two metrics are eight chances to be lucky, and at three seeds the rule lets
@@ -264,7 +264,7 @@ Markdown(ways.lowest_error())
 # conditional estimate; scale 0 is the network without an image.)
 
 # %%
-swaps = studies.ImageSwaps(models, bench)
+swaps = studies.image_swaps(models, bench)
 here.table(swaps)
 
 # %% [markdown]
@@ -273,7 +273,7 @@ here.table(swaps)
 # step $t$, swap the image, and look at that one estimate:
 
 # %%
-here.figure(swaps, "listening")
+here.figure(studies.listening(models, bench))
 
 # %% [markdown]
 # ## What held, what did not
@@ -286,12 +286,12 @@ sentences = [
     f"**Held:** eq. 17 by hand, attention by hand, and the paper's way to join are the package's. {time.still} "
     f"of {time.narrow} columns of the narrowest time embedding hardly change over {T} steps.",
     f"**Attention:** {blind}",
-    *cut.verdicts(),
-    f'**"Closer alignment":** {ways.lowest_error()}',
-    f'**"Improved accuracy"** by cross Hadamard-addition, on {bench.name}: by H {ways.against("H")}; by T1 '
-    f"{ways.against('T1')}.",
-    *ways.verdicts(),
-    "**The image is heard:** " + "; ".join(swaps.listens(how) for how in models) + ".",
+    *cut.verdicts,
+    f'**"Closer alignment":** {ways.lowest_error}',
+    f'**"Improved accuracy"** by cross Hadamard-addition, on {bench.name}: by H {ways.against["H"]}; by T1 '
+    f"{ways.against['T1']}.",
+    *ways.verdicts,
+    "**The image is heard:** " + "; ".join(swaps.listens.values()) + ".",
 ]
 Markdown("\n".join(f"- {sentence}" for sentence in sentences))
 

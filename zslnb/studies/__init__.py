@@ -21,8 +21,8 @@ _STUDIES = {  # module -> what notebooks use of it
         "switched_back train_as_released WaysToANumber"
     ),
     "conditioning": (
-        "blind_attention Conditionings FeatureTokens ImageSwaps time_clocks token_attention "
-        "ways_to_join"
+        "blind_attention conditionings feature_tokens image_swaps listening time_clocks "
+        "token_attention ways_to_join"
     ),
     "diffusion_losses": (
         "classification_losses diffusion_training likelihood_bound loss_weights LossShares "
