@@ -52,7 +52,7 @@ _STUDIES = {  # module -> what notebooks use of it
         "losses_removed pooled revcd_findings revcd_models run_revcd settings_shown "
         "validation_choices ways_to_count with_each_weight without_each_loss"
     ),
-    "sampling": "GuidanceScales guided_denoiser Samplers starting_noise WalkDensity",
+    "sampling": "guidance_scales guided_denoiser samplers starting_noise WalkDensity",
     "schematics": "paradigms pipeline revcd_direction revcd_network",
     "seen_bias": "bias_to_seen Handicap Mistaken",
     "speed": "speed_by_bar speed_gains step_costs training_speed",
