@@ -25,8 +25,7 @@ _STUDIES = {  # module -> what notebooks use of it
         "token_attention ways_to_join"
     ),
     "diffusion_losses": (
-        "classification_losses diffusion_training likelihood_bound loss_weights LossShares "
-        "ToyLosses"
+        "classification_losses diffusion_training loss_shares loss_weights ToyLosses"
     ),
     "fidelity": "boosting_weight feature_fidelity feature_plane FeatureFidelity",
     "forward_noise": (

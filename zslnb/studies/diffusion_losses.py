@@ -25,45 +25,17 @@ from zslnb.revcd import (
 from zslnb.seeds import seeded
 from zslnb.studies import plots
 from zslnb.studies.known_densities import gaussian_denoiser
-from zslnb.studies.study import Drawn, Study, Tabled
+from zslnb.studies.study import Drawn, Study
 
 STYLES = ("-", "--", "-.", ":")
-IMAGES_A_STEP = 20
-
-
-def likelihood_bound(parts: Mapping[str, float], truth: float) -> Tabled:
-    """How large are the three parts of the bound, and how far below the truth is it?
-
-    Args:
-        parts: name -> nats.
-        truth: the expected log-density, in nats.
-
-    Returns:
-        The table; `gap` is by how much the bound is too low.
-    """
-    gap = truth - sum(parts.values())
-    rows = {
-        **parts,
-        "the bound, all three": truth - gap,
-        "the truth": truth,
-    }
-    frame = pd.DataFrame({"nats": rows}).round(3).rename_axis("part")
-    text = (
-        f"One column of standard Gaussian data with the best denoiser. The bound is "
-        f"{gap:.2f} nats too low: the best steps back are a little wider than $\\sigma_q$."
-    )
-    return Tabled("bound", frame, text, gap=gap)
+TEMPERATURES = {0.05: "-", 0.2: "--", 1.0: "-."}
 
 
 def loss_weights(schedule: NoiseSchedule, cap: float) -> Drawn:
     """Which steps does a loss listen to, in the currency of z_0?
 
-    Args:
-        schedule: of T steps.
-        cap: of the weights of the derived loss.
-
-    Returns:
-        The figure; `by_loss` has the weights (T,) of a squared error of z_0 for each loss.
+    `by_loss`, of what is returned, has the weights (T,) of a squared error of z_0 for each loss;
+    `cap` is of the derived one's.
     """
     t = torch.arange(len(schedule))
     snr = schedule.signal_to_noise(t).double()
@@ -78,141 +50,100 @@ def loss_weights(schedule: NoiseSchedule, cap: float) -> Drawn:
         "the bound": of_clean,
     }
     step = np.arange(1, len(snr) + 1)
-    fig, axes = plt.subplots(1, 2, figsize=(9.6, 3.6))
-    axes[0].plot(step[1:], of_clean[1:], label="$w_z(t)$, eq. 10")
-    axes[0].plot(step[1:], of_noise[1:], label=r"$w_\varepsilon(t)$, eq. 13")
-    axes[0].plot(step, snr, "k:", label="their ratio, SNR")
-    axes[0].set(ylabel="weight of a squared error")
+    fig, (left, right) = plt.subplots(1, 2, figsize=(9.6, 3.6))
+    left.plot(step[1:], of_clean[1:], label="$w_z(t)$, eq. 10")
+    left.plot(step[1:], of_noise[1:], label=r"$w_\varepsilon(t)$, eq. 13")
+    left.plot(step, snr, "k:", label="their ratio, SNR")
+    left.set(ylabel="weight of a squared error")
     for (loss, weights), style in zip(by_loss.items(), STYLES, strict=True):
-        axes[1].plot(step, weights.where(weights > 0, math.nan), style, label=loss)
-    axes[1].set(ylabel="weight of a squared error of $z_0$")
-    for ax in axes:
+        right.plot(step, weights.where(weights > 0, math.nan), style, label=loss)
+    right.set(ylabel="weight of a squared error of $z_0$")
+    for ax in (left, right):
         ax.set(xscale="log", yscale="log", xlabel="step (log scale)")
         ax.legend(fontsize=8)
     half = {loss: int((w.cumsum(0) / w.sum() < 0.5).sum()) + 1 for loss, w in by_loss.items()}
     text = (
-        "Left: the weights of eqs. 10 and 13, each in its own currency. Right: four losses in "
-        "the currency of $z_0$. Half of the total weight lies in the first "
-        f"{half['noise, simple']} steps (noise, simple), {half['the bound']} (the bound), "
-        f"{half['noise, capped']} (noise, capped) and {half['clean, simple']} (clean, simple) "
-        f"of {len(snr)}."
+        "Left: the weights of eqs. 10 and 13, each in its own currency. Right: four losses in the "
+        f"currency of $z_0$. Half of the total weight lies in the first {half['noise, simple']} "
+        f"steps (noise, simple), {half['the bound']} (the bound), {half['noise, capped']} (noise, "
+        f"capped) and {half['clean, simple']} (clean, simple) of {len(snr)}."
     )
-    return Drawn("weights", fig, text, by_loss=by_loss, of_clean=of_clean, of_noise=of_noise)
+    return Drawn("weights", fig, text, by_loss=by_loss)
 
 
 def diffusion_training(run: RevCD, capped: Float[Tensor, " T"]) -> Drawn:
     """How far do the three terms fall below those of a network that has learnt nothing?
 
-    It would answer 0, the average of standardised semantics, and guess.
-
-    Args:
-        run: a trained model.
-        capped: weights of errors of z_0 in the noise loss.
-
-    Returns:
-        The figure; `nothing` and `last` have each term of that network, and at the end.
+    It would answer 0, the average of standardised semantics, and guess. `capped` are the weights of
+    errors of z_0 in the noise loss; `nothing` and `last`, of what is returned, have each term of
+    that network, and of the run at its end.
     """
-    history, width = pd.DataFrame(run.history), run.prototypes.shape[1]
+    history, width = pd.DataFrame(run.history).set_index("epoch"), run.prototypes.shape[1]
     blank = float(run.prototypes[run.labels].square().sum(1).mean()) / width
-    nothing = {
-        "reconstruction": blank,
-        "noise": blank * float(capped.mean()),
-        "classification": math.log(len(run.seen)),
-    }
-    epochs = history["epoch"]
-    terms = {term: history[term] / (1 if term == "classification" else width) for term in nothing}
-    last = {term: float(values.iloc[-1]) for term, values in terms.items()}
+    nothing = {"reconstruction": blank, "noise": blank * float(capped.mean())}
+    nothing["classification"] = math.log(len(run.seen))
+    history[["reconstruction", "noise"]] /= width
+    last = history.iloc[-1]
     fig, axes = plt.subplots(1, 3, figsize=(10, 3.1))
     units = ("per column of the semantics", "per column, capped", "nats")
-    for ax, (term, values), unit in zip(axes, terms.items(), units, strict=True):
-        ax.plot(epochs, values, "o-", markersize=4, label="training")
-        ax.axhline(nothing[term], color="k", linestyle=":", label="nothing learnt")
+    for ax, (term, least), unit in zip(axes, nothing.items(), units, strict=True):
+        ax.plot(history[term], "o-", markersize=4, label="training")
+        ax.axhline(least, color="k", linestyle=":", label="nothing learnt")
         ax.set(title=term, xlabel="epoch", ylabel=unit, ylim=(0, None))
     axes[0].legend(fontsize=8)
     ends = ", ".join(
         f"{last[term]:.2f} ({term}, nothing learnt: {least:.2f})" for term, least in nothing.items()
     )
     text = (
-        "The three terms in training, as they enter the sum but for their weights; "
-        f"{len(epochs)} epochs, one seed. They end at {ends}."
+        f"The three terms in training, as they enter the sum but for their weights; {len(history)} "
+        f"epochs, one seed. They end at {ends}."
     )
     return Drawn("training", fig, text, nothing=nothing, last=last)
 
 
-class LossShares(Study):
+def loss_shares(
+    weights: Mapping[str, Float[Tensor, " T"]], untrained: RevCD, trained: RevCD
+) -> Drawn:
     """Which steps does the loss of a network come from, before training and after?
 
-    Attributes:
-        errors: "untrained" and "trained" -> (T,) squared error of z_0 at each step.
-        shares: the same -> loss -> (T,) share of the loss that comes from the steps so far.
-        early_steps: a fiftieth of the steps, which the table and `early` are about.
+    The table has the first fiftieth of the steps, `early_steps`; `early`, of what is returned, is
+    by loss their share in the trained network's.
     """
-
-    name = "shares"
-
-    def __init__(
-        self, weights: Mapping[str, Float[Tensor, " T"]], untrained: RevCD, trained: RevCD
-    ) -> None:
-        self.width = trained.prototypes.shape[1]
-        self.errors = {
-            when: errors_by_step(model)
-            for when, model in (("untrained", untrained), ("trained", trained))
-        }
-        self.shares = {
-            when: {loss: (w * e).cumsum(0) / (w * e).sum() for loss, w in weights.items()}
-            for when, e in self.errors.items()
-        }
-        self.steps = len(self.errors["trained"])
-        self.early_steps = self.steps // 50
-
-    def early(self, loss: str) -> float:
-        """Share of a trained network's loss that comes from the first steps."""
-        return float(self.shares["trained"][loss][self.early_steps - 1])
-
-    def figure(self) -> Figure:
-        step = np.arange(1, self.steps + 1)
-        fig, axes = plt.subplots(1, 3, figsize=(11, 3.5))
-        for (when, errors), style in zip(self.errors.items(), ("C7", "C4"), strict=True):
-            smooth = errors.view(-1, 5).mean(1) if self.steps % 5 == 0 else errors
-            x = np.linspace(1, self.steps, len(smooth))
-            axes[0].plot(x, smooth / self.width, style, label=when)
-        axes[0].set(xlabel="step", ylabel="squared error of $z_0$, per column", ylim=(0, None))
-        axes[0].legend(fontsize=8)
-        for ax, (when, by_loss) in zip(axes[1:], self.shares.items(), strict=True):
-            for (loss, share), style in zip(by_loss.items(), STYLES, strict=True):
-                ax.plot(step, 100 * share, style, label=loss)
-            ax.set(title=when, xscale="log", xlabel="step (log scale)")
-            ax.set(ylabel="share of the loss so far (%)")
-        fig.legend(*axes[1].get_legend_handles_labels(), loc="outside lower right", ncols=4)
-        return fig
-
-    def finding(self) -> str:
-        errors, losses = self.errors["trained"] / self.width, self.shares["trained"]
-        parts = ", ".join(f"{self.early(loss):.1%} ({loss})" for loss in losses)
-        return (
-            f"Left: mean squared error by step; after training {errors[:50].mean():.2f} a column "
-            f"over the first 50 steps and {errors[-50:].mean():.2f} over the last 50. Middle and "
-            "right: how much of the loss comes from the steps so far. The first "
-            f"{self.early_steps} of {self.steps} steps make {parts} of the trained network's loss."
-        )
-
-    def table(self) -> pd.DataFrame:
-        last = self.early_steps - 1
-        lines = {
-            when: {loss: 100 * float(share[last]) for loss, share in by_loss.items()}
-            for when, by_loss in self.shares.items()
-        }
-        return pd.DataFrame(lines).round(1).rename_axis("loss")
-
-    def caption(self) -> str:
-        return (
-            f"Share (%) of each loss that comes from the first {self.early_steps} of {self.steps} "
-            "steps."
-        )
+    errors = {"untrained": errors_by_step(untrained), "trained": errors_by_step(trained)}
+    shares = {
+        when: {loss: (w * e).cumsum(0) / (w * e).sum() for loss, w in weights.items()}
+        for when, e in errors.items()
+    }
+    width, steps = trained.prototypes.shape[1], len(errors["trained"])
+    fig, axes = plt.subplots(1, 3, figsize=(11, 3.5))
+    for (when, e), colour in zip(errors.items(), ("C7", "C4"), strict=True):
+        smooth = e.view(-1, 5).mean(1) if steps % 5 == 0 else e
+        axes[0].plot(np.linspace(1, steps, len(smooth)), smooth / width, colour, label=when)
+    axes[0].set(xlabel="step", ylabel="squared error of $z_0$, per column", ylim=(0, None))
+    axes[0].legend(fontsize=8)
+    for ax, (when, by_loss) in zip(axes[1:], shares.items(), strict=True):
+        for (loss, share), style in zip(by_loss.items(), STYLES, strict=True):
+            ax.plot(np.arange(1, steps + 1), 100 * share, style, label=loss)
+        ax.set(title=when, xscale="log", xlabel="step (log scale)")
+        ax.set(ylabel="share of the loss so far (%)")
+    fig.legend(*axes[1].get_legend_handles_labels(), loc="outside lower right", ncols=4)
+    first = steps // 50
+    early = pd.DataFrame(shares).map(lambda share: float(share[first - 1])).rename_axis("loss")
+    parts = ", ".join(f"{share:.1%} ({loss})" for loss, share in early["trained"].items())
+    column = errors["trained"] / width
+    text = (
+        f"Left: mean squared error by step; after training {column[:50].mean():.2f} a column over "
+        f"the first 50 steps and {column[-50:].mean():.2f} over the last 50. Middle and right: how "
+        f"much of the loss comes from the steps so far. The first {first} of {steps} steps make "
+        f"{parts} of the trained network's loss."
+    )
+    caption = f"Share (%) of each loss that comes from the first {first} of {steps} steps."
+    table = (100 * early).round(1), caption
+    return Drawn("shares", fig, text, table=table, early=early["trained"], early_steps=first)
 
 
 @torch.no_grad()
-def errors_by_step(model: RevCD, images: int = IMAGES_A_STEP) -> Float[Tensor, " T"]:
+def errors_by_step(model: RevCD, images: int = 20) -> Float[Tensor, " T"]:
     """Mean squared error of the clean sample at each step, over so many training images a step.
 
     The images are shown; their number is even.
@@ -221,17 +152,13 @@ def errors_by_step(model: RevCD, images: int = IMAGES_A_STEP) -> Float[Tensor, "
     steps = len(networks.schedule)
     errors, t = torch.zeros(steps, dtype=torch.float64), torch.arange(steps).repeat(2)
     with seeded(0, "lesson/errors"):
-        for rows in torch.randint(len(model.labels), (images * steps,), device=device).split(
-            2 * steps
-        ):
+        drawn = torch.randint(len(model.labels), (images * steps,), device=device)
+        for rows in drawn.split(2 * steps):
             z0, t_here = model.prototypes[model.labels[rows]], t.to(device)
             zt = networks.schedule.q_sample(z0, t_here, torch.randn_like(z0))
             z0_hat, _ = networks.both(zt, t_here, networks.visual(model.features[rows]))
             errors.index_add_(0, t, (z0_hat - z0).square().sum(1).double().cpu())
     return errors / images
-
-
-TEMPERATURES = {0.05: "-", 0.2: "--", 1.0: "-."}
 
 
 def classification_losses(
@@ -242,15 +169,9 @@ def classification_losses(
 ) -> Drawn:
     """Where is the loss lowest, and when does it mind that an estimate leaves its prototype?
 
-    Args:
-        plane: three prototypes, the first one the own.
-        prototypes: of the seen classes of a benchmark.
-        temperature: that is trained with, one of TEMPERATURES.
-        benchmark: its name.
-
-    Returns:
-        The figure; `lowest` has the best direction in degrees for each temperature, `quiet` says
-        how far on the way to the rival the loss hardly minds.
+    `plane` has three prototypes, the first one the own; `prototypes` are those of a benchmark's
+    seen classes, `temperature` is one of TEMPERATURES. Of what is returned, `lowest` has the best
+    direction in degrees by temperature, `quiet` says how far from the own the loss hardly minds.
     """
     turn, mix = torch.linspace(-180, 180, 721), torch.linspace(0, 1, 41)
     circle = torch.stack([turn.deg2rad().cos(), turn.deg2rad().sin()], dim=1)[:, None]
@@ -264,14 +185,18 @@ def classification_losses(
         lowest[tau] = float(turn[losses.argmin()])
         (line,) = left.plot(turn, losses, style, label=f"τ = {tau:g}")
         left.plot(lowest[tau], losses.min(), "o", color=line.get_color())
-        losses = [float(classification_loss(z, prototypes, every, tau)) for z in ways]
-        sliding[tau] = np.array(losses)
+        mean = [float(classification_loss(z, prototypes, every, tau)) for z in ways]
+        sliding[tau] = np.array(mean)
         right.plot(100 * mix, sliding[tau], style, label=f"τ = {tau:g}")
-    _label_turning(left, right)
+    for angle, label in [(0, "own"), (50, "rival"), (-110, "rival")]:
+        left.axvline(angle, color="0.5", linestyle=":")
+        left.text(angle, 4.6, label, ha="center", fontsize=8, backgroundcolor="w")
+    left.set(xlabel="direction of the estimate (degrees)", ylabel="loss (nats)", ylim=(-0.1, 5))
+    right.set(xlabel="way from the own prototype to the rival (%)", ylabel="mean loss (nats)")
     plots.shared_legend(fig, right, 3)
-    share = float((sliding[temperature] < 0.1).mean())
-    below = f"stays below 0.1 until {share:.0%} of the way"
-    quiet = below if share else "is above 0.1 from the start"
+    share, quiet = (sliding[temperature] < 0.1).mean(), "is above 0.1 from the start"
+    if share:
+        quiet = f"stays below 0.1 until {share:.0%} of the way"
     text = (
         "Left: loss of the class at 0°, rivals at 50° and -110°. It is lowest at "
         f"{', '.join(f'{angle:.0f}° (τ = {tau:g})' for tau, angle in lowest.items())}. Right: seen "
@@ -280,14 +205,6 @@ def classification_losses(
         f"{sliding[1.0][0]:.1f}."
     )
     return Drawn("classification", fig, text, lowest=lowest, quiet=quiet)
-
-
-def _label_turning(left: Axes, right: Axes) -> None:
-    for angle, label in [(0, "own"), (50, "rival"), (-110, "rival")]:
-        left.axvline(angle, color="0.5", linestyle=":")
-        left.text(angle, 4.6, label, ha="center", fontsize=8, backgroundcolor="w")
-    left.set(xlabel="direction of the estimate (degrees)", ylabel="loss (nats)", ylim=(-0.1, 5))
-    right.set(xlabel="way from the own prototype to the rival (%)", ylabel="mean loss (nats)")
 
 
 # An "image" x from N(0, 1) says most of a single attribute, z_0 = SLOPE x + SD eta.
@@ -310,7 +227,7 @@ class ToyLosses(Study):
     def __init__(
         self, schedule: NoiseSchedule, cap: float, seeds: Sequence[int], updates: int = 400
     ) -> None:
-        self.schedule, self.cap, self.seeds, self.updates = schedule, cap, seeds, updates
+        self.schedule, self.cap, self.updates = schedule, cap, updates
         last = len(schedule) - 1
         steps = (0, 1, 2, 4, EARLY, 16, 32, 64, *range(100, last, 57))
         self.grid = [*(t for t in steps if t < last), last]
@@ -329,16 +246,15 @@ class ToyLosses(Study):
         return gaussian_denoiser(self.schedule, SLOPE * x, SD)(zt, t)
 
     def figure(self) -> Figure:
-        fig, axes = plt.subplots(1, 2, figsize=(9.8, 4))
-        self._beside_the_best(axes[0])
-        step = np.array(self.grid) + 1.0
-        styles = ("-", "--", "-.", (0, (5, 1)))
+        fig, (left, right) = plt.subplots(1, 2, figsize=(9.8, 4))
+        self._beside_the_best(left)
+        step, styles = np.array(self.grid) + 1.0, ("-", "--", "-.", (0, (5, 1)))
         for (kind, distance), style in zip(self.distance.items(), styles, strict=True):
-            plots.band(axes[1], step, distance, kind, linestyle=style)
-        axes[1].plot(step, self.spread, "k:", label="spread of $z_0$")
-        axes[1].set(xscale="log", yscale="log", xlabel="step (log scale)")
-        axes[1].set(ylabel="distance from the best")
-        handles = axes[1].get_legend_handles_labels()
+            plots.band(right, step, distance, kind, linestyle=style)
+        right.plot(step, self.spread, "k:", label="spread of $z_0$")
+        right.set(xscale="log", yscale="log", xlabel="step (log scale)")
+        right.set(ylabel="distance from the best")
+        handles = right.get_legend_handles_labels()
         fig.legend(*handles, loc="outside lower center", ncols=5, fontsize=8)
         return fig
 
@@ -349,9 +265,9 @@ class ToyLosses(Study):
         return (
             "One attribute, its best estimate known. Left: a network trained on *both, capped* for "
             f"{self.updates} updates (dots) beside the best estimate (lines). Right: distance from "
-            f"the best, mean and range over seeds ({len(self.seeds)}). At step {EARLY + 1} and at "
-            f"the last it is {ends}. Dotted: the spread of $z_0$ about the best estimate, which "
-            "nobody can know."
+            f"the best, mean and range over seeds ({len(self.networks[NOISE_OUT])}). At step "
+            f"{EARLY + 1} and at the last it is {ends}. Dotted: the spread of $z_0$ about the best "
+            "estimate, which nobody can know."
         )
 
     def far(self, kind: str) -> str:
@@ -359,9 +275,8 @@ class ToyLosses(Study):
         early, late = self._ends(kind)
         return f"{early:.3f} off at step {EARLY + 1} and {late:.3f} at the last ({kind})"
 
-    def _ends(self, kind: str) -> tuple[float, float]:
-        mean = self.distance[kind].mean(0)
-        return float(mean[self.grid.index(EARLY)]), float(mean[-1])
+    def _ends(self, kind: str) -> Float[np.ndarray, " 2"]:
+        return self.distance[kind].mean(0)[[self.grid.index(EARLY), -1]]
 
     def _draw(self, t: Int64[Tensor, " B"]) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         x, eta, noise = torch.randn(3, len(t), 1)
