@@ -165,9 +165,29 @@ torch.testing.assert_close(z[:, varies].double(), by_hand[:, varies], rtol=1e-3,
 # so a narrow column drowns early and a wide one late. The ratio is 1 where $\bar\alpha_t = 1 / (1 +
 # s^2)$. After standardising, all columns that vary drown together.
 
+# %%
+snr = schedule.signal_to_noise(torch.arange(T))  # of a column of variance 1
+ratio = (sd[varies, None] ** 2 * snr).numpy()
+overtaken, at_once = (ratio > 1).sum(1) + 1, int((snr > 1).sum()) + 1  # steps, from 1
+low, middle, high = np.quantile(overtaken, [0.05, 0.5, 0.95]).astype(int)
 
 # %%
-here.figure(studies.noise_overtakes(bench, schedule, sd[varies]))
+fig, axes = plt.subplots(1, 2, figsize=(9.2, 3.3))
+least, median, most = np.quantile(ratio, [0.05, 0.5, 0.95], axis=0)
+axes[0].plot(step, median, label="raw: middle column, nine in ten")
+axes[0].fill_between(step, least, most, alpha=0.25, linewidth=0)
+axes[0].plot(step, snr, label="standardised: every column")
+axes[0].axhline(1, color="k", linestyle=":", label="signal = noise")
+axes[0].set(yscale="log", xlabel="step", ylabel="signal-to-noise ratio")
+axes[1].hist(overtaken, bins=np.linspace(0, T, 51), label="raw")
+axes[1].axvline(at_once, color="C1", label="standardised")
+axes[1].set(xlabel="step at which noise overtakes the signal", ylabel="columns")
+for ax in axes:
+    ax.legend(fontsize=8)
+caption = f"""{bench.name}, {varies.sum()} columns that vary over the seen classes. Raw, noise \
+overtakes the middle column at step {middle} (from {low} to {high} for nine in ten); standardised, \
+all of them at step {at_once}."""
+here.figure(fig, "standardising", caption)
 
 # %% [markdown]
 # A column **without** variance over the seen classes would be divided by 0, or, where rounding leaves
@@ -338,9 +358,32 @@ earlier = before[t].sqrt() * z0 + (1 - before[t]).sqrt() * one
 later = alpha[t].sqrt() * earlier + (1 - alpha[t]).sqrt() * other
 
 # %%
-pairs = studies.step_back(schedule, t, z0, earlier, later)
-assert abs(pairs.inside - 0.954) < 0.02
-here.figure(pairs)
+clean = torch.full((4000, 1), z0, dtype=torch.float64)
+mean = schedule.posterior_mean(clean, later[:, None], torch.full((4000,), t))
+sigma = float(variance[t - 1].sqrt())
+inside = float(((earlier - mean[:, 0]).abs() < 2 * sigma).double().mean())
+assert abs(inside - 0.954) < 0.02
+
+# %%
+every, one, none = torch.arange(T), torch.ones(T, 1), torch.zeros(T, 1)
+of_z0, of_zt = (schedule.posterior_mean(*of, every) for of in ((one, none), (none, one)))
+order = later.argsort()
+fig, axes = plt.subplots(1, 2, figsize=(9.6, 3.6))
+axes[0].plot(later, earlier, ".", markersize=2, alpha=0.4, label="pairs")
+axes[0].plot(later[order], mean[order], "k", label="eq. 8, mean and 2 standard deviations")
+for sign in (-2, 2):
+    axes[0].plot(later[order], mean[order] + sign * sigma, "k:")
+axes[0].set(xlabel=f"$z_t$, step {t + 1}", ylabel=f"$z_{{t-1}}$, step {t}")
+axes[0].legend(fontsize=8, loc="upper left")
+axes[1].plot(step, of_z0, label="weight of $z_0$")
+axes[1].plot(step, of_zt, label="weight of $z_t$")
+axes[1].plot(step, schedule.posterior_variance(every).sqrt(), label=r"$\sigma_q(t)$")
+axes[1].set(xscale="log", xlabel="step (log scale)", ylabel="weight, or standard deviation")
+axes[1].legend(fontsize=8)
+caption = f"""Left: {inside:.1%} of the pairs lie within two standard deviations of eq. 8 (95.4 % \
+expected). Right: the mean leans on $z_0$ in the first steps (weight {float(of_z0[4]):.2f} at step \
+5) and on $z_t$ later ({float(of_zt[99]):.2f} at step 100)."""
+here.figure(fig, "posterior", caption)
 
 # %% [markdown]
 # The whole of RevCD's training is in that picture: at test time $z_0$ is what we want to know, so a

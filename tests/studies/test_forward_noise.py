@@ -8,7 +8,6 @@ import torch
 
 from tests.toys import toy
 from zslnb.revcd import NoiseSchedule, Standardiser
-from zslnb.seeds import seeded
 from zslnb.studies import forward_noise as studies
 
 SCHEDULE, B = NoiseSchedule(500), toy()
@@ -16,15 +15,6 @@ Z = Standardiser.fitted(B.semantics[B.seen])(B.semantics)
 VARIES = torch.arange(8) > 0
 FLAT = B.semantics.clone()  # its first column is
 FLAT[:, 0], FLAT[B.unseen[0], 0] = 0.3, 0.8
-
-
-def test_noise_overtakes_a_wide_column_later():
-    study = studies.noise_overtakes(B, SCHEDULE, torch.tensor([0.1, 1.0, 10.0]).sqrt())
-    narrow, unit, wide = study.overtaken
-    assert narrow < unit < wide
-    assert SCHEDULE.alphas_cumprod[int(unit) - 1] == pytest.approx(0.5, abs=0.01)
-    assert f"standardised, all of them at step {unit}." in study.finding()
-    assert len(study.figure().axes) == 2
 
 
 def test_a_flat_column_is_counted_and_standardised_ones_keep_variance_1():
@@ -65,18 +55,6 @@ def test_a_longer_schedule_and_a_cosine_one_leave_less():
     left = studies.schedule_ends(SCHEDULE).table().iloc[:, 0]
     assert [*left.index] == ["linear, 500 steps", "linear, 1000 steps", "cosine, 500 steps"]
     assert left.is_monotonic_decreasing
-
-
-def test_pairs_of_neighbours_lie_where_eq_8_says():
-    alpha, before = SCHEDULE.alphas[60], SCHEDULE.alphas_cumprod[59]
-    with seeded(0, "tests/pairs"):
-        one, other = torch.randn(2, 4000)
-    earlier = before.sqrt() + (1 - before).sqrt() * one
-    later = alpha.sqrt() * earlier + (1 - alpha).sqrt() * other
-    study = studies.step_back(SCHEDULE, 60, 1.0, earlier, later)
-    assert study.inside == pytest.approx(0.954, abs=0.02)
-    assert f"Left: {study.inside:.1%} of the pairs" in study.finding()
-    assert len(study.figure().axes) == 2
 
 
 def test_ddim_ends_short_of_the_mean_as_the_formula_says():

@@ -29,8 +29,8 @@ _STUDIES = {  # module -> what notebooks use of it
     ),
     "fidelity": "boosting_weight feature_fidelity feature_plane FeatureFidelity",
     "forward_noise": (
-        "dissolving_class fixed_columns lost_signal noise_overtakes noised_variance schedule_ends "
-        "step_back telling_apart without_variance"
+        "dissolving_class fixed_columns lost_signal noised_variance schedule_ends telling_apart "
+        "without_variance"
     ),
     "genzsl_results": (
         "ablation answers bullets class_similarity compared genzsl_verdicts INGREDIENTS "

@@ -27,38 +27,6 @@ STARTS = 10_000  # of walks, and as many mirrored ones
 Columns = Bool[Tensor, " S"]
 
 
-def noise_overtakes(
-    benchmark: Benchmark, schedule: NoiseSchedule, sd: Float[Tensor, " K"]
-) -> Drawn:
-    """When does noise overtake the signal of a column, raw and standardised?
-
-    `sd` are those of the columns that vary; `overtaken`, of what is returned, the first step (from
-    1) of each at which the noise is as large as the signal.
-    """
-    unit = schedule.signal_to_noise(torch.arange(len(schedule)))  # of a column of variance 1
-    ratio, step = (sd[:, None] ** 2 * unit).numpy(), _steps(schedule)
-    overtaken, at_once = (ratio > 1).sum(1) + 1, int((unit > 1).sum()) + 1
-    low, middle, high = np.quantile(ratio, [0.05, 0.5, 0.95], axis=0)
-    fig, (left, right) = plt.subplots(1, 2, figsize=(9.2, 3.3))
-    left.plot(step, middle, label="raw: middle column, nine in ten")
-    left.fill_between(step, low, high, alpha=0.25, linewidth=0)
-    left.plot(step, unit, label="standardised: every column")
-    left.axhline(1, color="k", linestyle=":", label="signal = noise")
-    left.set(yscale="log", xlabel="step", ylabel="signal-to-noise ratio")
-    right.hist(overtaken, bins=np.linspace(0, len(step), 51), label="raw")
-    right.axvline(at_once, color="C1", label="standardised")
-    right.set(xlabel="step at which noise overtakes the signal", ylabel="columns")
-    for ax in (left, right):
-        ax.legend(fontsize=8)
-    low, middle, high = np.quantile(overtaken, [0.05, 0.5, 0.95]).astype(int)
-    text = (
-        f"{benchmark.name}, {len(sd)} columns that vary over the seen classes. Raw, noise "
-        f"overtakes the middle column at step {middle} (from {low} to {high} for nine in ten); "
-        f"standardised, all of them at step {at_once}."
-    )
-    return Drawn("standardising", fig, text, overtaken=overtaken)
-
-
 def fixed_columns(benchmark: Benchmark, z: Float[Tensor, "C S"], varies: Columns) -> str:
     """Say which columns have no variance, and what standardising leaves as it was."""
     b, flat = benchmark, without_variance(benchmark, z, varies)
@@ -250,52 +218,6 @@ def schedule_ends(schedule: NoiseSchedule) -> Tabled:
     frame = pd.DataFrame(lines).T.iloc[[0, 2, 1]].rename_axis("at the last step")
     text = "What the schedules leave of a class. A thousand steps are usual for images."
     return Tabled("ends", frame, text)
-
-
-def step_back(
-    schedule: NoiseSchedule,
-    t: int,
-    z0: float,
-    earlier: Float[Tensor, " N"],
-    later: Float[Tensor, " N"],
-) -> Drawn:
-    """Does eq. 8 say where z_{t-1} lies, given z_t and z_0?
-
-    `earlier` and `later` are pairs of z_{t-1} and z_t of one clean value z_0; `inside`, of what is
-    returned, is the share of them within two standard deviations of eq. 8.
-    """
-    clean, steps = torch.full((len(later), 1), z0).double(), torch.full((len(later),), t)
-    mean = schedule.posterior_mean(clean, later[:, None], steps)[:, 0]
-    sd = float(schedule.posterior_variance(steps[:1]).sqrt())
-    inside = float(((earlier - mean).abs() < 2 * sd).double().mean())
-    fig, (left, right) = plt.subplots(1, 2, figsize=(9.6, 3.6))
-    order = later.argsort()
-    left.plot(later, earlier, ".", markersize=2, alpha=0.4, label="pairs")
-    left.plot(later[order], mean[order], "k", label="eq. 8, mean and 2 standard deviations")
-    for sign in (-2, 2):
-        left.plot(later[order], mean[order] + sign * sd, "k:")
-    left.set(xlabel=f"$z_t$, step {t + 1}", ylabel=f"$z_{{t-1}}$, step {t}")
-    left.legend(fontsize=8, loc="upper left")
-    every = torch.arange(len(schedule))
-    one, none = torch.ones(len(every), 1), torch.zeros(len(every), 1)
-    of_z0 = schedule.posterior_mean(one, none, every)[:, 0]
-    of_zt = schedule.posterior_mean(none, one, every)[:, 0]
-    right.plot(_steps(schedule), of_z0, label="weight of $z_0$")
-    right.plot(_steps(schedule), of_zt, label="weight of $z_t$")
-    spread = schedule.posterior_variance(every).sqrt()
-    right.plot(_steps(schedule), spread, label=r"$\sigma_q(t)$")
-    right.set(xscale="log", xlabel="step (log scale)", ylabel="weight, or standard deviation")
-    right.legend(fontsize=8)
-    text = (
-        f"Left: {inside:.1%} of the pairs lie within two standard deviations of eq. 8 (95.4 % "
-        f"expected). Right: the mean leans on $z_0$ in the first steps (weight {of_z0[4]:.2f} at "
-        f"step 5) and on $z_t$ later ({of_zt[99]:.2f} at step 100)."
-    )
-    return Drawn("posterior", fig, text, inside=inside)
-
-
-def _steps(schedule: NoiseSchedule) -> Float[np.ndarray, " T"]:
-    return np.arange(1.0, len(schedule) + 1)
 
 
 def lost_signal(linear: NoiseSchedule, mean: float, sd: Float[Tensor, " K"]) -> Drawn:
