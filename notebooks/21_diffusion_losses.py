@@ -47,6 +47,7 @@ device = "auto"
 import math
 from dataclasses import replace
 
+import matplotlib.pyplot as plt
 import pandas as pd
 import torch
 import torch.nn.functional as F
@@ -201,16 +202,33 @@ torch.testing.assert_close(of_clean.sum(), (snr[0] - snr[-1]) / 2)  # a telescop
 
 # %%
 cap = settings.weight_cap
-weights = studies.loss_weights(schedule, cap)
-by_hand = {
+ratio = schedule.signal_to_noise(torch.arange(T))
+torch.testing.assert_close(ratio, snr.float(), rtol=1e-4, atol=0)
+weights = {
     "clean, simple": torch.ones(T),
     "noise, simple": snr,
     "noise, capped": snr.clamp(max=cap),
 }
-by_hand["the bound"] = torch.cat([torch.zeros(1), of_clean])  # it starts at the second step
-for name, values in by_hand.items():
-    torch.testing.assert_close(weights.by_loss[name].float(), values.float(), rtol=1e-4, atol=0)
-here.figure(weights)
+weights["the bound"] = torch.cat([torch.zeros(1), of_clean])  # it starts at the second step
+half = {loss: int((w.cumsum(0) / w.sum() < 0.5).sum()) + 1 for loss, w in weights.items()}
+
+# %%
+fig, axes = plt.subplots(1, 2, figsize=(9.6, 3.6))
+axes[0].plot(steps + 1, of_clean, label="$w_z(t)$, eq. 10")
+axes[0].plot(steps + 1, of_noise, label=r"$w_\varepsilon(t)$, eq. 13")
+axes[0].plot(range(1, T + 1), snr, "k:", label="their ratio, SNR")
+axes[0].set(ylabel="weight of a squared error")
+for (loss, w), style in zip(weights.items(), ("-", "--", "-.", ":"), strict=True):
+    axes[1].plot(range(1, T + 1), w.where(w > 0, math.nan), style, label=loss)
+axes[1].set(ylabel="weight of a squared error of $z_0$")
+for ax in axes:
+    ax.set(xscale="log", yscale="log", xlabel="step (log scale)")
+    ax.legend(fontsize=8)
+caption = f"""Left: the weights of eqs. 10 and 13, each in its own currency. Right: four losses in \
+the currency of $z_0$. Half of the total weight lies in the first {half["noise, simple"]} steps \
+(noise, simple), {half["the bound"]} (the bound), {half["noise, capped"]} (noise, capped) and \
+{half["clean, simple"]} (clean, simple) of {T}."""
+here.figure(fig, "weights", caption)
 
 # %% [markdown]
 # A network free to answer differently at every step and every $z_t$ would not care: wherever a
@@ -370,7 +388,7 @@ here.figure(training)
 
 
 # %%
-shares = studies.loss_shares(weights.by_loss, start, run)
+shares = studies.loss_shares(weights, start, run)
 here.figure(shares)
 
 # %%

@@ -42,16 +42,6 @@ def test_all_train_for_as_long():
     assert studies.equally_long(QUICK_REVCD).epoch_choices == (3,)
 
 
-def test_slow_clocks_stand_still_and_neighbours_look_alike():
-    study = studies.time_clocks(RevCDSettings(widths=(64, 32, 16)))
-    *_, narrowest = study.figure().axes[1].lines
-    near, far = narrowest.get_ydata()[[1, 250]]
-    assert far < near < 1
-    assert 0 < study.still < 16
-    assert f"{study.still} of 16 columns hardly change" in study.finding()
-    assert f"{near:.2f} for neighbours and still {far:.2f} at half" in study.finding()
-
-
 def test_concatenation_takes_the_most_weights():
     study = studies.ways_to_join(B, RevCDSettings())
     weights = study.table()["weights, thousands"]

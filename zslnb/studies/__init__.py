@@ -21,12 +21,10 @@ _STUDIES = {  # module -> what notebooks use of it
         "switched_back train_as_released WaysToANumber"
     ),
     "conditioning": (
-        "blind_attention conditionings feature_tokens image_swaps listening time_clocks "
-        "token_attention ways_to_join"
+        "blind_attention conditionings feature_tokens image_swaps listening token_attention "
+        "ways_to_join"
     ),
-    "diffusion_losses": (
-        "classification_losses diffusion_training loss_shares loss_weights ToyLosses"
-    ),
+    "diffusion_losses": ("classification_losses diffusion_training loss_shares ToyLosses"),
     "fidelity": "boosting_weight feature_fidelity feature_plane FeatureFidelity",
     "forward_noise": (
         "dissolving_class fixed_columns lost_signal noised_variance schedule_ends telling_apart "

@@ -22,7 +22,6 @@ from zslnb.revcd import (
     RevCDSettings,
     SemanticUNet,
     prototype_scores,
-    time_embedding,
 )
 from zslnb.seeds import seeded, torch_generator
 from zslnb.studies import plots
@@ -44,36 +43,6 @@ BORDER = (
     "T1 is not"
 )
 Models = Mapping[str, Sequence[RevCD]]  # way to join -> trained models, one a seed
-
-
-def time_clocks(settings: RevCDSettings) -> Drawn:
-    """How unlike do two steps look, embedded for each layer's width?
-
-    `narrow`, of what is returned, is the narrowest width, and `still` how many of its columns
-    hardly change.
-    """
-    steps, narrow = settings.steps, settings.widths[-1]
-    clocks = {width: time_embedding(torch.arange(steps), width) for width in settings.widths}
-    still = int((clocks[narrow].std(0) < 0.05).sum())
-    fig, (left, right) = plt.subplots(1, 2, figsize=(9.8, 3.5), width_ratios=(3, 2))
-    style = {"aspect": "auto", "cmap": "vlag", "vmin": -1, "vmax": 1}
-    image = left.imshow(clocks[narrow].T.numpy(), extent=(0.5, steps + 0.5, narrow, 0), **style)
-    left.axhline(narrow / 2, color="k", linewidth=0.8)
-    left.set(xlabel="step", ylabel="column: sines above, cosines below")
-    left.grid(False)
-    fig.colorbar(image, ax=left, label="value")
-    for (width, clock), line in zip(clocks.items(), ("-", "--", ":"), strict=True):
-        cosines = F.cosine_similarity(clock, clock[:1]).numpy()
-        right.plot(range(steps), cosines, line, label=f"width {width}")
-    right.set(xlabel="distance of two steps", ylabel="cosine", ylim=(0, 1.02))
-    right.legend(fontsize=8)
-    text = (
-        f"Left: the embedding of width {narrow} over all {steps} steps. {still} of {narrow} "
-        "columns hardly change (standard deviation below 0.05): their clocks are too slow for "
-        f"{steps} steps. Right: cosine of two steps' embeddings; {cosines[1]:.2f} for neighbours "
-        f"and still {cosines[steps // 2]:.2f} at half of the way."
-    )
-    return Drawn("time", fig, text, narrow=narrow, still=still)
 
 
 def ways_to_join(benchmark: Benchmark, settings: RevCDSettings) -> Tabled:

@@ -31,46 +31,6 @@ STYLES = ("-", "--", "-.", ":")
 TEMPERATURES = {0.05: "-", 0.2: "--", 1.0: "-."}
 
 
-def loss_weights(schedule: NoiseSchedule, cap: float) -> Drawn:
-    """Which steps does a loss listen to, in the currency of z_0?
-
-    `by_loss`, of what is returned, has the weights (T,) of a squared error of z_0 for each loss;
-    `cap` is of the derived one's.
-    """
-    t = torch.arange(len(schedule))
-    snr = schedule.signal_to_noise(t).double()
-    of_clean, of_noise = (
-        torch.cat([torch.zeros(1), of(t[1:])]).double()
-        for of in (schedule.reconstruction_weights, schedule.noise_weights)
-    )
-    by_loss = {
-        "clean, simple": torch.ones_like(snr),
-        "noise, simple": snr,
-        "noise, capped": snr.clamp(max=cap),
-        "the bound": of_clean,
-    }
-    step = np.arange(1, len(snr) + 1)
-    fig, (left, right) = plt.subplots(1, 2, figsize=(9.6, 3.6))
-    left.plot(step[1:], of_clean[1:], label="$w_z(t)$, eq. 10")
-    left.plot(step[1:], of_noise[1:], label=r"$w_\varepsilon(t)$, eq. 13")
-    left.plot(step, snr, "k:", label="their ratio, SNR")
-    left.set(ylabel="weight of a squared error")
-    for (loss, weights), style in zip(by_loss.items(), STYLES, strict=True):
-        right.plot(step, weights.where(weights > 0, math.nan), style, label=loss)
-    right.set(ylabel="weight of a squared error of $z_0$")
-    for ax in (left, right):
-        ax.set(xscale="log", yscale="log", xlabel="step (log scale)")
-        ax.legend(fontsize=8)
-    half = {loss: int((w.cumsum(0) / w.sum() < 0.5).sum()) + 1 for loss, w in by_loss.items()}
-    text = (
-        "Left: the weights of eqs. 10 and 13, each in its own currency. Right: four losses in the "
-        f"currency of $z_0$. Half of the total weight lies in the first {half['noise, simple']} "
-        f"steps (noise, simple), {half['the bound']} (the bound), {half['noise, capped']} (noise, "
-        f"capped) and {half['clean, simple']} (clean, simple) of {len(snr)}."
-    )
-    return Drawn("weights", fig, text, by_loss=by_loss)
-
-
 def diffusion_training(run: RevCD, capped: Float[Tensor, " T"]) -> Drawn:
     """How far do the three terms fall below those of a network that has learnt nothing?
 
@@ -122,7 +82,7 @@ def loss_shares(
     axes[0].set(xlabel="step", ylabel="squared error of $z_0$, per column", ylim=(0, None))
     axes[0].legend(fontsize=8)
     for ax, (when, by_loss) in zip(axes[1:], shares.items(), strict=True):
-        for (loss, share), style in zip(by_loss.items(), STYLES, strict=True):
+        for (loss, share), style in zip(by_loss.items(), STYLES, strict=False):
             ax.plot(np.arange(1, steps + 1), 100 * share, style, label=loss)
         ax.set(title=when, xscale="log", xlabel="step (log scale)")
         ax.set(ylabel="share of the loss so far (%)")
