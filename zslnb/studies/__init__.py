@@ -27,8 +27,7 @@ _STUDIES = {  # module -> what notebooks use of it
     "diffusion_losses": ("classification_losses diffusion_training loss_shares ToyLosses"),
     "fidelity": "boosting_weight feature_fidelity feature_plane FeatureFidelity",
     "forward_noise": (
-        "dissolving_class fixed_columns lost_signal noised_variance schedule_ends telling_apart "
-        "without_variance"
+        "dissolving_class fixed_columns lost_signal noised_variance schedule_ends telling_apart"
     ),
     "genzsl_results": (
         "ablation answers bullets class_similarity compared genzsl_verdicts INGREDIENTS "

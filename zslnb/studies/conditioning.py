@@ -16,13 +16,7 @@ from torch import Tensor
 from zslnb import results
 from zslnb.benchmark import Benchmark
 from zslnb.results.statistics import paired_gains
-from zslnb.revcd import (
-    CONDITIONINGS,
-    RevCD,
-    RevCDSettings,
-    SemanticUNet,
-    prototype_scores,
-)
+from zslnb.revcd import CONDITIONINGS, RevCD, RevCDSettings, SemanticUNet, prototype_scores
 from zslnb.seeds import seeded, torch_generator
 from zslnb.studies import plots
 from zslnb.studies.revcd_results import benchmark_title, run_revcd
@@ -98,9 +92,8 @@ def conditionings(
     )
     verdicts = [results.verdict(records, how, "cross", "T1", "clean") for how in OTHERS]
     facts = {"against": against, "lowest_error": lowest_error, "verdicts": verdicts}
-    fig = _draw_gains(gains)
-    table = table, caption
-    return Drawn("conditionings", fig, text, records, table=table, headline=True, **facts)
+    facts["headline"] = True
+    return Drawn("conditionings", _draw_gains(gains), text, records, (table, caption), **facts)
 
 
 def _draw_gains(gains: Mapping[str, Mapping[str, Sequence[float]]]) -> Figure:
@@ -176,14 +169,9 @@ def blind_attention(models: Sequence[RevCD], benchmark: Benchmark) -> str:
     """Say what changes when each token of a trained model asks all others evenly."""
     features, kept, other_noise = benchmark.features[all_tests(benchmark)], [], []
     for model in models:
-        before, blind, again = (
-            network.scores(features, stream=stream).argmax(1).cpu()
-            for network, stream in (
-                (model, "estimate"),
-                (blinded(model), "estimate"),
-                (model, "another draw"),
-            )
-        )
+        before = model.scores(features).argmax(1)
+        blind = blinded(model).scores(features).argmax(1)
+        again = model.scores(features, stream="another draw").argmax(1)
         kept.append(100 * float((before == blind).double().mean()))
         other_noise.append(100 * float((before == again).double().mean()))
     return (
@@ -268,6 +256,7 @@ def image_swaps(models: Models, benchmark: Benchmark) -> Tabled:
     what another image does beside what other noise does.
     """
     images, swaps = exchanged(benchmark)
+    n_seeds = len(next(iter(models.values())))
     turned = {
         how: np.array([turns(model, benchmark, images, swaps) for model in of])
         for how, of in models.items()
@@ -280,7 +269,7 @@ def image_swaps(models: Models, benchmark: Benchmark) -> Tabled:
     text = (
         f"How far estimates of {images.numel()} test images turn ($1 - \\cos$: 0 not heard, 1 "
         "nothing in common), and how many change their class. Mean ± standard deviation over seeds "
-        f"({_seeds(models)})."
+        f"({n_seeds})."
     )
     listens = {}
     for how, of in turned.items():
@@ -317,7 +306,8 @@ def listening(models: Models, benchmark: Benchmark) -> Drawn:
     """
     images, swaps = exchanged(benchmark)
     swaps = {swap: others for swap, others in swaps.items() if swap != NOISE}
-    last = len(next(iter(models.values()))[0].networks.schedule) - 1
+    first = next(iter(models.values()))
+    last = len(first[0].networks.schedule) - 1
     steps = [*(t for t in (0, 4, 9, 19, 39, *range(69, last, 86)) if t < last), last]
     turned = {
         how: np.array([[_turned_at(m, benchmark, images, swaps, t) for t in steps] for m in of])
@@ -338,15 +328,13 @@ def listening(models: Models, benchmark: Benchmark) -> Drawn:
     )
     text = (
         "Turn of one estimate when the image is exchanged and $z_t$ kept; mean and range over "
-        f"seeds ({_seeds(models)}). For an image of another class: {words}."
+        f"seeds ({len(first)}). For an image of another class: {words}."
     )
     return Drawn("listening", fig, text, turned=turned, steps=steps)
 
 
 @torch.no_grad()
-def _turned_at(
-    model: RevCD, benchmark: Benchmark, images: Tensor, swaps: Swaps, step: int
-) -> list[float]:
+def _turned_at(model: RevCD, benchmark: Benchmark, images: Tensor, swaps: Swaps, step: int) -> list:
     net, labels = model.networks.eval(), benchmark.labels[images.flatten()]
     z0 = model.prototypes[labels.to(model.prototypes.device)]
     t = torch.full((len(z0),), step, device=z0.device)
@@ -359,7 +347,3 @@ def _turned_at(
         estimates.append(net.both(zt, t, condition)[0])
     kept, *after = estimates
     return [float(1 - F.cosine_similarity(kept, estimate).mean()) for estimate in after]
-
-
-def _seeds(models: Models) -> int:
-    return len(next(iter(models.values())))

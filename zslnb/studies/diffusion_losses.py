@@ -1,4 +1,4 @@
-"""What RevCD's losses listen to and ask for, and small networks trained on each."""
+"""What revcd.RevCD's losses listen to and ask for, and small networks trained on each."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -7,21 +7,13 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import torch
-from jaxtyping import Float, Int64
+from jaxtyping import Float
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor
 
+from zslnb import revcd
 from zslnb.device import one_thread
-from zslnb.revcd import (
-    NoiseSchedule,
-    RevCD,
-    SemanticUNet,
-    classification_loss,
-    noise_loss,
-    prototype_scores,
-    reconstruction_loss,
-)
 from zslnb.seeds import seeded
 from zslnb.studies import plots
 from zslnb.studies.known_densities import gaussian_denoiser
@@ -31,7 +23,7 @@ STYLES = ("-", "--", "-.", ":")
 TEMPERATURES = {0.05: "-", 0.2: "--", 1.0: "-."}
 
 
-def diffusion_training(run: RevCD, capped: Float[Tensor, " T"]) -> Drawn:
+def diffusion_training(run: revcd.RevCD, capped: Float[Tensor, " T"]) -> Drawn:
     """How far do the three terms fall below those of a network that has learnt nothing?
 
     It would answer 0, the average of standardised semantics, and guess. `capped` are the weights of
@@ -62,7 +54,7 @@ def diffusion_training(run: RevCD, capped: Float[Tensor, " T"]) -> Drawn:
 
 
 def loss_shares(
-    weights: Mapping[str, Float[Tensor, " T"]], untrained: RevCD, trained: RevCD
+    weights: Mapping[str, Float[Tensor, " T"]], untrained: revcd.RevCD, trained: revcd.RevCD
 ) -> Drawn:
     """Which steps does the loss of a network come from, before training and after?
 
@@ -103,7 +95,7 @@ def loss_shares(
 
 
 @torch.no_grad()
-def errors_by_step(model: RevCD, images: int = 20) -> Float[Tensor, " T"]:
+def errors_by_step(model: revcd.RevCD, images: int = 20) -> Float[Tensor, " T"]:
     """Mean squared error of the clean sample at each step, over so many training images a step.
 
     The images are shown; their number is even.
@@ -136,16 +128,16 @@ def classification_losses(
     turn, mix = torch.linspace(-180, 180, 721), torch.linspace(0, 1, 41)
     circle = torch.stack([turn.deg2rad().cos(), turn.deg2rad().sin()], dim=1)[:, None]
     first, every = torch.zeros(1, dtype=torch.int64), torch.arange(len(prototypes))
-    alike = prototype_scores(prototypes, prototypes).fill_diagonal_(-1)
+    alike = revcd.prototype_scores(prototypes, prototypes).fill_diagonal_(-1)
     ways = [torch.lerp(prototypes, prototypes[alike.argmax(1)], m) for m in mix.tolist()]
     fig, (left, right) = plt.subplots(1, 2, figsize=(9.6, 3.5))
     lowest, sliding = {}, {}  # by temperature
     for tau, style in TEMPERATURES.items():
-        losses = np.array([float(classification_loss(z, plane, first, tau)) for z in circle])
+        losses = np.array([float(revcd.classification_loss(z, plane, first, tau)) for z in circle])
         lowest[tau] = float(turn[losses.argmin()])
         (line,) = left.plot(turn, losses, style, label=f"τ = {tau:g}")
         left.plot(lowest[tau], losses.min(), "o", color=line.get_color())
-        mean = [float(classification_loss(z, prototypes, every, tau)) for z in ways]
+        mean = [float(revcd.classification_loss(z, prototypes, every, tau)) for z in ways]
         sliding[tau] = np.array(mean)
         right.plot(100 * mix, sliding[tau], style, label=f"τ = {tau:g}")
     for angle, label in [(0, "own"), (50, "rival"), (-110, "rival")]:
@@ -185,7 +177,7 @@ class ToyLosses(Study):
     name = "toy"
 
     def __init__(
-        self, schedule: NoiseSchedule, cap: float, seeds: Sequence[int], updates: int = 400
+        self, schedule: revcd.NoiseSchedule, cap: float, seeds: Sequence[int], updates: int = 400
     ) -> None:
         self.schedule, self.cap, self.updates = schedule, cap, updates
         last = len(schedule) - 1
@@ -198,12 +190,6 @@ class ToyLosses(Study):
         }
         left = schedule.alphas_cumprod[self.grid]
         self.spread = (SD**2 * (1 - left) / (SD**2 * left + 1 - left)).sqrt()
-
-    def best(
-        self, zt: Float[Tensor, "B 1"], t: Int64[Tensor, " B"], x: Float[Tensor, "B 1"]
-    ) -> Float[Tensor, "B 1"]:
-        """Return the best estimate there is."""
-        return gaussian_denoiser(self.schedule, SLOPE * x, SD)(zt, t)
 
     def figure(self) -> Figure:
         fig, (left, right) = plt.subplots(1, 2, figsize=(9.8, 4))
@@ -238,27 +224,27 @@ class ToyLosses(Study):
     def _ends(self, kind: str) -> Float[np.ndarray, " 2"]:
         return self.distance[kind].mean(0)[[self.grid.index(EARLY), -1]]
 
-    def _draw(self, t: Int64[Tensor, " B"]) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    def _draw(self, t: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         x, eta, noise = torch.randn(3, len(t), 1)
         z0 = SLOPE * x + SD * eta
         return x, z0, noise, self.schedule.q_sample(z0, t, noise)
 
-    def _loss(self, kind: str, unet: SemanticUNet, t: Int64[Tensor, " B"]) -> Float[Tensor, ""]:
+    def _loss(self, kind: str, unet: revcd.SemanticUNet, t: Tensor) -> Tensor:
         x, z0, noise, zt = self._draw(t)
         out = unet(zt, t, x)
         if kind == NOISE_OUT:
-            return noise_loss(out, noise)
+            return revcd.noise_loss(out, noise)
         noise_hat = self.schedule.noise_from_z0(zt, out, t)
         if kind == "clean, simple":
-            return reconstruction_loss(out, z0)
+            return revcd.reconstruction_loss(out, z0)
         if kind == "noise, simple":
-            return noise_loss(noise_hat, noise)
+            return revcd.noise_loss(noise_hat, noise)
         capped = (self.cap / self.schedule.signal_to_noise(t)).clamp(max=1)
-        return reconstruction_loss(out, z0) + noise_loss(noise_hat, noise, capped)
+        return revcd.reconstruction_loss(out, z0) + revcd.noise_loss(noise_hat, noise, capped)
 
-    def _trained(self, kind: str, seed: int) -> SemanticUNet:
+    def _trained(self, kind: str, seed: int) -> revcd.SemanticUNet:
         with one_thread(), seeded(seed, "lesson/toy"):
-            unet = SemanticUNet(1, 1, (64, 32), dropout=0.0)
+            unet = revcd.SemanticUNet(1, 1, (64, 32), dropout=0.0)
             adam = torch.optim.Adam(unet.parameters(), 3e-3, fused=True)
             rate = torch.optim.lr_scheduler.LinearLR(adam, 1, 0.05, self.updates)
             for _ in range(self.updates):
@@ -270,16 +256,18 @@ class ToyLosses(Study):
         return unet.eval()
 
     @torch.no_grad()
-    def _estimate(self, kind: str, unet: SemanticUNet, zt: Tensor, t: Tensor, x: Tensor) -> Tensor:
+    def _estimate(
+        self, kind: str, unet: revcd.SemanticUNet, zt: Tensor, t: Tensor, x: Tensor
+    ) -> Tensor:
         out = unet(zt, t, x)
         return self.schedule.z0_from_noise(zt, out, t) if kind == NOISE_OUT else out
 
-    def _off(self, kind: str, unet: SemanticUNet, step: int) -> float:
+    def _off(self, kind: str, unet: revcd.SemanticUNet, step: int) -> float:
         t = torch.full((4000,), step)
         with seeded(0, "lesson/toy-test"):
             x, _, _, zt = self._draw(t)
-        away = self._estimate(kind, unet, zt, t, x) - self.best(zt, t, x)
-        return float(away.square().mean().sqrt())
+        best = gaussian_denoiser(self.schedule, SLOPE * x, SD)(zt, t)
+        return float((self._estimate(kind, unet, zt, t, x) - best).square().mean().sqrt())
 
     def _beside_the_best(self, ax: Axes) -> None:
         kind = "both, capped"
@@ -288,9 +276,10 @@ class ToyLosses(Study):
             left = self.schedule.alphas_cumprod[t].double()
             middle, reach = SLOPE * x * left.sqrt(), 2.5 * (SD**2 * left + 1 - left).sqrt()
             zt = torch.linspace(float(middle - reach), float(middle + reach), 21)[:, None]
-            given = zt, torch.full((21,), t), torch.full((21, 1), x)
-            ax.plot(zt, self.best(*given), color=colour, linewidth=1)
-            dots = self._estimate(kind, self.networks[kind][0], *given)
+            steps, image = torch.full((21,), t), torch.full((21, 1), x)
+            best = gaussian_denoiser(self.schedule, SLOPE * image, SD)(zt, steps)
+            ax.plot(zt, best, color=colour, linewidth=1)
+            dots = self._estimate(kind, self.networks[kind][0], zt, steps, image)
             ax.plot(zt, dots, marker, color=colour, markersize=4, label=f"step {t + 1}, x = {x:g}")
         ax.set(xlabel="$z_t$", ylabel=r"estimate of $z_0$")
         ax.legend(fontsize=8)

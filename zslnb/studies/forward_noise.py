@@ -1,6 +1,5 @@
 """What forward diffusion does to class semantics, and what walks back from its end lack."""
 
-import math
 from collections.abc import Callable, Iterable
 
 import matplotlib.pyplot as plt
@@ -27,9 +26,11 @@ STARTS = 10_000  # of walks, and as many mirrored ones
 Columns = Bool[Tensor, " S"]
 
 
-def fixed_columns(benchmark: Benchmark, z: Float[Tensor, "C S"], varies: Columns) -> str:
-    """Say which columns have no variance, and what standardising leaves as it was."""
-    b, flat = benchmark, without_variance(benchmark, z, varies)
+def fixed_columns(
+    benchmark: Benchmark, z: Float[Tensor, "C S"], varies: Columns, flat: Columns
+) -> str:
+    """Say which columns are flat, without variance, and what standardising leaves as it was."""
+    b = benchmark
     crumbs = int((~varies & ~flat).sum())
     differ = int((z[b.unseen][:, flat].abs() > 1e-6).any(0).sum())
     distinct = [len(z[b.seen, j].unique()) for j in varies.nonzero()[:, 0]]
@@ -48,13 +49,12 @@ def fixed_columns(benchmark: Benchmark, z: Float[Tensor, "C S"], varies: Columns
     )
 
 
-def without_variance(benchmark: Benchmark, z: Float[Tensor, "C S"], varies: Columns) -> Columns:
-    """The columns that are constant over the seen classes, and were not blown up."""
-    return ~varies & (z[benchmark.seen].abs().amax(0) < 0.1)
-
-
 def noised_variance(
-    benchmark: Benchmark, schedule: NoiseSchedule, z: Float[Tensor, "C S"], varies: Columns
+    benchmark: Benchmark,
+    schedule: NoiseSchedule,
+    z: Float[Tensor, "C S"],
+    varies: Columns,
+    flat: Columns,
 ) -> Tabled:
     """Does the variance of columns stay 1 while they are noised?
 
@@ -66,9 +66,15 @@ def noised_variance(
     rows = {
         "raw, columns that vary": (known - known.mean(0))[:, varies].float(),
         "standardised, columns that vary": seen[:, varies],
-        "columns that do not vary": seen[:, without_variance(benchmark, z, varies)],
+        "columns that do not vary": seen[:, flat],
     }
-    variances = {kind: _variances(schedule, columns, t) for kind, columns in rows.items()}
+    variances = {}
+    for kind, columns in rows.items():
+        many = columns.repeat(COPIES, 1)
+        with seeded(0, "lesson/variance"):
+            noise = torch.randn_like(many)
+        noised = (schedule.q_sample(many, torch.full((len(many),), step), noise) for step in t)
+        variances[kind] = [float(zt.var(0).mean()) for zt in noised]
     frame = pd.DataFrame(variances, index=[f"step {step + 1}" for step in t]).T.round(3)
     off = float((frame.loc["standardised, columns that vary"] - 1).abs().max())
     text = (
@@ -76,18 +82,6 @@ def noised_variance(
         f"stay within {off:.3f} of 1, by chance; the others grow towards it."
     )
     return Tabled("variance", frame.rename_axis("mean variance of a column"), text, off=off)
-
-
-def _variances(
-    schedule: NoiseSchedule, rows: Float[Tensor, "N K"], steps: Iterable[int]
-) -> list[float]:
-    if not rows.shape[1]:
-        return [math.nan for _ in steps]
-    many = rows.repeat(COPIES, 1)
-    with seeded(0, "lesson/variance"):
-        noise = torch.randn_like(many)
-    noised = (schedule.q_sample(many, torch.full((len(many),), t), noise) for t in steps)
-    return [float(zt.var(0).mean()) for zt in noised]
 
 
 def dissolving_class(
@@ -167,7 +161,8 @@ def telling_apart(
     right.set(ylabel=r"signal left, $\sqrt{\bar\alpha_t}$ (%)")
     for ax in (left, right):
         ax.legend(fontsize=8)
-    half = {way: _half(shares.mean(0), grid) for way, shares in accuracy.items()}
+    lost = {way: grid[torch.tensor(shares.mean(0) < 0.5)] + 1 for way, shares in accuracy.items()}
+    half = {way: f"at step {steps[0]}" if len(steps) else "never" for way, steps in lost.items()}
     at_end = {way: float(shares[:, -1].mean()) for way, shares in accuracy.items()}
     text = (
         f"Half of the noised prototypes are lost: standardised {half['standardised, linear']}, raw "
@@ -179,9 +174,7 @@ def telling_apart(
     return Drawn("told", fig, text, accuracy=accuracy, at_end=at_end, chance=chance)
 
 
-def _told(
-    schedule: NoiseSchedule, prototypes: Float[Tensor, "C S"], grid: Tensor, seed: int
-) -> list[float]:
+def _told(schedule: NoiseSchedule, prototypes: Tensor, grid: Tensor, seed: int) -> list[float]:
     labels = torch.arange(len(prototypes)).repeat(max(1, 1200 // len(prototypes)))
     shares = []
     with seeded(seed, "lesson/told"):
@@ -191,11 +184,6 @@ def _told(
             right = prototype_scores(zt, prototypes).argmax(1) == labels
             shares.append(float(right.float().mean()))
     return shares
-
-
-def _half(told: Float[np.ndarray, " n"], grid: Tensor) -> str:
-    below = np.flatnonzero(told < 0.5)
-    return f"at step {grid[below[0]] + 1}" if len(below) else "never"
 
 
 def _schedules(schedule: NoiseSchedule) -> dict[str, NoiseSchedule]:
@@ -265,12 +253,7 @@ def lost_signal(linear: NoiseSchedule, mean: float, sd: Float[Tensor, " K"]) -> 
     return Drawn("rest", fig, text, lack=lack, predicted=predicted, cost=cost)
 
 
-def _draw_lack(
-    paths: dict[str, dict[int, float]],
-    sd: Tensor,
-    lack: dict[str, np.ndarray],
-    predicted: np.ndarray,
-) -> Figure:
+def _draw_lack(paths: dict, sd: Tensor, lack: dict, predicted: np.ndarray) -> Figure:
     fig, (left, right) = plt.subplots(1, 2, figsize=(9.6, 3.4))
     for (sampler, lacks), style in zip(paths.items(), ("-", "--"), strict=True):
         left.plot(np.array([*lacks]) + 1, [*lacks.values()], style, label=sampler)

@@ -116,7 +116,7 @@ def picture_grid(
 
 
 def _wrapped(text: str) -> str:
-    """A text in lines that fit below a picture; letters of East Asia take the room of two."""
+    # in lines that fit below a picture; letters of East Asia take the room of two
     is_wide = any(unicodedata.east_asian_width(letter) in "FW" for letter in text)
     width = WIDTH // 2 if is_wide else WIDTH
     return plain(textwrap.fill(text, width, max_lines=LINES, placeholder="…"))

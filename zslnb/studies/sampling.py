@@ -10,19 +10,11 @@ from jaxtyping import Float, Int64
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from zslnb import results
+from zslnb import results, revcd
 from zslnb.benchmark import Benchmark
 from zslnb.device import one_thread
 from zslnb.protocol import frechet_distance, gzsl_scores
-from zslnb.revcd import (
-    RevCD,
-    RevCDSettings,
-    ancestral_sample,
-    ddim_sample,
-    ddim_times,
-    guided_noise,
-    prototype_scores,
-)
+from zslnb.revcd import RevCD, RevCDSettings, prototype_scores
 from zslnb.seeds import seeded, torch_generator
 from zslnb.studies import plots
 from zslnb.studies.known_densities import Denoiser
@@ -44,7 +36,7 @@ def guided_denoiser(model: RevCD, benchmark: Benchmark, images: Tensor, scale: f
     def denoise(zt: Float[Tensor, "B S"], t: Int64[Tensor, " B"]) -> Float[Tensor, "B S"]:
         with torch.no_grad():
             both = net.unet.estimate(zt.repeat(2, 1), t[:1], conditions)
-        return guided_noise(*both.chunk(2), scale)
+        return revcd.guided_noise(*both.chunk(2), scale)
 
     return denoise
 
@@ -129,11 +121,11 @@ def _walked(
     with_rest = schedule.q_sample(clean, last, noise)
     with one_thread(), seeded(model.seed, "lesson/ancestral"):
         ends = {
-            f"ancestral, {len(schedule)} steps": ancestral_sample(denoise, schedule, noise),
-            f"DDIM, {few} steps": ddim_sample(denoise, schedule, noise, few),
-            f"DDIM, {fewer} steps": ddim_sample(denoise, schedule, noise, fewer),
-            "DDIM, other noise": ddim_sample(denoise, schedule, other, few),
-            "DDIM, not allowed": ddim_sample(denoise, schedule, with_rest, few),
+            f"ancestral, {len(schedule)} steps": revcd.ancestral_sample(denoise, schedule, noise),
+            f"DDIM, {few} steps": revcd.ddim_sample(denoise, schedule, noise, few),
+            f"DDIM, {fewer} steps": revcd.ddim_sample(denoise, schedule, noise, fewer),
+            "DDIM, other noise": revcd.ddim_sample(denoise, schedule, other, few),
+            "DDIM, not allowed": revcd.ddim_sample(denoise, schedule, with_rest, few),
         }
     return {walk: prototype_scores(z, model.prototypes).argmax(1).cpu() for walk, z in ends.items()}
 
@@ -142,12 +134,11 @@ class WalkDensity(Study):
     """At which step has a walk come how far, and at which is an image's class decided?
 
     Attributes:
-        steps: (n + 1,) where DDIM's n steps are, counted from 1; 0 is the end. looks: those of them
-            at which distances are measured.
-        distances: kind of semantics -> "walk" and "perfect", Fréchet distances at the looks, a line
-            for each seed.
-        curves: the same as percent of the way, and "decided", the percent of estimates whose class
-            is the final one at each step.
+        steps: (n + 1,) where DDIM's n steps are, from 1; 0 is the end. Distances are measured at
+            some of them, the `looks`.
+        distances: kind of semantics -> "walk" and "perfect" (R, looks), Fréchet distances.
+        curves: the same as percent of the way, and "decided" (R, n + 1), the percent of estimates
+            whose class is the final one.
     """
 
     name, headline = "density", True
@@ -159,7 +150,7 @@ class WalkDensity(Study):
         self.benchmarks, self.seeds = benchmarks, len(first)
         self.total = len(first[0].networks.schedule)
         n = min(50, self.total)
-        self.steps = np.array([t + 1.0 for t in ddim_times(self.total, n)] + [0.0])
+        self.steps = np.array([t + 1.0 for t in revcd.ddim_times(self.total, n)] + [0.0])
         self.looks = [*range(0, n, max(1, n // 10)), n]
         self.distances, self.curves = {}, {}
         for kind, of_kind in models.items():
@@ -258,7 +249,7 @@ class WalkDensity(Study):
         noise, visits = starting_noise(model, len(images), "trace"), []
         denoise = guided_denoiser(model, benchmark, images, 1.0)
         n = len(self.steps) - 1
-        end = ddim_sample(denoise, schedule, noise, n, lambda *visit: visits.append(visit))
+        end = revcd.ddim_sample(denoise, schedule, noise, n, lambda *visit: visits.append(visit))
         visits.append((None, end, end))
         t = [torch.full((len(true),), visits[i][0], device=true.device) for i in self.looks[:-1]]
         perfect = [*(schedule.q_sample(true, step, noise) for step in t), true]
@@ -276,8 +267,8 @@ def _way_done(distances: Float[np.ndarray, "R n"]) -> Float[np.ndarray, "R n"]:
 
 def _crossing(steps: Float[np.ndarray, " n"], share: Float[np.ndarray, " n"], goal: float) -> float:
     i = int(np.argmax(share >= goal))
-    around = slice(i - 1, i + 1)
-    return float(steps[0] if i == 0 else np.interp(goal, share[around], steps[around]))
+    around = slice(max(0, i - 1), i + 1)
+    return float(np.interp(goal, share[around], steps[around]))
 
 
 def guidance_scales(

@@ -1,9 +1,10 @@
 """What a study is: one question, and up to four answers of different length."""
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import pandas as pd
+
+from zslnb.studies.rows import Records
 
 if TYPE_CHECKING:  # a study without a figure does without matplotlib
     from matplotlib.figure import Figure
@@ -20,7 +21,7 @@ class Study:
     """
 
     name: str = ""
-    records: Sequence[dict] = ()
+    records: Records = ()
     headline: bool = False
     has_names: bool = False
 
@@ -45,12 +46,7 @@ class Tabled(Study):
     """A table that is at hand, and what to say of it; `facts` become attributes."""
 
     def __init__(
-        self,
-        name: str,
-        frame: pd.DataFrame,
-        caption: str,
-        records: Sequence[dict] = (),
-        **facts: object,
+        self, name: str, frame: pd.DataFrame, caption: str, records: Records = (), **facts: object
     ) -> None:
         self.table, self.caption = lambda: frame, lambda: caption
         vars(self).update(facts, name=name, records=records)
@@ -67,7 +63,7 @@ class Drawn(Study):
         name: str,
         fig: "Figure",
         finding: str,
-        records: Sequence[dict] = (),
+        records: Records = (),
         table: tuple[pd.DataFrame, str] | None = None,
         **facts: object,
     ) -> None:
