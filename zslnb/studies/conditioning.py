@@ -70,7 +70,7 @@ def conditionings(
         metric: {how: paired_gains(records, how, "cross", metric, "clean") for how in OTHERS}
         for metric in ("H", "T1")
     }
-    against = {metric: _against(of) for metric, of in gains.items()}
+    against = {metric: _against(by_way) for metric, by_way in gains.items()}
     text = (
         f"Each dot a seed, each bar the mean. Against *cross*, by H: {against['H']}. By T1 (unseen "
         f"images, unseen classes only): {against['T1']}."
@@ -258,12 +258,12 @@ def image_swaps(models: Models, benchmark: Benchmark) -> Tabled:
     images, swaps = exchanged(benchmark)
     n_seeds = len(next(iter(models.values())))
     turned = {
-        how: np.array([turns(model, benchmark, images, swaps) for model in of])
-        for how, of in models.items()
+        how: np.array([turns(model, benchmark, images, swaps) for model in trained])
+        for how, trained in models.items()
     }
     columns = {
-        f"{how}: {what}": [plus_minus(cells, ".2f") for cells in of[:, :, i].T]
-        for how, of in turned.items()
+        f"{how}: {what}": [plus_minus(cells, ".2f") for cells in lines[:, :, i].T]
+        for how, lines in turned.items()
         for i, what in enumerate(["turn", "class changes, %"])
     }
     text = (
@@ -272,8 +272,8 @@ def image_swaps(models: Models, benchmark: Benchmark) -> Tabled:
         f"({n_seeds})."
     )
     listens = {}
-    for how, of in turned.items():
-        _, image, none, noise = of[:, :, 0].mean(0)
+    for how, lines in turned.items():
+        _, image, none, noise = lines[:, :, 0].mean(0)
         listens[how] = (
             f"with *{how}* another class's image turns the estimate by {image:.2f}, none at all by "
             f"{none:.2f}, other noise by {noise:.2f}"
@@ -310,21 +310,23 @@ def listening(models: Models, benchmark: Benchmark) -> Drawn:
     last = len(first[0].networks.schedule) - 1
     steps = [*(t for t in (0, 4, 9, 19, 39, *range(69, last, 86)) if t < last), last]
     turned = {
-        how: np.array([[_turned_at(m, benchmark, images, swaps, t) for t in steps] for m in of])
-        for how, of in models.items()
+        how: np.array(
+            [[_turned_at(m, benchmark, images, swaps, t) for t in steps] for m in trained]
+        )
+        for how, trained in models.items()
     }
     n = len(models)
     fig, axes = plt.subplots(1, n, figsize=(4.8 * n, 3.5), sharey=True, squeeze=False)
-    for ax, (how, of) in zip(axes[0], turned.items(), strict=True):
+    for ax, (how, curves) in zip(axes[0], turned.items(), strict=True):
         for i, (swap, style) in enumerate(zip(swaps, ("-", "--", ":"), strict=True)):
-            plots.band(ax, np.array(steps) + 1.0, of[:, :, i], swap, linestyle=style)
+            plots.band(ax, np.array(steps) + 1.0, curves[:, :, i], swap, linestyle=style)
         ax.set(title=how, xlabel="step", ylim=(0, None))
     axes[0, 0].set_ylabel(r"turn of the estimate, $1 - \cos$")
-    handles = axes[0, 0].get_legend_handles_labels()
-    fig.legend(*handles, loc="outside lower center", ncols=3, fontsize=8)
-    other = {how: of[:, :, 1].mean(0) for how, of in turned.items()}
+    plots.shared_legend(fig, axes[0, 0], 3, fontsize=8)
+    other = {how: curves[:, :, 1].mean(0) for how, curves in turned.items()}
     words = "; ".join(
-        f"{how} {of[2]:.2f} at step 10, {of[-1]:.2f} at the last" for how, of in other.items()
+        f"{how} {turns[2]:.2f} at step 10, {turns[-1]:.2f} at the last"
+        for how, turns in other.items()
     )
     text = (
         "Turn of one estimate when the image is exchanged and $z_t$ kept; mean and range over "

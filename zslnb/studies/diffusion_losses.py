@@ -200,8 +200,7 @@ class ToyLosses(Study):
         right.plot(step, self.spread, "k:", label="spread of $z_0$")
         right.set(xscale="log", yscale="log", xlabel="step (log scale)")
         right.set(ylabel="distance from the best")
-        handles = right.get_legend_handles_labels()
-        fig.legend(*handles, loc="outside lower center", ncols=5, fontsize=8)
+        plots.shared_legend(fig, right, 5, fontsize=8)
         return fig
 
     def finding(self) -> str:

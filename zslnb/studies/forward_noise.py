@@ -102,11 +102,11 @@ def dissolving_class(
     shares = schedule.alphas_cumprod[t].sqrt().tolist()
     labels = [f"step {step + 1}: {share:.0%} left" for step, share in zip(t, shares, strict=True)]
     fig = _semantics_rows(benchmark, rows, ["clean", *labels])
-    place = {"x": min(COLUMNS_SHOWN, width) - 0.2, "fontsize": 8}
-    fig.axes[0].text(y=-0.8, s="nearest prototype:", **place)
+    beside = {"x": min(COLUMNS_SHOWN, width) - 0.2, "fontsize": 8}
+    fig.axes[0].text(y=-0.8, s="nearest prototype:", **beside)
     for i, c in enumerate(nearest):
         colour, words = ("C2", "✓ its own") if c == unseen else ("C3", f"✗ {plots.label(names[c])}")
-        fig.axes[0].text(y=i, s=words, color=colour, va="center", **place)
+        fig.axes[0].text(y=i, s=words, color=colour, va="center", **beside)
     part = "" if width <= COLUMNS_SHOWN else f", {COLUMNS_SHOWN} of its {width} columns"
     text = (
         f"The class *{markdown(names[unseen])}* dissolving{part}. Its own prototype is still the "
@@ -147,7 +147,8 @@ def telling_apart(
         "raw, linear": (schedule, benchmark.semantics),
     }
     accuracy = {
-        way: np.array([_told(*of, grid, seed) for seed in seeds]) for way, of in ways.items()
+        way: np.array([_recognised(*inputs, grid, seed) for seed in seeds])
+        for way, inputs in ways.items()
     }
     fig, (left, right) = plt.subplots(1, 2, figsize=(9.6, 3.4))
     for way, shares in accuracy.items():
@@ -174,7 +175,7 @@ def telling_apart(
     return Drawn("told", fig, text, accuracy=accuracy, at_end=at_end, chance=chance)
 
 
-def _told(schedule: NoiseSchedule, prototypes: Tensor, grid: Tensor, seed: int) -> list[float]:
+def _recognised(schedule: NoiseSchedule, prototypes: Tensor, grid: Tensor, seed: int) -> list:
     labels = torch.arange(len(prototypes)).repeat(max(1, 1200 // len(prototypes)))
     shares = []
     with seeded(seed, "lesson/told"):

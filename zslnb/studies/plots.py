@@ -64,9 +64,10 @@ def density(
         ax.hist(values, bins, density=True, alpha=0.65, label=label)
 
 
-def shared_legend(fig: Figure, ax: Axes, columns: int) -> None:
+def shared_legend(fig: Figure, ax: Axes, columns: int, **style: object) -> None:
     """Put the legend of one panel below all of them."""
-    fig.legend(*ax.get_legend_handles_labels(), loc="outside lower center", ncols=columns)
+    handles = ax.get_legend_handles_labels()
+    fig.legend(*handles, loc="outside lower center", ncols=columns, **style)
 
 
 def sheet(picture: Image, width: float = 8.2) -> Figure:

@@ -153,9 +153,9 @@ class WalkDensity(Study):
         self.steps = np.array([t + 1.0 for t in revcd.ddim_times(self.total, n)] + [0.0])
         self.looks = [*range(0, n, max(1, n // 10)), n]
         self.distances, self.curves = {}, {}
-        for kind, of_kind in models.items():
+        for kind, trained in models.items():
             with one_thread():
-                traces = [self._trace(model, benchmarks[kind]) for model in of_kind]
+                traces = [self._trace(model, benchmarks[kind]) for model in trained]
             walk, perfect, decided = (np.array(curve) for curve in zip(*traces, strict=True))
             self.distances[kind] = {"walk": walk, "perfect": perfect}
             self.curves[kind] = {"walk": _way_done(walk), "perfect": _way_done(perfect)}
@@ -168,14 +168,14 @@ class WalkDensity(Study):
 
     def table(self) -> pd.DataFrame:
         lines = {}
-        for kind, of_kind in self.curves.items():
+        for kind, curves in self.curves.items():
             walk = self.distances[kind]["walk"]
             lines[self._label(kind)] = {
                 "distance, first": plus_minus(walk[:, 0], ".2f"),
                 "distance, end": plus_minus(walk[:, -1], ".2f"),
                 **{
                     f"{curve}, {goal} %": f"{self.reached(kind, curve, goal):.0f}"
-                    for curve in of_kind
+                    for curve in curves
                     for goal in (50, 90)
                 },
             }
@@ -193,7 +193,7 @@ class WalkDensity(Study):
         fig, (left, right) = plt.subplots(1, 2, figsize=(9.8, 3.6))
         for kind, distances in self.distances.items():
             label, x = self._label(kind), self.steps[self.looks]
-            walk, perfect = (100 * (of / of[:, :1]) for of in distances.values())
+            walk, perfect = (100 * (runs / runs[:, :1]) for runs in distances.values())
             plots.band(left, x, walk, label)
             colour = left.lines[-1].get_color()
             left.plot(x, perfect.mean(0), ":", color=colour, label=f"{label}, perfect")
@@ -221,8 +221,8 @@ class WalkDensity(Study):
     def decided(self) -> str:
         """Say how many classes are decided in the first estimate."""
         return ", ".join(
-            f"{of_kind['decided'][:, 0].mean():.0f} % ({kind})"
-            for kind, of_kind in self.curves.items()
+            f"{curves['decided'][:, 0].mean():.0f} % ({kind})"
+            for kind, curves in self.curves.items()
         )
 
     def sooner(self) -> str:
@@ -231,7 +231,7 @@ class WalkDensity(Study):
             return "one kind of semantics at hand: nothing to compare."
         low, high = sorted(self.curves, key=lambda kind: self.benchmarks[kind].semantic_dim)
         leads = [
-            self.reached(low, of, 50) - self.reached(high, of, 50) for of in ("walk", "perfect")
+            self.reached(low, way, 50) - self.reached(high, way, 50) for way in ("walk", "perfect")
         ]
         walk, perfect = (f"{abs(x):.0f} steps {'sooner' if x > 0 else 'later'}" for x in leads)
         dims = [self.benchmarks[kind].semantic_dim for kind in (low, high)]
@@ -295,13 +295,13 @@ def guidance_scales(
     frame = results.results_against(by_scale, base, "clean", ("U", "H", "T1"))
     frame = frame.rename_axis("guidance")
     for images, distances in hull.items():
-        frame[f"off the hull, {images}"] = [plus_minus(of, ".2f") for of in distances.T]
+        frame[f"off the hull, {images}"] = [plus_minus(cells, ".2f") for cells in distances.T]
     caption = (
         f"**{benchmark_title(benchmark)}**: strict, percent, mean ± standard deviation; points "
         f"gained over {base} within a seed. Off the hull: distance of estimates to every average "
         "of seen prototypes, 1 as far as the unseen prototypes are."
     )
-    ends = {m: of.mean(0)[[0, -1]] for m, of in (accuracy | hull).items()}
+    ends = {name: runs.mean(0)[[0, -1]] for name, runs in (accuracy | hull).items()}
     scores = ", ".join("{} {:.1f} to {:.1f} %".format(m, *ends[m]) for m in ("S", "U", "T1"))
     unseen, seen = ("{:.2f} to {:.2f}".format(*ends[images]) for images in ("unseen", "seen"))
     text = (
