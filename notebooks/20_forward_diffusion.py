@@ -45,6 +45,7 @@ seeds = 5
 device = "auto"
 
 # %%
+import matplotlib.pyplot as plt
 import numpy as np
 import torch
 from IPython.display import Markdown
@@ -126,7 +127,20 @@ for t in range(T):
     torch.testing.assert_close(at_once, zt, rtol=1e-6, atol=1e-6)
 
 # %%
-here.figure(studies.forward_walk(schedule, z0, torch.cat(path)))
+fig, ax = plt.subplots(figsize=(8, 3.4))
+step, amplitude = np.arange(1.0, T + 1), schedule.alphas_cumprod.sqrt().numpy()
+spread = np.sqrt(1 - amplitude**2)
+for i, start in enumerate(z0[0].tolist()):
+    expected = amplitude * start
+    ax.plot(step, torch.cat(path)[:, i], lw=0.9, label=f"attribute {i + 1}, $z_0$ = {start:g}")
+    ax.plot(step, expected, "--", color=f"C{i}")
+    ax.fill_between(step, expected - 2 * spread, expected + 2 * spread, color=f"C{i}", alpha=0.1)
+ax.set(xlabel="step", ylabel="value (standard deviations)", xlim=(0, T))
+ax.legend(loc="upper right", fontsize=8)
+caption = f"""Two attributes on their walk, each with its mean $\\sqrt{{\\bar\\alpha_t}} z_0$ (dashed) \
+and two standard deviations about it. After {T} steps {amplitude[-1]:.1%} of each is left, under \
+noise of standard deviation {spread[-1]:.3f}."""
+here.figure(fig, "walk", caption)
 
 # %% [markdown]
 # ## Standardise first
@@ -153,10 +167,29 @@ torch.testing.assert_close(z[:, varies].double(), by_hand[:, varies], rtol=1e-3,
 # so a narrow column drowns early and a wide one late. The ratio is 1 where $\bar\alpha_t = 1 / (1 +
 # s^2)$. After standardising, all columns that vary drown together.
 
+# %%
+snr = schedule.signal_to_noise(torch.arange(T))  # of a column of variance 1
+ratio = (sd[varies, None] ** 2 * snr).numpy()
+overtaken, at_once = (ratio > 1).sum(1) + 1, int((snr > 1).sum()) + 1  # steps, from 1
+low, middle, high = np.quantile(overtaken, [0.05, 0.5, 0.95]).astype(int)
 
 # %%
-standardising = studies.Standardising(bench, schedule)
-here.figure(standardising)
+fig, axes = plt.subplots(1, 2, figsize=(9.2, 3.3))
+least, median, most = np.quantile(ratio, [0.05, 0.5, 0.95], axis=0)
+axes[0].plot(step, median, label="raw: middle column, nine in ten")
+axes[0].fill_between(step, least, most, alpha=0.25, linewidth=0)
+axes[0].plot(step, snr, label="standardised: every column")
+axes[0].axhline(1, color="k", linestyle=":", label="signal = noise")
+axes[0].set(yscale="log", xlabel="step", ylabel="signal-to-noise ratio")
+axes[1].hist(overtaken, bins=np.linspace(0, T, 51), label="raw")
+axes[1].axvline(at_once, color="C1", label="standardised")
+axes[1].set(xlabel="step at which noise overtakes the signal", ylabel="columns")
+for ax in axes:
+    ax.legend(fontsize=8)
+caption = f"""{bench.name}, {varies.sum()} columns that vary over the seen classes. Raw, noise \
+overtakes the middle column at step {middle} (from {low} to {high} for nine in ten); standardised, \
+all of them at step {at_once}."""
+here.figure(fig, "standardising", caption)
 
 # %% [markdown]
 # A column **without** variance over the seen classes would be divided by 0, or, where rounding leaves
@@ -175,7 +208,8 @@ Markdown(
 )
 
 # %%
-Markdown(standardising.columns())
+flat = ~varies & (z[bench.seen].abs().amax(0) < 0.1)  # constant, and not blown up
+Markdown(studies.fixed_columns(bench, z, varies, flat))
 
 # %% [markdown]
 # One more thing depends on it. Where the semantics have variance 1, so has $z_t$ at every step:
@@ -183,7 +217,8 @@ Markdown(standardising.columns())
 # not hold for raw semantics, nor for a column that is constant.
 
 # %%
-here.table(standardising, "variance")
+noised = studies.noised_variance(bench, schedule, z, varies, flat)
+here.table(noised)
 
 # %% [markdown]
 # ## A class dissolves
@@ -205,11 +240,11 @@ here.figure(dissolving)
 # $\bar\alpha_t$ falls as a squared cosine (Nichol and Dhariwal, 2021).
 
 # %%
-telling = studies.TellingApart(bench, schedule, z, here.seeds)
+telling = studies.telling_apart(bench, schedule, z, here.seeds)
 here.figure(telling)
 
 # %%
-here.table(telling, "ends")
+here.table(studies.schedule_ends(schedule))
 
 # %% [markdown]
 # The paper calls the final distribution "a standard Gaussian". With these betas it is close to one,
@@ -254,7 +289,7 @@ best = studies.gaussian_denoiser(schedule, m, s)
 torch.testing.assert_close(best(pairs, t), m + by_hand * (pairs - left.sqrt() * m))
 
 # %%
-rest = studies.LostSignal(schedule, m, s)
+rest = studies.lost_signal(schedule, m, s)
 np.testing.assert_allclose(rest.lack[f"DDIM, linear, {T} steps"], rest.predicted, atol=0.01)
 here.figure(rest)
 
@@ -326,9 +361,32 @@ earlier = before[t].sqrt() * z0 + (1 - before[t]).sqrt() * one
 later = alpha[t].sqrt() * earlier + (1 - alpha[t]).sqrt() * other
 
 # %%
-pairs = studies.step_back(schedule, t, z0, earlier, later)
-assert abs(pairs.inside - 0.954) < 0.02
-here.figure(pairs)
+clean = torch.full((4000, 1), z0, dtype=torch.float64)
+mean = schedule.posterior_mean(clean, later[:, None], torch.full((4000,), t))
+sigma = float(variance[t - 1].sqrt())
+inside = float(((earlier - mean[:, 0]).abs() < 2 * sigma).double().mean())
+assert abs(inside - 0.954) < 0.02
+
+# %%
+every, one, none = torch.arange(T), torch.ones(T, 1), torch.zeros(T, 1)
+of_z0, of_zt = (schedule.posterior_mean(*of, every) for of in ((one, none), (none, one)))
+order = later.argsort()
+fig, axes = plt.subplots(1, 2, figsize=(9.6, 3.6))
+axes[0].plot(later, earlier, ".", markersize=2, alpha=0.4, label="pairs")
+axes[0].plot(later[order], mean[order], "k", label="eq. 8, mean and 2 standard deviations")
+for sign in (-2, 2):
+    axes[0].plot(later[order], mean[order] + sign * sigma, "k:")
+axes[0].set(xlabel=f"$z_t$, step {t + 1}", ylabel=f"$z_{{t-1}}$, step {t}")
+axes[0].legend(fontsize=8, loc="upper left")
+axes[1].plot(step, of_z0, label="weight of $z_0$")
+axes[1].plot(step, of_zt, label="weight of $z_t$")
+axes[1].plot(step, schedule.posterior_variance(every).sqrt(), label=r"$\sigma_q(t)$")
+axes[1].set(xscale="log", xlabel="step (log scale)", ylabel="weight, or standard deviation")
+axes[1].legend(fontsize=8)
+caption = f"""Left: {inside:.1%} of the pairs lie within two standard deviations of eq. 8 (95.4 % \
+expected). Right: the mean leans on $z_0$ in the first steps (weight {float(of_z0[4]):.2f} at step \
+5) and on $z_t$ later ({float(of_zt[99]):.2f} at step 100)."""
+here.figure(fig, "posterior", caption)
 
 # %% [markdown]
 # The whole of RevCD's training is in that picture: at test time $z_0$ is what we want to know, so a
@@ -348,20 +406,20 @@ own, last = z[bench.unseen[:1]], torch.tensor([T - 1])
 with seeded(1, "lesson/walk"):
     again = schedule.q_sample(own, last, torch.randn(1, z.shape[1]))
 apart = float((again - dissolving.rows[-1:]).square().mean().sqrt())
-linear = telling.at_end("standardised, linear")
+linear = telling.at_end["standardised, linear"]
 nearly = "nearly" if linear < 1.5 * telling.chance else "not quite"
 
 # %%
 Markdown(
     f"""- **Held:** {T} steps are one step, draw for draw; eq. 8 is Bayes' rule, with variance 0 at the end.
-- **Variance-preserving:** for standardised columns, to {standardising.off():.3f}. Not for raw ones, and not for the
-  {int(standardising.flat.sum())} of {len(sd)} columns that are constant over the seen classes.
+- **Variance-preserving:** for standardised columns, to {noised.off:.3f}. Not for raw ones, and not for the
+  {flat.sum()} of {len(sd)} columns that are constant over the seen classes.
 - **"Completely deterministic"** (the paper, of the way forward): the schedule is. Two draws of one
   class at step {T} are {apart:.2f} standard deviations apart in a column; unrelated noise has 1.41.
 - **"A standard Gaussian" at the end:** {nearly}. With our betas {abar[-1].sqrt():.1%}
   of the amplitude is left, and on {bench.name} the class is told in {linear:.1%} of cases where guessing
-  has {telling.chance:.1%}; with the cosine schedule {telling.at_end("standardised, cosine"):.1%}.
-- **The cost** for the exact denoiser: {rest.cost()}"""
+  has {telling.chance:.1%}; with the cosine schedule {telling.at_end["standardised, cosine"]:.1%}.
+- **The cost** for the exact denoiser: {rest.cost}"""
 )
 
 # %% [markdown]

@@ -47,6 +47,8 @@ device = "auto"
 import math
 from dataclasses import replace
 
+import matplotlib.pyplot as plt
+import pandas as pd
 import torch
 import torch.nn.functional as F
 from IPython.display import Markdown
@@ -107,11 +109,14 @@ parts = {
     "diffusion": -float((schedule.reconstruction_weights(steps) * (1 - abar[steps])).sum()),
 }
 truth = -0.5 * math.log(2 * math.pi * math.e)
-bound = studies.likelihood_bound(parts, truth)
-assert bound.gap > 0  # a lower bound
+bound = sum(parts.values())
+assert bound < truth  # a lower bound
 
 # %%
-here.table(bound)
+nats = pd.DataFrame({"nats": {**parts, "the bound, all three": bound, "the truth": truth}})
+caption = f"""One column of standard Gaussian data with the best denoiser. The bound is \
+{truth - bound:.2f} nats too low: the best steps back are a little wider than $\\sigma_q$."""
+here.table(nats.round(3).rename_axis("part"), "bound", caption)
 
 # %% [markdown]
 # So the prior's part is small, though not zero. The reconstruction's is not small at all; what makes
@@ -197,16 +202,33 @@ torch.testing.assert_close(of_clean.sum(), (snr[0] - snr[-1]) / 2)  # a telescop
 
 # %%
 cap = settings.weight_cap
-weights = studies.loss_weights(schedule, cap)
-by_hand = {
+ratio = schedule.signal_to_noise(torch.arange(T))
+torch.testing.assert_close(ratio, snr.float(), rtol=1e-4, atol=0)
+weights = {
     "clean, simple": torch.ones(T),
     "noise, simple": snr,
     "noise, capped": snr.clamp(max=cap),
 }
-by_hand["the bound"] = torch.cat([torch.zeros(1), of_clean])  # it starts at the second step
-for name, values in by_hand.items():
-    torch.testing.assert_close(weights.by_loss[name].float(), values.float(), rtol=1e-4, atol=0)
-here.figure(weights)
+weights["the bound"] = torch.cat([torch.zeros(1), of_clean])  # it starts at the second step
+half = {loss: int((w.cumsum(0) / w.sum() < 0.5).sum()) + 1 for loss, w in weights.items()}
+
+# %%
+fig, axes = plt.subplots(1, 2, figsize=(9.6, 3.6))
+axes[0].plot(steps + 1, of_clean, label="$w_z(t)$, eq. 10")
+axes[0].plot(steps + 1, of_noise, label=r"$w_\varepsilon(t)$, eq. 13")
+axes[0].plot(range(1, T + 1), snr, "k:", label="their ratio, SNR")
+axes[0].set(ylabel="weight of a squared error")
+for (loss, w), style in zip(weights.items(), ("-", "--", "-.", ":"), strict=True):
+    axes[1].plot(range(1, T + 1), w.where(w > 0, math.nan), style, label=loss)
+axes[1].set(ylabel="weight of a squared error of $z_0$")
+for ax in axes:
+    ax.set(xscale="log", yscale="log", xlabel="step (log scale)")
+    ax.legend(fontsize=8)
+caption = f"""Left: the weights of eqs. 10 and 13, each in its own currency. Right: four losses in \
+the currency of $z_0$. Half of the total weight lies in the first {half["noise, simple"]} steps \
+(noise, simple), {half["the bound"]} (the bound), {half["noise, capped"]} (noise, capped) and \
+{half["clean, simple"]} (clean, simple) of {T}."""
+here.figure(fig, "weights", caption)
 
 # %% [markdown]
 # A network free to answer differently at every step and every $z_t$ would not care: wherever a
@@ -366,7 +388,7 @@ here.figure(training)
 
 
 # %%
-shares = studies.LossShares(weights.by_loss, start, run)
+shares = studies.loss_shares(weights, start, run)
 here.figure(shares)
 
 # %%
@@ -399,8 +421,8 @@ left, m, s = schedule.alphas_cumprod[t][:, None], 0.8 * x, 0.6
 by_hand = m + left.sqrt() * s**2 / (left * s**2 + 1 - left) * (zt - left.sqrt() * m)
 
 # %%
+torch.testing.assert_close(studies.gaussian_denoiser(schedule, m, s)(zt, t), by_hand)
 toy = studies.ToyLosses(schedule, cap, here.seeds[:3])
-torch.testing.assert_close(toy.best(zt, t, x), by_hand)
 here.figure(toy)
 
 # %% [markdown]
@@ -421,9 +443,9 @@ Markdown(
   eq. 13 are one number, at all {T - 1} steps.
 - **"Equivalent optimisation":** the same best answer, yes. The same training, no: between the simple losses
   lies the signal-to-noise ratio, {float(snr[0]):.0f} at the first step and {float(snr[-1]):.4f} at the last. For the
-  trained network the first {shares.early_steps} steps make {shares.early("noise, simple"):.0%} of the simple
-  noise loss and {shares.early("clean, simple"):.1%} of the simple clean one; with the cap at {cap:g},
-  {shares.early("noise, capped"):.0%}.
+  trained network the first {shares.early_steps} steps make {shares.early["noise, simple"]:.0%} of the simple
+  noise loss and {shares.early["clean, simple"]:.1%} of the simple clean one; with the cap at {cap:g},
+  {shares.early["noise, capped"]:.0%}.
 - **What is dropped** from the bound: the prior's part is {parts["prior"]:.4f} nats a column, not quite zero;
   the reconstruction's {parts["reconstruction"]:.2f}, not minimal.
 - **Classification** turns estimates and never stretches them; from a prototype to its nearest rival

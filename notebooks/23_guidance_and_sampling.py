@@ -244,12 +244,11 @@ torch.testing.assert_close(by_hand, package, rtol=1e-2, atol=1e-2)
 
 
 # %%
-samplers = studies.Samplers(models, bench)
+samplers = studies.samplers(models, bench)
 here.table(samplers)
 
 # %%
-rest = samplers.rest(float(schedule.alphas_cumprod[-1].sqrt()))
-Markdown(f"{samplers.finding()} {rest}")
+Markdown(f"{samplers.few} {samplers.rest}")
 
 # %% [markdown]
 # For an exact denoiser notebook 20 bounds that cost, and it is small. A trained one may in addition
@@ -266,7 +265,7 @@ Markdown(f"{samplers.finding()} {rest}")
 # have the profile's own); the scale that a table elsewhere uses is chosen on them, too.
 
 # %%
-scales = studies.GuidanceScales(bench, settings, here.seeds, here.device)
+scales = studies.guidance_scales(bench, settings, here.seeds, here.device)
 here.table(scales)
 
 # %%
@@ -319,10 +318,10 @@ here.figure(reproduced)
 sentences = [
     "**Held:** eq. 18 and DDIM's jump by hand, eq. 22 in both ways of counting, Tweedie's formula, algorithm 2.",
     f"**Guided noise samples $p(z)\\, p(x \\mid z)^w$:** {tilted.verdict()}",
-    f"**Few steps:** {samplers.finding()}",
-    f"**The rest of the signal:** {rest}",
-    *scales.verdicts(),
-    f"**Estimates** {scales.estimates()}",
+    f"**Few steps:** {samplers.few}",
+    f"**The rest of the signal:** {samplers.rest}",
+    *scales.verdicts,
+    f"**Estimates** {scales.estimates}",
     f"**Figure 3,** lower-dimensional semantics sooner: {reproduced.sooner()}",
     f"**Decided** in the first estimate, of seen test images: {reproduced.decided()}.",
 ]

@@ -25,20 +25,17 @@ def both() -> tuple[studies.ClassCosines, studies.ClassCosines]:
 def test_the_most_and_the_least_alike_are_named() -> None:
     rows = torch.tensor([[1, 0.0], [1, 0.1], [0, 1.0]])
     small = replace(SMALL, class_names=("a_jay", "auk, bird", "owl", *"bcdef"))
-    cosines = studies.ClassCosines(small, rows)
-    assert "Of 3 pairs of classes the most alike are *a jay* and *auk* (cosine 1.00)" in (
-        cosines.finding()
-    )
-    assert "the least *a jay* and *owl* (0.00)" in cosines.finding()
+    text = studies.ClassCosines(small, rows).finding()
+    assert "Of 3 pairs of classes the most alike are *a jay* and *auk* (cosine 1.00)" in text
+    assert "the least *a jay* and *owl* (0.00)" in text
 
 
 def test_heat_maps_show_all_classes_while_one_can_read_them(both) -> None:
-    study = studies.heat_maps(*both)
-    np.testing.assert_allclose(study.figure().axes[1].images[0].get_array(), both[1].matrix)
+    maps = studies.heat_maps(*both)
+    np.testing.assert_allclose(maps.figure().axes[1].images[0].get_array(), both[1].matrix)
     before, after = (f"{c.pairs.mean():.2f}" for c in both)
-    assert f"(all classes). Off the diagonal the mean goes from {before} to {after}" in (
-        study.finding()
-    )
+    words = f"(all classes). Off the diagonal the mean goes from {before} to {after}"
+    assert words in maps.finding()
 
 
 def test_of_many_classes_some_are_shown_in_order_of_what_is_left() -> None:
@@ -51,17 +48,17 @@ def test_of_many_classes_some_are_shown_in_order_of_what_is_left() -> None:
 
 def test_the_spread_is_that_of_all_pairs(both) -> None:
     spread = studies.cosine_spread(*both)
-    assert f"standard deviation from {both[0].pairs.std():.2f} to {both[1].pairs.std():.2f}" in (
-        spread.finding()
-    )
-    assert f"random directions have {8**-0.5:.2f}" in spread.finding()
+    before, after = (f"{c.pairs.std():.2f}" for c in both)
+    assert f"standard deviation from {before} to {after}, where random " in spread.finding()
+    assert f"directions have {8**-0.5:.2f}" in spread.finding()
+    labels = spread.figure().axes[0].get_legend_handles_labels()[1]
+    assert labels == ["before CDP", "after CDP", "random directions in 8 dimensions"]
 
 
 def test_three_means_stand_beside_what_to_expect(both) -> None:
     table = studies.three_means(*both, expected=0.125).table()
     assert table["with diagonal"].tolist()[2:] == ["0.12", "0.12"]
     assert table.loc["after CDP, from $v_1$ and $m$ alone", "without diagonal"] == "0"
-    assert table.index.name == "mean cosine"
 
 
 def test_changed_neighbours_are_those_whose_nearest_differs(both) -> None:
@@ -74,6 +71,13 @@ def test_changed_neighbours_are_those_whose_nearest_differs(both) -> None:
     row = study.table().set_index("class").loc["a jay"]
     assert row.tolist() == ["corvid", 0.71, "auk", 0.71]
     assert " of 8 classes change" in study.caption()
+
+
+def test_the_small_case_is_drawn_before_and_after() -> None:
+    titles = [
+        ax.get_title() for ax in studies.small_case(*torch.eye(3).repeat(2, 1, 1)).figure().axes
+    ]
+    assert titles == ["before: a narrow bunch", "after: only the tilt"]
 
 
 def record(n: int, kept: float) -> dict:
@@ -95,9 +99,11 @@ def record(n: int, kept: float) -> dict:
 RECORDS = [record(0, 1.0), record(1, 0.7), record(2, 0.4)]
 
 
-def test_neighbours_are_followed_as_directions_go() -> None:
-    study = class_cosines.removed_directions("toy", np.array([0.6, 0.3, 0.1]), RECORDS)
+def test_neighbours_are_followed_as_directions_go(monkeypatch) -> None:
+    monkeypatch.setattr(class_cosines, "run_rows", lambda *_, **__: RECORDS)
+    study = studies.directions(SMALL, range(3), np.array([0.6, 0.3, 0.1]))
     assert study.table().index.tolist() == ["0", "1", "2"]
+    assert study.table()["keep their nearest class"].tolist() == study.kept == [1, 0.7, 0.4]
     assert study.finding() == (
         "The first direction holds 60% of the squared length, the second 30%. Removing one leaves "
         "70% of the nearest classes as they were, removing 2 leaves 40%."

@@ -1,6 +1,5 @@
 """`zslnb.studies.conditioning`: ways to join, tokens, and whether the image is heard."""
 
-import matplotlib.pyplot as plt
 import pytest
 import torch
 
@@ -8,104 +7,65 @@ from tests.studies.records import record, several
 from tests.toys import QUICK_REVCD, toy
 from zslnb import experiments, revcd
 from zslnb.revcd import RevCDSettings
-from zslnb.studies.conditioning import (
-    NO_IMAGE,
-    NOISE,
-    Conditionings,
-    FeatureTokens,
-    ImageSwaps,
-    attention_weights,
-    blind_attention,
-    blinded,
-    equally_long,
-    join_weights,
-    time_clocks,
-    time_cosines,
-    token_attention,
-    ways_to_join,
-)
+from zslnb.studies import conditioning as studies
 
 SHIFTS = {"cross": 0.0, "swapped": 0.1, "addition": -0.05, "concatenation": 0.0, "film": 0.02}
+B = toy()
 
 
-@pytest.fixture
-def study(monkeypatch: pytest.MonkeyPatch) -> Conditionings:
-    monkeypatch.setattr(experiments, "run_rows", lambda rows, *_, **__: several(SHIFTS))
-    return Conditionings(toy(), QUICK_REVCD, range(3), "cpu")
+def conditionings(monkeypatch: pytest.MonkeyPatch, seeds: int):
+    monkeypatch.setattr(experiments, "run_rows", lambda rows, *_, **__: several(SHIFTS, seeds))
+    return studies.conditionings(B, QUICK_REVCD, range(seeds), "cpu")
 
 
-def test_each_way_is_above_below_or_not_told_apart(study: Conditionings):
-    assert study.against("H") == (
+def test_each_way_is_above_below_or_not_told_apart(monkeypatch: pytest.MonkeyPatch):
+    study = conditionings(monkeypatch, 3)
+    assert study.against["H"] == (
         "swapped, film above it; addition below it; concatenation not told apart from it"
     )
-    assert study.finding().endswith(f"only): {study.against('T1')}.")
-    assert study.gains("film", "H") == pytest.approx([2, 2, 2])
-    assert "**swapped** is above **cross**: +10.0 points of T1" in study.verdicts()[0]
+    assert study.finding().endswith(f"only): {study.against['T1']}.")
+    assert "**swapped** is above **cross**: +10.0 points of T1" in study.verdicts[0]
     assert len(study.figure().axes[0].lines) == 2 * 4 + 1
-    plt.close("all")
-
-
-def test_the_table_has_gains_and_the_last_training_error(study: Conditionings):
-    table = study.table()
-    assert table.loc["film", "H, over cross"] == "+2.0 ± 0.0"
-    assert table.loc["swapped", "training error"] == "0.38 ± 0.00"  # 3 over 8 columns
-    assert study.lowest_error() == (
+    assert study.table().loc["film", "H, over cross"] == "+2.0 ± 0.0"
+    assert study.table().loc["swapped", "training error"] == "0.38 ± 0.00"  # 3 over 8 columns
+    assert study.lowest_error == (
         "The training error is lowest with *swapped*. U is at most 20.1 % on average."
     )
     assert study.caption().startswith("**toy, ")
 
 
-def test_two_seeds_are_too_few(study: Conditionings):
-    study.seeds = range(2)
-    assert study.against("H") == "too few seeds to tell"
+def test_two_seeds_are_too_few(monkeypatch: pytest.MonkeyPatch):
+    assert conditionings(monkeypatch, 2).against["H"] == "too few seeds to tell"
 
 
 def test_all_train_for_as_long():
-    assert equally_long(QUICK_REVCD).epoch_choices == (3,)
-
-
-def test_slow_clocks_stand_still_and_neighbours_look_alike():
-    study = time_clocks(RevCDSettings(widths=(64, 32, 16)))
-    near, far = time_cosines(RevCDSettings(widths=(64, 32, 16)), 16)[[1, 250]]
-    assert far < near < 1
-    assert 0 < study.still < 16
-    assert f"{study.still} of 16 columns hardly change" in study.finding()
-    assert f"{near:.2f} for neighbours and still {far:.2f} at half" in study.finding()
-    assert len(study.figure().axes[1].lines) == 3
-    plt.close("all")
+    assert studies.equally_long(QUICK_REVCD).epoch_choices == (3,)
 
 
 def test_concatenation_takes_the_most_weights():
-    study = ways_to_join(toy(), QUICK_REVCD)
-    weights = {how: join_weights(toy(), QUICK_REVCD, how) for how in study.table().index}
+    study = studies.ways_to_join(B, RevCDSettings())
+    weights = study.table()["weights, thousands"]
     assert weights["cross"] == weights["addition"] < weights["concatenation"]
-    assert study.table().columns[-1] == "weights, thousands"
     assert "this profile" in study.caption()
 
 
 @pytest.fixture(scope="module")
-def model() -> revcd.RevCD:
-    return revcd.fit(toy(), QUICK_REVCD, 0)
+def models() -> list[revcd.RevCD]:
+    return [revcd.fit(B, QUICK_REVCD, seed) for seed in range(2)]
 
 
-def test_attention_sums_to_1_and_is_even_when_blind(model: revcd.RevCD):
-    weights = attention_weights(model, toy())
+def test_attention_sums_to_1_and_is_even_when_blind(models: list[revcd.RevCD]):
+    model, blind = models[0], studies.blinded(models[0])
+    weights = studies.attention_weights(model, B)
     assert weights.shape[1:] == (2, 4, 4)
     torch.testing.assert_close(weights.sum(3), torch.ones_like(weights.sum(3)))
-    even = attention_weights(blinded(model), toy())
+    even = studies.attention_weights(blind, B)
     torch.testing.assert_close(even, torch.full_like(even, 0.25))
-    torch.testing.assert_close(attention_weights(model, toy()), weights)  # a copy was blinded
-
-
-def test_even_attention_listens_to_all_tokens(model: revcd.RevCD):
-    study = token_attention([blinded(model)], toy())
+    torch.testing.assert_close(studies.attention_weights(model, B), weights)  # a copy was blinded
+    study = studies.token_attention([blind], B)
     assert "listens to 4.00 tokens" in study.finding()
     assert len(study.figure().axes) == 3
-    plt.close("all")
-
-
-def test_a_model_that_was_blind_before_keeps_every_class(model: revcd.RevCD):
-    words = blind_attention([blinded(model)], toy())
+    words = studies.blind_attention([blind], B)
     assert words.startswith("With blind attention 100.0 % of the test images keep")
 
 
@@ -118,55 +78,47 @@ def test_other_cuts_are_set_against_the_columns_as_stored(monkeypatch: pytest.Mo
         return [record(label, s, 0.1 if label == "one token" else 0.0) for s in seeds]
 
     monkeypatch.setattr(experiments, "run_rows", run_rows)
-    study = FeatureTokens(toy(), QUICK_REVCD, range(3), "cpu", several({"cross": 0.0}))
+    study = studies.feature_tokens(B, QUICK_REVCD, range(3), "cpu", several({"cross": 0.0}))
     (tokens, _, shuffled), (one, wide, features) = ran
     assert (tokens, one, wide) == (4, 1, 32)
     assert not torch.equal(shuffled, features)
     torch.testing.assert_close(shuffled.sort(1).values, features.sort(1).values)
     assert {r["row"] for r in study.records} == {"columns shuffled", "one token"}
     assert study.table().loc["one token", "H, over as stored"] == "+10.0 ± 0.0"
-    assert "are not told apart" in study.verdicts()[0]
-    assert "**one token** is above **as stored**" in study.verdicts()[2]
-    assert "cut in three ways" in study.caption()
+    assert "are not told apart" in study.verdicts[0]
+    assert "**one token** is above **as stored**" in study.verdicts[2]
 
 
-@pytest.fixture(scope="module")
-def swapped() -> ImageSwaps:
-    b = toy()
-    return ImageSwaps({"cross": [revcd.fit(b, QUICK_REVCD, s) for s in range(2)]}, b)
+def test_swaps_take_another_image_of_the_same_class_or_of_another():
+    images, swaps = studies.exchanged(B)
+    same, other, *_ = swaps.values()
+    assert torch.equal(B.labels[same], B.labels[images])
+    assert not torch.equal(same, images)
+    assert not (B.labels[other] == B.labels[images]).any()
 
 
-def test_swaps_take_another_image_of_the_same_class_or_of_another(swapped: ImageSwaps):
-    labels = swapped.benchmark.labels
-    same, other, *_ = swapped.swaps.values()
-    assert torch.equal(labels[same], labels[swapped.images])
-    assert not torch.equal(same, swapped.images)
-    assert not (labels[other] == labels[swapped.images]).any()
-
-
-def test_a_swap_that_changes_nothing_turns_nothing(swapped: ImageSwaps):
-    swaps = swapped.swaps
-    swapped.swaps = dict.fromkeys(swaps, swapped.images)
-    turns = swapped._turned(swapped.models["cross"][0])
-    swapped.swaps = swaps
+def test_a_swap_that_changes_nothing_turns_nothing(models: list[revcd.RevCD]):
+    images, swaps = studies.exchanged(B)
+    turns = studies.turns(models[0], B, images, dict.fromkeys(swaps, images))
     assert turns[0] == pytest.approx([0, 0], abs=1e-5)  # the same image
-    assert turns[[*swaps].index(NO_IMAGE)][0] > 0.01
-    assert turns[[*swaps].index(NOISE)][0] > 0
+    assert turns[[*swaps].index(studies.NO_IMAGE)][0] > 0.01
+    assert turns[[*swaps].index(studies.NOISE)][0] > 0
 
 
-def test_table_and_words_have_the_turns(swapped: ImageSwaps):
-    turned = swapped.turned["cross"]
+def test_table_and_words_have_the_turns(models: list[revcd.RevCD]):
+    study = studies.image_swaps({"cross": models}, B)
+    turned = study.turned["cross"]
     assert turned.shape == (2, 4, 2)
-    assert [*swapped.table().columns] == ["cross: turn", "cross: class changes, %"]
-    assert f"image turns the estimate by {turned[:, 1, 0].mean():.2f}" in swapped.listens("cross")
-    assert f"estimates of {swapped.images.numel()} test images" in swapped.caption()
+    assert [*study.table().columns] == ["cross: turn", "cross: class changes, %"]
+    assert f"image turns the estimate by {turned[:, 1, 0].mean():.2f}" in study.listens["cross"]
+    assert f"estimates of {studies.exchanged(B)[0].numel()} test images" in study.caption()
 
 
-def test_listening_is_told_step_by_step(swapped: ImageSwaps):
-    turns = swapped.by_step["cross"]
-    assert swapped.steps == [0, 4, 9, 19]
+def test_listening_is_told_step_by_step(models: list[revcd.RevCD]):
+    study = studies.listening({"cross": models}, B)
+    turns = study.turned["cross"]
+    assert study.steps == [0, 4, 9, 19]
     assert turns.shape == (2, 4, 3)
     at_10, last = turns[:, [2, 3], 1].mean(0)
-    assert f"cross {at_10:.2f} at step 10, {last:.2f} at the last." in swapped.finding()
-    assert len(swapped.figure().axes[0].lines) == 3
-    plt.close("all")
+    assert f"cross {at_10:.2f} at step 10, {last:.2f} at the last." in study.finding()
+    assert len(study.figure().axes[0].lines) == 3

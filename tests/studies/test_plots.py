@@ -1,6 +1,5 @@
 """`zslnb.studies.plots`: what is drawn is what was given."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -13,7 +12,7 @@ from zslnb.studies import plots
 
 
 @pytest.fixture(autouse=True)
-def closed() -> Iterator[None]:
+def closed():
     yield
     plt.close("all")
 
@@ -74,13 +73,6 @@ def test_a_long_name_pushes_no_picture_out(name: str) -> None:
     text = plots.picture_grid([[None]], [[f"{name}\n0.50"]]).axes[0].texts[0].get_text()
     assert len(text.split("\n")) == plots.LINES + 1
     assert text.endswith("…\n0.50")
-
-
-def test_a_schematic_has_its_boxes_and_arrows() -> None:
-    fig = plots.schematic({"in": (1, 1), "out": (3, 1)}, [("in", "out")], (4, 2), ["out"])
-    texts = fig.axes[0].texts
-    assert [text.get_text() for text in texts] == ["in", "out", ""]
-    assert texts[2].arrow_patch is not None
 
 
 def test_a_diagram_stands_in_rows_and_columns_from_the_top() -> None:

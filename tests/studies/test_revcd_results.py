@@ -1,6 +1,5 @@
 """`revcd_results`: rows of RevCD's tables, from made-up records."""
 
-import matplotlib.pyplot as plt
 import pytest
 
 from tests.studies.records import record, several
@@ -24,10 +23,8 @@ def test_settings_that_a_profile_reduces_show_both_numbers():
 
 def test_models_are_counted_strictly_leniently_and_calibrated():
     study = studies.revcd_models(MODELS, "toy, words")
-    assert study.table().loc["RevCD", ["S, strict", "S, lenient"]].tolist() == [
-        "90.1 ± 0.1",
-        "95.1 ± 0.1",
-    ]
+    row = study.table().loc["RevCD"]
+    assert (row["S, strict"], row["S, lenient"]) == ("90.1 ± 0.1", "95.1 ± 0.1")
     assert study.caption().startswith("**toy, words** (after the paper's Table 2).")
     assert study.headline
     chosen = studies.validation_choices(MODELS)
@@ -43,12 +40,10 @@ def test_rows_are_named_by_what_they_change(monkeypatch: pytest.MonkeyPatch):
         return [record(row, 0) for row in rows]
 
     monkeypatch.setattr(experiments, "run_rows", run_rows)
+    tables = {"RevCD losses": studies.without_each_loss, "RevCD F4": studies.with_each_weight}
     losses, weights = (
         studies.run_revcd(table, rows(QUICK_REVCD), toy(), range(1), "cpu")
-        for table, rows in (
-            ("RevCD losses", studies.without_each_loss),
-            ("RevCD F4", studies.with_each_weight),
-        )
+        for table, rows in tables.items()
     )
     assert ran["RevCD losses"]["no noise loss"].noise_weight == 0
     assert ran["RevCD losses"]["no reconstruction"].noise_weight == QUICK_REVCD.noise_weight
@@ -65,7 +60,6 @@ def test_the_weights_finding_names_where_u_is_highest():
     )
     ticks = [tick.get_text() for tick in study.figure().axes[0].get_xticklabels()]
     assert ticks == ["0", "0.1", "1", "10"]
-    plt.close("all")
 
 
 def test_losses_and_hull():

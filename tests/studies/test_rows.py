@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from zslnb.studies.rows import by_row, gains, plus_minus, row_names, summary, values
+from zslnb.studies.rows import by_row, plus_minus, row_names, summary, values
 
 RECORDS = [
     {"row": row, "seed": seed, "scores": {"clean": {"H": h}, "history": [{"kl": h}, {"kl": 2 * h}]}}
@@ -16,15 +16,9 @@ def test_values_are_a_number_for_each_seed_or_a_curve():
     assert by_row(RECORDS, ["a", "b"], "clean", "H").tolist() == [[2, 1], [4, 3]]
 
 
-def test_gains_pair_seeds_and_not_places():
-    assert gains(RECORDS, "a", "b", "clean", "H").tolist() == [-1, 3]
-
-
-@pytest.mark.parametrize("ask", [lambda: values(RECORDS, "c", "clean"),
-                                 lambda: gains(RECORDS, "a", "c", "clean", "H")])  # fmt: skip
-def test_an_unknown_row_is_named(ask):
+def test_an_unknown_row_is_named():
     with pytest.raises(ValueError, match="'c'"):
-        ask()
+        values(RECORDS, "c", "clean")
 
 
 def test_one_seed_stands_without_a_spread():

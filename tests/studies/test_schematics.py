@@ -1,25 +1,20 @@
 """`zslnb.studies.schematics`: boxes, arrows, and what is trained."""
 
-import matplotlib.pyplot as plt
+import pytest
 
 from tests.toys import QUICK_REVCD, toy
 from zslnb.revcd import RevCDSettings
-from zslnb.studies import paradigms, pipeline
-from zslnb.studies.schematics import revcd_direction, revcd_network
+from zslnb.studies.schematics import paradigms, pipeline, revcd_direction, revcd_network
 
 
-def test_the_schematics_have_their_arrows():
-    for study, arrows in ((paradigms(), 6), (pipeline(), 9)):
-        fig = study.figure()
-        assert sum(text.get_text() == "" for text in fig.axes[0].texts) == arrows
-        assert "filled" in study.finding()
-        plt.close(fig)
-
-
-def test_the_two_directions_share_no_box():
-    texts = [text.get_text() for text in revcd_direction().figure().axes[0].texts]
-    assert len([text for text in texts if text]) == 13
-    assert "Below: RevCD, features to semantics" in revcd_direction().finding()
+@pytest.mark.parametrize(
+    ("schematic", "texts", "arrows"),
+    [(paradigms, 8 + 2, 6), (pipeline, 8, 9), (revcd_direction, 13, 11)],
+)
+def test_a_schematic_has_its_boxes_and_arrows(schematic, texts, arrows):
+    shown = [text.get_text() for text in schematic().figure().axes[0].texts]
+    assert (sum(text != "" for text in shown), shown.count("")) == (texts, arrows)
+    assert "filled" in schematic().finding()
 
 
 def test_the_network_shows_its_widths():

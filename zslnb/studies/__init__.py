@@ -20,16 +20,13 @@ _STUDIES = {  # module -> what notebooks use of it
         "never_resetting switch_gains switched_back train_as_released ways_to_a_number"
     ),
     "conditioning": (
-        "blind_attention Conditionings FeatureTokens ImageSwaps time_clocks token_attention "
+        "blind_attention conditionings feature_tokens image_swaps listening token_attention "
         "ways_to_join"
     ),
-    "diffusion_losses": (
-        "classification_losses diffusion_training likelihood_bound loss_weights LossShares "
-        "ToyLosses"
-    ),
+    "diffusion_losses": ("classification_losses diffusion_training loss_shares ToyLosses"),
     "fidelity": "boosting_weight feature_fidelity feature_plane more_like_real point_or_cloud",
     "forward_noise": (
-        "dissolving_class forward_walk LostSignal Standardising step_back TellingApart"
+        "dissolving_class fixed_columns lost_signal noised_variance schedule_ends telling_apart"
     ),
     "genzsl_results": (
         "ablation answers bullets class_similarity compared genzsl_verdicts INGREDIENTS "
@@ -48,7 +45,7 @@ _STUDIES = {  # module -> what notebooks use of it
         "losses_removed pooled revcd_findings revcd_models run_revcd settings_shown "
         "validation_choices ways_to_count with_each_weight without_each_loss"
     ),
-    "sampling": "GuidanceScales guided_denoiser Samplers starting_noise WalkDensity",
+    "sampling": "guidance_scales guided_denoiser samplers starting_noise WalkDensity",
     "schematics": "paradigms pipeline revcd_direction revcd_network",
     "seen_bias": "bias_to_seen handicap mistaken",
     "speed": "speed_by_bar speed_gains step_costs training_speed",

@@ -20,10 +20,9 @@ from zslnb.genzsl import GenZSL, GenZSLSettings
 from zslnb.results import published_sizes
 from zslnb.seeds import seeded
 from zslnb.studies import plots
-from zslnb.studies.answered import Answered
 from zslnb.studies.generators import Device
 from zslnb.studies.rows import plus_minus
-from zslnb.studies.study import Drawn, Tabled
+from zslnb.studies.study import Answered, Drawn, Tabled
 
 BATCH = 64  # as released
 WIDTHS = (8, 16, 32, 64, 128, 256, 512)

@@ -16,27 +16,28 @@ from zslnb.experiments.memo import run_rows
 from zslnb.genzsl import mean_cosines, top_k_referents
 from zslnb.results import recorded
 from zslnb.studies import plots
-from zslnb.studies.answered import Answered
-from zslnb.studies.study import Drawn, Study, Tabled
+from zslnb.studies.study import Answered, Drawn, Study, Tabled
 from zslnb.text import markdown
 
 READABLE = 80  # classes in a heat-map
+REAL_NAMES = {"imagenet1k_vitb32": "ImageNet names", "lvis1203_vitb32": "LVIS names"}
 
 
 class ClassCosines(Study):
     """How alike are the classes of a benchmark? `embeddings` (C, S) are a row a class.
 
-    `matrix` has the cosine of every two classes, `pairs` those of different classes, each once,
-    `names` the classes as one would say them.
+    Attributes:
+        matrix: (C, C), the cosine of every two classes.
+        pairs: (P,), those of different classes, each pair once.
     """
 
     def __init__(self, benchmark: Benchmark, embeddings: Float[Tensor, "C S"]) -> None:
         self.benchmark, self.embeddings = benchmark, embeddings
+        self.names = plots.spoken_names(benchmark)
         unit = F.normalize(embeddings, dim=1)
         self.matrix = unit @ unit.T
         self._ids = torch.triu_indices(*self.matrix.shape, offset=1)
         self.pairs = self.matrix[tuple(self._ids)]
-        self.names = plots.spoken_names(benchmark)
 
     def finding(self) -> str:
         pairs, names = self.pairs, [markdown(name) for name in self.names]
@@ -61,32 +62,30 @@ def readable_order(rows: Float[Tensor, "C S"]) -> list[int]:
 
 def heat_maps(before: ClassCosines, after: ClassCosines) -> Drawn:
     """What does CDP do to the cosine of every two classes?"""
-    order = readable_order(before.embeddings)
+    order, n = readable_order(before.embeddings), len(before.matrix)
     fig, axes = plt.subplots(1, 2, figsize=(9.6, 5.3), sharey=True)
-    names = [before.names[c] for c in order]
-    panels = {"before CDP": before, "after CDP": after}
-    for ax, (title, cosines) in zip(axes, panels.items(), strict=True):
+    for ax, cosines, title in zip(axes, (before, after), ("before CDP", "after CDP"), strict=True):
+        names = [before.names[c] for c in order]
         image = plots.cosine_heatmap(ax, cosines.matrix[order][:, order].numpy(), names)
         ax.set_title(title)
     fig.colorbar(image, ax=axes, label="cosine of two classes", shrink=0.7)
-    n, pairs, left = len(before.matrix), before.pairs, after.pairs
     shown = "all classes" if len(order) == n else f"{len(order)} of {n} classes"
     text = (
-        f"Cosines between classes of {before.benchmark.name} ({shown}). Off the diagonal "
-        f"the mean goes from {pairs.mean():.2f} to {left.mean():.2f}; what remains is not "
-        f"white: single pairs reach from {left.min():.2f} to {left.max():.2f}."
+        f"Cosines between classes of {before.benchmark.name} ({shown}). Off the diagonal the mean "
+        f"goes from {before.pairs.mean():.2f} to {after.pairs.mean():.2f}; what remains is not "
+        f"white: single pairs reach from {after.pairs.min():.2f} to {after.pairs.max():.2f}."
     )
     return Drawn("heat-maps", fig, text)
 
 
 def cosine_spread(before: ClassCosines, after: ClassCosines) -> Drawn:
     """What does CDP do to the spread of all cosines, and what would random directions have?"""
-    dimensions, pairs, left = before.benchmark.semantic_dim, before.pairs, after.pairs
-    bins, random = np.linspace(-1, 1, 81), dimensions**-0.5
+    pairs, left, width = before.pairs, after.pairs, before.benchmark.semantic_dim
+    bins, random = np.linspace(-1, 1, 81), width**-0.5
     normal = np.exp(-0.5 * (bins / random) ** 2) / (random * np.sqrt(2 * np.pi))
     fig, ax = plt.subplots(figsize=(7, 3.4))
     plots.density(ax, bins, {"before CDP": pairs.numpy(), "after CDP": left.numpy()})
-    ax.plot(bins, normal, "k:", label=f"random directions in {dimensions} dimensions")
+    ax.plot(bins, normal, "k:", label=f"random directions in {width} dimensions")
     ax.legend()
     ax.set(xlabel="cosine of two different classes", ylabel="density of pairs", xlim=(-0.75, 1))
     text = (
@@ -103,8 +102,8 @@ def three_means(before: ClassCosines, after: ClassCosines, expected: float) -> T
     `expected` is the mean with the diagonal that arithmetic expects after CDP; `random`, of what is
     returned, the mean size of the cosine of two random directions.
     """
-    random = float(np.sqrt(2 / (np.pi * before.benchmark.semantic_dim)))
     b, n, measured = before.benchmark, len(before.matrix), mean_cosines(before.embeddings)
+    random = float(np.sqrt(2 / (np.pi * b.semantic_dim)))
     rows = {
         "before CDP": measured.values(),
         "after CDP": mean_cosines(after.embeddings).values(),
@@ -122,18 +121,15 @@ def three_means(before: ClassCosines, after: ClassCosines, expected: float) -> T
 
 def changed_neighbours(before: ClassCosines, after: ClassCosines) -> Tabled:
     """Which classes have another nearest class after CDP?"""
-    sides = {"before": before, "after": after}
-    nearest = {
-        side: top_k_referents(c.embeddings, c.embeddings, 1, exclude_self=True)[:, 0]
-        for side, c in sides.items()
-    }
-    changed = (nearest["before"] != nearest["after"]).nonzero()[:, 0]
-    names = before.names
-    columns: dict[str, list] = {"class": [names[c] for c in changed]}
-    for side, cosines in sides.items():
-        other = nearest[side][changed]
-        columns[f"nearest {side}"] = [names[c] for c in other]
-        columns[f"cosine {side}"] = cosines.matrix[changed, other].tolist()
+    first, second = (
+        top_k_referents(c.embeddings, c.embeddings, 1, exclude_self=True)[:, 0].numpy()
+        for c in (before, after)
+    )
+    changed, names = np.flatnonzero(first != second), np.array(before.names)
+    columns = {"class": names[changed]}
+    for side, cosines, nearest in (("before", before, first), ("after", after, second)):
+        columns[f"nearest {side}"] = names[nearest[changed]]
+        columns[f"cosine {side}"] = cosines.matrix.numpy()[changed, nearest[changed]]
     text = f"{len(changed)} of {len(names)} classes change their nearest class; the first of them."
     return Tabled("changed", pd.DataFrame(columns).round(2).head(6), text)
 
@@ -156,61 +152,54 @@ def small_case(before: Float[Tensor, "3 3"], after: Float[Tensor, "3 3"]) -> Dra
     return Drawn("three-classes", fig, text)
 
 
-KEPT = "keep their nearest class"
-REAL_NAMES = {"imagenet1k_vitb32": "ImageNet names", "lvis1203_vitb32": "LVIS names"}
-
-
 def directions(
     benchmark: Benchmark, removable: Sequence[int], spectrum: Float[np.ndarray, " n"]
-) -> Answered:
-    """Measure the class cosines for each number of directions removed."""
-    rows = {f"{n} removed": ("similarity", SimilaritySettings(n)) for n in removable}
-    records = run_rows(rows, benchmark, seeds=[0], n_jobs=1)  # nothing is drawn at random
-    return removed_directions(benchmark.name, spectrum, records)
-
-
-def removed_directions(
-    benchmark: str, spectrum: Float[np.ndarray, " n"], records: Sequence[dict]
 ) -> Answered:
     """What do 0, 1, 2, ... removed directions leave of the class cosines and of the neighbours?
 
     `spectrum` are the shares of the squared length that the directions hold, the largest first;
-    `kept` of what is returned the shares of classes that keep their nearest class.
+    `kept`, of what is returned, the shares of classes that keep their nearest class.
     """
-    lines = [r["scores"]["after"] | {KEPT: r["scores"]["nearest"]["kept"]} for r in records]
-    counts = [str(r["settings"]["n_removed"]) for r in records]
-    table = pd.DataFrame(lines, index=pd.Index(counts, name="directions removed"))
-    text = f"What more directions do to the class cosines of {benchmark}."
-    share, kept = spectrum[:10], table[KEPT].to_numpy()
+    rows = {f"{n} removed": ("similarity", SimilaritySettings(n)) for n in removable}
+    records = run_rows(rows, benchmark, seeds=[0], n_jobs=1)  # nothing is drawn at random
+    kept = [r["scores"]["nearest"]["kept"] for r in records]
+    counts = pd.Index([str(n) for n in removable], name="directions removed")
+    frame = pd.DataFrame([r["scores"]["after"] for r in records], index=counts)
+    frame["keep their nearest class"] = kept
+    share = spectrum[:10]
     fig, (left, right) = plt.subplots(1, 2, figsize=(8.6, 3.2))
     left.bar(range(1, len(share) + 1), 100 * share)
     left.set(xlabel="direction $i$", ylabel=r"share $\sigma_i^2 / C$ (%)")
-    right.plot(table.index, 100 * kept, "o-", label="keep nearest class")
-    right.plot(table.index, 100 * table["absolute"], "s--", label="mean absolute cosine × 100")
+    right.plot(counts, 100 * np.array(kept), "o-", label="keep nearest class")
+    right.plot(counts, 100 * frame["absolute"], "s--", label="mean absolute cosine × 100")
     right.set_ylabel("% of classes, or cosine × 100")
     right.set(xlabel="directions removed", ylim=(0, 105))
     fig.legend(loc="outside lower right", ncols=2)
-    finding = (
+    text = (
         f"The first direction holds {spectrum[0]:.0%} of the squared length, the second "
-        f"{spectrum[1]:.0%}. Removing one leaves {kept[1]:.0%} of the nearest "
-        f"classes as they were, removing {len(kept) - 1} leaves {kept[-1]:.0%}."
+        f"{spectrum[1]:.0%}. Removing one leaves {kept[1]:.0%} of the nearest classes as they "
+        f"were, removing {len(kept) - 1} leaves {kept[-1]:.0%}."
     )
-    tabled = Tabled("directions", table, text, records, kept=kept)
-    return Answered(tabled, Drawn("directions", fig, finding))
+    caption = f"What more directions do to the class cosines of {benchmark.name}."
+    tabled = Tabled("directions", frame, caption, records, kept=kept)
+    return Answered(tabled, Drawn("directions", fig, text))
 
 
 def real_names(benchmark: str, records: Sequence[dict]) -> Tabled:
-    """What does CDP do to real CLIP's class names, beside those whose `directions` were removed?"""
-    label = REAL_NAMES.get(benchmark, benchmark)
-    runs = {f"{label} (this run)": records}
-    others = {run: label for run, label in REAL_NAMES.items() if run != benchmark}
-    runs |= {label: recorded(f"{run}-smoke") for run, label in others.items()}
-    frame = pd.DataFrame({name: _line(run) for name, run in runs.items()}).T
+    """What does CDP do to real CLIP's class names, beside those of this run?
+
+    `records` are those of `directions`, of the benchmark of this run.
+    """
+    lines = {f"{REAL_NAMES.get(benchmark, benchmark)} (this run)": _line(records)}
+    for run, label in REAL_NAMES.items():
+        if run != benchmark:
+            lines[label] = _line(recorded(f"{run}-smoke"))
+    frame = pd.DataFrame(lines).T.rename_axis("class names")
     text = (
         "Mean cosines before and after CDP, measured. Real CLIP names share a part that $v_1$ "
         "finds."
     )
-    return Tabled("real-text", frame.rename_axis("class names"), text, records, headline=True)
+    return Tabled("real-text", frame, text, records, headline=True)
 
 
 def _line(records: Sequence[dict]) -> dict[str, str]:

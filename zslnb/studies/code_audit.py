@@ -20,9 +20,8 @@ from zslnb.genzsl import GenZSLSettings
 from zslnb.protocol import ClassifierSettings
 from zslnb.results import percent, points, published_value, told_apart
 from zslnb.seeds import seeded
-from zslnb.studies.answered import Answered
 from zslnb.studies.rows import Records, row_names, values
-from zslnb.studies.study import Drawn, Tabled
+from zslnb.studies.study import Answered, Drawn, Tabled
 from zslnb.studies.training_orders import StoredOrders
 
 Gains = Float[np.ndarray, " R"]  # points, one for each seed

@@ -1,4 +1,4 @@
-"""What RevCD's losses listen to and ask for, and small networks trained on each."""
+"""What revcd.RevCD's losses listen to and ask for, and small networks trained on each."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -7,212 +7,96 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import torch
-from jaxtyping import Float, Int64
+from jaxtyping import Float
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor
 
+from zslnb import revcd
 from zslnb.device import one_thread
-from zslnb.revcd import (
-    NoiseSchedule,
-    RevCD,
-    SemanticUNet,
-    classification_loss,
-    noise_loss,
-    prototype_scores,
-    reconstruction_loss,
-)
 from zslnb.seeds import seeded
 from zslnb.studies import plots
 from zslnb.studies.known_densities import gaussian_denoiser
-from zslnb.studies.study import Drawn, Study, Tabled
+from zslnb.studies.study import Answered, Drawn, Study, Tabled
 
 STYLES = ("-", "--", "-.", ":")
-IMAGES_A_STEP = 20
+TEMPERATURES = {0.05: "-", 0.2: "--", 1.0: "-."}
 
 
-def likelihood_bound(parts: Mapping[str, float], truth: float) -> Tabled:
-    """How large are the three parts of the bound, and how far below the truth is it?
-
-    Args:
-        parts: name -> nats.
-        truth: the expected log-density, in nats.
-
-    Returns:
-        The table; `gap` is by how much the bound is too low.
-    """
-    gap = truth - sum(parts.values())
-    rows = {
-        **parts,
-        "the bound, all three": truth - gap,
-        "the truth": truth,
-    }
-    frame = pd.DataFrame({"nats": rows}).round(3).rename_axis("part")
-    text = (
-        f"One column of standard Gaussian data with the best denoiser. The bound is "
-        f"{gap:.2f} nats too low: the best steps back are a little wider than $\\sigma_q$."
-    )
-    return Tabled("bound", frame, text, gap=gap)
-
-
-def loss_weights(schedule: NoiseSchedule, cap: float) -> Drawn:
-    """Which steps does a loss listen to, in the currency of z_0?
-
-    Args:
-        schedule: of T steps.
-        cap: of the weights of the derived loss.
-
-    Returns:
-        The figure; `by_loss` has the weights (T,) of a squared error of z_0 for each loss.
-    """
-    t = torch.arange(len(schedule))
-    snr = schedule.signal_to_noise(t).double()
-    of_clean, of_noise = (
-        torch.cat([torch.zeros(1), of(t[1:])]).double()
-        for of in (schedule.reconstruction_weights, schedule.noise_weights)
-    )
-    by_loss = {
-        "clean, simple": torch.ones_like(snr),
-        "noise, simple": snr,
-        "noise, capped": snr.clamp(max=cap),
-        "the bound": of_clean,
-    }
-    step = np.arange(1, len(snr) + 1)
-    fig, axes = plt.subplots(1, 2, figsize=(9.6, 3.6))
-    axes[0].plot(step[1:], of_clean[1:], label="$w_z(t)$, eq. 10")
-    axes[0].plot(step[1:], of_noise[1:], label=r"$w_\varepsilon(t)$, eq. 13")
-    axes[0].plot(step, snr, "k:", label="their ratio, SNR")
-    axes[0].set(ylabel="weight of a squared error")
-    for (loss, weights), style in zip(by_loss.items(), STYLES, strict=True):
-        axes[1].plot(step, weights.where(weights > 0, math.nan), style, label=loss)
-    axes[1].set(ylabel="weight of a squared error of $z_0$")
-    for ax in axes:
-        ax.set(xscale="log", yscale="log", xlabel="step (log scale)")
-        ax.legend(fontsize=8)
-    half = {loss: int((w.cumsum(0) / w.sum() < 0.5).sum()) + 1 for loss, w in by_loss.items()}
-    text = (
-        "Left: the weights of eqs. 10 and 13, each in its own currency. Right: four losses in "
-        "the currency of $z_0$. Half of the total weight lies in the first "
-        f"{half['noise, simple']} steps (noise, simple), {half['the bound']} (the bound), "
-        f"{half['noise, capped']} (noise, capped) and {half['clean, simple']} (clean, simple) "
-        f"of {len(snr)}."
-    )
-    return Drawn("weights", fig, text, by_loss=by_loss, of_clean=of_clean, of_noise=of_noise)
-
-
-def diffusion_training(run: RevCD, capped: Float[Tensor, " T"]) -> Drawn:
+def diffusion_training(run: revcd.RevCD, capped: Float[Tensor, " T"]) -> Drawn:
     """How far do the three terms fall below those of a network that has learnt nothing?
 
-    It would answer 0, the average of standardised semantics, and guess.
-
-    Args:
-        run: a trained model.
-        capped: weights of errors of z_0 in the noise loss.
-
-    Returns:
-        The figure; `nothing` and `last` have each term of that network, and at the end.
+    It would answer 0, the average of standardised semantics, and guess. `capped` are the weights of
+    errors of z_0 in the noise loss; `nothing` and `last`, of what is returned, have each term of
+    that network, and of the run at its end.
     """
-    history, width = pd.DataFrame(run.history), run.prototypes.shape[1]
+    history, width = pd.DataFrame(run.history).set_index("epoch"), run.prototypes.shape[1]
     blank = float(run.prototypes[run.labels].square().sum(1).mean()) / width
-    nothing = {
-        "reconstruction": blank,
-        "noise": blank * float(capped.mean()),
-        "classification": math.log(len(run.seen)),
-    }
-    epochs = history["epoch"]
-    terms = {term: history[term] / (1 if term == "classification" else width) for term in nothing}
-    last = {term: float(values.iloc[-1]) for term, values in terms.items()}
+    nothing = {"reconstruction": blank, "noise": blank * float(capped.mean())}
+    nothing["classification"] = math.log(len(run.seen))
+    history[["reconstruction", "noise"]] /= width
+    last = history.iloc[-1]
     fig, axes = plt.subplots(1, 3, figsize=(10, 3.1))
     units = ("per column of the semantics", "per column, capped", "nats")
-    for ax, (term, values), unit in zip(axes, terms.items(), units, strict=True):
-        ax.plot(epochs, values, "o-", markersize=4, label="training")
-        ax.axhline(nothing[term], color="k", linestyle=":", label="nothing learnt")
+    for ax, (term, least), unit in zip(axes, nothing.items(), units, strict=True):
+        ax.plot(history[term], "o-", markersize=4, label="training")
+        ax.axhline(least, color="k", linestyle=":", label="nothing learnt")
         ax.set(title=term, xlabel="epoch", ylabel=unit, ylim=(0, None))
     axes[0].legend(fontsize=8)
     ends = ", ".join(
         f"{last[term]:.2f} ({term}, nothing learnt: {least:.2f})" for term, least in nothing.items()
     )
     text = (
-        "The three terms in training, as they enter the sum but for their weights; "
-        f"{len(epochs)} epochs, one seed. They end at {ends}."
+        f"The three terms in training, as they enter the sum but for their weights; {len(history)} "
+        f"epochs, one seed. They end at {ends}."
     )
     return Drawn("training", fig, text, nothing=nothing, last=last)
 
 
-class LossShares(Study):
+def loss_shares(
+    weights: Mapping[str, Float[Tensor, " T"]], untrained: revcd.RevCD, trained: revcd.RevCD
+) -> Answered:
     """Which steps does the loss of a network come from, before training and after?
 
-    Attributes:
-        errors: "untrained" and "trained" -> (T,) squared error of z_0 at each step.
-        shares: the same -> loss -> (T,) share of the loss that comes from the steps so far.
-        early_steps: a fiftieth of the steps, which the table and `early` are about.
+    The table has the first fiftieth of the steps, `early_steps`; `early`, of what is returned, is
+    by loss their share in the trained network's.
     """
-
-    name = "shares"
-
-    def __init__(
-        self, weights: Mapping[str, Float[Tensor, " T"]], untrained: RevCD, trained: RevCD
-    ) -> None:
-        self.width = trained.prototypes.shape[1]
-        self.errors = {
-            when: errors_by_step(model)
-            for when, model in (("untrained", untrained), ("trained", trained))
-        }
-        self.shares = {
-            when: {loss: (w * e).cumsum(0) / (w * e).sum() for loss, w in weights.items()}
-            for when, e in self.errors.items()
-        }
-        self.steps = len(self.errors["trained"])
-        self.early_steps = self.steps // 50
-
-    def early(self, loss: str) -> float:
-        """Share of a trained network's loss that comes from the first steps."""
-        return float(self.shares["trained"][loss][self.early_steps - 1])
-
-    def figure(self) -> Figure:
-        step = np.arange(1, self.steps + 1)
-        fig, axes = plt.subplots(1, 3, figsize=(11, 3.5))
-        for (when, errors), style in zip(self.errors.items(), ("C7", "C4"), strict=True):
-            smooth = errors.view(-1, 5).mean(1) if self.steps % 5 == 0 else errors
-            x = np.linspace(1, self.steps, len(smooth))
-            axes[0].plot(x, smooth / self.width, style, label=when)
-        axes[0].set(xlabel="step", ylabel="squared error of $z_0$, per column", ylim=(0, None))
-        axes[0].legend(fontsize=8)
-        for ax, (when, by_loss) in zip(axes[1:], self.shares.items(), strict=True):
-            for (loss, share), style in zip(by_loss.items(), STYLES, strict=True):
-                ax.plot(step, 100 * share, style, label=loss)
-            ax.set(title=when, xscale="log", xlabel="step (log scale)")
-            ax.set(ylabel="share of the loss so far (%)")
-        fig.legend(*axes[1].get_legend_handles_labels(), loc="outside lower right", ncols=4)
-        return fig
-
-    def finding(self) -> str:
-        errors, losses = self.errors["trained"] / self.width, self.shares["trained"]
-        parts = ", ".join(f"{self.early(loss):.1%} ({loss})" for loss in losses)
-        return (
-            f"Left: mean squared error by step; after training {errors[:50].mean():.2f} a column "
-            f"over the first 50 steps and {errors[-50:].mean():.2f} over the last 50. Middle and "
-            "right: how much of the loss comes from the steps so far. The first "
-            f"{self.early_steps} of {self.steps} steps make {parts} of the trained network's loss."
-        )
-
-    def table(self) -> pd.DataFrame:
-        last = self.early_steps - 1
-        lines = {
-            when: {loss: 100 * float(share[last]) for loss, share in by_loss.items()}
-            for when, by_loss in self.shares.items()
-        }
-        return pd.DataFrame(lines).round(1).rename_axis("loss")
-
-    def caption(self) -> str:
-        return (
-            f"Share (%) of each loss that comes from the first {self.early_steps} of {self.steps} "
-            "steps."
-        )
+    errors = {"untrained": errors_by_step(untrained), "trained": errors_by_step(trained)}
+    shares = {
+        when: {loss: (w * e).cumsum(0) / (w * e).sum() for loss, w in weights.items()}
+        for when, e in errors.items()
+    }
+    width, steps = trained.prototypes.shape[1], len(errors["trained"])
+    fig, axes = plt.subplots(1, 3, figsize=(11, 3.5))
+    for (when, e), colour in zip(errors.items(), ("C7", "C4"), strict=True):
+        smooth = e.view(-1, 5).mean(1) if steps % 5 == 0 else e
+        axes[0].plot(np.linspace(1, steps, len(smooth)), smooth / width, colour, label=when)
+    axes[0].set(xlabel="step", ylabel="squared error of $z_0$, per column", ylim=(0, None))
+    axes[0].legend(fontsize=8)
+    for ax, (when, by_loss) in zip(axes[1:], shares.items(), strict=True):
+        for (loss, share), style in zip(by_loss.items(), STYLES, strict=False):
+            ax.plot(np.arange(1, steps + 1), 100 * share, style, label=loss)
+        ax.set(title=when, xscale="log", xlabel="step (log scale)")
+        ax.set(ylabel="share of the loss so far (%)")
+    fig.legend(*axes[1].get_legend_handles_labels(), loc="outside lower right", ncols=4)
+    first = steps // 50
+    early = pd.DataFrame(shares).map(lambda share: float(share[first - 1])).rename_axis("loss")
+    parts = ", ".join(f"{share:.1%} ({loss})" for loss, share in early["trained"].items())
+    column = errors["trained"] / width
+    text = (
+        f"Left: mean squared error by step; after training {column[:50].mean():.2f} a column over "
+        f"the first 50 steps and {column[-50:].mean():.2f} over the last 50. Middle and right: how "
+        f"much of the loss comes from the steps so far. The first {first} of {steps} steps make "
+        f"{parts} of the trained network's loss."
+    )
+    caption = f"Share (%) of each loss that comes from the first {first} of {steps} steps."
+    facts = {"early": early["trained"], "early_steps": first}
+    tabled = Tabled("shares", (100 * early).round(1), caption, **facts)
+    return Answered(tabled, Drawn("shares", fig, text))
 
 
 @torch.no_grad()
-def errors_by_step(model: RevCD, images: int = IMAGES_A_STEP) -> Float[Tensor, " T"]:
+def errors_by_step(model: revcd.RevCD, images: int = 20) -> Float[Tensor, " T"]:
     """Mean squared error of the clean sample at each step, over so many training images a step.
 
     The images are shown; their number is even.
@@ -221,17 +105,13 @@ def errors_by_step(model: RevCD, images: int = IMAGES_A_STEP) -> Float[Tensor, "
     steps = len(networks.schedule)
     errors, t = torch.zeros(steps, dtype=torch.float64), torch.arange(steps).repeat(2)
     with seeded(0, "lesson/errors"):
-        for rows in torch.randint(len(model.labels), (images * steps,), device=device).split(
-            2 * steps
-        ):
+        drawn = torch.randint(len(model.labels), (images * steps,), device=device)
+        for rows in drawn.split(2 * steps):
             z0, t_here = model.prototypes[model.labels[rows]], t.to(device)
             zt = networks.schedule.q_sample(z0, t_here, torch.randn_like(z0))
             z0_hat, _ = networks.both(zt, t_here, networks.visual(model.features[rows]))
             errors.index_add_(0, t, (z0_hat - z0).square().sum(1).double().cpu())
     return errors / images
-
-
-TEMPERATURES = {0.05: "-", 0.2: "--", 1.0: "-."}
 
 
 def classification_losses(
@@ -242,36 +122,34 @@ def classification_losses(
 ) -> Drawn:
     """Where is the loss lowest, and when does it mind that an estimate leaves its prototype?
 
-    Args:
-        plane: three prototypes, the first one the own.
-        prototypes: of the seen classes of a benchmark.
-        temperature: that is trained with, one of TEMPERATURES.
-        benchmark: its name.
-
-    Returns:
-        The figure; `lowest` has the best direction in degrees for each temperature, `quiet` says
-        how far on the way to the rival the loss hardly minds.
+    `plane` has three prototypes, the first one the own; `prototypes` are those of a benchmark's
+    seen classes, `temperature` is one of TEMPERATURES. Of what is returned, `lowest` has the best
+    direction in degrees by temperature, `quiet` says how far from the own the loss hardly minds.
     """
     turn, mix = torch.linspace(-180, 180, 721), torch.linspace(0, 1, 41)
     circle = torch.stack([turn.deg2rad().cos(), turn.deg2rad().sin()], dim=1)[:, None]
     first, every = torch.zeros(1, dtype=torch.int64), torch.arange(len(prototypes))
-    alike = prototype_scores(prototypes, prototypes).fill_diagonal_(-1)
+    alike = revcd.prototype_scores(prototypes, prototypes).fill_diagonal_(-1)
     ways = [torch.lerp(prototypes, prototypes[alike.argmax(1)], m) for m in mix.tolist()]
     fig, (left, right) = plt.subplots(1, 2, figsize=(9.6, 3.5))
     lowest, sliding = {}, {}  # by temperature
     for tau, style in TEMPERATURES.items():
-        losses = np.array([float(classification_loss(z, plane, first, tau)) for z in circle])
+        losses = np.array([float(revcd.classification_loss(z, plane, first, tau)) for z in circle])
         lowest[tau] = float(turn[losses.argmin()])
         (line,) = left.plot(turn, losses, style, label=f"τ = {tau:g}")
         left.plot(lowest[tau], losses.min(), "o", color=line.get_color())
-        losses = [float(classification_loss(z, prototypes, every, tau)) for z in ways]
-        sliding[tau] = np.array(losses)
+        mean = [float(revcd.classification_loss(z, prototypes, every, tau)) for z in ways]
+        sliding[tau] = np.array(mean)
         right.plot(100 * mix, sliding[tau], style, label=f"τ = {tau:g}")
-    _label_turning(left, right)
+    for angle, label in [(0, "own"), (50, "rival"), (-110, "rival")]:
+        left.axvline(angle, color="0.5", linestyle=":")
+        left.text(angle, 4.6, label, ha="center", fontsize=8, backgroundcolor="w")
+    left.set(xlabel="direction of the estimate (degrees)", ylabel="loss (nats)", ylim=(-0.1, 5))
+    right.set(xlabel="way from the own prototype to the rival (%)", ylabel="mean loss (nats)")
     plots.shared_legend(fig, right, 3)
-    share = float((sliding[temperature] < 0.1).mean())
-    below = f"stays below 0.1 until {share:.0%} of the way"
-    quiet = below if share else "is above 0.1 from the start"
+    share, quiet = (sliding[temperature] < 0.1).mean(), "is above 0.1 from the start"
+    if share:
+        quiet = f"stays below 0.1 until {share:.0%} of the way"
     text = (
         "Left: loss of the class at 0°, rivals at 50° and -110°. It is lowest at "
         f"{', '.join(f'{angle:.0f}° (τ = {tau:g})' for tau, angle in lowest.items())}. Right: seen "
@@ -280,14 +158,6 @@ def classification_losses(
         f"{sliding[1.0][0]:.1f}."
     )
     return Drawn("classification", fig, text, lowest=lowest, quiet=quiet)
-
-
-def _label_turning(left: Axes, right: Axes) -> None:
-    for angle, label in [(0, "own"), (50, "rival"), (-110, "rival")]:
-        left.axvline(angle, color="0.5", linestyle=":")
-        left.text(angle, 4.6, label, ha="center", fontsize=8, backgroundcolor="w")
-    left.set(xlabel="direction of the estimate (degrees)", ylabel="loss (nats)", ylim=(-0.1, 5))
-    right.set(xlabel="way from the own prototype to the rival (%)", ylabel="mean loss (nats)")
 
 
 # An "image" x from N(0, 1) says most of a single attribute, z_0 = SLOPE x + SD eta.
@@ -308,9 +178,9 @@ class ToyLosses(Study):
     name = "toy"
 
     def __init__(
-        self, schedule: NoiseSchedule, cap: float, seeds: Sequence[int], updates: int = 400
+        self, schedule: revcd.NoiseSchedule, cap: float, seeds: Sequence[int], updates: int = 400
     ) -> None:
-        self.schedule, self.cap, self.seeds, self.updates = schedule, cap, seeds, updates
+        self.schedule, self.cap, self.updates = schedule, cap, updates
         last = len(schedule) - 1
         steps = (0, 1, 2, 4, EARLY, 16, 32, 64, *range(100, last, 57))
         self.grid = [*(t for t in steps if t < last), last]
@@ -322,24 +192,16 @@ class ToyLosses(Study):
         left = schedule.alphas_cumprod[self.grid]
         self.spread = (SD**2 * (1 - left) / (SD**2 * left + 1 - left)).sqrt()
 
-    def best(
-        self, zt: Float[Tensor, "B 1"], t: Int64[Tensor, " B"], x: Float[Tensor, "B 1"]
-    ) -> Float[Tensor, "B 1"]:
-        """Return the best estimate there is."""
-        return gaussian_denoiser(self.schedule, SLOPE * x, SD)(zt, t)
-
     def figure(self) -> Figure:
-        fig, axes = plt.subplots(1, 2, figsize=(9.8, 4))
-        self._beside_the_best(axes[0])
-        step = np.array(self.grid) + 1.0
-        styles = ("-", "--", "-.", (0, (5, 1)))
+        fig, (left, right) = plt.subplots(1, 2, figsize=(9.8, 4))
+        self._beside_the_best(left)
+        step, styles = np.array(self.grid) + 1.0, ("-", "--", "-.", (0, (5, 1)))
         for (kind, distance), style in zip(self.distance.items(), styles, strict=True):
-            plots.band(axes[1], step, distance, kind, linestyle=style)
-        axes[1].plot(step, self.spread, "k:", label="spread of $z_0$")
-        axes[1].set(xscale="log", yscale="log", xlabel="step (log scale)")
-        axes[1].set(ylabel="distance from the best")
-        handles = axes[1].get_legend_handles_labels()
-        fig.legend(*handles, loc="outside lower center", ncols=5, fontsize=8)
+            plots.band(right, step, distance, kind, linestyle=style)
+        right.plot(step, self.spread, "k:", label="spread of $z_0$")
+        right.set(xscale="log", yscale="log", xlabel="step (log scale)")
+        right.set(ylabel="distance from the best")
+        plots.shared_legend(fig, right, 5, fontsize=8)
         return fig
 
     def finding(self) -> str:
@@ -349,9 +211,9 @@ class ToyLosses(Study):
         return (
             "One attribute, its best estimate known. Left: a network trained on *both, capped* for "
             f"{self.updates} updates (dots) beside the best estimate (lines). Right: distance from "
-            f"the best, mean and range over seeds ({len(self.seeds)}). At step {EARLY + 1} and at "
-            f"the last it is {ends}. Dotted: the spread of $z_0$ about the best estimate, which "
-            "nobody can know."
+            f"the best, mean and range over seeds ({len(self.networks[NOISE_OUT])}). At step "
+            f"{EARLY + 1} and at the last it is {ends}. Dotted: the spread of $z_0$ about the best "
+            "estimate, which nobody can know."
         )
 
     def far(self, kind: str) -> str:
@@ -359,31 +221,30 @@ class ToyLosses(Study):
         early, late = self._ends(kind)
         return f"{early:.3f} off at step {EARLY + 1} and {late:.3f} at the last ({kind})"
 
-    def _ends(self, kind: str) -> tuple[float, float]:
-        mean = self.distance[kind].mean(0)
-        return float(mean[self.grid.index(EARLY)]), float(mean[-1])
+    def _ends(self, kind: str) -> Float[np.ndarray, " 2"]:
+        return self.distance[kind].mean(0)[[self.grid.index(EARLY), -1]]
 
-    def _draw(self, t: Int64[Tensor, " B"]) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    def _draw(self, t: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         x, eta, noise = torch.randn(3, len(t), 1)
         z0 = SLOPE * x + SD * eta
         return x, z0, noise, self.schedule.q_sample(z0, t, noise)
 
-    def _loss(self, kind: str, unet: SemanticUNet, t: Int64[Tensor, " B"]) -> Float[Tensor, ""]:
+    def _loss(self, kind: str, unet: revcd.SemanticUNet, t: Tensor) -> Tensor:
         x, z0, noise, zt = self._draw(t)
         out = unet(zt, t, x)
         if kind == NOISE_OUT:
-            return noise_loss(out, noise)
+            return revcd.noise_loss(out, noise)
         noise_hat = self.schedule.noise_from_z0(zt, out, t)
         if kind == "clean, simple":
-            return reconstruction_loss(out, z0)
+            return revcd.reconstruction_loss(out, z0)
         if kind == "noise, simple":
-            return noise_loss(noise_hat, noise)
+            return revcd.noise_loss(noise_hat, noise)
         capped = (self.cap / self.schedule.signal_to_noise(t)).clamp(max=1)
-        return reconstruction_loss(out, z0) + noise_loss(noise_hat, noise, capped)
+        return revcd.reconstruction_loss(out, z0) + revcd.noise_loss(noise_hat, noise, capped)
 
-    def _trained(self, kind: str, seed: int) -> SemanticUNet:
+    def _trained(self, kind: str, seed: int) -> revcd.SemanticUNet:
         with one_thread(), seeded(seed, "lesson/toy"):
-            unet = SemanticUNet(1, 1, (64, 32), dropout=0.0)
+            unet = revcd.SemanticUNet(1, 1, (64, 32), dropout=0.0)
             adam = torch.optim.Adam(unet.parameters(), 3e-3, fused=True)
             rate = torch.optim.lr_scheduler.LinearLR(adam, 1, 0.05, self.updates)
             for _ in range(self.updates):
@@ -395,16 +256,18 @@ class ToyLosses(Study):
         return unet.eval()
 
     @torch.no_grad()
-    def _estimate(self, kind: str, unet: SemanticUNet, zt: Tensor, t: Tensor, x: Tensor) -> Tensor:
+    def _estimate(
+        self, kind: str, unet: revcd.SemanticUNet, zt: Tensor, t: Tensor, x: Tensor
+    ) -> Tensor:
         out = unet(zt, t, x)
         return self.schedule.z0_from_noise(zt, out, t) if kind == NOISE_OUT else out
 
-    def _off(self, kind: str, unet: SemanticUNet, step: int) -> float:
+    def _off(self, kind: str, unet: revcd.SemanticUNet, step: int) -> float:
         t = torch.full((4000,), step)
         with seeded(0, "lesson/toy-test"):
             x, _, _, zt = self._draw(t)
-        away = self._estimate(kind, unet, zt, t, x) - self.best(zt, t, x)
-        return float(away.square().mean().sqrt())
+        best = gaussian_denoiser(self.schedule, SLOPE * x, SD)(zt, t)
+        return float((self._estimate(kind, unet, zt, t, x) - best).square().mean().sqrt())
 
     def _beside_the_best(self, ax: Axes) -> None:
         kind = "both, capped"
@@ -413,9 +276,10 @@ class ToyLosses(Study):
             left = self.schedule.alphas_cumprod[t].double()
             middle, reach = SLOPE * x * left.sqrt(), 2.5 * (SD**2 * left + 1 - left).sqrt()
             zt = torch.linspace(float(middle - reach), float(middle + reach), 21)[:, None]
-            given = zt, torch.full((21,), t), torch.full((21, 1), x)
-            ax.plot(zt, self.best(*given), color=colour, linewidth=1)
-            dots = self._estimate(kind, self.networks[kind][0], *given)
+            steps, image = torch.full((21,), t), torch.full((21, 1), x)
+            best = gaussian_denoiser(self.schedule, SLOPE * image, SD)(zt, steps)
+            ax.plot(zt, best, color=colour, linewidth=1)
+            dots = self._estimate(kind, self.networks[kind][0], zt, steps, image)
             ax.plot(zt, dots, marker, color=colour, markersize=4, label=f"step {t + 1}, x = {x:g}")
         ax.set(xlabel="$z_t$", ylabel=r"estimate of $z_0$")
         ax.legend(fontsize=8)

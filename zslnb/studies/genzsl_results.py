@@ -24,10 +24,9 @@ from zslnb.results import (
     verdict,
 )
 from zslnb.studies import plots
-from zslnb.studies.answered import Answered
 from zslnb.studies.generators import Device, Generators, run_generators, untrained
 from zslnb.studies.rows import Records, by_row, row_names, values
-from zslnb.studies.study import Drawn, Tabled
+from zslnb.studies.study import Answered, Drawn, Tabled
 
 Rivals = Mapping[str, ImaginationSettings]
 Sources = Mapping[str, Records]  # what records are of -> records; none where nothing was measured

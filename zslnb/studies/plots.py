@@ -28,15 +28,8 @@ LINES, WIDTH = 3, 19  # of a caption, in letters
 def cosine_heatmap(ax: Axes, cosines: Float[np.ndarray, "C C"], names: Sequence[str]) -> AxesImage:
     """Draw cosines between classes, blue for -1, white for 0, red for 1.
 
-    Neighbouring classes whose names end in the same word ("robin") share one tick.
-
-    Args:
-        ax: where to draw.
-        cosines: (C, C), in the order to be shown.
-        names: C class names in the same order.
-
-    Returns:
-        The image, for a colour bar.
+    Neighbouring classes whose names end in the same word ("robin") share one tick. Returns the
+    image, for a colour bar.
     """
     colours = sns.color_palette("vlag", as_cmap=True)
     image = ax.imshow(cosines, cmap=colours, vmin=-1, vmax=1, interpolation="nearest")
@@ -58,15 +51,7 @@ def band(
     label: str,
     **style: object,
 ) -> None:
-    """Draw the mean of several runs as a line, and their range as a band around it.
-
-    Args:
-        ax: where to draw.
-        x: n places.
-        runs: (R, n), one row a seed.
-        label: for the legend.
-        style: passed on to `Axes.plot`.
-    """
+    """Draw the mean of several runs (a row a seed) as a line, and their range as a band."""
     (line,) = ax.plot(x, runs.mean(0), label=label, **style)
     ax.fill_between(x, runs.min(0), runs.max(0), color=line.get_color(), alpha=0.2, linewidth=0)
 
@@ -79,9 +64,10 @@ def density(
         ax.hist(values, bins, density=True, alpha=0.65, label=label)
 
 
-def shared_legend(fig: Figure, ax: Axes, columns: int) -> None:
+def shared_legend(fig: Figure, ax: Axes, columns: int, **style: object) -> None:
     """Put the legend of one panel below all of them."""
-    fig.legend(*ax.get_legend_handles_labels(), loc="outside lower center", ncols=columns)
+    handles = ax.get_legend_handles_labels()
+    fig.legend(*handles, loc="outside lower center", ncols=columns, **style)
 
 
 def sheet(picture: Image, width: float = 8.2) -> Figure:
@@ -118,11 +104,7 @@ def picture_grid(
 ) -> Figure:
     """Show pictures in rows, a caption under each; without pictures the captions stand alone.
 
-    Args:
-        pictures: rows of equally many pictures, or None where there is none to show.
-        captions: texts in the same arrangement; "" for no caption.
-        framed: columns to frame, such as the unseen classes.
-        side: inches of one picture's side.
+    `framed` are columns, such as the unseen classes; `side` is a picture's, in inches.
     """
     rows, columns = len(pictures), len(pictures[0])
     drawn = any(picture for row in pictures for picture in row)
@@ -135,7 +117,7 @@ def picture_grid(
 
 
 def _wrapped(text: str) -> str:
-    """A text in lines that fit below a picture; letters of East Asia take the room of two."""
+    # in lines that fit below a picture; letters of East Asia take the room of two
     is_wide = any(unicodedata.east_asian_width(letter) in "FW" for letter in text)
     width = WIDTH // 2 if is_wide else WIDTH
     return plain(textwrap.fill(text, width, max_lines=LINES, placeholder="…"))
@@ -159,13 +141,9 @@ def diagram(
     filled: Sequence[str] = (),
     cell: tuple[float, float] = (1.6, 1.2),
 ) -> Figure:
-    """Draw boxes of text that stand in rows and columns, joined by arrows.
+    """Draw a schematic whose boxes stand in rows, from the top, and columns; "" for no box.
 
-    Args:
-        rows: from the top; a row is the texts of its boxes from the left, "" where there is none.
-        chains: texts, each joined to the next by an arrow.
-        filled: as `schematic` takes it.
-        cell: width and height of a column and a row, in inches.
+    `cell` is the width and height of a column and a row, in inches.
     """
     width, height = cell
     boxes = {
@@ -174,13 +152,12 @@ def diagram(
         for column, text in enumerate(texts)
         if text
     }
-    size = (max(map(len, rows)) * width, len(rows) * height)
-    return schematic(boxes, [pair for chain in chains for pair in pairwise(chain)], size, filled)
+    return schematic(boxes, chains, (max(map(len, rows)) * width, len(rows) * height), filled)
 
 
 def schematic(
     boxes: Mapping[str, tuple[float, float]],
-    arrows: Sequence[tuple[str, str]],
+    chains: Sequence[Sequence[str]],
     size: tuple[float, float],
     filled: Sequence[str] = (),
 ) -> Figure:
@@ -188,7 +165,7 @@ def schematic(
 
     Args:
         boxes: text -> centre, in inches from the lower left corner.
-        arrows: pairs of texts.
+        chains: texts, each joined to the next by an arrow.
         size: width and height in inches.
         filled: texts of boxes that stand for something trained.
     """
@@ -201,7 +178,7 @@ def schematic(
         outline = {"boxstyle": "round,pad=0.4", "facecolor": colour, "edgecolor": "0.4"}
         drawn[text] = ax.text(x, y, text, ha="center", va="center", fontsize=9, bbox=outline)
     fig.canvas.draw()  # boxes have their size only once they are drawn
-    for start, end in arrows:
+    for start, end in (pair for chain in chains for pair in pairwise(chain)):
         a, b = drawn[start], drawn[end]
         ends = {"patchA": a.get_bbox_patch(), "patchB": b.get_bbox_patch()}
         style = {"arrowstyle": "-|>", "color": "0.3", "shrinkA": 1, "shrinkB": 1, **ends}

@@ -15,10 +15,9 @@ from zslnb.benchmark import Benchmark
 from zslnb.experiments.memo import run_rows
 from zslnb.genzsl import SWAPS, GenZSLSettings
 from zslnb.studies import plots
-from zslnb.studies.answered import Answered
 from zslnb.studies.generators import Device
 from zslnb.studies.rows import Records, row_names, summary, values
-from zslnb.studies.study import Drawn, Tabled
+from zslnb.studies.study import Answered, Drawn, Tabled
 
 SHOWN = 8  # unseen classes, two in a row
 FULL, WEAK, LONGER = ROWS = ("KL weight 1", "KL weight 0.001", "0.001, twice as long")

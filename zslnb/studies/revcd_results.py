@@ -7,15 +7,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import matplotlib.pyplot as plt
-import numpy as np
 import pandas as pd
-import torch
 
 from zslnb import experiments, results
 from zslnb.benchmark import Benchmark
 from zslnb.revcd import RevCDSettings, reductions
 from zslnb.studies import plots
-from zslnb.studies.rows import Records, by_row, plus_minus, row_names, values
+from zslnb.studies.rows import Device, Records, by_row, plus_minus, row_names, values
 from zslnb.studies.study import Drawn, Tabled
 
 WEIGHTS = (0.0, 0.1, 1.0, 10.0)
@@ -36,7 +34,7 @@ LINES = {
     "U": ("clean", "U", "--"),
     "T1": ("clean", "T1", "-."),
 }
-WAYS = {
+WAYS = {  # to count -> protocol
     "strict": "clean",
     "lenient": "lenient",
     "calibrated": "calibrated",
@@ -50,7 +48,7 @@ def run_revcd(
     settings: Mapping[str, RevCDSettings],
     benchmark: Benchmark,
     seeds: Sequence[int],
-    device: torch.device | str,
+    device: Device,
 ) -> list[dict]:
     """Run the rows of a table, or read them back."""
     experiment = {row: ("revcd", s) for row, s in settings.items()}
@@ -59,9 +57,8 @@ def run_revcd(
 
 def without_each_loss(settings: RevCDSettings) -> dict[str, RevCDSettings]:
     """RevCD, and RevCD without each of its losses."""
-    return {"RevCD": settings} | {
-        row: replace(settings, **{weight: 0.0}) for row, weight in REMOVED.items()
-    }
+    without = {row: replace(settings, **{weight: 0.0}) for row, weight in REMOVED.items()}
+    return {"RevCD": settings, **without}
 
 
 def with_each_weight(settings: RevCDSettings) -> dict[str, RevCDSettings]:
@@ -83,8 +80,8 @@ def settings_shown(settings: RevCDSettings, profile: str) -> Tabled:
     ]
     frame = pd.DataFrame(lines, columns=["setting", "RevCD here", "`full` has"])
     text = (
-        f"Profile `{profile}`; none of these is printed in the paper. Where two numbers "
-        "stand, this profile takes less, to run on two cores."
+        f"Profile `{profile}`; none of these is printed in the paper. Where two numbers stand, "
+        "this profile takes less, to run on two cores."
     )
     return Tabled("settings", frame, text)
 
@@ -92,25 +89,24 @@ def settings_shown(settings: RevCDSettings, profile: str) -> Tabled:
 def revcd_models(records: Records, title: str) -> Tabled:
     """How do RevCD, a conditional VAE and a GAN score (after the paper's Table 2)?"""
     text = (
-        f"**{title}** (after the paper's Table 2). Percent, mean ± standard deviation "
-        "over seeds. T1: unseen images, only unseen classes competing."
+        f"**{title}** (after the paper's Table 2). Percent, mean ± standard deviation over seeds. "
+        "T1: unseen images, only unseen classes competing."
     )
     return Tabled("models", results.results_counted(records), text, headline=True)
 
 
 def validation_choices(records: Records) -> Tabled:
     """What did validation choose, seed by seed?"""
-    columns = {
-        choice: {
-            row: ", ".join(
-                f"{value:g}" for value in values(records, row, "chosen", "clean", choice)
-            )
-            for row in row_names(records)
-        }
-        for choice in ("epochs", "guidance")
+    lines = {
+        row: [
+            ", ".join(f"{value:g}" for value in values(records, row, "chosen", "clean", choice))
+            for choice in ("epochs", "guidance")
+        ]
+        for row in row_names(records)
     }
+    frame = pd.DataFrame.from_dict(lines, "index", columns=["epochs", "guidance"])
     text = "Epochs and guidance scale that validation chose, seed by seed."
-    return Tabled("chosen", pd.DataFrame(columns).rename_axis("method"), text)
+    return Tabled("chosen", frame.rename_axis("method"), text)
 
 
 def losses_removed(records: Records, title: str) -> Tabled:
@@ -124,19 +120,19 @@ def losses_removed(records: Records, title: str) -> Tabled:
 
 def classification_weight(records: Records, title: str) -> Drawn:
     """What does the classification weight do to S and U (after the paper's Figure 4)?"""
-    labels = row_names(records)
+    labels, percent = row_names(records), {}
     fig, ax = plt.subplots(figsize=(6.4, 3.4))
-    for label, (protocol, metric, style) in LINES.items():
-        percent = 100 * by_row(records, labels, protocol, metric)
-        plots.band(ax, range(len(labels)), percent, label, linestyle=style, marker="o")
+    for line, (protocol, metric, style) in LINES.items():
+        percent[line] = 100 * by_row(records, labels, protocol, metric)
+        plots.band(ax, range(len(labels)), percent[line], line, linestyle=style, marker="o")
     ax.set(xlabel="classification weight $\\lambda_3$", ylabel="accuracy (%)", ylim=(0, 100))
     ax.set_xticks(range(len(labels)), [row.removeprefix("weight ") for row in labels])
     ax.legend(loc="upper left", bbox_to_anchor=(1, 1))
-    s, u = ([_percent(records, row, "clean", metric) for row in labels] for metric in "SU")
+    s, u = percent["S, strict"].mean(0), percent["U"].mean(0)
     text = (
         f"{title}; mean and range over seeds. From {labels[0]} to {labels[-1]} strict S goes from "
         f"{s[0]:.1f} to {s[-1]:.1f} % and U from {u[0]:.1f} to {u[-1]:.1f} %; U is highest at "
-        f"{labels[int(np.argmax(u))]}."
+        f"{labels[u.argmax()]}."
     )
     return Drawn("weight", fig, text)
 
@@ -147,33 +143,26 @@ def hull_distances(records: Records, title: str) -> Tabled:
     for row in row_names(records):
         scales = next(r["scores"]["hull"] for r in records if r["row"] == row)
         for scale in scales:
-            label = f"{row}, guidance {scale}" if len(scales) > 1 else row
-            lines[label] = {
+            lines[f"{row}, guidance {scale}" if len(scales) > 1 else row] = {
                 f"{part} images": plus_minus(values(records, row, "hull", scale, part), ".2f")
                 for part in ("seen", "unseen")
             }
     frame = pd.DataFrame.from_dict(lines, orient="index").rename_axis("estimates of")
     text = (
-        f"**{title}**: distance of estimates to the hull of the seen prototypes, in units "
-        "of the unseen prototypes' own; mean ± standard deviation over seeds."
+        f"**{title}**: distance of estimates to the hull of the seen prototypes, in units of the "
+        "unseen prototypes' own; mean ± standard deviation over seeds."
     )
     return Tabled("hull", frame, text)
 
 
 def cub_hull(by_kind: Mapping[str, Records]) -> Tabled:
-    """How far off the hull do estimates lie on real features?
-
-    Args:
-        by_kind: kind of semantics -> records with a loss removed.
-    """
-    shown = ("RevCD", "no classification")
-    tables = {
-        kind: hull_distances([r for r in records if r["row"] in shown], kind).table()
-        for kind, records in by_kind.items()
-    }
-    wide = pd.concat(tables, axis=1)
-    wide = wide.set_axis([f"{part}, {kind}" for kind, part in wide.columns], axis=1)
-    return Tabled("cub-hull", wide, "**CUB**: distance to the hull, as above.")
+    """How far off the hull do estimates lie on real features? Records by kind of semantics."""
+    tables = []
+    for kind, records in by_kind.items():
+        shown = [r for r in records if r["row"] in ("RevCD", "no classification")]
+        tables.append(hull_distances(shown, kind).table().add_suffix(f", {kind}"))
+    frame = pd.concat(tables, axis=1)
+    return Tabled("cub-hull", frame, "**CUB**: distance to the hull, as above.")
 
 
 def pooled(losses: Records, weights: Records, settings: RevCDSettings) -> list[dict]:
@@ -196,30 +185,27 @@ def ways_to_count(records: Records, title: str) -> Tabled:
     Beside RevCD as it is, whose lines come first, stands the row with the best H on validation
     classes.
     """
-    lines: dict[bool, dict] = {True: {}, False: {}}
-    for way, protocol in WAYS.items():
-        for row in ("RevCD", picked_row(records, protocol)):
-            chosen = [record for record in records if record["row"] == row]
-            scores = results.results_table(chosen, protocol).iloc[0]
-            lines[row == "RevCD"][f"{row}: {way}"] = scores[["S", "U", "H"]]
-    frame = pd.DataFrame(lines[True] | lines[False]).T.rename_axis("RevCD")
+    picks = [("RevCD", way) for way in WAYS]
+    picks += [(picked_row(records, protocol), way) for way, protocol in WAYS.items()]
+    lines = {
+        f"{row}: {way}": results.results_table(
+            [record for record in records if record["row"] == row], WAYS[way]
+        ).iloc[0][["S", "U", "H"]]
+        for row, way in picks
+    }
     text = f"**{title}**: percent, mean ± standard deviation over {_seeds(records)} seeds."
-    return Tabled("ways", frame, text)
+    return Tabled("ways", pd.DataFrame(lines).T.rename_axis("RevCD"), text)
 
 
-def cub_rows(kind: str, table: str, notebook: str = "24_revcd_results") -> list[dict]:
+def cub_rows(kind: str, table: str) -> list[dict]:
     """Read rows that a run on CUB's real features recorded; none where nobody has run it yet.
 
-    Args:
-        kind: of semantics, "attributes" or "sentences".
-        table: "RevCD T2", "RevCD losses" or "RevCD F4".
-        notebook: that kept them.
+    `kind` is of semantics, "attributes" or "sentences"; `table` "RevCD T2", "RevCD losses" or
+    "RevCD F4".
     """
     recorded = [record for run in CUB_RUNS for record in results.recorded(run)]
-    wanted = [
-        r for r in recorded if r["notebook"] == notebook and r["benchmark"]["semantics"] == kind
-    ]
-    return results.rows_of(wanted, table)
+    kept = [record for record in recorded if record["notebook"] == "24_revcd_results"]
+    return results.rows_of([r for r in kept if r["benchmark"]["semantics"] == kind], table)
 
 
 def cub_models(records: Records, kind: str) -> Tabled:
@@ -232,8 +218,10 @@ def cub_models(records: Records, kind: str) -> Tabled:
 
 def revcd_findings(models: Records, losses: Records, weights: Records) -> list[str]:
     """Say in sentences what came out on one benchmark."""
-    s, lenient = (_percent(models, "RevCD", protocol, "S") for protocol in ("clean", "lenient"))
-    unseen, alone = (_percent(models, "RevCD", "clean", metric) for metric in ("U", "T1"))
+    s, lenient, unseen, alone = (
+        float(100 * values(models, "RevCD", protocol, metric).mean())
+        for protocol, metric, _ in LINES.values()
+    )
     gain = results.protocol_gap(models, "RevCD", "H", "calibrated")
     return [
         f"S is {s:.1f} on test images and {lenient:.1f} on training images.",
@@ -243,10 +231,6 @@ def revcd_findings(models: Records, losses: Records, weights: Records) -> list[s
         *(results.verdict(losses, "RevCD", row, "H", "clean") for row in REMOVED),
         results.verdict(weights, "weight 10", "weight 0.1", "U", "clean"),
     ]
-
-
-def _percent(records: Records, row: str, protocol: str, metric: str) -> float:
-    return float(100 * values(records, row, protocol, metric).mean())
 
 
 def _seeds(records: Records) -> int:

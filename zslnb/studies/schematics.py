@@ -1,7 +1,5 @@
 """The papers' methods in boxes and arrows: directions, pipelines, RevCD's network."""
 
-from itertools import pairwise
-
 from matplotlib.patches import Rectangle
 
 from zslnb.benchmark import Benchmark
@@ -9,54 +7,24 @@ from zslnb.revcd import RevCDSettings
 from zslnb.studies import plots
 from zslnb.studies.study import Drawn
 
-Boxes = dict[str, tuple[float, float]]  # text -> centre, in inches from the lower left corner
-
-PARADIGMS: Boxes = {
-    "noise $z \\sim \\mathcal{N}(0, I)$": (1.3, 3.5),
-    "semantics $a$ of\nan unseen class": (1.3, 2.75),
-    "generator G": (4.2, 3.1),
-    "feature $\\hat x = \\mathrm{G}(z, a)$": (6.9, 3.1),
-    "features of similar\nseen classes $x^{refer}$": (1.3, 1.3),
-    "semantics $\\tilde z$ of\nthe unseen class": (1.3, 0.4),
-    "inductive VAE": (4.2, 0.85),
-    "feature $\\hat x = \\mathrm{IVAE}(x^{refer}, \\tilde z)$": (6.9, 0.85),
-}
-PIPELINE: Boxes = {
-    "class names,\nas CLIP texts": (1.0, 2.9),
-    "CDP: refined\nsemantics $\\tilde{z}$": (3.2, 2.9),
-    "seen images,\nas CLIP features": (1.0, 0.9),
-    "top-k similar seen classes,\nmixed 0.8 : 0.2": (3.6, 0.9),
-    "inductive encoder\n$\\mu, \\sigma$": (6.1, 0.9),
-    "inductive decoder\n$\\hat{x}$": (8.2, 0.9),
-    "reconstruct a target's\nfeature, KL, boosting": (8.2, 2.9),
-    "classifier on real seen\nand synthetic unseen": (10.6, 0.9),
-}
-USUAL: Boxes = {
-    "semantics $z$\nof a class": (1.0, 2.9),
-    "generator": (3.0, 2.9),
-    "many features\n$\\hat x$": (4.9, 2.9),
-    "classifier\nof features": (6.9, 2.9),
-    "class of\na test image": (8.9, 2.9),
-    "noise": (3.0, 3.9),
-}
-TURNED: Boxes = {
-    "feature $x$\nof an image": (1.0, 1.6),
-    "denoiser,\n$T$ steps": (3.0, 1.6),
-    "one estimate\n$\\hat z_0$": (4.9, 1.6),
-    "nearest\nprototype": (6.9, 1.6),
-    "class of\nthe image": (8.9, 1.6),
-    "noise $z_T$": (3.0, 0.4),
-    "semantics of all classes": (6.9, 0.4),
-}
 DOWN, UP = r"$h \odot \tau + v$", r"$h \odot v + \tau$"  # RevCD's ways to join
 
 
 def paradigms() -> Drawn:
     """Where does a synthetic feature start from?"""
-    noise, a, generator, imagined, referent, text, ivae, induced = PARADIGMS
-    arrows = [*pairwise((noise, generator, imagined)), (a, generator)]
-    arrows += [*pairwise((referent, ivae, induced)), (text, ivae)]
-    fig = plots.schematic(PARADIGMS, arrows, (8.4, 4.1), filled=(generator, ivae))
+    boxes = {
+        "noise $z \\sim \\mathcal{N}(0, I)$": (1.3, 3.5),
+        "semantics $a$ of\nan unseen class": (1.3, 2.75),
+        "generator G": (4.2, 3.1),
+        "feature $\\hat x = \\mathrm{G}(z, a)$": (6.9, 3.1),
+        "features of similar\nseen classes $x^{refer}$": (1.3, 1.3),
+        "semantics $\\tilde z$ of\nthe unseen class": (1.3, 0.4),
+        "inductive VAE": (4.2, 0.85),
+        "feature $\\hat x = \\mathrm{IVAE}(x^{refer}, \\tilde z)$": (6.9, 0.85),
+    }
+    noise, a, generator, imagined, referent, text, ivae, induced = boxes
+    chains = (noise, generator, imagined), (a, generator), (referent, ivae, induced), (text, ivae)
+    fig = plots.schematic(boxes, chains, (8.4, 4.1), filled=(generator, ivae))
     for y, title in ((3.9, "(a) imagination"), (1.8, "(b) induction, GenZSL")):
         fig.axes[0].text(0.1, y, title, weight="bold", fontsize=10)
     text = (
@@ -69,21 +37,46 @@ def paradigms() -> Drawn:
 
 def pipeline() -> Drawn:
     """What goes where in GenZSL?"""
-    names, refined, images, referent, encoder, decoder, losses, classifier = PIPELINE
-    arrows = [*pairwise((names, refined, referent, encoder, decoder, losses))]
-    arrows += [(images, referent), (refined, encoder), (refined, decoder), (decoder, classifier)]
-    fig = plots.schematic(PIPELINE, arrows, (11.8, 3.7), filled=(encoder, decoder))
+    boxes = {
+        "class names,\nas CLIP texts": (1.0, 2.9),
+        "CDP: refined\nsemantics $\\tilde{z}$": (3.2, 2.9),
+        "seen images,\nas CLIP features": (1.0, 0.9),
+        "top-k similar seen classes,\nmixed 0.8 : 0.2": (3.6, 0.9),
+        "inductive encoder\n$\\mu, \\sigma$": (6.1, 0.9),
+        "inductive decoder\n$\\hat{x}$": (8.2, 0.9),
+        "reconstruct a target's\nfeature, KL, boosting": (8.2, 2.9),
+        "classifier on real seen\nand synthetic unseen": (10.6, 0.9),
+    }
+    names, refined, images, referent, encoder, decoder, losses, classifier = boxes
+    chains = [(names, refined, referent, encoder, decoder, losses), (images, referent)]
+    chains += [(refined, encoder), (refined, decoder), (decoder, classifier)]
+    fig = plots.schematic(boxes, chains, (11.8, 3.7), filled=(encoder, decoder))
     text = "GenZSL from names and images to a classifier; what is trained is filled."
     return Drawn("pipeline", fig, text)
 
 
 def revcd_direction() -> Drawn:
     """From semantics to features, or from a feature to semantics?"""
-    turned = [*TURNED]
-    arrows = [(turned[6], turned[3])]
-    for names in ([*USUAL], turned):
-        arrows += [*pairwise(names[:5]), (names[5], names[1])]
-    fig = plots.schematic({**USUAL, **TURNED}, arrows, (9.8, 4.3), ("generator", turned[1]))
+    usual = {
+        "semantics $z$\nof a class": (1.0, 2.9),
+        "generator": (3.0, 2.9),
+        "many features\n$\\hat x$": (4.9, 2.9),
+        "classifier\nof features": (6.9, 2.9),
+        "class of\na test image": (8.9, 2.9),
+        "noise": (3.0, 3.9),
+    }
+    turned = {
+        "feature $x$\nof an image": (1.0, 1.6),
+        "denoiser,\n$T$ steps": (3.0, 1.6),
+        "one estimate\n$\\hat z_0$": (4.9, 1.6),
+        "nearest\nprototype": (6.9, 1.6),
+        "class of\nthe image": (8.9, 1.6),
+        "noise $z_T$": (3.0, 0.4),
+        "semantics of all classes": (6.9, 0.4),
+    }
+    (*above, noise), (*below, start, semantics) = usual, turned
+    chains = (semantics, below[3]), above, (noise, above[1]), below, (start, below[1])
+    fig = plots.schematic({**usual, **turned}, chains, (9.8, 4.3), filled=(above[1], below[1]))
     text = (
         "Above: semantics to features, as GenZSL and most generative methods go. Below: RevCD, "
         "features to semantics. Trained parts are filled. (The paper's Figure 1, redrawn from its "
@@ -94,16 +87,29 @@ def revcd_direction() -> Drawn:
 
 def revcd_network(benchmark: Benchmark, settings: RevCDSettings) -> Drawn:
     """Where do time and image enter the network?"""
-    layers, (ends, conditions) = _layers(*settings.widths), _ends(benchmark, settings)
-    (d1, d2, d3, u1, u2), (z, out, z0), (x, cut, reads, v, t, tau) = layers, ends, conditions
-    arrows = [*pairwise((z, d1, d2, d3, u1, u2, out, z0)), (d1, u2), (d2, u1)]
-    arrows += [*pairwise((x, cut, reads, v)), (t, tau)]
-    boxes, filled = {**layers, **ends, **conditions}, (*layers, out, reads)
-    fig = plots.schematic(boxes, arrows, (10.6, 5.2), filled)
-    ax = fig.axes[0]
+    wide, middle, narrow = settings.widths
+    boxes = {
+        f"noisy semantics\n$z_t$, {benchmark.semantic_dim}": (1.0, 4.5),
+        f"down, {wide}\n{DOWN}": (3.2, 4.5),
+        f"down, {middle}\n{DOWN}": (3.2, 3.4),
+        f"down, {narrow}\n{DOWN}": (4.9, 2.4),
+        f"up, {middle}\n{UP}": (6.6, 3.4),
+        f"up, {wide}\n{UP}": (6.6, 4.5),
+        "linear": (8.1, 4.5),
+        f"estimate\n$\\hat z_0$, {benchmark.semantic_dim}": (9.5, 4.5),
+        f"feature $x$\n{benchmark.feature_dim}": (1.0, 0.5),
+        f"{settings.tokens} tokens": (2.8, 0.5),
+        "Transformer": (4.3, 0.5),
+        "image $v$": (5.7, 0.5),
+        "step $t$": (8.6, 0.5),
+        "sines, cosines\n$\\tau$": (7.1, 0.5),
+    }
+    names = [*boxes]
+    chains = names[:8], (names[1], names[5]), (names[2], names[4]), names[8:12], names[12:]
+    fig = plots.schematic(boxes, chains, (10.6, 5.2), filled=[*names[1:7], names[10]])
+    ax, style = fig.axes[0], {"arrowstyle": "-|>", "color": "0.3"}
     ax.add_patch(Rectangle((2.2, 1.6), 5.4, 3.4, fill=False, linestyle="--", edgecolor="0.4"))
     for x in (5.7, 7.1):
-        style = {"arrowstyle": "-|>", "color": "0.3"}
         ax.annotate("", xy=(x, 1.6), xytext=(x, 0.8), arrowprops=style)
     ax.text(7.5, 1.72, "to each of the five layers", fontsize=8, ha="right")
     for y in (4.62, 3.52):
@@ -114,31 +120,3 @@ def revcd_network(benchmark: Benchmark, settings: RevCDSettings) -> Drawn:
         "up it is the other way round."
     )
     return Drawn("network", fig, text)
-
-
-def _layers(wide: int, middle: int, narrow: int) -> Boxes:
-    return {
-        f"down, {wide}\n{DOWN}": (3.2, 4.5),
-        f"down, {middle}\n{DOWN}": (3.2, 3.4),
-        f"down, {narrow}\n{DOWN}": (4.9, 2.4),
-        f"up, {middle}\n{UP}": (6.6, 3.4),
-        f"up, {wide}\n{UP}": (6.6, 4.5),
-    }
-
-
-def _ends(benchmark: Benchmark, settings: RevCDSettings) -> tuple[Boxes, Boxes]:
-    width = benchmark.semantic_dim
-    ends = {
-        f"noisy semantics\n$z_t$, {width}": (1.0, 4.5),
-        "linear": (8.1, 4.5),
-        f"estimate\n$\\hat z_0$, {width}": (9.5, 4.5),
-    }
-    conditions = {
-        f"feature $x$\n{benchmark.feature_dim}": (1.0, 0.5),
-        f"{settings.tokens} tokens": (2.8, 0.5),
-        "Transformer": (4.3, 0.5),
-        "image $v$": (5.7, 0.5),
-        "step $t$": (8.6, 0.5),
-        "sines, cosines\n$\\tau$": (7.1, 0.5),
-    }
-    return ends, conditions

@@ -1,9 +1,10 @@
 """What a study is: one question, and up to four answers of different length."""
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import pandas as pd
+
+from zslnb.studies.rows import Records
 
 if TYPE_CHECKING:  # a study without a figure does without matplotlib
     from matplotlib.figure import Figure
@@ -20,7 +21,7 @@ class Study:
     """
 
     name: str = ""
-    records: Sequence[dict] = ()
+    records: Records = ()
     headline: bool = False
     has_names: bool = False
 
@@ -45,45 +46,27 @@ class Tabled(Study):
     """A table that is at hand, and what to say of it; `facts` become attributes."""
 
     def __init__(
-        self,
-        name: str,
-        frame: pd.DataFrame,
-        caption: str,
-        records: Sequence[dict] = (),
-        headline: bool = False,
-        **facts: object,
+        self, name: str, frame: pd.DataFrame, caption: str, records: Records = (), **facts: object
     ) -> None:
-        self.name, self.records, self.headline = name, records, headline
-        self._frame, self._caption = frame, caption
-        vars(self).update(facts)
-
-    def table(self) -> pd.DataFrame:
-        return self._frame
-
-    def caption(self) -> str:
-        return self._caption
+        self.table, self.caption = lambda: frame, lambda: caption
+        vars(self).update(facts, name=name, records=records)
 
 
 class Drawn(Study):
     """A figure that is drawn, and what came out; `facts` become attributes."""
 
     def __init__(
-        self,
-        name: str,
-        fig: "Figure",
-        finding: str,
-        records: Sequence[dict] = (),
-        **facts: object,
+        self, name: str, fig: "Figure", finding: str, records: Records = (), **facts: object
     ) -> None:
         from matplotlib import pyplot  # here: studies without a figure do without it
 
         pyplot.close(fig)  # or a notebook would show it where it is drawn, without its caption
-        self.name, self.records = name, records
-        self._figure, self._finding = fig, finding
-        vars(self).update(facts)
+        self.figure, self.finding = lambda: fig, lambda: finding
+        vars(self).update(facts, name=name, records=records)
 
-    def figure(self) -> "Figure":
-        return self._figure
 
-    def finding(self) -> str:
-        return self._finding
+class Answered(Tabled, Drawn):
+    """A table and a figure of the same numbers; the table names it, and facts of both are kept."""
+
+    def __init__(self, tabled: Tabled, drawn: Drawn) -> None:
+        vars(self).update(vars(drawn) | vars(tabled))

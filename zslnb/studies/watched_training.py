@@ -11,7 +11,7 @@ import torch.nn.functional as F
 
 from zslnb.benchmark import Benchmark
 from zslnb.device import one_thread
-from zslnb.experiments.generative import FIT, Generator, Settings
+from zslnb.experiments.families import FIT, Generator, Settings
 from zslnb.genzsl import GenZSL, mean_cosines
 from zslnb.imagination import Imagination
 from zslnb.protocol import ClassifierSettings, class_means, evaluate_conventional, train_classifier
