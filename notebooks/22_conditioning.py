@@ -53,7 +53,7 @@ import torch
 import torch.nn.functional as F
 from IPython.display import Markdown
 
-from zslnb import revcd, studies
+from zslnb import experiments, revcd, studies
 from zslnb.device import one_thread
 from zslnb.notebook import desk
 from zslnb.seeds import seeded
@@ -183,7 +183,7 @@ some_seeds = here.seeds[:3]
 with one_thread():
     models = {
         how: [
-            revcd.fit(bench, replace(settings, conditioning=how), s, here.device)
+            experiments.trained(bench, replace(settings, conditioning=how), s, here.device)
             for s in some_seeds
         ]
         for how in ("cross", "addition")

@@ -47,7 +47,7 @@ device = "auto"
 import torch
 from IPython.display import Markdown
 
-from zslnb import revcd, studies
+from zslnb import experiments, revcd, studies
 from zslnb.device import one_thread
 from zslnb.notebook import desk
 from zslnb.seeds import seeded
@@ -209,13 +209,13 @@ torch.testing.assert_close(next_zt, by_hand, rtol=1e-4, atol=1e-4)
 # %% [markdown]
 # ## Few steps or all, on the benchmark
 #
-# A few seeds are trained here. Algorithm 2 with a trained network: encode the image once, estimate
-# with and without it, mix, step.
+# A few seeds are trained here, or found where an experiment has trained them. Algorithm 2 with a
+# trained network: encode the image once, estimate with and without it, mix, step.
 
 # %%
 some_seeds = here.seeds[:3]
 with one_thread():
-    models = [revcd.fit(bench, settings, s, here.device) for s in some_seeds]
+    models = [experiments.trained(bench, settings, s, here.device) for s in some_seeds]
 
 
 # %%
@@ -293,7 +293,9 @@ others = [k for k in bench.provenance.get("all_semantics", ()) if k != kind][:1]
 data = {kind: bench, **{k: here.with_semantics(k) for k in others}}
 with one_thread():
     trained = {
-        k: models if k == kind else [revcd.fit(other, settings, s, here.device) for s in some_seeds]
+        k: models
+        if k == kind
+        else [experiments.trained(other, settings, s, here.device) for s in some_seeds]
         for k, other in data.items()
     }
 

@@ -40,7 +40,7 @@ WAYS = {  # to count -> protocol
     "calibrated": "calibrated",
     "calibrated, lenient": "lenient, calibrated",
 }
-CUB_RUNS = ("cub_resnet_fc1000-sentences-medium", "cub_resnet_fc1000-attributes-medium")
+CUB_RUNS = ("cub_resnet_fc1000-sentences", "cub_resnet_fc1000-attributes")
 
 
 def run_revcd(
@@ -197,23 +197,26 @@ def ways_to_count(records: Records, title: str) -> Tabled:
     return Tabled("ways", pd.DataFrame(lines).T.rename_axis("RevCD"), text)
 
 
-def cub_rows(kind: str, table: str) -> list[dict]:
+def cub_rows(kind: str, table: str, profile: str = "medium") -> list[dict]:
     """Read rows that a run on CUB's real features recorded; none where nobody has run it yet.
 
     `kind` is of semantics, "attributes" or "sentences"; `table` "RevCD T2", "RevCD losses" or
     "RevCD F4".
     """
-    recorded = [record for run in CUB_RUNS for record in results.recorded(run)]
+    recorded = [r for run in CUB_RUNS for r in results.recorded(f"{run}-{profile}")]
     kept = [record for record in recorded if record["notebook"] == "24_revcd_results"]
     return results.rows_of([r for r in kept if r["benchmark"]["semantics"] == kind], table)
 
 
-def cub_models(records: Records, kind: str) -> Tabled:
-    """How do the models score on real features, recorded by a run of profile medium?"""
+def cub_models(records: Records, kind: str, profile: str = "medium") -> Tabled:
+    """How do the models score on real features, recorded by a run?"""
     unknown = pd.DataFrame({"method": ["not measured"]})
     frame = results.results_counted(records) if records else unknown
-    text = f"**CUB, ResNet fc1000 features, {kind}.** Seeds: {_seeds(records)}; profile `medium`."
-    return Tabled(f"cub-{kind}", frame, text)
+    text = (
+        f"**CUB, ResNet fc1000 features, {kind}.** Seeds: {_seeds(records)}; profile `{profile}`."
+    )
+    name = f"cub-{kind}" if profile == "medium" else f"cub-{kind}-{profile}"
+    return Tabled(name, frame, text)
 
 
 def revcd_findings(models: Records, losses: Records, weights: Records) -> list[str]:
