@@ -49,7 +49,7 @@ def extraction_row(machine: Machine, sizes: Sizes) -> Iterator[Row]:
         return
     with tempfile.TemporaryDirectory() as folder:
         names = draw(Path(folder), sizes.pictures)
-        for i in range(min(3, sizes.repeats)):
+        for i in range(sizes.few_repeats):
             whole, *limits = one_round(machine, encoder, Path(folder), names, f"round {i}")
             row.seconds.append(whole / len(names))
             row.theirs.append(max(limits) / len(names))

@@ -1,5 +1,6 @@
 """Clocks, memory, and what this machine can do at best: measured in the same run as the rest."""
 
+import ctypes
 import os
 import platform
 import statistics
@@ -155,6 +156,10 @@ class PeakMemory:
             torch.cuda.reset_peak_memory_stats()
             self.before = torch.cuda.memory_allocated()
         else:
+            with suppress(
+                OSError, AttributeError
+            ):  # glibc keeps freed memory, which would hide some
+                ctypes.CDLL("libc.so.6").malloc_trim(0)
             self.process, self.done = psutil.Process(), threading.Event()
             self.before = self.process.memory_info().rss
             self.watch = threading.Thread(target=self._look)

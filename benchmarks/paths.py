@@ -115,7 +115,7 @@ def seeds_row(machine: Machine, sizes: Sizes) -> Iterator[Row]:
     with joblib.Parallel(n_jobs=n_jobs) as pool:
         some = partial(several, pool, settings, machine.device)
         some(2 * n_jobs)  # which starts all processes
-        for _ in range(sizes.repeats):
+        for _ in range(sizes.few_repeats):
             row.seconds.append(machine.seconds(partial(some, sizes.seeds)))
             row.theirs.append(sizes.seeds * machine.seconds(partial(some, 1)))
     yield row
@@ -198,7 +198,7 @@ def classifier_row(machine: Machine, sizes: Sizes) -> Iterator[Row]:
     row = Row("softmax classifier", f"{size}; limit of one epoch", RELEASED)
     missed: set[str] = set()
     with computing_on(1):
-        for _ in range(min(2, sizes.repeats)):
+        for _ in range(sizes.few_repeats):
             for job, seconds in ((ours, row.seconds), (theirs, row.theirs)):
                 seconds.append(machine.seconds(partial(_until, job, missed)))
     row.note = "".join(f"{name} stopped below; " for name in sorted(missed))
@@ -228,7 +228,7 @@ def revcd_row(machine: Machine, sizes: Sizes) -> Iterator[Row]:
     with computing_on(1):
         ours = partial(run.estimate, features)
         ours()  # in evaluation mode from here on, the plain form too
-        row.seconds, row.theirs = machine.pairs(ours, sample, sizes.repeats)
+        row.seconds, row.theirs = machine.pairs(ours, sample, sizes.few_repeats)
     row.flops = sampling_flops(sizes)
     weights = sum(p.numel() for p in run.networks.parameters())
     row.bytes = 4.0 * s.steps * (weights + 2 * sizes.estimated * sizes.attributes)

@@ -56,8 +56,8 @@ def growth(told: dict) -> pd.DataFrame:
 
 def _grown(curve: dict) -> dict[str, str]:
     points, powers = curve["points"], [curve[f"slope of {key}"] for key in ("seconds", "bytes")]
-    sizes = [f"{point['bytes'] / 1e6:,.0f} MB" for point in points if point.get("bytes")]
-    power, of_memory = (MISSING if value is None else f"{value:.1f}" for value in powers)
+    sizes = [f"{point['bytes'] / 1e6:,.0f} MB" for point in points if point.get("bytes", 0) > 1e6]
+    power, of_memory = ("–" if value is None else f"{value:.1f}" for value in powers)
     return {
         "what": curve["what"],
         "grows with": curve["against"],
@@ -66,7 +66,7 @@ def _grown(curve: dict) -> dict[str, str]:
         "time": f"{_time(points[0]['seconds'])} to {_time(points[-1]['seconds'])}",
         "power": power,
         "memory at most": sizes[-1] if sizes else "–",
-        "power of memory": of_memory if sizes else "–",
+        "power of memory": of_memory,
     }
 
 

@@ -17,6 +17,7 @@ from zslnb import genzsl, revcd
 
 WIDTH = 512
 CDP, FULL_SVD, TOP = "CDP", "CDP as released: full SVD", "top-2 of C candidates, 1,000 targets"
+LEAST = {"seconds": 0.0, "bytes": 1 << 24}  # below, memory is what the allocator makes of it
 EPOCH, SAMPLING = "IVAE epoch", "RevCD sampling with guidance"
 
 
@@ -73,9 +74,9 @@ def _told(what: str, against: str, threads: int, points: list[dict]) -> dict:
 
 
 def slope(points: list[dict], key: str) -> float | None:
-    """Return the power of n that the last two points grow by; None where one is not there."""
+    """Return the power of n that the last two points grow by; None where one is too small."""
     before, last = points[-2:]
-    if not (before.get(key) and last.get(key)):
+    if min(before.get(key, 0), last.get(key, 0)) <= LEAST[key]:
         return None
     return math.log(last[key] / before[key]) / math.log(last["n"] / before["n"])
 
@@ -110,7 +111,7 @@ def _seeds(machine: Machine, sizes: Sizes) -> dict:
     with joblib.Parallel(n_jobs=n_jobs) as pool:
         some = partial(several, pool, settings, machine.device)
         some(2 * n_jobs)
-        for n in sorted({1, 2, max(1, sizes.seeds // 2), sizes.seeds}):
+        for n in sorted({1, max(1, sizes.seeds // 2), sizes.seeds}):
             points.append({"n": n, "seconds": machine.seconds(partial(some, n))})
     return _told("training of the aviary, in processes", "seeds", CORES, points)
 
@@ -122,7 +123,7 @@ def draw(curves: list[dict], path: Path) -> None:
     figure, axes = plt.subplots(1, 2, figsize=(10, 4), layout="constrained")
     for key, unit, ax in zip(("seconds", "bytes"), ("s", "bytes"), axes, strict=True):
         for curve in (curve for curve in curves if curve["against"] == "classes"):
-            points = [point for point in curve["points"] if point[key]]
+            points = [point for point in curve["points"] if point[key] > LEAST[key]]
             power = curve[f"slope of {key}"]
             label = curve["what"] + (f", slope {power:.1f}" if power else "")
             ax.loglog([p["n"] for p in points], [p[key] for p in points], "o-", label=label)

@@ -15,7 +15,8 @@ class Sizes:
     of_aviary: GenZSLSettings
     of_fvaegan: ImaginationSettings
     of_revcd: RevCDSettings
-    repeats: int = 3
+    repeats: int = 5
+    few_repeats: int = 3  # of what takes longest
     classes: int = 200
     seen: int = 150
     images: int = 7057  # of training
@@ -49,6 +50,8 @@ GPU = Sizes(
 CPU = replace(
     GPU,
     of_revcd=replace(GPU.of_revcd, steps=10, beta_end=0.5),
+    repeats=3,
+    few_repeats=2,
     seed_rounds=2,
     fvaegan_steps=3,
     n_synthetic=400,
@@ -61,6 +64,7 @@ QUICK = Sizes(
     of_fvaegan=ImaginationSettings(hidden_dim=16),
     of_revcd=replace(CPU.of_revcd, steps=4, widths=(8, 4), token_dim=8),
     repeats=2,
+    few_repeats=1,
     classes=6,
     seen=4,
     images=96,

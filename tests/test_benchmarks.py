@@ -66,7 +66,7 @@ def test_curves_have_slopes(told):
 
 
 def test_a_slope_is_the_power_of_growth():
-    points = [{"n": n, "seconds": 5 * n**3, "bytes": 0} for n in (1, 10, 20)]
+    points = [{"n": n, "seconds": 5 * n**3, "bytes": 5 * n} for n in (1, 10, 20)]
     assert scaling.slope(points, "seconds") == pytest.approx(3)
     assert scaling.slope(points, "bytes") is None
 
