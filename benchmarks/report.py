@@ -88,6 +88,9 @@ def parts() -> dict[str, str]:
 def _part(told: dict | None, table: Callable[[dict], pd.DataFrame]) -> str:
     if told is None:
         return f"*{MISSING.capitalize()}: no such machine was at hand.*"
+    rows = table(told)
+    if rows.empty:
+        return f"*{MISSING.capitalize()} in the time there was on that machine.*"
     machine = told["machine"]
     name = machine["gpu"] or f"{machine['processor']}, {machine['cores']} cores"
     rate, moved = (
@@ -95,7 +98,7 @@ def _part(told: dict | None, table: Callable[[dict], pd.DataFrame]) -> str:
         for key in ("float32", "bytes")
     )
     facts = f"{name}; torch {machine['torch']}; {rate:,.0f} GFLOP/s in float32, {moved:,.0f} GB/s."
-    return f"{facts}\n\n{markdown_table(table(told), has_names=True)}"
+    return f"{facts}\n\n{markdown_table(rows, has_names=True)}"
 
 
 def filled(text: str) -> str:

@@ -34,7 +34,7 @@ from zslnb.experiments.sources import (
 from zslnb.files import build_dir, claimed, write_atomically
 
 Experiment = tuple[str, Any]  # a method's name and its settings
-ON_ONE_GPU = 5  # experiments that share a GPU: one alone keeps it waiting
+ON_ONE_GPU = 5  # experiments that share a GPU: each waits for what it counts on the CPU
 WAIT_SECONDS = 0.2  # between looks for what another process computes
 
 
