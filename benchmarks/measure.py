@@ -45,7 +45,7 @@ class Row:
         """How many times as long the other takes, repeat by repeat."""
         return [theirs / ours for ours, theirs in zip(self.seconds, self.theirs, strict=False)]
 
-    def told(self) -> dict[str, object]:
+    def report(self) -> dict[str, object]:
         """Return the row for JSON, with its medians."""
         middle = {
             "median": statistics.median(self.seconds) if self.seconds else None,

@@ -15,9 +15,9 @@ MISSING = "not measured"
 PREFIXES = ((1, "", 1), (1e-3, "m", 1e3), (0, "µ", 1e6))
 
 
-def shown(told: dict) -> pd.DataFrame:
+def shown(report: dict) -> pd.DataFrame:
     """Lay out the hot paths of one machine: medians, with the range of repeats where it matters."""
-    return pd.DataFrame([_shown(row) for row in told["rows"]])
+    return pd.DataFrame([_shown(row) for row in report["rows"]])
 
 
 def _shown(row: dict) -> dict[str, str]:
@@ -49,9 +49,9 @@ def _time(seconds: float) -> str:
     return f"{seconds * scale:.3g} {prefix}s"
 
 
-def growth(told: dict) -> pd.DataFrame:
+def growth(report: dict) -> pd.DataFrame:
     """Lay out what was measured of growth: each curve's points, and the power it ends with."""
-    return pd.DataFrame([_grown(curve) for curve in told["scaling"]])
+    return pd.DataFrame([_grown(curve) for curve in report["scaling"]])
 
 
 def _grown(curve: dict) -> dict[str, str]:
@@ -85,13 +85,13 @@ def parts() -> dict[str, str]:
     }
 
 
-def _part(told: dict | None, table: Callable[[dict], pd.DataFrame]) -> str:
-    if told is None:
+def _part(report: dict | None, table: Callable[[dict], pd.DataFrame]) -> str:
+    if report is None:
         return f"*{MISSING.capitalize()}: no such machine was at hand.*"
-    rows = table(told)
+    rows = table(report)
     if rows.empty:
         return f"*{MISSING.capitalize()} in the time there was on that machine.*"
-    machine = told["machine"]
+    machine = report["machine"]
     name = machine["gpu"] or f"{machine['processor']}, {machine['cores']} cores"
     rate, moved = (
         max(limits[key] for limits in machine["limits"].values()) / 1e9

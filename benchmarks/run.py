@@ -50,19 +50,19 @@ def main(arguments: Sequence[str] | None = None) -> None:
     machine = Machine(device, small=options.quick)
     sizes = QUICK if options.quick else CPU if device == "cpu" else GPU
     start = time.perf_counter()
-    measured = [row.told() for row in rows(machine, sizes, options.only)]
+    measured = [row.report() for row in rows(machine, sizes, options.only)]
     curves = []
     if not options.only or "scaling" in options.only:
         curves = [*series(machine, sizes, options.quick)]
     facts = machine.described() | {"seconds": time.perf_counter() - start}
-    told = {"machine": facts, "quick": options.quick, "rows": measured, "scaling": curves}
+    report = {"machine": facts, "quick": options.quick, "rows": measured, "scaling": curves}
     path = options.out or build_dir() / "benchmark" / f"{device}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(path, json.dumps(told, indent=1) + "\n")
+    write_atomically(path, json.dumps(report, indent=1) + "\n")
     if any(curve["against"] == "classes" for curve in curves):
         draw(curves, path.with_suffix(".png"))
     with pd.option_context("display.width", 200, "display.max_colwidth", 60):
-        print(shown(told).to_string(index=False))
+        print(shown(report).to_string(index=False))
     print(f"{facts['seconds']:.0f} s, {path}")
     if options.record:
         write_atomically(RECORDED / f"{device}.json", path.read_text(encoding="utf-8"))

@@ -64,10 +64,10 @@ def _curve(
         with PeakMemory(machine.device) as memory:
             seconds = machine.seconds(job)
         points.append({"n": n, "seconds": seconds, "bytes": memory.bytes})
-    return _told(what, against, threads, points)
+    return _curve_of(what, against, threads, points)
 
 
-def _told(what: str, against: str, threads: int, points: list[dict]) -> dict:
+def _curve_of(what: str, against: str, threads: int, points: list[dict]) -> dict:
     facts = {"what": what, "against": against, "threads": threads, "points": points}
     slopes = {f"slope of {key}": slope(points, key) for key in ("seconds", "bytes")}
     return facts | slopes
@@ -87,7 +87,7 @@ def _epochs(machine: Machine, sizes: Sizes) -> dict:
         benchmark = cub_like(sizes, images, sizes.semantic_dim)
         (seconds,) = rounds(partial(genzsl.fit, benchmark, settings, 0, machine.device), machine)
         points.append({"n": images, "seconds": seconds})
-    return _told(EPOCH, "images", 1, points)
+    return _curve_of(EPOCH, "images", 1, points)
 
 
 def _sampling(machine: Machine, sizes: Sizes) -> Iterator[dict]:
@@ -113,7 +113,7 @@ def _seeds(machine: Machine, sizes: Sizes) -> dict:
         some(2 * n_jobs)
         for n in sorted({1, max(1, sizes.seeds // 2), sizes.seeds}):
             points.append({"n": n, "seconds": machine.seconds(partial(some, n))})
-    return _told("training of the aviary, in processes", "seeds", CORES, points)
+    return _curve_of("training of the aviary, in processes", "seeds", CORES, points)
 
 
 def draw(curves: list[dict], path: Path) -> None:

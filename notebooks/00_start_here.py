@@ -75,9 +75,9 @@ here.figure(plots.sheet(aviary.contact_sheet(size=112)), "contact-sheet", sixty,
 # %%
 bird = int(bench.unseen[0])
 species = aviary.SPECIES[bird]
-told = ", ".join(f"{part} {value}" for part, value in species.bird._asdict().items())
+attributes = ", ".join(f"{part} {value}" for part, value in species.bird._asdict().items())
 Markdown(
-    f"- the unseen bird: class {bird}, a *{species.family}*\n- strong: {told}\n"
+    f"- the unseen bird: class {bird}, a *{species.family}*\n- strong: {attributes}\n"
     f'- weak: "A photo of a {species.name}."'
 )
 

@@ -255,8 +255,8 @@ means = torch.zeros(bench.n_classes, X.shape[1], device=X.device).index_add(0, l
 
 # %%
 with seeded(0, "lesson/copying"):
-    own, other = start.referent_samples(labels), start.referent_samples(labels)
-copy_costs = float((2 - 2 * F.cosine_similarity(own, X)).mean())
+    drawn, other = start.referent_samples(labels), start.referent_samples(labels)
+copy_costs = float((2 - 2 * F.cosine_similarity(drawn, X)).mean())
 mean_costs = float((2 - 2 * F.cosine_similarity(means[labels], X)).mean())
 Markdown(
     f"Reconstruction error of a copied referent: {copy_costs:.3f}. Of the target class's mean "

@@ -402,9 +402,9 @@ here.figure(fig, "posterior", caption)
 # The numbers are this run's.
 
 # %%
-own, last = z[bench.unseen[:1]], torch.tensor([T - 1])
+clean, last = z[bench.unseen[:1]], torch.tensor([T - 1])
 with seeded(1, "lesson/walk"):
-    again = schedule.q_sample(own, last, torch.randn(1, z.shape[1]))
+    again = schedule.q_sample(clean, last, torch.randn(1, z.shape[1]))
 apart = float((again - dissolving.rows[-1:]).square().mean().sqrt())
 linear = telling.at_end["standardised, linear"]
 nearly = "nearly" if linear < 1.5 * telling.chance else "not quite"

@@ -255,13 +255,13 @@ here.figure(fig, "weights", caption)
 angles = torch.tensor([0.0, 50.0, -110.0]).deg2rad()
 plane = torch.stack([angles.cos(), angles.sin()], dim=1) * torch.tensor([[1.0], [2.0], [1.5]])
 estimates = torch.tensor([[2.0, 1.0], [-0.3, 1.2]], requires_grad=True)
-own = torch.tensor([0, 1])
+targets = torch.tensor([0, 1])
 
 # %%
 cosines = (estimates @ plane.T) / (estimates.norm(dim=1)[:, None] * plane.norm(dim=1))
 y_hat = (cosines / 0.05).exp() / (cosines / 0.05).exp().sum(1, keepdim=True)
 by_hand = -(y_hat[0, 0].log() + y_hat[1, 1].log()) / 2
-loss = revcd.classification_loss(estimates, plane, own, temperature=0.05)
+loss = revcd.classification_loss(estimates, plane, targets, temperature=0.05)
 torch.testing.assert_close(loss, by_hand)
 
 # %%
@@ -295,12 +295,12 @@ here.figure(turning)
 # %%
 rows = torch.arange(0, len(net.labels), max(1, len(net.labels) // 64), device=here.device)[:64]
 x, z0 = net.features[rows], net.prototypes[net.labels[rows]]
-own = torch.searchsorted(net.seen, net.labels[rows])
+targets = torch.searchsorted(net.seen, net.labels[rows])
 untrained = net.networks.eval()  # no dropout, and no batch statistics: see below
 
 # %%
 with torch.no_grad(), seeded(0, "lesson/step"):
-    terms = untrained.losses(x, z0, own)
+    terms = untrained.losses(x, z0, targets)
 with torch.no_grad(), seeded(0, "lesson/step"):  # the same draws, in the same order
     t = torch.randint(T, (len(x),), device=x.device)
     noise = torch.randn_like(z0)
@@ -322,7 +322,7 @@ guess = revcd.prototype_scores(z0_hat, untrained.prototypes) / settings.temperat
 by_hand = {
     "reconstruction": errors[~hidden].mean(),
     "noise": (capped * noise_errors).mean(),
-    "classification": F.cross_entropy(guess[~hidden], own[~hidden]),
+    "classification": F.cross_entropy(guess[~hidden], targets[~hidden]),
 }
 torch.testing.assert_close(terms, by_hand, rtol=1e-4, atol=1e-4)
 
@@ -335,13 +335,13 @@ torch.testing.assert_close(terms, by_hand, rtol=1e-4, atol=1e-4)
 def shaken(training: bool) -> dict[str, float]:
     """How much each loss moves when the null condition does, as a share of it."""
     untrained.train(training)
-    found = []
+    terms_by_run = []
     for shift in (0.0, 1.0):
         untrained.null += shift
         with seeded(0, "lesson/step"):
-            found.append(untrained.losses(x, z0, own))
+            terms_by_run.append(untrained.losses(x, z0, targets))
     untrained.null -= 1.0
-    return {name: abs(float(found[1][name] / found[0][name]) - 1) for name in terms}
+    return {name: abs(float(terms_by_run[1][name] / terms_by_run[0][name]) - 1) for name in terms}
 
 
 alone, mixed = shaken(training=False), shaken(training=True)

@@ -169,8 +169,8 @@ torch.testing.assert_close(answer, attention(h, h, h)[0])
 # %%
 layer = encoder.layers.layers[0]
 asked = layer.norm1(h + answer)
-made = layer.norm2(asked + layer.linear2(layer.linear1(asked).relu()))
-torch.testing.assert_close(made.flatten(1), encoder(x))
+by_hand = layer.norm2(asked + layer.linear2(layer.linear1(asked).relu()))
+torch.testing.assert_close(by_hand.flatten(1), encoder(x))
 
 # %% [markdown]
 # ## What do the tokens attend to?

@@ -157,12 +157,14 @@ here.figure(tilted)
 # \mu)$:
 
 # %%
-middle, own = torch.tensor([[-0.5, 0.3]]), torch.tensor([[0.5, 0.0]])
-given, always = (studies.mixture_denoiser(plane, centre, s) for centre in (own, middle))
+middle, target_mean = torch.tensor([[-0.5, 0.3]]), torch.tensor([[0.5, 0.0]])
+given, always = (studies.mixture_denoiser(plane, centre, s) for centre in (target_mean, middle))
 ended = revcd.ddim_sample(
     lambda zt, t: revcd.guided_noise(given(zt, t), always(zt, t), 3.0), plane, tilted.start, 200
 )
-torch.testing.assert_close(ended.mean(0), (middle + 3 * (own - middle))[0], rtol=0, atol=0.03)
+torch.testing.assert_close(
+    ended.mean(0), (middle + 3 * (target_mean - middle))[0], rtol=0, atol=0.03
+)
 torch.testing.assert_close(ended.std(0), torch.full((2,), s), rtol=0.05, atol=0)
 
 # %% [markdown]

@@ -162,8 +162,8 @@ def test_a_bomb_is_refused_however_much_was_agreed(tmp_path, monkeypatch, suffix
 @pytest.mark.parametrize("lie", [10, 200_000])
 def test_a_zip_that_lies_about_a_size_is_found_out(tmp_path, lie):
     path = zipped(tmp_path / "b.zip", {"a": bytes(100_000)}, compression=zipfile.ZIP_DEFLATED)
-    told = (100_000).to_bytes(4, "little"), lie.to_bytes(4, "little")
-    path.write_bytes(path.read_bytes().replace(*told))
+    sizes = (100_000).to_bytes(4, "little"), lie.to_bytes(4, "little")
+    path.write_bytes(path.read_bytes().replace(*sizes))
     refused(path, "is damaged or cut short")
 
 

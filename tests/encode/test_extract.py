@@ -101,8 +101,8 @@ def test_features_are_those_of_pictures_encoded_one_by_one(job, whole, tmp_path)
 
 
 def test_the_result_says_what_decided_it_and_is_read_back(job):
-    made = job.run()
-    facts = made.provenance
+    result = job.run()
+    facts = result.provenance
     expected = {"model": "unnamed", "prompt": "A photo of a {}.", "precision": "float32"}
     expected |= {"device": "cpu", "images": 11, "unreadable": {}}
     assert facts | expected == facts
@@ -112,8 +112,8 @@ def test_the_result_says_what_decided_it_and_is_read_back(job):
     assert str(job.root) not in json.dumps(facts)
     assert {len(facts[f"{of}_sha256"]) for of in ("weights", "images", "features")} == {64}
     again = load_extracted(job.folder, job.images)
-    np.testing.assert_array_equal(again.features, made.features)
-    assert (again.images, again.provenance) == (made.images, facts)
+    np.testing.assert_array_equal(again.features, result.features)
+    assert (again.images, again.provenance) == (result.images, facts)
 
 
 @pytest.mark.parametrize("stop_before", range(6))
@@ -121,10 +121,10 @@ def test_stopped_before_any_batch_it_goes_on_there(job, whole, stop_before):
     broken, resumed = Counting(stop_before=stop_before), Counting()
     with pytest.raises(KeyboardInterrupt):
         replace(job, load=broken).run()
-    made = replace(job, load=resumed).run()
+    result = replace(job, load=resumed).run()
     assert broken.batches + resumed.batches == [2, 2, 2, 2, 2, 1]
-    assert made.features.tobytes() == whole.features.tobytes()
-    assert made.provenance["features_sha256"] == whole.provenance["features_sha256"]
+    assert result.features.tobytes() == whole.features.tobytes()
+    assert result.provenance["features_sha256"] == whole.provenance["features_sha256"]
 
 
 @pytest.mark.filterwarnings(CPUS)
@@ -195,9 +195,9 @@ def test_a_damaged_chunk_is_made_again(job):
 def test_shards_equal_one_pass_exactly(job, whole, of):
     encoder = Counting()()
     with joblib.parallel_config(backend="threading"):
-        made = replace(job, load=lambda: encoder).run(shards=of)
-    assert made.features.tobytes() == whole.features.tobytes()
-    assert made.images == whole.images
+        result = replace(job, load=lambda: encoder).run(shards=of)
+    assert result.features.tobytes() == whole.features.tobytes()
+    assert result.images == whole.images
 
 
 def test_machines_that_share_a_disk_do_a_shard_each(job, whole):
@@ -250,9 +250,9 @@ def test_another_list_takes_no_chunk_that_is_not_the_same(job):
     job.run()
     job.load.batches.clear()
     swapped = [*job.images[:-3], *job.images[:-4:-1]]
-    made = replace(job, images=swapped).run()
+    result = replace(job, images=swapped).run()
     assert job.load.batches == [2, 1]
-    assert made.images == tuple(swapped)
+    assert result.images == tuple(swapped)
     with pytest.raises(BenchmarkError, match="another list"):
         load_extracted(job.folder, job.images)
 
@@ -273,11 +273,11 @@ def test_unreadable_pictures_are_listed_and_nothing_is_lost(own_pictures):
     assert "and 30 more" in str(UnreadableImages({f"{i}.jpg": "cut short" for i in range(130)}))
     assert len(chunks(own_pictures)) == 6
     own_pictures.load.batches.clear()
-    made = replace(own_pictures, allow_unreadable=True).run()
+    result = replace(own_pictures, allow_unreadable=True).run()
     assert own_pictures.load.batches == []
-    assert made.images == tuple(n for n in own_pictures.images if n not in caught.value.reasons)
-    assert len(made.features) == 8
-    assert made.provenance["unreadable"] == caught.value.reasons
+    assert result.images == tuple(n for n in own_pictures.images if n not in caught.value.reasons)
+    assert len(result.features) == 8
+    assert result.provenance["unreadable"] == caught.value.reasons
     load_extracted(own_pictures.folder, own_pictures.images)
 
 
@@ -286,9 +286,9 @@ def test_mended_pictures_cost_their_batches_only(own_pictures, job):
         own_pictures.run(shard=(1, 1))
     shutil.copytree(job.root, own_pictures.root, dirs_exist_ok=True)
     own_pictures.load.batches.clear()
-    made = own_pictures.run()
+    result = own_pictures.run()
     assert own_pictures.load.batches == [2, 2]
-    assert made.images == tuple(job.images)
+    assert result.images == tuple(job.images)
 
 
 def test_pictures_that_are_not_there_are_told_before_the_work(own_pictures):
@@ -296,8 +296,8 @@ def test_pictures_that_are_not_there_are_told_before_the_work(own_pictures):
     with pytest.raises(UnreadableImages, match=r"0/3\.png: not there"):
         own_pictures.run()
     assert own_pictures.load.batches == []
-    made = replace(own_pictures, allow_unreadable=True).run()
-    assert "0/3.png" in made.provenance["unreadable"]
+    result = replace(own_pictures, allow_unreadable=True).run()
+    assert "0/3.png" in result.provenance["unreadable"]
     spoilt = replace(own_pictures, images=["0/0.png", "1/1.png"], allow_unreadable=True)
     for nothing in (spoilt, replace(spoilt, root=own_pictures.root / "0")):
         with pytest.raises(UnreadableImages, match="2 of the pictures"):

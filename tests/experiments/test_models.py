@@ -57,10 +57,10 @@ def test_a_kept_model_is_the_trained_one(settings, monkeypatch):
     assert again.history == first.history
     torch.testing.assert_close(weights(again), weights(first), rtol=0, atol=0)
     if hasattr(first, "synthesise"):
-        made = [model.synthesise(B.unseen, 4)[0] for model in (first, again)]
+        outputs = [model.synthesise(B.unseen, 4)[0] for model in (first, again)]
     else:
-        made = [model.estimate(B.features[:5]) for model in (first, again)]
-    assert torch.equal(*made)
+        outputs = [model.estimate(B.features[:5]) for model in (first, again)]
+    assert torch.equal(*outputs)
 
 
 def never_like(fit):
@@ -77,8 +77,8 @@ def test_settings_of_the_use_share_one_training(settings, folder):
         value = OTHERWISE.get(name, not getattr(settings, name))
         other = replace(settings, **{name: value})
         assert getattr(other, name) != getattr(settings, name)
-        found = trained(B, other)
-        assert found.settings == other
+        shared = trained(B, other)
+        assert shared.settings == other
         alone = FIT[type(settings)](B, other, 0)  # so that sharing is right
         torch.testing.assert_close(weights(alone), weights(first), rtol=0, atol=0)
     assert len([*folder.iterdir()]) == 1

@@ -94,8 +94,8 @@ def test_every_image_comes_once_an_epoch_with_the_semantics_of_its_class(monkeyp
         type(run.networks), "step", lambda net, *batch: given.append(batch[:3]) or step(net, *batch)
     )
     fit(moved, replace(OF["revcd"], epochs=2))
-    x, z0, own = (torch.cat(parts) for parts in zip(*given, strict=True))
-    assert torch.equal(z0, run.prototypes[run.seen[own]])
+    x, z0, targets = (torch.cat(parts) for parts in zip(*given, strict=True))
+    assert torch.equal(z0, run.prototypes[run.seen[targets]])
     for epoch in (x[:42], x[42:]):
         torch.testing.assert_close(epoch.unique(dim=0), run.features.unique(dim=0))
     assert not torch.equal(x[:42], x[42:])
