@@ -72,7 +72,7 @@ def test_a_slope_is_the_power_of_growth():
 
 
 def test_what_was_not_measured_says_so():
-    row = measure.Row("extraction", "4 pictures", "its limit").told()
+    row = measure.Row("extraction", "4 pictures", "its limit").report()
     cells = report.shown({"rows": [row]}).iloc[0]
     assert cells["time"] == cells["times as fast"] == "not measured"
 

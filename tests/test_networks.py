@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from zslnb.networks import Adam, draw_latent, draw_small_weights, perceptron
+from zslnb.networks import Adam, Dropout, draw_latent, draw_small_weights, perceptron
 from zslnb.seeds import seeded
 
 
@@ -32,7 +32,7 @@ def test_training_does_not_import_the_compiler():
     """It would take seconds in every process, and nothing is compiled."""
     code = """
 import sys, torch
-from zslnb.networks import Adam
+from zslnb.networks import Dropout, Adam
 weight = torch.nn.Parameter(torch.ones(2))
 adam = Adam([weight], lr=0.1)
 weight.sum().backward()
@@ -43,7 +43,7 @@ sys.exit("torch._dynamo" in sys.modules)
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
-@pytest.mark.parametrize(("dropout", "kinds"), [(0.0, [nn.ReLU]), (0.5, [nn.ReLU, nn.Dropout])])
+@pytest.mark.parametrize(("dropout", "kinds"), [(0.0, [nn.ReLU]), (0.5, [nn.ReLU, Dropout])])
 def test_layers_stand_between_the_linear_ones(dropout, kinds):
     net = perceptron([3, 5, 4, 2], dropout=dropout)
     assert [type(m) for m in net] == [nn.Linear, *[*kinds, nn.Linear] * 2]
@@ -64,3 +64,14 @@ def test_a_latent_has_its_mean_and_variance():
         latent = draw_latent(torch.full((20_000, 1), 3.0), torch.full((20_000, 1), 4.0).log())
     assert float(latent.mean()) == pytest.approx(3, abs=0.1)
     assert float(latent.std()) == pytest.approx(2, abs=0.1)
+
+
+@pytest.mark.parametrize("p", [0.0, 0.1, 0.5, 1.0])
+def test_dropout_hides_that_share_and_keeps_the_mean(p):
+    layer, x = Dropout(p), torch.ones(400, 500)
+    torch.manual_seed(0)
+    dropped = layer(x)
+    assert float((dropped == 0).float().mean()) == pytest.approx(p, abs=0.01)
+    kept = dropped[dropped != 0]
+    torch.testing.assert_close(kept, torch.full_like(kept, 1 / max(1 - p, 1e-9)))
+    assert layer.eval()(x) is x

@@ -8,6 +8,8 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
+from zslnb.networks import Dropout
+
 Conditioning = Literal["cross", "swapped", "addition", "concatenation", "film"]
 CONDITIONINGS: tuple[str, ...] = get_args(Conditioning)
 LONGEST = 1e4  # the base of the frequencies, 10000^(-2i/d)
@@ -60,6 +62,7 @@ class VisualEncoder(nn.Module):
         layer = nn.TransformerEncoderLayer(
             token_dim, heads, 2 * token_dim, dropout, batch_first=True
         )
+        layer.dropout, layer.dropout1, layer.dropout2 = (Dropout(dropout) for _ in range(3))
         self.layers = nn.TransformerEncoder(layer, 1, enable_nested_tensor=False)
 
     def forward(self, x: Float[Tensor, "B D"]) -> Float[Tensor, "B V"]:

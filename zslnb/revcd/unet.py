@@ -6,6 +6,7 @@ import torch
 from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
+from zslnb.networks import Dropout
 from zslnb.revcd.conditioning import CONDITIONINGS, Join
 from zslnb.settings import one_of
 
@@ -79,5 +80,5 @@ class SemanticUNet(nn.Module):
 
 
 def _block(narrow: int, wide: int, dropout: float) -> nn.Sequential:
-    parts = nn.Linear(narrow, wide), nn.BatchNorm1d(wide), nn.ReLU(), nn.Dropout(dropout)
+    parts = nn.Linear(narrow, wide), nn.BatchNorm1d(wide), nn.ReLU(), Dropout(dropout)
     return nn.Sequential(*parts)
