@@ -92,7 +92,11 @@ def main() -> None:
             for key, what, seed in jobs
         }
         for done in as_completed(waiting):
-            (table, row), record = waiting[done], done.result()
+            table, row = waiting[done]
+            if error := done.exception():
+                print(f"{table} {row} failed: {error}", flush=True)
+                continue
+            record = done.result()
             wall = record.pop("wall")
             shown = {"row": row, "order": order[table, row], "table": table}
             record = {**record, **shown, "notebook": PAGES[table]}

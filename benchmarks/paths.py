@@ -76,6 +76,7 @@ def genzsl_rows(machine: Machine, sizes: Sizes) -> Iterator[Row]:
                 referents=run.referents,
                 hidden=settings.hidden_dim,
                 latent=settings.latent_dim,
+                batch=settings.batch_size,
                 device=machine.device,
             )
             theirs = [machine.seconds(released.epoch) for _ in range(sizes.repeats)]

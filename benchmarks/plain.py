@@ -51,7 +51,7 @@ class GenZSL:
         hidden, latent, self.device = more["hidden"], more["latent"], more["device"]
         self.anchors, self.referents = more["anchors"].to(self.device), more["referents"].tolist()
         self.semantics = semantics.to(self.device)
-        self.loader = DataLoader(TensorDataset(features, labels), BATCH, shuffle=False)
+        self.loader = DataLoader(TensorDataset(features, labels), more["batch"], shuffle=False)
         self.by_class = {int(c): features[labels == c] for c in labels.unique()}
         width, feature_dim = semantics.shape[1], features.shape[1]
         body = nn.Sequential(nn.Linear(feature_dim + width, hidden), nn.ReLU())

@@ -27,7 +27,7 @@ def _shown(row: dict) -> dict[str, str]:
         against = f"{row['ratio']:.2f} ({min(ratios):.2f}–{max(ratios):.2f})"
     share = row["limit"] / row["median"] if row["limit"] and row["median"] else None
     return {
-        "path": row["path"],
+        "path": row["path"] + (f" ({row['note']})" if row["note"] else ""),
         "size": row["size"],
         "time": _span(row["seconds"], row["median"]),
         "against": row["against"] or "–",

@@ -10,7 +10,7 @@
 #     name: python3
 #   zslnb:
 #     needs: aviary
-#     seconds: 20
+#     seconds: 19
 # ---
 
 # %% [markdown]

@@ -10,7 +10,7 @@
 #     name: python3
 #   zslnb:
 #     needs: semantics
-#     seconds: 15
+#     seconds: 18
 # ---
 
 # %% [markdown]

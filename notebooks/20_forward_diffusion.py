@@ -12,7 +12,7 @@
 #     at_least:
 #       seen_classes: 2
 #     needs: images
-#     seconds: 20
+#     seconds: 23
 # ---
 
 # %% [markdown]

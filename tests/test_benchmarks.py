@@ -115,6 +115,7 @@ def test_the_plain_inductive_vae_learns_to_rebuild():
         referents=prepared.referents,
         hidden=32,
         latent=8,
+        batch=32,
         device="cpu",
     )
     losses = [model.epoch() for _ in range(20)]

@@ -83,6 +83,10 @@ class Replayed:
         """Train once; return the terms, detached."""
         if not inputs[0].is_cuda:
             return {name: term.detach() for name, term in self.step(*inputs).items()}
+        with torch.cuda.device(inputs[0].device):  # streams and graphs are the current device's
+            return self._on_gpu(*inputs)
+
+    def _on_gpu(self, *inputs: Tensor) -> Terms:
         shapes = tuple(part.shape for part in inputs)
         self.met[shapes] += 1
         if self.met[shapes] <= self.WARM_UP:
@@ -107,6 +111,6 @@ class Replayed:
     def _recorded(self, *inputs: Tensor) -> tuple:
         """Record a step, which does not run it; the tensors it reads and fills live on."""
         graph, held = torch.cuda.CUDAGraph(), [part.clone() for part in inputs]
-        with torch.cuda.graph(graph):
+        with torch.cuda.graph(graph, stream=torch.cuda.Stream()):
             terms = {name: term.detach() for name, term in self.step(*held).items()}
         return graph, held, terms

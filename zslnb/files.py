@@ -14,7 +14,11 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
-NO_LOCKS = (errno.ENOLCK, errno.EOPNOTSUPP)  # of a disk that has none: there all may go on
+NO_LOCKS = (
+    errno.ENOLCK,
+    errno.EOPNOTSUPP,
+    errno.ENOSYS,
+)  # of a disk that has none: there all may go on
 
 
 def repository_root() -> Path | None:

@@ -7,6 +7,7 @@ import pytest
 import torch
 from toys import QUICK, QUICK_IMAGINATION, QUICK_REVCD, toy
 
+from zslnb.device import Replayed
 from zslnb.experiments import models
 from zslnb.experiments.families import FIT
 from zslnb.experiments.models import trained
@@ -83,6 +84,16 @@ def test_settings_of_the_use_share_one_training(settings, folder):
         torch.testing.assert_close(weights(alone), weights(first), rtol=0, atol=0)
     assert len([*folder.iterdir()]) == 1
     assert set(settings.AFTER_TRAINING) < {field.name for field in fields(settings)}
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="CUDA graphs need a GPU")
+@pytest.mark.parametrize("settings", [*CASES.values(), replace(QUICK, mixing="drawn")])
+def test_a_training_of_replayed_steps_is_the_training(settings, monkeypatch):
+    replayed = FIT[type(settings)](B, settings, 0, "cuda")
+    monkeypatch.setattr(Replayed, "WARM_UP", 10**9)
+    stepped = FIT[type(settings)](B, settings, 0, "cuda")
+    assert replayed.history == pytest.approx(stepped.history)
+    torch.testing.assert_close(weights(replayed), weights(stepped))
 
 
 def test_data_seed_and_settings_tell_models_apart(folder):

@@ -9,10 +9,12 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import psutil
 import pytest
+import torch
 from conftest import HEADER, ROOT, tiny_arrays
 
 from zslnb import cli
@@ -141,15 +143,24 @@ def test_a_hanging_notebook_is_stopped_with_its_kernel(small):
     assert not psutil.Process().children(recursive=True)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_leaves_a_manifest_and_no_process(build, bundle, write_notebook, number):
+@pytest.mark.parametrize(
+    ("number", "at_once", "left"),
+    [
+        (signal.SIGINT, "1", ["interrupted", "not run"]),
+        (signal.SIGTERM, "1", ["interrupted", "not run"]),
+        (signal.SIGTERM, "2", ["interrupted", "interrupted"]),
+    ],
+)
+def test_a_signal_leaves_a_manifest_and_no_process(
+    build, bundle, write_notebook, number, at_once, left
+):
     write_notebook("10_hangs", HANGS)
-    folder = write_notebook("20_next", "print(1)").parent
+    folder = write_notebook("20_next", HANGS).parent
     command = [sys.executable, "-m", "zslnb", "reproduce", "--benchmark", bundle]
-    alone = ["--folder", folder, "--at-once", "1"]
-    child = subprocess.Popen([*command, *alone], cwd=ROOT, env=os.environ)
+    options = ["--folder", folder, "--at-once", at_once, "--device", "cpu"]
+    child = subprocess.Popen([*command, *options], cwd=ROOT, env=os.environ)
     end = time.monotonic() + 180
-    while not [*build.glob("tiny-*-smoke/notebooks/10_hangs.ipynb")]:
+    while len([*build.glob("tiny-*-smoke/notebooks/*.ipynb")]) < int(at_once):
         assert time.monotonic() < end, "waited too long"
         time.sleep(0.1)
     below = psutil.Process(child.pid).children(recursive=True)
@@ -160,7 +171,7 @@ def test_a_signal_leaves_a_manifest_and_no_process(build, bundle, write_notebook
     assert not alive
     (path,) = build.glob("tiny-*-smoke/manifest.json")
     statuses = [run["status"] for run in json.loads(path.read_text())["notebooks"]]
-    assert statuses == ["interrupted", "not run"]
+    assert statuses == left
 
 
 @pytest.mark.parametrize(
@@ -257,6 +268,51 @@ def test_a_declared_time_holds_for_the_built_in_benchmark_alone(tmp_path):
     known = expected_seconds(sources, tmp_path / "aviary-smoke")
     assert known == {s.name: s.seconds for s in sources}
     assert {*expected_seconds(sources, tmp_path / "cub-full").values()} == {None}
+
+
+@pytest.mark.parametrize(
+    ("device", "asked", "pages", "cores", "memory", "expected"),
+    [
+        ("cpu", None, 13, 2, 16e9, 2),
+        ("cpu", None, 13, 64, 500e9, 4),
+        ("cpu", None, 13, 8, 3.2e9, 2),
+        ("cpu", None, 13, 8, 1e9, 1),
+        ("cpu", None, 1, 8, 16e9, 1),  # so that it has all cores
+        ("cpu", 6, 13, 2, 16e9, 6),
+        ("cuda", None, 13, 16, 100e9, 1),  # experiments share the GPU already
+    ],
+)
+def test_how_many_notebooks_run_at_once(monkeypatch, device, asked, pages, cores, memory, expected):
+    monkeypatch.setattr(reproduce, "choose_device", torch.device)
+    monkeypatch.setattr(reproduce.joblib, "cpu_count", lambda: cores)
+    available = SimpleNamespace(available=memory)
+    monkeypatch.setattr(reproduce.psutil, "virtual_memory", lambda: available)
+    request = ReproduceRequest(device=device, at_once=asked)
+    assert reproduce.pages_at_once(request, pages) == expected
+
+
+def test_none_at_once_is_refused(capsys):
+    assert cli.main(["reproduce", "--at-once", "0", "--dry-run"]) == 2
+    assert "At least one notebook runs at once, not 0." in capsys.readouterr().err
+
+
+def test_a_notebook_that_cannot_start_stops_none_of_the_others(
+    build, bundle, write_notebook, monkeypatch
+):
+    write_notebook("10_lost", "1")
+    folder = write_notebook("20_next", "1").parent
+    execute = reproduce.execute
+
+    def on_full_disk(source, *args, **options):
+        if source.name == "10_lost":
+            raise OSError("No space left on device")
+        return execute(source, *args, **options)
+
+    monkeypatch.setattr(reproduce, "execute", on_full_disk)
+    plan = prepare(ReproduceRequest(str(bundle), device="cpu", folder=folder))
+    lost, following = reproduce.run(plan, io.StringIO())
+    assert (lost.status, lost.reason) == ("failed", "No space left on device")
+    assert following.status == "ran"
 
 
 def test_a_dry_run_runs_nothing(build, capsys):

@@ -102,6 +102,10 @@ def run_rows(
             experiments.append((shown, settings, inputs, _path(inputs)))
     # workers live on, so they are told where records go: their environment may be an old one
     missing = {path: (inputs, s) for _, s, inputs, path in experiments if _read(path) is None}
+    if torch.device(device).type != "cpu" and any(
+        METHODS[inputs["method"]].timed for inputs, _ in missing.values()
+    ):
+        n_jobs = 1
     _compute_all(missing, benchmark, device, n_jobs or processes(device))
     return [{**row, **json.loads(path.read_text())} for row, _, _, path in experiments]
 

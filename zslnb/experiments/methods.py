@@ -24,11 +24,13 @@ class Method:
     """How to run a method: its function, its settings, and whether it works on the device.
 
     A method with `on_device=False` works on the CPU wherever it is sent, and its records say so.
+    One that is `timed` has a GPU to itself.
     """
 
     function: Callable[[Benchmark, Any, int, torch.device | str], dict]
     settings: type
     on_device: bool = True
+    timed: bool = False
 
     @property
     def roots(self) -> tuple[str, ...]:
@@ -47,8 +49,8 @@ METHODS = {
     "imagination": Method(generative_scores, ImaginationSettings),
     "fidelity": Method(fidelity_scores, GenZSLSettings),
     "imagination_fidelity": Method(fidelity_scores, ImaginationSettings),
-    "speed": Method(speed_scores, GenZSLSettings),
-    "imagination_speed": Method(speed_scores, ImaginationSettings),
+    "speed": Method(speed_scores, GenZSLSettings, timed=True),
+    "imagination_speed": Method(speed_scores, ImaginationSettings, timed=True),
     "revcd": Method(estimator_scores, RevCDSettings),
     "referent_swap": Method(swap_scores, GenZSLSettings),
 }

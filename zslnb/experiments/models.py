@@ -1,13 +1,15 @@
 """Models that were trained once, kept so that no other experiment trains them again.
 
 Of a model its weights and its history are kept; the rest is prepared anew from benchmark and
-settings, which costs next to nothing. Settings that matter only once it is trained have no part in
-its key, so rows of a table that differ in those alone share one training.
+settings, which costs little (f-CLSWGAN's judge is trained for it). Settings that matter only once
+it is trained have no part in its key, so rows of a table that differ in those alone share one
+training.
 """
 
 import contextlib
 import hashlib
 import json
+import time
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -18,10 +20,12 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
 from zslnb.benchmark import Benchmark
+from zslnb.device import one_thread
 from zslnb.experiments.families import FIT, PREPARE
 from zslnb.experiments.sources import check_unchanged, imported_sha256, versions
 from zslnb.files import build_dir, write_atomically
 
+ABANDONED = 24 * 3600  # seconds after which nobody is still writing
 LIMIT = 2 * 2**30  # bytes; beyond them those go first that nobody asked for the longest
 
 
@@ -34,7 +38,7 @@ def trained(
 ) -> Any:
     """Fit a model, or take it from `build/models` if it has been trained before.
 
-    It gives what the `fit` of the settings' family gives, to the last bit.
+    It gives what the `fit` of the settings' family gives on one thread, to the last bit.
 
     Args:
         benchmark, settings, seed, device: as `fit` takes them.
@@ -49,7 +53,8 @@ def trained(
         model = PREPARE[type(settings)](benchmark, settings, seed, device)
         if _loaded(model, path):
             return model
-    model = FIT[type(settings)](benchmark, settings, seed, device, on_round)
+    with one_thread():  # sums depend on how many there are, and a kept model is everybody's
+        model = FIT[type(settings)](benchmark, settings, seed, device, on_round)
     check_unchanged(_roots(settings))
     weights = {name: part.cpu().contiguous() for name, part in model.networks.state_dict().items()}
     write_atomically(path, save(weights, {"history": json.dumps(model.history)}))
@@ -94,6 +99,9 @@ def _loaded(model: Any, path: Path) -> bool:
 
 def _drop_oldest(folder: Path) -> None:
     with contextlib.suppress(FileNotFoundError):  # another process tidies up, too
+        for path in folder.glob(".*.part"):  # of whoever was killed while it wrote
+            if time.time() - path.stat().st_mtime > ABANDONED:
+                path.unlink()
         files = [(path.stat(), path) for path in folder.glob("*.safetensors")]
         files.sort(key=lambda file: file[0].st_mtime, reverse=True)
         total = 0

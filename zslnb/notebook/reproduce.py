@@ -5,6 +5,7 @@ came from. For a published benchmark its data are brought first; "all" takes one
 """
 
 import ast
+import os
 import sys
 import threading
 import time
@@ -26,7 +27,7 @@ from zslnb.device import choose_device
 from zslnb.encode.requests import DataRequest
 from zslnb.errors import RequestError, WorkError, unknown_name
 from zslnb.files import build_dir, repository_dir, run_dir
-from zslnb.notebook.execute import RAN, SKIPPED, Outcome, execute
+from zslnb.notebook.execute import FAILED, RAN, SKIPPED, Outcome, execute
 from zslnb.notebook.manifest import (
     describe,
     headline_tables,
@@ -115,7 +116,7 @@ def outlook(request: ReproduceRequest, chosen: Iterable[Source]) -> str:
     else:
         plan = prepare(request)
         sources, folder = plan.sources, plan.run_dir
-    at_once = request.at_once or pages_at_once()
+    at_once = pages_at_once(request, len(sources))
     return f"{folder.name}: {foretold(expected_seconds(sources, folder), at_once)}."
 
 
@@ -226,7 +227,7 @@ def run(plan: Plan, stream: TextIOBase = sys.stdout) -> list[Outcome]:
     start, head, outcomes = time.monotonic(), _manifest_head(plan), [*plan.outcomes.values()]
     expected = expected_seconds(plan.sources, plan.run_dir)
     weights = {s.name: expected[s.name] or s.seconds for s in plan.sources}
-    at_once = plan.request.at_once or pages_at_once()
+    at_once = pages_at_once(plan.request, len(plan.sources))
     position = {s.name: f"[{i}/{len(plan.sources)}]" for i, s in enumerate(plan.sources, 1)}
 
     def say(line: object) -> None:
@@ -260,17 +261,26 @@ def run(plan: Plan, stream: TextIOBase = sys.stdout) -> list[Outcome]:
     return outcomes
 
 
-def pages_at_once() -> int:
-    """How many notebooks run side by side: one a core, as far as memory goes, and at most four."""
+def pages_at_once(request: ReproduceRequest, pages: int) -> int:
+    """How many notebooks run side by side: one a core, as far as memory goes, and at most four.
+
+    On a GPU one after another: their experiments share it already.
+    """
     by_memory = psutil.virtual_memory().available // MEMORY_OF_PAGE
-    return int(max(1, min(joblib.cpu_count(), by_memory, MOST_PAGES)))
+    most = min(joblib.cpu_count(), by_memory, MOST_PAGES)
+    if choose_device(request.device).type != "cpu":
+        most = 1
+    return int(max(1, min(request.at_once or most, pages)))
 
 
 def _finished(
     plan: Plan, sources: Sequence[Source], at_once: int, starts: Callable[[str], None]
 ) -> Iterator[str]:
     """Execute notebooks side by side: give the name of each that has ended, "" twice a second."""
-    stopped, jobs = threading.Event(), max(1, joblib.cpu_count() // at_once)
+    stopped, jobs = threading.Event(), str(max(1, joblib.cpu_count() // at_once))
+    env = {"ZSLNB_BUILD": str(build_dir()), "ZSLNB_RUNS": str(plan.run_dir.parent)}
+    if at_once > 1:  # what a page has to itself, unless the user says otherwise
+        env |= {name: os.environ.get(name, jobs) for name in ("ZSLNB_JOBS", "OMP_NUM_THREADS")}
 
     def tick() -> None:
         if stopped.is_set():
@@ -279,20 +289,19 @@ def _finished(
     def run_one(source: Source) -> None:
         tick()  # rather than start another
         starts(source.name)
-        execute(
-            source,
-            plan.run_dir,
-            plan.outcomes[source.name],
-            parameters=parameters(plan.request),
-            timeout=plan.request.timeout or TIMEOUTS[plan.request.profile],
-            env={
-                "ZSLNB_BUILD": str(build_dir()),
-                "ZSLNB_RUNS": str(plan.run_dir.parent),
-                "ZSLNB_JOBS": str(jobs),
-                "OMP_NUM_THREADS": str(jobs),
-            },
-            tick=tick,
-        )
+        outcome = plan.outcomes[source.name]
+        try:
+            execute(
+                source,
+                plan.run_dir,
+                outcome,
+                parameters=parameters(plan.request),
+                timeout=plan.request.timeout or TIMEOUTS[plan.request.profile],
+                env=env,
+                tick=tick,
+            )
+        except OSError as error:  # a full disk, say: it stops none of the others
+            outcome.status, outcome.reason = FAILED, str(error)
 
     with ThreadPoolExecutor(at_once) as pool:
         try:

@@ -14,6 +14,8 @@ from zslnb.networks import Adam, perceptron
 from zslnb.seeds import seeded
 from zslnb.settings import Count, Positive, Settings, Share
 
+BATCHES_AT_ONCE = 64
+
 
 @dataclass(frozen=True)
 class ClassifierSettings(Settings):
@@ -75,7 +77,7 @@ class ClassifierTrainer:
         with seeded(seed, "classifier/weights"):
             self.model = SoftmaxClassifier(feature_dim, len(classes), settings).to(device)
         self.optimiser = Adam(self.model.parameters(), settings.lr)
-        self.step = Replayed(self._step)
+        self.step = Replayed(partial(_step, self.model, self.optimiser))
         self.epoch = 0
 
     def train_epoch(self, features: Float[Tensor, "N D"], labels: Int64[Tensor, " N"]) -> None:
@@ -87,26 +89,33 @@ class ClassifierTrainer:
         targets = order[torch.searchsorted(self.classes, labels, sorter=order)]
         self.model.train()
         with seeded(self.seed, f"classifier/epoch{self.epoch}"):
-            if self.settings.shuffle:  # all at once, so that a step reads rows that lie together
-                order = torch.randperm(len(labels), device=features.device)
-                features, targets = features[order], targets[order]
-            size = self.settings.batch_size
-            for batch in zip(features.split(size), targets.split(size), strict=True):
-                self.step(*batch)
+            draw = torch.randperm if self.settings.shuffle else torch.arange
+            order, size = draw(len(labels), device=features.device), self.settings.batch_size
+            # gathered for many steps at once, which then read rows that lie together
+            for rows in order.split(size * BATCHES_AT_ONCE):
+                parts = features[rows].split(size), targets[rows].split(size)
+                for batch in zip(*parts, strict=True):
+                    self.step(*batch)
         self.epoch += 1
-
-    def _step(self, features: Float[Tensor, "B D"], targets: Int64[Tensor, " B"]) -> Terms:
-        loss = F.cross_entropy(self.model(features), targets)
-        self.optimiser.zero_grad()
-        loss.backward()
-        self.optimiser.step()
-        return {"cross-entropy": loss}
 
     @torch.no_grad()
     def scores(self, features: Float[Tensor, "N D"]) -> Float[Tensor, "N K"]:
         """Score (N, D) features; columns follow `classes`."""
         self.model.eval()
         return self.model(features)
+
+
+def _step(
+    model: SoftmaxClassifier,
+    optimiser: Adam,
+    features: Float[Tensor, "B D"],
+    targets: Int64[Tensor, " B"],
+) -> Terms:
+    loss = F.cross_entropy(model(features), targets)
+    optimiser.zero_grad()
+    loss.backward()
+    optimiser.step()
+    return {"cross-entropy": loss}
 
 
 def train_classifier(
