@@ -292,8 +292,7 @@ here.table(variety)
 # better with $o$ than from $\tilde z$ alone; the boosting term looks at $\hat x$ and $\tilde z$ only;
 # and a latent that tells of the referent costs KL, at any weight above 0. The optimum of the whole
 # objective therefore ignores the referent. A small KL weight lets go of it late and lightly, but
-# gives no reason to keep it: that is why the last row, trained for longer, is shown beside the
-# second.
+# gives no reason to keep it: that is why what is trained for longer is shown beside the rest.
 #
 # The independence can be seen in the data: take away class means, and a target has nothing in
 # common with its referent.

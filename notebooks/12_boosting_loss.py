@@ -163,8 +163,8 @@ assert floor(y) == studies.batch_floor(y)
 
 # %% [markdown]
 # So the *order* of the data matters. The released code does not shuffle: batches follow the stored
-# order, the same in every pass. If the images are stored class by class, a batch of 64 holds few
-# classes, and the term is left with little to teach:
+# order, the same in every pass. If the images are stored class by class, a batch of 64, as published
+# (a profile's may be larger), holds few classes, and the term is left with little to teach:
 
 # %%
 here.table(studies.order_floors(bench.name, labels.cpu()))

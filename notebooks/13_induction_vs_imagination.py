@@ -299,8 +299,9 @@ here.figure(studies.speed_by_bar(speed))
 # %% [markdown]
 # ### Where would a speed-up come from?
 #
-# Time is steps times what a step costs. The first factor depends on the schedule and the learning
-# rate, the second on the critic. Both are visible in the records:
+# Time is steps times what a step costs. The first factor depends on the schedule, the learning rate
+# and what the generator has to learn, and on how often one looks (GenZSL is scored more often); the
+# second mostly on the critic. Both are visible in the records:
 
 # %%
 here.table(studies.step_costs(speed))
@@ -458,7 +459,7 @@ Markdown(studies.bullets(lines))
 # %% [markdown]
 # The two referent controls ask different questions. Against random classes, everything about the input
 # stays as it is but whose features they are: that is the test of induction. Noise also changes the
-# input's scale and shape, and a small difference there may be due to that.
+# input's scale and shape; a small difference there, should there be one, may be due to that.
 #
 # A number on the aviary says how the two mechanisms behave on sixty drawn birds, at a small part of
 # the published schedules. It is no evidence about AWA2: the paper's figures are neither confirmed nor

@@ -263,7 +263,8 @@ here.table(models)
 # %% [markdown]
 # Little is to be expected of the prior, of $x^{refer} + o$ and of the shares: notebook 11 shows that a
 # referent tells nothing of its target beyond the class, so the best generator ignores it however it is
-# fed. The two that touch the loss on texts, boosting and lengths, are another matter.
+# fed. The two that touch the loss on texts, boosting and lengths, could be another matter; the last
+# column says whether they are.
 #
 # ## In the order of the files
 #
@@ -280,7 +281,8 @@ Markdown(orders.finding())
 
 # %% [markdown]
 # **The generator.** In a batch of one class all texts are the same, and the boosting term cannot fall
-# below the logarithm of the batch size (notebook 12 has the proof). A small network, three orders:
+# below the logarithm of the batch size (notebook 12 has the proof). A small network in batches of 64,
+# as published (the profile's may be larger), and three orders:
 
 # %%
 small = replace(tiny, hidden_dim=128, latent_dim=64, batch_size=64, passes=6)

@@ -203,10 +203,11 @@ Markdown(blind)
 
 # %% [markdown]
 # There is a reason to expect little of it. Words have an order and patches have neighbours; the
-# columns of a feature vector have neither. Shuffle them, and the vector is as good as before, but
-# cut into other tokens. So what is the cut worth? The same training on **shuffled** columns, and
-# with **one token**, where attention has nothing to choose (as wide a condition, so a wider
-# Transformer).
+# columns of a feature vector have neither. Shuffled, the vector says as much as before, but it is cut
+# into other tokens. So what is the cut worth? The same training on **shuffled** columns, and with
+# **one token**, where attention has nothing to choose (as wide a condition, so a wider Transformer).
+# The stored order is itself arbitrary: a difference between the first two rows is one between two
+# arbitrary cuts, and of so many comparisons over three seeds one may well be luck.
 
 # %%
 ways = studies.conditionings(bench, settings, some_seeds, here.device)
@@ -289,8 +290,8 @@ swaps = studies.image_swaps(models, bench)
 here.table(swaps)
 
 # %% [markdown]
-# Listening is not the same at every step. With little noise $z_t$ itself says which class it is;
-# with much noise there is nothing but the image to go by. So noise each image's own prototype to
+# Listening need not be the same at every step. With little noise $z_t$ itself says the class, so a
+# network could do without the image; with much noise it cannot. Does it? Noise each image's prototype to
 # step $t$, swap the image, and look at that one estimate:
 
 # %%

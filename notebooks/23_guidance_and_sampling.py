@@ -253,10 +253,10 @@ here.table(samplers)
 Markdown(f"{samplers.few} {samplers.rest}")
 
 # %% [markdown]
-# For an exact denoiser notebook 20 bounds that cost, and it is small. A trained one may in addition
+# For an exact denoiser notebook 20 bounds that cost, and it is small. A trained one might in addition
 # have learnt to *look* for the rest of the right class, and then read some class into noise that has
-# none. The last two rows say how much hangs on the start: other noise, and noise with the answer in
-# it. Fresh noise in each step forgets the start, and a schedule that leaves nothing has no rest to
+# none. The last two rows say whether that shows here: other noise, and noise with the answer in it.
+# Fresh noise in each step forgets the start, and a schedule that leaves nothing has no rest to
 # look for.
 #
 # ## The guidance scale

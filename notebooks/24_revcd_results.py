@@ -205,8 +205,9 @@ for kind, tables in cub.items():
 # ## What it would take
 #
 # Which of the settings on this page would one have picked without a look at the test set? Each
-# record has the H that its choices reached on validation classes. Here is RevCD as set above and the
-# row with the best of those H, each counted in four ways.
+# record has the H that its choices reached on validation classes. Here is RevCD as set above, counted
+# in four ways, and below it, for each way to count, the row with the best of those H. With a constant
+# and without one that need not be the same row, and it may be RevCD itself.
 
 # %%
 here.table(studies.ways_to_count(studies.pooled(losses, weights, settings), bench.name))

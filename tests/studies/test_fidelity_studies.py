@@ -41,7 +41,7 @@ def test_a_row_is_a_point_or_a_cloud():
 
 def test_the_promise_is_judged_seed_by_seed():
     promise = studies.more_like_real(RECORDS)
-    assert "in 90% of cases or more (real against real: 50%)" in promise
+    assert "in 90.0% of cases or more (real against real: 50.0%)" in promise
     assert "Fréchet distance +0.100 (farther)" in promise
     assert "cosine to the real mean -0.100 (farther)" in promise
     swapped = studies.more_like_real(RECORDS, "f-VAEGAN", "GenZSL")

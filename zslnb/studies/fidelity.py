@@ -85,7 +85,7 @@ def point_or_cloud(records: Records) -> str:
         kind = "nearly one point" if cosine > 0.95 else "a cloud"
         lines.append(
             f"- **{row}:** samples of a class are {kind} (mean cosine {cosine:.3f}); the "
-            f"nearest neighbour tells real from synthetic in {apart[row]:.0%} of cases."
+            f"nearest neighbour tells real from synthetic in {apart[row]:.1%} of cases."
         )
     return "\n".join(lines)
 
@@ -96,7 +96,7 @@ def more_like_real(records: Records, row: str = "GenZSL", other: str = "f-VAEGAN
     real = values(records, row, "real", "nearest neighbour").mean()
     return (
         f"**More like real features?** The nearest neighbour tells every generator's features "
-        f"from real ones in {apart:.0%} of cases or more (real against real: {real:.0%}). "
+        f"from real ones in {apart:.1%} of cases or more (real against real: {real:.1%}). "
         f"{row} minus {other}: Fréchet distance "
         f"{_against(records, row, other, 'frechet', 'farther', 'nearer')}, cosine to the real mean "
         f"{_against(records, row, other, 'to mean', 'nearer', 'farther')}."

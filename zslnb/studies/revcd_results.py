@@ -182,8 +182,8 @@ def picked_row(records: Records, protocol: str) -> str:
 def ways_to_count(records: Records, title: str) -> Tabled:
     """What would one have picked without a look at the test set, counted in four ways?
 
-    Beside RevCD as it is, whose lines come first, stands the row with the best H on validation
-    classes.
+    Below RevCD as it is, whose lines come first, stands for each way to count the row with the best
+    H on validation classes.
     """
     picks = [("RevCD", way) for way in WAYS]
     picks += [(picked_row(records, protocol), way) for way, protocol in WAYS.items()]

@@ -198,7 +198,7 @@ def looks_at_test(
     }
     starts = [*on_test.index[:: released.classifier.epochs]]  # the first look of each round
     fig, ax = plt.subplots(figsize=(8.5, 3.6))
-    ax.vlines(starts, 0, 100, color="0.85", linewidth=1)
+    ax.vlines(starts[1:], 0, 100, color="0.5", linewidth=1, linestyle="--")
     for metric in "SUH":
         ax.plot(h.index, on_test[metric], LINES[metric], label=f"{metric}, test", linewidth=1.3)
     ax.plot(validation.index, validation, "-.", label="H, validation", linewidth=1.3)
@@ -208,9 +208,10 @@ def looks_at_test(
     fig.legend(ncols=7, fontsize=8, loc="outside lower center")
     looks = ", ".join(f"{h[at]:.1f} {name} (look {at})" for name, at in chosen.items())
     jump = np.mean([h[at] - h[at - 1] for at in starts[1:]] or [np.nan])
+    average = " on average" if len(starts) > 2 else ""
     text = (
         f"One seed, every look of its first {len(starts)} of {released.rounds} rounds. H on test: "
-        f"{looks}. Grey lines: the generator has gone on, and features are fresh; the first epoch "
-        f"on them moves H by {jump:+.1f} points on average."
+        f"{looks}. Dashed: the generator has gone on, and features are fresh; the first epoch on "
+        f"them moves H by {jump:+.1f} points{average}."
     )
     return Drawn("looks", fig, text)
