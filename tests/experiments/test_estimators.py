@@ -1,6 +1,7 @@
 """`zslnb.experiments.estimators`: strict beside lenient, chosen clean; on toys, and by hand."""
 
 from dataclasses import replace
+from functools import cache
 
 import pytest
 import torch
@@ -13,11 +14,16 @@ from zslnb.protocol import gzsl_scores, validation_split
 
 HARD = toy(noise=0.5)  # so hard that scales differ
 SCALES, EPOCHS = (0.5, 1.0, 2.0, 5.0), (10, 4)
+SPACES = ("standardised", "as given")
 MANY = replace(QUICK_REVCD, epoch_choices=EPOCHS, guidance_choices=SCALES)
 
 
-def trained(benchmark, epochs=10):
-    return revcd.fit(benchmark, replace(MANY, epochs=epochs), 0)
+SPLIT = validation_split(HARD, 0)
+
+
+@cache
+def trained(epochs, inner=False):
+    return revcd.fit(SPLIT if inner else HARD, replace(MANY, epochs=epochs), 0)
 
 
 @pytest.fixture(scope="module")
@@ -25,15 +31,23 @@ def scores() -> dict:
     return estimator_scores(HARD, MANY, 0, "cpu")
 
 
-def by_hand(model, benchmark, scale, bias=0.0):
+@cache
+def cosines(epochs, inner, name, scale, space):
+    """Cosines of some images with all classes, by a model trained here, each computed once."""
+    on = SPLIT if inner else HARD
+    rows = on.features[getattr(on, name)]
+    return trained(epochs, inner).scores(rows, guidance=scale, stream=name, space=space)
+
+
+def by_hand(epochs, scale, space, bias=0.0, *, inner=False):
     """Strict S, U and H, every class of the split competing, `bias` off the seen ones."""
-    classes = torch.cat([benchmark.seen, benchmark.unseen]).sort().values
+    on = SPLIT if inner else HARD
+    classes = torch.cat([on.seen, on.unseen]).sort().values
     pairs = []
     for name in ("test_seen_idx", "test_unseen_idx"):
-        rows = getattr(benchmark, name)
-        cosines = model.scores(benchmark.features[rows], guidance=scale, stream=name)[:, classes]
-        cosines = cosines - bias * torch.isin(classes, benchmark.seen)
-        pairs += [benchmark.labels[rows], classes[cosines.argmax(1)]]
+        shifted = cosines(epochs, inner, name, scale, space)[:, classes]
+        shifted = shifted - bias * torch.isin(classes, on.seen)
+        pairs += [on.labels[getattr(on, name)], classes[shifted.argmax(1)]]
     return gzsl_scores(*pairs)
 
 
@@ -46,39 +60,49 @@ def test_choices_never_see_the_test_set(scores):
     assert garbage["lenient"]["S"] == scores["lenient"]["S"]  # of training images alone
 
 
+def candidates():
+    return [(n, scale, space) for n in EPOCHS for scale in SCALES for space in SPACES]
+
+
 def test_clean_and_calibrated_are_the_best_on_the_validation_split(scores):
-    inner = validation_split(HARD, 0)
-    trial, final = ({n: trained(on, n) for n in EPOCHS} for on in (inner, HARD))
-    tried = {(n, s): by_hand(trial[n], inner, s)["H"] for n in EPOCHS for s in SCALES}
+    tried = {how: by_hand(*how, inner=True)["H"] for how in candidates()}
     pick = tuple(scores["chosen"]["clean"].values())
     assert scores["validation"]["clean"]["H"] == tried[pick] == max(tried.values())
-    assert len({tried[n, s] for n in EPOCHS for s in SCALES}) > len(EPOCHS)  # all may differ
-    strict = by_hand(final[pick[0]], HARD, pick[1])
+    assert len(set(tried.values())) > len(EPOCHS)  # all may differ
+    strict = by_hand(*pick)
     assert {name: scores["clean"][name] for name in strict} == strict
     every = {
-        (n, s, c): by_hand(trial[n], inner, s, c)["H"]
-        for n in EPOCHS
-        for s in SCALES
-        for c in CALIBRATIONS
+        (*how, c): by_hand(*how, c, inner=True)["H"] for how in candidates() for c in CALIBRATIONS
     }
-    n, s, c = pick = tuple(scores["chosen"]["calibrated"].values())
+    pick = tuple(scores["chosen"]["calibrated"].values())
     assert scores["validation"]["calibrated"]["H"] == every[pick] == max(every.values())
-    calibrated = by_hand(final[n], HARD, s, c)
+    calibrated = by_hand(*pick)
     assert {name: scores["calibrated"][name] for name in calibrated} == calibrated
 
 
 def test_peeked_is_the_best_candidate_on_the_test_set(scores):
-    models = {n: trained(HARD, n) for n in EPOCHS}
-    tested = {(n, s): by_hand(models[n], HARD, s)["H"] for n in EPOCHS for s in SCALES}
+    tested = {how: by_hand(*how)["H"] for how in candidates()}
     assert scores["peeked"]["H"] == tested[tuple(scores["chosen"]["peeked"].values())]
     assert scores["peeked"]["H"] == max(tested.values()) > min(tested.values())
 
 
-def test_every_scale_is_listed_at_the_epochs_that_clean_chose(scores):
-    assert [float(g) for g in scores["by guidance"]] == list(SCALES)
+def test_every_scale_and_space_is_listed_with_all_else_as_clean_chose(scores):
     chosen = scores["chosen"]["clean"]
+    assert [float(g) for g in scores["by guidance"]] == list(SCALES)
     assert scores["by guidance"][f"{chosen['guidance']:g}"] == scores["clean"]
+    assert list(scores["by space"]) == list(SPACES)
+    assert scores["by space"][chosen["space"]] == scores["clean"]
+    assert scores["by space"]["standardised"] != scores["by space"]["as given"]
     assert len(scores["history"]) == chosen["epochs"]
+
+
+def test_semantics_without_a_direction_are_compared_standardised():
+    """A class whose semantics are all zeros has no cosine as given."""
+    semantics = HARD.semantics.clone()
+    semantics[HARD.unseen[0]] = 0
+    quick = replace(QUICK_REVCD, epochs=1, epoch_choices=(1,))
+    scores = estimator_scores(replace(HARD, semantics=semantics), quick, 0, "cpu")
+    assert list(scores["by space"]) == ["standardised"]
 
 
 @pytest.mark.parametrize(
@@ -87,11 +111,11 @@ def test_every_scale_is_listed_at_the_epochs_that_clean_chose(scores):
 def test_lenient_differs_in_the_seen_images_alone(scores, strict, lenient):
     """Training images in place of seen test images; the unseen ones, and T1, stay."""
     chosen = scores["chosen"][strict]
-    model, scale = trained(HARD, chosen["epochs"]), chosen["guidance"]
-    rows, bias = HARD.train_idx, chosen.get("calibration", 0.0)
-    cosines = model.scores(HARD.features[rows], guidance=scale, stream="train_idx")
-    cosines[:, HARD.seen] -= bias
-    right = (cosines.argmax(1) == HARD.labels[rows]).double().mean()  # classes of one size
+    how = chosen["epochs"], False, "train_idx", chosen["guidance"], chosen["space"]
+    shifted = cosines(*how).clone()
+    shifted[:, HARD.seen] -= chosen.get("calibration", 0.0)
+    labels = HARD.labels[HARD.train_idx]
+    right = (shifted.argmax(1) == labels).double().mean()  # classes of one size
     assert scores[lenient]["S"] == pytest.approx(float(right))
     assert {k: scores[lenient][k] for k in ("U", "T1")} == {
         k: scores[strict][k] for k in ("U", "T1")
@@ -101,12 +125,12 @@ def test_lenient_differs_in_the_seen_images_alone(scores, strict, lenient):
 
 
 def test_a_curve_is_what_each_constant_gives(scores):
-    n, scale = scores["chosen"]["clean"].values()
+    n, *how = scores["chosen"]["clean"].values()
     assert set(scores["curves"]) == {str(n) for n in EPOCHS}
-    curve, model = scores["curves"][str(n)], trained(HARD, n)
+    curve = scores["curves"][str(n)]
     assert [len(values) for values in curve.values()] == [len(CALIBRATIONS)] * 3
     for i in (0, 5, -1):
-        strict = by_hand(model, HARD, scale, CALIBRATIONS[i])
+        strict = by_hand(n, *how, CALIBRATIONS[i])
         assert (curve["S"][i], curve["U"][i]) == (strict["S"], strict["U"])
     assert curve["S, lenient"][0] == scores["lenient"]["S"]
     assert curve["S"][0] >= curve["S"][-1]

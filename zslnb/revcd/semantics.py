@@ -30,6 +30,10 @@ class Standardiser:
         """Apply it to any rows, unseen prototypes among them."""
         return (rows - self.mean) / self.scale
 
+    def back(self, rows: Float[Tensor, "N D"]) -> Float[Tensor, "N D"]:
+        """Undo it."""
+        return rows * self.scale + self.mean
+
     def to(self, device: torch.device | str) -> "Standardiser":
         """Return the same map on another device."""
         return Standardiser(self.mean.to(device), self.scale.to(device))

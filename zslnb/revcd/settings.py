@@ -21,6 +21,7 @@ from zslnb.settings import (
 
 INPUTS = ("resnet101", "attributes")  # features and semantics of the paper's experiments
 Kind = Literal["revcd", "cvae", "gan"]
+Space = Literal["standardised", "as given"]
 KINDS: tuple[str, ...] = get_args(Kind)
 EVEN = Bound(lambda n: n >= 2 and n % 2 == 0, "be even, for the time embedding, and at least 2")
 PAIR = Bound(lambda n: n >= 2, "be at least 2, for batch normalisation")
@@ -45,6 +46,7 @@ class RevCDSettings(Settings):
         "n_samples",
         "guidance",
         "guidance_choices",
+        "spaces",
     )
 
     kind: Kind = "revcd"
@@ -83,6 +85,8 @@ class RevCDSettings(Settings):
     guidance: Finite = 2.0
     # what `clean` chooses from
     guidance_choices: Annotated[tuple[Finite, ...], NOT_EMPTY] = (1.0, 2.0, 4.0)
+    # where the nearest prototype is looked for; the text does not say, so `clean` chooses
+    spaces: Annotated[tuple[Space, ...], NOT_EMPTY] = ("standardised", "as given")
 
     def __post_init__(self) -> None:
         """Refuse settings that do not go together, too."""
@@ -102,7 +106,7 @@ REDUCED = {
     "smoke": {
         "widths": (256, 128, 64),
         "token_dim": 32,
-        "sampling_steps": 10,
+        "sampling_steps": 5,
         "epochs": 6,
         "epoch_choices": (6, 2),
     },

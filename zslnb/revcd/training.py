@@ -13,7 +13,7 @@ from zslnb.errors import DivergedError
 from zslnb.revcd.baselines import ConditionalGAN, ConditionalVAE
 from zslnb.revcd.diffusion import Diffusion
 from zslnb.revcd.semantics import Standardiser, prototype_scores
-from zslnb.revcd.settings import RevCDSettings
+from zslnb.revcd.settings import RevCDSettings, Space
 from zslnb.seeds import seeded
 from zslnb.training import batches, train
 
@@ -87,10 +87,23 @@ class RevCD:
         *,
         guidance: float | None = None,
         stream: str = "estimate",
+        space: Space = "standardised",
     ) -> Float[Tensor, "N C"]:
-        """Cosine of each image's estimate with every class's prototype (eqs. 23, 24)."""
-        estimates = self.estimate(features, guidance=guidance, stream=stream)
-        return prototype_scores(estimates, self.prototypes)
+        """Estimate the semantics of images and compare them with every class's (eqs. 23, 24)."""
+        return self.cosines(self.estimate(features, guidance=guidance, stream=stream), space)
+
+    def cosines(
+        self, estimates: Float[Tensor, "N S"], space: Space = "standardised"
+    ) -> Float[Tensor, "N C"]:
+        """Cosine of standardised estimates with every class's prototype (eqs. 23, 24).
+
+        The text standardises semantics and does not say in which space it compares them: "as given"
+        undoes it in both, first.
+        """
+        prototypes = self.prototypes
+        if space == "as given":
+            estimates, prototypes = self.semantics.back(estimates), self.semantics.back(prototypes)
+        return prototype_scores(estimates, prototypes)
 
 
 def prepare(
