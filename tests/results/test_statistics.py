@@ -4,8 +4,10 @@ import math
 
 import pytest
 import torch
+from scipy import stats
 
 from zslnb.results.statistics import (
+    differences,
     mean_and_sd,
     paired_gains,
     percent,
@@ -14,6 +16,7 @@ from zslnb.results.statistics import (
     spread,
     told_apart,
     verdict,
+    verdicts,
 )
 from zslnb.seeds import torch_generator
 
@@ -88,7 +91,9 @@ def test_percent_is_mean_and_sample_deviation(values, text):
 @pytest.mark.parametrize(
     ("gains", "text", "apart"),
     [
-        ([1.0, 2.0, 3.0], "+2.0 ± 1.0", True),
+        ([1.0, 2.0, 3.0], "+2.0 ± 1.0", False),  # p = 0.074
+        ([1.5, 2.0, 2.5], "+2.0 ± 0.5", True),  # p = 0.020
+        ([0.4, 0.5, 0.6], "+0.5 ± 0.1", False),  # p = 0.013, of no interest
         ([-1.0, 0.0, 1.0], "+0.0 ± 1.0", False),
         ([-0.01, -0.02, -0.03], "+0.0 ± 0.0", False),
         ([-2.0, -2.0], "-2.0 ± 0.0", None),
@@ -100,9 +105,45 @@ def test_points_have_a_sign_and_three_seeds_tell(gains, text, apart):
     assert told_apart(gains) is apart
 
 
-def test_how_often_the_rule_tells_nothing_apart():
-    draws = torch.randn(4000, 5, generator=torch_generator(0, "test/rule")).tolist()
-    assert sum(map(told_apart, draws)) / len(draws) == pytest.approx(1 / 9, abs=0.02)
+@pytest.mark.parametrize("values", [[1.0, 2.0, 4.0], [-3.0, 0.5, 0.4, 0.1, 1.0]])
+def test_the_test_is_the_paired_t_test(values):
+    found, expected = differences(values)[0], stats.ttest_1samp(values, 0)
+    interval = expected.confidence_interval(0.95)
+    assert (found.p, found.low, found.high) == pytest.approx((expected.pvalue, *interval))
+
+
+def test_what_is_asked_together_is_corrected_as_holm_has_it():
+    """The smallest counts for all three, the next for the two that are left, the last for one."""
+    gains = [1.5, 2.0, 2.5], [4.0, 5.0, 6.0], [-1.0, 0.0, 1.0]
+    alone = [differences(g)[0].p for g in gains]
+    together = differences(*gains)
+    assert [d.p for d in together] == pytest.approx([2 * alone[0], 3 * alone[1], alone[2]])
+    assert [d.apart for d in together] == [True, True, False]
+    assert not any(d.apart for d in differences(*gains, *[gains[2]] * 3))
+    assert [d.p for d in differences([1.5, 2.0, 2.5], [1.5, 2.0, 2.5])] == [2 * alone[0]] * 2
+
+
+def test_the_least_difference_of_interest_can_be_set():
+    small = [0.004, 0.005, 0.006]
+    assert told_apart(small) is False
+    assert told_apart(small, least=0.001) is True
+    assert told_apart([1.0, 1.0, 1.0]) is True  # never varies
+    assert told_apart([0.0, 0.0, 0.0]) is False
+
+
+def test_how_often_the_rule_tells_any_of_several_nothings_apart():
+    draws = 9 * torch.randn(1000, 4, 5, generator=torch_generator(0, "test/rule"))
+    any_apart = [any(d.apart for d in differences(*four)) for four in draws.tolist()]
+    assert 0.03 < sum(any_apart) / len(draws) < 0.06
+
+
+def test_verdicts_asked_together_are_corrected_together():
+    asked = [(RECORDS, "good", other, "H") for other in ("plain", "noisy")]
+    good, noisy = verdicts(asked, "clean")
+    alone = verdict(RECORDS, "good", "noisy", "H", "clean")
+    assert good.endswith("+10.0 points of H over 5 seeds (+10.0 to +10.0, p < 0.001).")
+    assert noisy == alone  # the larger of two p is its own
+    assert "+1.0 points of H over 5 seeds (-6.1 to +8.1, p = 0.715)" in noisy
 
 
 def test_plain_numbers_have_two_digits_and_a_spread():

@@ -3,6 +3,8 @@
 from zslnb.results.claims import published, published_sizes, published_value
 from zslnb.results.records import recorded
 from zslnb.results.statistics import (
+    Difference,
+    differences,
     mean_and_sd,
     percent,
     points,
@@ -10,6 +12,7 @@ from zslnb.results.statistics import (
     spread,
     told_apart,
     verdict,
+    verdicts,
 )
 from zslnb.results.tables import (
     markdown_table,

@@ -1,9 +1,14 @@
 """Mean, spread and paired differences over seeds, as numbers and as text."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 import torch
+from scipy.stats import t as distribution
+
+LEAST = 1.0  # points: the least difference that a page calls one
+LEVEL, INTERVAL = 0.05, 0.95
 
 
 def mean_and_sd(values: Sequence[float]) -> tuple[float, float]:
@@ -29,16 +34,63 @@ def points(gains: Sequence[float]) -> str:
     return spread(gains, digits=1, sign="+")
 
 
-def told_apart(gains: Sequence[float]) -> bool | None:
-    """Say whether differences within seeds differ from 0 by the rule of `verdict`; None: too few.
+@dataclass(frozen=True)
+class Difference:
+    """What a paired t test says of differences within seeds, in their own unit.
 
-    The rule: at least three seeds, and a mean above 0.05 points and twice its standard error in
-    size. At five seeds it lets about one in nine differences through that are nothing.
+    `low` and `high` bound the mean's 95 % interval; `p` is corrected for all that was asked with
+    it (Holm 1979); `apart`: whether it differs from 0, None if there are fewer than three seeds.
     """
-    mean, sd = mean_and_sd(gains)
-    if len(gains) < 3:
-        return None
-    return abs(mean) > 2 * sd / math.sqrt(len(gains)) and abs(mean) >= 0.05
+
+    mean: float
+    low: float
+    high: float
+    p: float
+    apart: bool | None
+
+
+def differences(*gains: Sequence[float], least: float = LEAST) -> list[Difference]:
+    """Test each of several sets of differences within seeds against 0.
+
+    One is told apart from none if its corrected p is below 0.05 and its mean is at least `least`
+    in size. The chance that any of them is, though all are nothing, stays below one in twenty.
+
+    Args:
+        gains: what is asked in one table, each with a value a seed.
+        least: the least difference of interest, in the unit of `gains`.
+    """
+    tests = [_t_test(values) for values in gains]
+    corrected = _holm([p for *_, p in tests])
+    return [
+        Difference(mean, low, high, p, p < LEVEL and abs(mean) >= least if len(g) > 2 else None)
+        for g, (mean, low, high, _), p in zip(gains, tests, corrected, strict=True)
+    ]
+
+
+def told_apart(gains: Sequence[float], least: float = LEAST) -> bool | None:
+    """Say whether differences within seeds differ from 0, asked alone (see `differences`)."""
+    return differences(gains, least=least)[0].apart
+
+
+def _t_test(values: Sequence[float]) -> tuple[float, float, float, float]:
+    """Mean, the bounds of its interval, and p; differences that never vary need no test."""
+    mean, sd = mean_and_sd(values)
+    if len(values) < 2:
+        return mean, math.nan, math.nan, 1.0
+    error = sd / math.sqrt(len(values))
+    if error <= 1e-9 * abs(mean) or not error:  # what rounding alone makes
+        return mean, mean, mean, float(mean == 0)
+    t = distribution(len(values) - 1)
+    half = t.isf((1 - INTERVAL) / 2) * error
+    return mean, mean - half, mean + half, 2 * t.sf(abs(mean) / error)
+
+
+def _holm(p: Sequence[float]) -> list[float]:
+    """Correct p values for being asked together: the smallest counts for all of them, and so on."""
+    corrected, largest = [1.0] * len(p), 0.0
+    for rank, i in enumerate(sorted(range(len(p)), key=p.__getitem__)):
+        largest = corrected[i] = max(largest, min(1.0, float((len(p) - rank) * p[i])))
+    return corrected
 
 
 def by_seed(records: list[dict], row: str, metric: str, protocol: str) -> dict[int, float]:
@@ -94,15 +146,36 @@ def protocol_gap(
 
 
 def verdict(records: list[dict], first: str, second: str, metric: str, protocol: str) -> str:
-    """Say in a sentence whether row `first` beats row `second`, by the rule of `told_apart`."""
-    gains = paired_gains(records, first, second, metric, protocol)
-    mean, sd = mean_and_sd(gains)
-    seeds = "one seed" if len(gains) == 1 else f"{len(gains)} seeds"
-    numbers = f"{mean:+.1f} points of {metric} over {seeds}"
-    apart = told_apart(gains)
-    if apart is None:
+    """Say in a sentence whether row `first` beats row `second`, asked alone."""
+    return verdicts([(records, first, second, metric)], protocol)[0]
+
+
+def verdicts(asked: Iterable[tuple[list[dict], str, str, str]], protocol: str) -> list[str]:
+    """Say in sentences whether rows beat others, by the rule of `differences`, asked together.
+
+    Args:
+        asked: records, first row, second row and metric of each comparison.
+        protocol: whose scores are compared.
+
+    Raises:
+        ValueError: as `paired_gains`.
+    """
+    asked = [*asked]
+    gains = [paired_gains(*comparison, protocol) for comparison in asked]
+    return [
+        _sentence(first, second, metric, len(values), difference)
+        for (_, first, second, metric), values, difference in zip(
+            asked, gains, differences(*gains), strict=True
+        )
+    ]
+
+
+def _sentence(first: str, second: str, metric: str, n: int, found: Difference) -> str:
+    numbers = f"{found.mean:+.1f} points of {metric} over {n} seed{'s' * (n > 1)}"
+    if found.apart is None:
         return f"**{first}** against **{second}**: {numbers}, too few to tell."
-    if not apart:
-        return f"**{first}** and **{second}** are not told apart: {numbers}, spread {sd:.1f}."
-    verb = "is above" if mean > 0 else "is below"
-    return f"**{first}** {verb} **{second}**: {numbers}, spread {sd:.1f}."
+    p = "p < 0.001" if found.p < 0.001 else f"p = {found.p:.3f}"
+    numbers = f"{numbers} ({found.low:+.1f} to {found.high:+.1f}, {p})"
+    if not found.apart:
+        return f"**{first}** and **{second}** are not told apart: {numbers}."
+    return f"**{first}** is {'above' if found.mean > 0 else 'below'} **{second}**: {numbers}."
