@@ -441,8 +441,8 @@ Markdown(collapse.cure)
 # %% [markdown]
 # ## What held, what did not
 #
-# Written by the records of this run. A difference counts if over three seeds or more its mean within a
-# seed is above twice its standard error (a rule that passes one in nine differences that are nothing).
+# Written by the records of this run. A difference within seeds counts by the rule of notebook 14: a
+# paired t test, corrected for what is asked together, and a point at least.
 
 # %%
 lines = [

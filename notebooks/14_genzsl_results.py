@@ -317,7 +317,9 @@ Markdown(studies.bullets(lines) or "Not measured.")
 # ## Three questions a reviewer would ask
 #
 # Answered for this run by its records, and beside it for CUB by the recorded ones. The rule for
-# "above" and "below" is in the open: twice the standard error of the differences within a seed.
+# "above" and "below" is in the open: a paired t test of the differences within seeds, p below 0.05 after
+# Holm's correction for all that is asked in one list, and a mean of at least one point. In brackets stand
+# the mean's 95 % interval and the corrected p.
 
 # %% [markdown]
 # **1. Is it CDP, boosting or induction that helps?** What GenZSL loses without each:

@@ -449,8 +449,8 @@ here.table(studies.audit(run, training, measured, ways, conventional))
 # %% [markdown]
 # ## What held, what did not
 #
-# Written by the numbers of this run, by the rule of notebook 14: told apart means a mean difference
-# above twice its standard error over three seeds or more.
+# Written by the numbers of this run, by the rule of notebook 14: a paired t test, corrected for what is
+# asked together, and a point at least.
 
 # %%
 total, chosen, schedule, peeked = [*ways.parts.values()][:4]

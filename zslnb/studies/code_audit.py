@@ -18,8 +18,7 @@ from zslnb.benchmark import Benchmark
 from zslnb.experiments.memo import run_rows
 from zslnb.genzsl import GenZSLSettings
 from zslnb.protocol import ClassifierSettings
-from zslnb.results import percent, points, published_value, told_apart
-from zslnb.seeds import seeded
+from zslnb.results import differences, percent, points, published_value, told_apart
 from zslnb.studies.rows import Records, row_names, values
 from zslnb.studies.study import Answered, Drawn, Tabled
 from zslnb.studies.training_orders import StoredOrders
@@ -72,7 +71,8 @@ def _seen_unseen(records: Records, row: str, kind: str) -> str:
 def laid_out(gains: Mapping[str, Gains], of: str) -> pd.DataFrame:
     """Points of each difference, and whether it is told apart from none."""
     words = {None: "too few seeds", True: "yes", False: "no"}
-    cells = [(points([*gain]), words[told_apart([*gain])]) for gain in gains.values()]
+    found = differences(*map(list, gains.values()))
+    cells = [(points([*g]), words[d.apart]) for g, d in zip(gains.values(), found, strict=True)]
     return pd.DataFrame(cells, index=[*gains], columns=[of, f"{of}: told apart"])
 
 
@@ -105,7 +105,8 @@ def models_beside_text(benchmark: str, records: Records) -> Tabled:
     frame = laid_out(h, "H, code minus paper").rename_axis("row")
     frame.insert(0, "H", [_shown(records, row, "clean") for row in rows])
     frame["T1, code minus paper"] = [points([*gains]) for gains in t1.values()]
-    apart = [row for row, gains in h.items() if told_apart([*gains])]
+    found = differences(*map(list, h.values()))
+    apart = [row for row, difference in zip(h, found, strict=True) if difference.apart]
     text = (
         f"**{benchmark}, protocol clean.** The code's model has H "
         f"{_shown(records, 'GenZSL', 'clean')}. Each row does one thing as the text "
@@ -300,19 +301,16 @@ def measured_differences(models: Tabled, training: Tabled, one_referent: Gains) 
     gains = {
         label: by_row[row] for label, row in DIFFERENCES.items() if row != MIXED or MIXED in by_row
     }
-    known = {label: told_apart([*gain]) for label, gain in gains.items()}
-    apart = {label: gain.mean() for label, gain in gains.items() if known[label]}
+    found = dict(zip(gains, differences(*map(list, gains.values())), strict=True))
+    apart = {label: difference.mean for label, difference in found.items() if difference.apart}
     apart = dict(sorted(apart.items(), key=lambda item: -abs(item[1])))
-    with seeded(0, "lesson/rule"):
-        nothing = torch.randn(4000, max(3, len(one_referent))).tolist()
-    by_chance = np.mean([told_apart(draw) for draw in nothing]) * len(gains)
     largest = "; ".join(f"{label} ({mean:+.1f})" for label, mean in [*apart.items()][:3])
     text = (
         f"One dot a seed, the bar their mean; blue: told apart from none ({len(apart)} of "
-        f"{len(gains)}; if none mattered, the rule would still let about "
-        f"{by_chance:.0f} through). " + (f"Largest: {largest}." if largest else "")
+        f"{len(gains)}, corrected for asking so many). "
+        + (f"Largest: {largest}." if largest else "")
     )
-    quiet = [label for label in gains if known[label] is False]
+    quiet = [label for label, difference in found.items() if difference.apart is False]
     fig = _one_scale(gains, apart)
     return Drawn("differences", fig, text, gains=gains, apart=apart, quiet=quiet)
 

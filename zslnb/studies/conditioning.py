@@ -90,7 +90,8 @@ def conditionings(
         f"The training error is lowest with *{min(errors, key=lambda how: errors[how].mean())}*. U "
         f"is at most {unseen:.1f} % on average{f': {BORDER}' if unseen < 10 else ''}."
     )
-    verdicts = [results.verdict(records, how, "cross", "T1", "clean") for how in OTHERS]
+    asked = [(records, how, "cross", "T1") for how in OTHERS]
+    verdicts = results.verdicts(asked, "clean")
     facts = {"against": against, "lowest_error": lowest_error, "verdicts": verdicts}
     facts["headline"] = True
     tabled = Tabled("conditionings", table, caption, records, **facts)
@@ -113,11 +114,11 @@ def _draw_gains(gains: Mapping[str, Mapping[str, Sequence[float]]]) -> Figure:
 
 def _against(gains: Mapping[str, Sequence[float]]) -> str:
     sides = {"above it": [], "below it": [], "not told apart from it": []}
-    for how, points in gains.items():
-        if len(points) < 3:
+    for how, found in zip(gains, results.differences(*gains.values()), strict=True):
+        if found.apart is None:
             return "too few seeds to tell"
-        side = "above it" if np.mean(points) > 0 else "below it"
-        sides[side if results.told_apart(points) else "not told apart from it"].append(how)
+        side = "above it" if found.mean > 0 else "below it"
+        sides[side if found.apart else "not told apart from it"].append(how)
     return "; ".join(f"{', '.join(ways)} {side}" for side, ways in sides.items() if ways)
 
 
@@ -220,11 +221,8 @@ def feature_tokens(
         f"{benchmark.name}: the feature cut in three ways. Percent, mean ± standard deviation; "
         "points gained over the columns as stored, within a seed."
     )
-    verdicts = [
-        results.verdict(compared, row, "as stored", metric, "clean")
-        for row in rows
-        for metric in ("H", "T1")
-    ]
+    asked = [(compared, row, "as stored", metric) for row in rows for metric in ("H", "T1")]
+    verdicts = results.verdicts(asked, "clean")
     return Tabled("tokens", frame, text, records, verdicts=verdicts)
 
 

@@ -1,8 +1,8 @@
 """How near synthetic features are to real ones, by generator and by weight of the boosting term."""
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -17,13 +17,13 @@ from zslnb.experiments.generative import Generator
 from zslnb.experiments.memo import run_rows
 from zslnb.genzsl import GenZSL, within_class_cosine
 from zslnb.protocol import class_means
-from zslnb.results import told_apart
-from zslnb.results.statistics import mean_and_sd
+from zslnb.results import Difference, differences, told_apart
 from zslnb.studies import plots
 from zslnb.studies.generators import Device, Generators, run_generators
 from zslnb.studies.rows import Records, by_row, plus_minus, row_names, summary, values
 from zslnb.studies.study import Drawn, Study, Tabled
 
+LEAST = 0.002  # of a measure of fidelity: a smaller difference is called none
 MEASURES = {
     "Fréchet": "frechet",
     "1-NN": "nearest neighbour",
@@ -105,7 +105,7 @@ def more_like_real(records: Records, row: str = "GenZSL", other: str = "f-VAEGAN
 
 def _against(records: Records, row: str, other: str, measure: str, more: str, less: str) -> str:
     gains = np.subtract(*(values(records, r, "unseen", measure) for r in (row, other)))
-    known = told_apart([*1000 * gains])  # its rule is made for points
+    known = told_apart([*gains], least=LEAST)
     side = more if gains.mean() > 0 else less
     note = "too few seeds to tell" if known is None else side if known else "not told apart"
     return f"{gains.mean():+.3f} ({note})"
@@ -172,7 +172,6 @@ COLUMNS = {
     "within a class": "within",
 }
 UNITS = ("cosine", "squared distance", "share told right", "cosine")  # of all but the last
-LEAST = 0.002  # a smaller change is called none
 
 
 @dataclass(frozen=True)
@@ -237,12 +236,23 @@ class BoostingWeight(Study):
 
     def change(self, measure: str, row: str, part: str = "unseen") -> tuple[int, str]:
         """Compare a weight with λ = 0 within each seed: sign (0: not told apart), and words."""
-        measured = self.measured(measure, part)
-        gains = measured[:, [*WEIGHTS].index(row)] - measured[:, 0]
-        mean, sd = mean_and_sd(gains.tolist())
-        sure = len(gains) > 2 and abs(mean) > max(LEAST, 2 * sd / math.sqrt(len(gains)))
-        note = "" if sure or len(gains) < 3 else " (not told apart)"
-        return int(sure and np.sign(mean)), f"{mean:+z.3f}{note}"
+        change = self.changes[part, measure, row]
+        note = " (not told apart)" if change.apart is False else ""
+        return int(np.sign(change.mean)) if change.apart else 0, f"{change.mean:+z.3f}{note}"
+
+    @cached_property
+    def changes(self) -> dict[tuple[str, str, str], Difference]:
+        """Every weight against λ = 0 within a seed, by every measure, asked together."""
+        asked = [("unseen", m) for m in ("to text", "to mean", "frechet")] + [("seen", "to mean")]
+        gains = {
+            (part, measure, row): measured[:, i] - measured[:, 0]
+            for part, measure in asked
+            for measured in [self.measured(measure, part)]
+            for i, row in enumerate(WEIGHTS)
+            if row != WITHOUT
+        }
+        found = differences(*map(list, gains.values()), least=LEAST)
+        return dict(zip(gains, found, strict=True))
 
     def trade(self, row: str) -> str:
         """Say what a weight gives and takes on unseen classes."""

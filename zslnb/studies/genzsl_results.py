@@ -9,6 +9,7 @@ import pandas as pd
 import seaborn as sns
 import torch.nn.functional as F
 
+from zslnb import results
 from zslnb.benchmark import Benchmark
 from zslnb.experiments.memo import run_rows
 from zslnb.genzsl import GenZSLSettings, class_diversity_promotion, mean_cosines, released_training
@@ -21,7 +22,6 @@ from zslnb.results import (
     results_table,
     scores_frame,
     spread_caption,
-    verdict,
 )
 from zslnb.studies import plots
 from zslnb.studies.generators import Device, Generators, run_generators, untrained
@@ -117,7 +117,7 @@ def compared(
 def verdicts(records: Records, first: str, *rows: str) -> list[str]:
     """Say whether clean H and T1 of the first row differ from those of each other row."""
     pairs = [(row, metric) for row in rows for metric in ("H", "T1")]
-    return [verdict([*records], first, *pair, "clean") for pair in pairs]
+    return results.verdicts((([*records], first, *pair) for pair in pairs), "clean")
 
 
 def ablated(settings: GenZSLSettings) -> dict[str, GenZSLSettings]:
@@ -291,8 +291,9 @@ def answers(comparisons: Comparisons, sources: Sources) -> str:
     """Say of pairs of rows under protocol clean whether they are told apart, source by source."""
     lines = []
     for source, records in sources.items():
-        verdicts = [verdict([*records], *pair, "clean") for pair in comparisons if records]
-        lines += [f"{source}: {line}" for line in verdicts or ["not measured."]]
+        asked = [([*records], *pair) for pair in comparisons if records]
+        told = results.verdicts(asked, "clean") or ["not measured."]
+        lines += [f"{source}: {line}" for line in told]
     return bullets(lines)
 
 
@@ -331,9 +332,9 @@ def genzsl_verdicts(main: Records, ablation: Records = ()) -> list[str]:
     rivals = [("GenZSL", row) for row in row_names(main) if row != "GenZSL"]
     ablated = [(row, "GenZSL") for row in row_names(changed) if row != "GenZSL"]
     return [
-        verdict([*records], *pair, "H", "clean")
+        line
         for records, pairs in ((main, rivals), (changed, ablated))
-        for pair in pairs
+        for line in results.verdicts((([*records], *pair, "H") for pair in pairs), "clean")
     ]
 
 

@@ -312,7 +312,8 @@ def guidance_scales(
         f"of unseen images move from {unseen} off the hull from {base} to scale {scales[-1]}; 1 is "
         "as far as the unseen prototypes are."
     )
-    verdicts = [results.verdict(by_scale, g, base, m, "clean") for g in larger for m in ("U", "T1")]
+    asked = [(by_scale, g, base, metric) for g in larger for metric in ("U", "T1")]
+    verdicts = results.verdicts(asked, "clean")
     facts = {"headline": True, "estimates": estimates, "verdicts": verdicts}
     fig = _draw_scales(scales, accuracy, hull)
     tabled = Tabled("guidance", frame, caption, records, **facts)
