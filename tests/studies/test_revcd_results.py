@@ -28,8 +28,11 @@ def test_models_are_counted_strictly_leniently_and_calibrated():
     assert study.caption().startswith("**toy, words** (after the paper's Table 2).")
     assert study.headline
     chosen = studies.validation_choices(MODELS)
-    assert chosen.table().loc["GAN"].tolist() == ["6, 6, 6", "2, 2, 2"]
+    assert chosen.table().loc["GAN"].tolist() == ["6, 6, 6", "2, 2, 2", ", ".join(3 * ["as given"])]
     assert "seed by seed" in chosen.caption()
+    spaces = studies.spaces_compared(MODELS, "toy, words").table()
+    assert [*spaces.index[:2]] == ["RevCD, standardised", "RevCD, as given"]
+    assert [*spaces["U"][:2]] == ["0.0 ± 0.0", row["U"]]
 
 
 def test_rows_are_named_by_what_they_change(monkeypatch: pytest.MonkeyPatch):

@@ -40,6 +40,7 @@ WAYS = {  # to count -> protocol
     "calibrated": "calibrated",
     "calibrated, lenient": "lenient, calibrated",
 }
+CHOICES = {"epochs": "g", "guidance": "g", "space": "s"}  # of validation, and their format
 CUB_RUNS = ("cub_resnet_fc1000-sentences", "cub_resnet_fc1000-attributes")
 
 
@@ -99,14 +100,32 @@ def validation_choices(records: Records) -> Tabled:
     """What did validation choose, seed by seed?"""
     lines = {
         row: [
-            ", ".join(f"{value:g}" for value in values(records, row, "chosen", "clean", choice))
-            for choice in ("epochs", "guidance")
+            ", ".join(f"{r['scores']['chosen']['clean'][choice]:{form}}" for r in of_row)
+            for choice, form in CHOICES.items()
         ]
         for row in row_names(records)
+        for of_row in [[r for r in records if r["row"] == row]]
     }
-    frame = pd.DataFrame.from_dict(lines, "index", columns=["epochs", "guidance"])
-    text = "Epochs and guidance scale that validation chose, seed by seed."
+    frame = pd.DataFrame.from_dict(lines, "index", columns=[*CHOICES])
+    text = "What validation chose, seed by seed."
     return Tabled("chosen", frame.rename_axis("method"), text)
+
+
+def spaces_compared(records: Records, title: str) -> Tabled:
+    """What is it worth in which space the nearest prototype is looked for?"""
+    rows = [
+        {**r, "row": f"{row}, {space}", "scores": {"clean": r["scores"]["by space"][space]}}
+        for row in row_names(records)
+        for space in records[0]["scores"]["by space"]
+        for r in records
+        if r["row"] == row
+    ]
+    text = (
+        f"**{title}**: the same estimates, with the nearest prototype looked for in the "
+        "standardised semantics and in the semantics as given; all else as validation chose. "
+        "Percent, mean ± standard deviation over seeds."
+    )
+    return Tabled("spaces", results.results_table(rows, "clean"), text)
 
 
 def losses_removed(records: Records, title: str) -> Tabled:
