@@ -189,12 +189,19 @@ here.figure(handicap)
 #
 # ## Two papers, two directions
 #
-# Instead of a handicap, *generative* methods make up what is missing.
+# Instead of a handicap, *generative* methods learn to make one side of the data from the other.
 #
 # - **GenZSL** goes from semantics to features: it turns features of similar seen classes into
 #   features of an unseen one, then trains an ordinary classifier on real and made-up features.
 # - **RevCD** goes from features to semantics: a diffusion model denoises a random vector into the
 #   semantics of the bird in the picture, and the nearest class wins.
+#
+# > **What was read, and what was not.** GenZSL's printed paper was not at hand. What these pages say of its
+# > text comes from its abstract, from public reviews of an earlier version, which quote formulas, and from a
+# > summary that is not its authors'; its released code was read line by line. So its sections, equations,
+# > tables and figures carry the numbers of that earlier version. RevCD's text was at hand in a copy that
+# > lost some of its numbers, and no code of it was released: "not in the text that we have" says no more
+# > than that.
 #
 # ## The notebooks
 

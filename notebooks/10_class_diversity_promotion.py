@@ -16,7 +16,7 @@
 # %% [markdown]
 # # Class diversity promotion
 #
-# *GenZSL (ICML 2025), section 3.1, equations 1 and 2, Figure 3.*
+# *GenZSL (ICML 2025; numbered as an earlier version is, see notebook 00), section 3.1, equations 1 and 2, Figure 3.*
 #
 # To a text encoder, all class names sound alike: every prompt says "a photo of a ...", and every
 # class is a bird. Class diversity promotion (CDP) takes away what the names have in common.

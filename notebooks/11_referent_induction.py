@@ -21,7 +21,7 @@
 # %% [markdown]
 # # Referent induction
 #
-# *GenZSL (ICML 2025), sections 3.2 and 3.3.*
+# *GenZSL (ICML 2025; numbered as an earlier version is, see notebook 00), sections 3.2 and 3.3.*
 #
 # Most generative zero-shot methods imagine the features of an unseen class out of noise. GenZSL
 # means to *induce* them: it takes features of similar seen classes, the **referents**, and learns to

@@ -21,7 +21,7 @@
 # %% [markdown]
 # # Information boosting
 #
-# *GenZSL (ICML 2025), sections 3.3 and 3.4.*
+# *GenZSL (ICML 2025; numbered as an earlier version is, see notebook 00), sections 3.3 and 3.4.*
 #
 # GenZSL has a third loss term: a generated feature is to point at its own class's text. The paper
 # calls it *target class-guided information boosting*, and wants it to keep the network from copying
@@ -304,7 +304,8 @@ here.figure(copying)
 # 14 and nothing but λ changed:
 #
 # - **to mean**: cosine of the mean synthetic with the mean real feature of a class,
-# - **Fréchet**: distance of synthetic and real unseen features as Gaussians,
+# - **Fréchet**: squared distance of synthetic and real unseen features, each taken for a Gaussian with its
+#   mean $m$ and covariance $C$: $\|m - m'\|^2 + \mathrm{tr}(C + C' - 2 (C C')^{1/2})$; 0 is best,
 # - **1-NN**: how often a sample's nearest other sample is of its own kind, real or synthetic; 0.5 is
 #   indistinguishable, 1 is told apart always,
 # - **to text**: cosine of synthetic features with their class's text.

@@ -22,7 +22,7 @@
 # %% [markdown]
 # # Induction against imagination
 #
-# *GenZSL (ICML 2025), sections 1, 3 and 4; Figures 1, 4 and 5.*
+# *GenZSL (ICML 2025; numbered as an earlier version is, see notebook 00), sections 1, 3 and 4; Figures 1, 4 and 5.*
 #
 # Generative zero-shot learning mostly **imagines**: class semantics and noise go in, a feature of a
 # class that nobody has seen comes out. GenZSL argues that one should **induce** instead, starting
@@ -212,7 +212,7 @@ here.figure(studies.feature_plane(bench, live))
 # A picture of a plane proves nothing: what it leaves out is most of the space, and the eye forgives
 # much. So count, in all dimensions, over seeds, with equally many real and synthetic features:
 #
-# - **Fréchet**: distance of the two clouds as Gaussians (0 is best),
+# - **Fréchet**: squared distance of the two clouds as Gaussians (notebook 12; 0 is best),
 # - **1-NN**: how often a sample's nearest other sample is of its own kind (0.5: real and synthetic
 #   cannot be told apart; 1: always),
 # - **to mean**: cosine of a class's synthetic mean with its real mean,

@@ -19,7 +19,7 @@
 # %% [markdown]
 # # GenZSL: the results
 #
-# *GenZSL (ICML 2025), section 4: Tables 1 to 4, Figures 2, 3, 6 and 8.*
+# *GenZSL (ICML 2025; numbered as an earlier version is, see notebook 00), section 4: Tables 1 to 4, Figures 2, 3, 6 and 8.*
 #
 # The mechanisms of the other notebooks, put together, scored, and set against the methods the paper
 # argues with. After this page you can

@@ -19,7 +19,7 @@
 # %% [markdown]
 # # What the released code does
 #
-# *GenZSL (ICML 2025), sections 3 and 4, beside its repository as last changed in June 2025.*
+# *GenZSL (ICML 2025; numbered as an earlier version is, see notebook 00), sections 3 and 4, beside its repository as last changed in June 2025.*
 #
 # A released repository is a gift: without it, nothing on this page could even be asked. Text and
 # code of a paper always differ somewhere, since a text has a page limit and a program has to decide
@@ -84,8 +84,8 @@ here.table(
 # the repository's way scores higher than the way the text describes. All differences are taken
 # within a seed, then averaged.
 #
-# How we know what the paper says: from its abstract, its authors' summary, and public reviews of an
-# earlier version which quote its formulas. Where it leaves a choice open, the table at the end
+# How we know what the paper says: from its abstract, a summary that is not its authors', and public
+# reviews of an earlier version which quote its formulas. Where it leaves a choice open, the table at the end
 # says so, and the reading is ours.
 #
 # ## Worth nothing, by proof

@@ -362,7 +362,7 @@ Markdown(
 #
 # $$\mathcal L = \lambda_1 \mathcal L_{rec} + \lambda_2 \mathcal L_{noise} + \lambda_3 \mathcal L_{cls} .$$
 #
-# The paper prints none of the three. We take $\lambda_1 = \lambda_3 = 1$ and $\lambda_2 = 0.1$, and divide
+# None of the three is in the text that we have. We take $\lambda_1 = \lambda_3 = 1$ and $\lambda_2 = 0.1$, and divide
 # the first two terms by the width of the semantics, so that $\lambda_3$ means the same on any benchmark.
 # One seed, live:
 

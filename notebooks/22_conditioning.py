@@ -79,8 +79,8 @@ here.figure(studies.revcd_network(bench, settings))
 # ## Telling the time
 #
 # A step is one number, and a network would have to stretch it over hundreds of columns. So it is
-# given as the phases of $d / 2$ clocks, the slowest almost ten thousand times slower than the first
-# (eq. 17):
+# given as the phases of $d / 2$ clocks (eq. 17), the slowest $10000^{1 - 2 / d}$ times slower than the
+# first: a thousand times for $d = 8$, nearly ten thousand times in a wide layer.
 #
 # $$\gamma(t) = [\sin \omega_1 t, \cos \omega_1 t, \ldots, \sin \omega_{d/2} t, \cos \omega_{d/2} t],
 # \qquad \omega_i = 10000^{-2 i / d} .$$
@@ -291,8 +291,9 @@ here.table(swaps)
 
 # %% [markdown]
 # Listening need not be the same at every step. With little noise $z_t$ itself says the class, so a
-# network could do without the image; with much noise it cannot. Does it? Noise each image's prototype to
-# step $t$, swap the image, and look at that one estimate:
+# network *could* do without the image; with much noise it cannot. One might expect it to learn that. Noise
+# each image's prototype to step $t$, swap the image, and look at that one estimate: where the curves stay
+# high on the left, the network follows the image although $z_t$ has the answer.
 
 # %%
 here.figure(studies.listening(models, bench))

@@ -323,7 +323,7 @@ def _one_scale(gains: Mapping[str, Gains], apart: Mapping[str, float]) -> plt.Fi
         ax.plot([gain.mean()], [i], "|", color=colour, markersize=16, markeredgewidth=2)
     ax.axvline(0, color="k", linewidth=0.8)
     ax.set_yticks(range(len(gains)), [*gains])
-    ax.set(xlabel="points of H, code minus paper", ylim=(len(gains) - 0.5, -0.5))
+    ax.set(xlabel="points of H: code minus paper, or as named", ylim=(len(gains) - 0.5, -0.5))
     ax.grid(axis="y", visible=False)
     return fig
 

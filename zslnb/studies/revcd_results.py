@@ -81,7 +81,7 @@ def settings_shown(settings: RevCDSettings, profile: str) -> Tabled:
     ]
     frame = pd.DataFrame(lines, columns=["setting", "RevCD here", "`full` has"])
     text = (
-        f"Profile `{profile}`; none of these is printed in the paper. Where two numbers stand, "
+        f"Profile `{profile}`; none of these is in the text that we have. Where two numbers stand, "
         "this profile takes less, to run on two cores."
     )
     return Tabled("settings", frame, text)
