@@ -250,7 +250,7 @@ samplers = studies.samplers(models, bench)
 here.table(samplers)
 
 # %%
-Markdown(f"{samplers.few} {samplers.rest}")
+Markdown(f"{samplers.few} {samplers.one} {samplers.rest}")
 
 # %% [markdown]
 # For an exact denoiser notebook 20 bounds that cost, and it is small. A trained one might in addition
@@ -259,10 +259,14 @@ Markdown(f"{samplers.few} {samplers.rest}")
 # Fresh noise in each step forgets the start, and a schedule that leaves nothing has no rest to
 # look for.
 #
+# If the first estimate answers as the whole walk does, the walk is not what recognises a bird: RevCD is
+# then a regression from $x$ to $z$ that is trained with noise on its target. Notebook 24 puts that to the
+# test with the same network trained without $z_t$, and with a linear map.
+#
 # ## The guidance scale
 #
 # The paper guides "to enhance semantic separation, thereby improving recognition of unseen classes".
-# It prints no scale. The records of RevCD's experiments have each scale's strict scores, after
+# No scale is in the text that we have. The records of RevCD's experiments have each scale's strict scores, after
 # training on all of trainval for the number of epochs that validation classes chose (the models above
 # have the profile's own); the scale that a table elsewhere uses is chosen on them, too.
 
@@ -322,7 +326,7 @@ here.figure(reproduced)
 sentences = [
     "**Held:** eq. 18 and DDIM's jump by hand, eq. 22 in both ways of counting, Tweedie's formula, algorithm 2.",
     f"**Guided noise samples $p(z)\\, p(x \\mid z)^w$:** {tilted.verdict()}",
-    f"**Few steps:** {samplers.few}",
+    f"**Few steps:** {samplers.few} {samplers.one}",
     f"**The rest of the signal:** {samplers.rest}",
     *scales.verdicts,
     f"**Estimates** {scales.estimates}",

@@ -56,6 +56,10 @@ bench = here.benchmark
 # All are trained on the same standardised features and semantics, and all end the same way: the
 # class whose prototype is nearest by cosine (eqs. 23 and 24).
 #
+# And, so that one can tell what the diffusion does: **RevCD, one step**, the same trained network's first
+# estimate, without a walk; and **RevCD without $z_t$**, the same network and losses, trained with zeros in
+# the place of $z_t$. It knows the image and $t$ alone, so it is a regression.
+#
 # No code was released, and next to no hyper-parameter is in the text that we have (some numbers were
 # lost on the way to it), so these are ours:
 
@@ -63,6 +67,7 @@ bench = here.benchmark
 kinds = {"RevCD": "revcd", "cVAE": "cvae", "GAN": "gan"}
 compared = {label: revcd.profile_settings(profile, kind) for label, kind in kinds.items()}
 settings = compared["RevCD"]
+compared |= studies.with_less_diffusion(settings)
 here.table(studies.settings_shown(settings, profile))
 
 # %% [markdown]

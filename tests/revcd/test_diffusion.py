@@ -39,6 +39,22 @@ def images() -> torch.Tensor:
         return torch.randn(B, D)
 
 
+@pytest.mark.parametrize("sampler", ["ddim", "ancestral"])
+def test_the_control_never_sees_what_is_noised(sampler):
+    """Zeros for z_t: every walk ends with the first estimate of a network fed zeros."""
+    blind = net(sees_noised=False, sampler=sampler)
+    with seeded(3, "test/control"):
+        walked = blind.draw(images(), 1.0)
+    last = torch.zeros(B, dtype=torch.int64)
+    expected = blind.unet(torch.zeros(B, S), last, blind.visual(images()))
+    torch.testing.assert_close(walked, expected)
+    other = net(sampler=sampler)
+    with seeded(3, "test/control"):
+        assert not torch.allclose(other.draw(images(), 1.0), expected, atol=1e-3)
+    errors = [losses(network)["reconstruction"] for network in (blind, other)]
+    assert errors[0] != errors[1]
+
+
 def losses(network: Diffusion) -> dict[str, torch.Tensor]:
     with seeded(2, "test/losses"):
         return network.losses(images(), network.prototypes[OWN], OWN)

@@ -38,13 +38,16 @@ def test_images_are_equally_many_of_each_class():
 def test_walks_are_compared_with_ancestral_steps_and_with_ddim(models: list[revcd.RevCD]):
     study = studies.samplers(models, B)
     table = study.table()
-    assert table["calls an image"].tolist() == [40, 40, 20, 40, 40]
-    assert table.iloc[0]["H, over ancestral"] == table.iloc[1].iloc[-1] == ""
+    assert table["calls an image"].tolist() == [40, 40, 20, 4, 2, 40, 40]
+    assert table.iloc[0]["T1, over ancestral"] == table.iloc[1].iloc[-1] == ""
     ancestral, ddim, *_ = table.index
     same = [float((c[ancestral] == c[ddim]).double().mean()) for c in study.classes]
     assert table.iloc[0].iloc[-1].startswith(f"{100 * np.mean(same):.1f} ± ")
     assert "18 seen and 20 unseen test images, guidance scale 2" in study.caption()
-    assert f"gains {table.iloc[1]['H, over ancestral']} points" in study.few
+    assert f"gains {table.iloc[1]['T1, over ancestral']} points" in study.few
+    one = table.loc["DDIM, 1 step"]
+    assert f"one step, gains {one['T1, over ancestral']} points of T1" in study.one
+    assert f"agrees with 20 on {one.iloc[-1]} %" in study.one
     assert " of the signal that is left at the last step would add " in study.rest
 
 

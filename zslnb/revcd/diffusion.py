@@ -74,10 +74,14 @@ class Diffusion(nn.Module):
         condition: Float[Tensor, "B V"],
     ) -> tuple[Float[Tensor, "B S"], Float[Tensor, "B S"]]:
         """Estimate the clean sample and the noise: one by the network, the other by eq. 11."""
-        output = self.unet(zt, t, condition)
+        output = self.unet(self.seen_of(zt), t, condition)
         if self.settings.predicts == "clean":
             return output, self.schedule.noise_from_z0(zt, output, t)
         return self.schedule.z0_from_noise(zt, output, t), output
+
+    def seen_of(self, zt: Float[Tensor, "B S"]) -> Float[Tensor, "B S"]:
+        """Return what the network sees of z_t: all of it, or for a control nothing."""
+        return zt if self.settings.sees_noised else torch.zeros_like(zt)
 
     def losses(
         self,
@@ -164,7 +168,7 @@ class Diffusion(nn.Module):
 
         def estimate(zt: Tensor, t: Tensor) -> Tensor:
             rows = zt.repeat(len(needed), 1)
-            z0 = self.unet.estimate(rows, t[:1], images)  # a step is the same for all
+            z0 = self.unet.estimate(self.seen_of(rows), t[:1], images)  # a step is one for all
             if s.predicts == "noise":
                 z0 = self.schedule.z0_from_noise(rows, z0, t.repeat(len(needed)))
             estimates = z0.chunk(len(needed))

@@ -65,6 +65,7 @@ class RevCDSettings(Settings):
     temperature: Positive = 0.05  # of the classification's softmax over cosines
     masked: Share = 0.1  # share of samples whose condition the noise loss hides
     conditioning: Conditioning = "cross"
+    sees_noised: bool = True  # False, a control: the network gets zeros for z_t, image and t alone
     widths: Annotated[tuple[Annotated[int, EVEN], ...], NOT_EMPTY] = (512, 256, 128)
     tokens: Count = 8
     token_dim: Count = 128

@@ -43,7 +43,8 @@ _STUDIES = {  # module -> what notebooks use of it
     "revcd_results": (
         "benchmark_title classification_weight cub_hull cub_models cub_rows hull_distances "
         "losses_removed pooled revcd_findings revcd_models run_revcd settings_shown "
-        "spaces_compared validation_choices ways_to_count with_each_weight without_each_loss"
+        "spaces_compared validation_choices ways_to_count with_each_weight with_less_diffusion "
+        "without_each_loss"
     ),
     "sampling": "guidance_scales guided_denoiser samplers starting_noise WalkDensity",
     "schematics": "paradigms pipeline revcd_direction revcd_network",

@@ -67,6 +67,15 @@ def with_each_weight(settings: RevCDSettings) -> dict[str, RevCDSettings]:
     return {f"weight {w:g}": replace(settings, classification_weight=w) for w in WEIGHTS}
 
 
+def with_less_diffusion(settings: RevCDSettings) -> dict[str, RevCDSettings]:
+    """RevCD that ends with its first estimate, and one that is trained without z_t."""
+    one_step = replace(settings, sampler="ddim", sampling_steps=1)
+    return {
+        "RevCD, one step": one_step,
+        "RevCD without z_t": replace(one_step, sees_noised=False),
+    }
+
+
 def benchmark_title(benchmark: Benchmark) -> str:
     """A benchmark and its semantics, as captions name them."""
     return f"{benchmark.name}, {benchmark.provenance.get('semantics', 'semantics')}"

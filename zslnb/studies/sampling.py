@@ -13,7 +13,7 @@ from torch import Tensor
 from zslnb import results, revcd
 from zslnb.benchmark import Benchmark
 from zslnb.device import one_thread
-from zslnb.protocol import frechet_distance, gzsl_scores
+from zslnb.protocol import frechet_distance, gzsl_scores, per_class_accuracy
 from zslnb.revcd import RevCD, RevCDSettings, prototype_scores
 from zslnb.seeds import seeded, torch_generator
 from zslnb.studies import plots
@@ -21,6 +21,8 @@ from zslnb.studies.known_densities import Denoiser
 from zslnb.studies.revcd_results import benchmark_title, run_revcd
 from zslnb.studies.rows import Device, by_row, plus_minus, values
 from zslnb.studies.study import Answered, Drawn, Study, Tabled
+
+ONE_STEP = "DDIM, 1 step"
 
 
 @torch.no_grad()
@@ -62,28 +64,35 @@ def samplers(models: Sequence[RevCD], benchmark: Benchmark) -> Tabled:
     """What do few steps cost beside all, and what does the start of a walk decide?
 
     Of what is returned, `classes` has for each model by walk the class that each image is given;
-    `few` says what few steps gain, `rest` what the signal left at the last step would add.
+    `few` says what few steps gain and `one` what a single one does, `rest` what the signal left at
+    the last step would add.
     """
     seen = some_of_each_class(benchmark, benchmark.test_seen_idx, 150)
     images = torch.cat([seen, some_of_each_class(benchmark, benchmark.test_unseen_idx, 120)])
     n, labels, schedule = len(seen), benchmark.labels[images], models[0].networks.schedule
-    total, few, fewer = (min(steps, len(schedule)) for steps in (len(schedule), 50, 10))
-    classes = [_walked(model, benchmark, images, few, fewer) for model in models]
+    total, few = len(schedule), min(50, len(schedule))
+    walked = [_walked(model, benchmark, images) for model in models]
+    classes = [{walk: cosines.argmax(1) for walk, cosines in w.items()} for w in walked]
     scores = {
-        walk: [gzsl_scores(labels[:n], c[walk][:n], labels[n:], c[walk][n:]) for c in classes]
-        for walk in classes[0]
+        walk: [
+            gzsl_scores(labels[:n], c[walk][:n], labels[n:], c[walk][n:])
+            | {"T1": _conventional(w[walk][n:], labels[n:], benchmark.unseen)}
+            for c, w in zip(classes, walked, strict=True)
+        ]
+        for walk in walked[0]
     }
-    ancestral, ddim, _, other_noise, rest = scores
+    (ancestral, ddim), (other_noise, rest) = [*scores][:2], [*scores][-2:]
 
     def agreement(walk: str) -> str:
         return results.percent([float((c[walk] == c[ddim]).double().mean()) for c in classes])
 
     lines = {}
-    for walk, steps in zip(scores, (total, few, fewer, few, few), strict=True):
-        percents = {m: results.percent([s[m] for s in scores[walk]]) for m in "SUH"}
+    taken = (total, *_step_counts(total), few, few)
+    for walk, steps in zip(scores, taken, strict=True):
+        percents = {m: results.percent([s[m] for s in scores[walk]]) for m in ("S", "U", "H", "T1")}
         lines[walk] = {"calls an image": 2 * steps, **percents}
-        lines[walk]["H, over ancestral"] = (
-            "" if walk == ancestral else _gain(scores[walk], scores[ancestral], "H")
+        lines[walk]["T1, over ancestral"] = (
+            "" if walk == ancestral else _gain(scores[walk], scores[ancestral], "T1")
         )
         lines[walk][f"same class as DDIM, {few} (%)"] = "" if walk == ddim else agreement(walk)
     frame = pd.DataFrame(lines).T.rename_axis("walk")
@@ -93,16 +102,31 @@ def samplers(models: Sequence[RevCD], benchmark: Benchmark) -> Tabled:
         "*Not allowed*: starts with the rest of the right class's signal."
     )
     gained = (
-        f"DDIM in {few} steps gains {lines[ddim]['H, over ancestral']} points of H over {total} "
+        f"DDIM in {few} steps gains {lines[ddim]['T1, over ancestral']} points of T1 over {total} "
         f"ancestral steps and agrees with them on {agreement(ancestral)} % of the images; with "
         f"itself, from other noise, on {agreement(other_noise)} %."
     )
-    u, h = (_gain(scores[rest], scores[ddim], metric) for metric in "UH")
+    one = (
+        f"Its first estimate alone, one step, gains {lines[ONE_STEP]['T1, over ancestral']} points "
+        f"of T1 over all {total} steps and agrees with {few} on {agreement(ONE_STEP)} %."
+    )
+    u, t1 = (_gain(scores[rest], scores[ddim], metric) for metric in ("U", "T1"))
     added = (
         f"The {float(schedule.alphas_cumprod[-1].sqrt()):.1%} of the signal that is left at the "
-        f"last step would add {u} points of U and {h} of H, could DDIM start with it."
+        f"last step would add {u} points of U and {t1} of T1, could DDIM start with it."
     )
-    return Tabled("walks", frame, text, headline=True, classes=classes, few=gained, rest=added)
+    found = {"classes": classes, "few": gained, "one": one, "rest": added}
+    return Tabled("walks", frame, text, headline=True, **found)
+
+
+def _step_counts(total: int) -> list[int]:
+    return [*dict.fromkeys(min(steps, total) for steps in (50, 10, 2, 1))]
+
+
+def _conventional(
+    cosines: Float[Tensor, "m C"], labels: Int64[Tensor, " m"], unseen: Int64[Tensor, " K"]
+) -> float:
+    return per_class_accuracy(labels, unseen[cosines[:, unseen].argmax(1)], labels.unique())
 
 
 def _gain(first: Sequence[dict], second: Sequence[dict], metric: str) -> str:
@@ -110,24 +134,28 @@ def _gain(first: Sequence[dict], second: Sequence[dict], metric: str) -> str:
     return results.points([100 * (one[metric] - other[metric]) for one, other in pairs])
 
 
-def _walked(
-    model: RevCD, benchmark: Benchmark, images: Tensor, few: int, fewer: int
-) -> dict[str, Int64[Tensor, " m"]]:
+def _walked(model: RevCD, benchmark: Benchmark, images: Tensor) -> dict[str, Float[Tensor, "m C"]]:
+    """Cosines of images' estimates with all prototypes, at the end of each walk."""
     schedule, guidance = model.networks.schedule, model.settings.guidance
     denoise = guided_denoiser(model, benchmark, images, guidance)
     noise, other = (starting_noise(model, len(images), s) for s in ("walks", "other walks"))
     clean = model.prototypes[benchmark.labels[images].to(noise.device)]
     last = torch.full((len(clean),), len(schedule) - 1, device=noise.device)
     with_rest = schedule.q_sample(clean, last, noise)
+    counts = _step_counts(len(schedule))
     with one_thread(), seeded(model.seed, "lesson/ancestral"):
         ends = {
             f"ancestral, {len(schedule)} steps": revcd.ancestral_sample(denoise, schedule, noise),
-            f"DDIM, {few} steps": revcd.ddim_sample(denoise, schedule, noise, few),
-            f"DDIM, {fewer} steps": revcd.ddim_sample(denoise, schedule, noise, fewer),
-            "DDIM, other noise": revcd.ddim_sample(denoise, schedule, other, few),
-            "DDIM, not allowed": revcd.ddim_sample(denoise, schedule, with_rest, few),
+            **{
+                f"DDIM, {steps} step{'s' * (steps > 1)}": revcd.ddim_sample(
+                    denoise, schedule, noise, steps
+                )
+                for steps in counts
+            },
+            "DDIM, other noise": revcd.ddim_sample(denoise, schedule, other, counts[0]),
+            "DDIM, not allowed": revcd.ddim_sample(denoise, schedule, with_rest, counts[0]),
         }
-    return {walk: prototype_scores(z, model.prototypes).argmax(1).cpu() for walk, z in ends.items()}
+    return {walk: prototype_scores(z, model.prototypes).cpu() for walk, z in ends.items()}
 
 
 class WalkDensity(Study):
