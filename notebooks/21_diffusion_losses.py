@@ -19,7 +19,8 @@
 # %% [markdown]
 # # Diffusion losses
 #
-# *RevCD (arXiv 2409.00511, second version), sections 3.1 and 3.2, equations 3 to 7, 9 to 13, 15 and 16.*
+# *RevCD (arXiv 2409.00511, second version), sections 3.1 and 3.2, equations 3 to 7 and 9 to 16,
+# Figure 2a.*
 #
 # RevCD trains one network with three losses: recover the clean semantics, recover the noise, and let
 # the recovered semantics name the class. The paper derives the first two from one bound and calls
@@ -356,6 +357,32 @@ Markdown(
 )
 
 # %% [markdown]
+# ## Steering, which the third loss stands in for
+#
+# Guidance by a classifier changes the direction of a step, the score, by the gradient of the classifier
+# (eq. 14, rebuilt):
+#
+# $$\nabla_z \ln p(z \mid y) = \nabla_z \ln p(z) + \nabla_z \ln p(y \mid z) .$$
+#
+# That is Bayes' rule with the gradient taken, so where all densities are known it must hold to the last
+# digit. Two Gaussians in a plane, and the posterior for the classifier:
+
+# %%
+centres = torch.tensor([[1.0, 0.0], [-1.0, 0.5]])
+z = torch.tensor([[0.3, -0.8], [-2.0, 1.0]], requires_grad=True)
+log_p = -0.5 * (z[:, None] - centres).square().sum(2)  # ln p(z | y), but for a constant
+density, posterior = (
+    torch.autograd.grad(value.sum(), z, retain_graph=True)[0]
+    for value in (log_p.logsumexp(1), log_p.log_softmax(1)[:, 0])
+)
+torch.testing.assert_close(density + posterior, centres[0] - z)  # the class's own score
+pd.DataFrame({"ln p(z)": density.tolist(), "ln p(y | z)": posterior.tolist()})
+
+# %% [markdown]
+# RevCD does not sample that way. Its classifier is a loss: the posterior of the *estimate* among the seen
+# prototypes, whose gradient goes to the weights, in training only. What guides its samples is the
+# difference of two estimates (notebook 23), which stands for the gradient of a posterior, too.
+#
 # ## All three together
 #
 # The sum (eq. 16; algorithm 1 draws a batch, a step and noise for each sample, and descends it):
@@ -364,6 +391,12 @@ Markdown(
 #
 # None of the three is in the text that we have. We take $\lambda_1 = \lambda_3 = 1$ and $\lambda_2 = 0.1$, and divide
 # the first two terms by the width of the semantics, so that $\lambda_3$ means the same on any benchmark.
+# Where each comes in:
+
+# %%
+here.figure(studies.revcd_losses())
+
+# %% [markdown]
 # One seed, live:
 
 # %%

@@ -47,7 +47,7 @@ _STUDIES = {  # module -> what notebooks use of it
         "without_each_loss"
     ),
     "sampling": "guidance_scales guided_denoiser samplers starting_noise WalkDensity",
-    "schematics": "paradigms pipeline revcd_direction revcd_network",
+    "schematics": "paradigms pipeline revcd_direction revcd_losses revcd_network",
     "seen_bias": "bias_to_seen handicap mistaken",
     "speed": "speed_by_bar speed_gains step_costs training_speed",
     "study": "Study",

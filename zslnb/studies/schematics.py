@@ -85,6 +85,33 @@ def revcd_direction() -> Drawn:
     return Drawn("direction", fig, text)
 
 
+def revcd_losses() -> Drawn:
+    """Where do RevCD's three losses come in?"""
+    boxes = {
+        "prototype $z_0$\nof the class": (1.0, 3.4),
+        "noised\n$z_t$": (3.1, 3.4),
+        "network": (5.2, 2.6),
+        "estimate\n$\\hat z_0$": (7.2, 2.6),
+        "its noise $\\hat\\epsilon$\n(eq. 11)": (7.2, 1.1),
+        "noise $\\epsilon$": (3.1, 4.3),
+        "step $t$": (3.1, 1.1),
+        "image $x$, or in a tenth\nno image": (1.0, 2.1),
+        "1: squared error\nto $z_0$, image shown": (9.8, 3.6),
+        "3: class among seen\nprototypes, image shown": (9.8, 2.4),
+        "2: squared error to\n$\\epsilon$, all samples": (9.8, 1.1),
+    }
+    z0, zt, network, estimate, noise_hat, noise, step, image, *ends = boxes
+    chains = [(z0, zt, network, estimate), (noise, zt), (step, zt), (step, network)]
+    chains += [(image, network)]
+    chains += [(estimate, noise_hat, ends[2]), (estimate, ends[0]), (estimate, ends[1])]
+    fig = plots.schematic(boxes, chains, (11.4, 4.2), filled=(network,))
+    text = (
+        "The three losses and what they compare (after the text of the paper's Figure 2a). Hiding "
+        "the image is for loss 2 alone. What is trained is filled."
+    )
+    return Drawn("losses", fig, text)
+
+
 def revcd_network(benchmark: Benchmark, settings: RevCDSettings) -> Drawn:
     """Where do time and image enter the network?"""
     wide, middle, narrow = settings.widths
