@@ -1,7 +1,7 @@
 """One method, benchmark, settings and seed in, one record out, remembered."""
 
 from zslnb.experiments.closed_form import ClipSettings, ESZSLSettings, LooksSettings
-from zslnb.experiments.means import MeansSettings
+from zslnb.experiments.means import MeansSettings, NearestMeanSettings
 from zslnb.experiments.memo import benchmark_facts, inputs_of_record, run, run_rows
 from zslnb.experiments.methods import METHODS
 from zslnb.experiments.models import trained
@@ -16,6 +16,7 @@ __all__ = [
     "ESZSLSettings",
     "LooksSettings",
     "MeansSettings",
+    "NearestMeanSettings",
     "RidgeSettings",
     "SimilaritySettings",
     "benchmark_facts",

@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 
-import torch
 import torch.nn.functional as F
 
 from zslnb.benchmark import Benchmark
@@ -22,6 +21,5 @@ def classified(model: Generator, benchmark: Benchmark, pick: Pick) -> Scored:
     settings = replace(model.settings.classifier, epochs=epochs)
     trainer = train_classifier(*samples, settings, model.seed)
     features = F.normalize(benchmark.features, dim=1).to(model.features.device)
-    with torch.no_grad():
-        scores = score_test_images(trainer.scores, features, benchmark)
+    scores = score_test_images(trainer.scores, features, benchmark)
     return Scored(scores.cpu(), trainer.classes.cpu(), benchmark)

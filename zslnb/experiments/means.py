@@ -9,7 +9,7 @@ from jaxtyping import Float, Int64
 from torch import Tensor
 
 from zslnb.benchmark import Benchmark
-from zslnb.closed_form import covariance_root, predicted_means, residuals
+from zslnb.closed_form import covariance_root, kernel_ridge, predicted_means, residuals
 from zslnb.experiments.calibrated import classified
 from zslnb.experiments.generative import candidates
 from zslnb.genzsl import (
@@ -35,22 +35,28 @@ Pair = tuple[Float[Tensor, "M D"], Int64[Tensor, " M"]]
 
 
 @dataclass(frozen=True)
-class MeansSettings(Settings):
-    """Settings of the means that kernel ridge regression predicts, and of the spread about them.
+class NearestMeanSettings(Settings):
+    """Settings of the class means that kernel ridge regression predicts from semantics.
 
     Raises:
         ValueError: a setting that means nothing, by name.
     """
 
-    # whose residuals surround a predicted mean: its referents', any seen class's, draws of one
-    # Gaussian with the covariance of all, or none
-    spread: Literal["referents", "any", "gaussian", "none"] = "referents"
     n_removed: Whole = 1  # directions that class diversity promotion takes away
-    n_referents: Count = 2
     # of the kernel, in squared distances between semantics of unit norm, which are 0 to 4: the
     # widest is all but linear
     widths: Several = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 64.0)
     penalties: Several = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 0.03, 0.1, 0.3, 1.0)
+
+
+@dataclass(frozen=True)
+class MeansSettings(NearestMeanSettings):
+    """Settings of predicted means, of the spread about them, and of the classifier that follows."""
+
+    # whose residuals surround a predicted mean: its referents', any seen class's, draws of one
+    # Gaussian with the covariance of all, or none
+    spread: Literal["referents", "any", "gaussian", "none"] = "referents"
+    n_referents: Count = 2
     n_synthetic_choices: Counts = (100, 400, 1600)
     classifier: ClassifierSettings = field(default_factory=ClassifierSettings)
 
@@ -125,7 +131,7 @@ def fit_means(
     Raises:
         ValueError: more referents than seen classes, or directions than classes.
     """
-    features, labels, refined = _training_set(benchmark, settings)
+    features, labels, refined = training_set(benchmark, settings)
     own = residuals(features, labels)
     return Means(
         settings=settings,
@@ -139,19 +145,20 @@ def fit_means(
     )
 
 
-def chosen_kernel(inner: Benchmark, settings: MeansSettings) -> Kernel:
+def chosen_kernel(inner: Benchmark, settings: NearestMeanSettings) -> Kernel:
     """Return the width and penalty that predict the means of unseen classes best.
 
     By the mean squared distance of predicted to real means: of the validation classes, if `inner`
     is a validation split. No classifier is trained for it.
     """
-    features, labels, refined = _training_set(inner, settings)
+    features, labels, refined = training_set(inner, settings)
     rows = inner.test_unseen_idx
+    known = refined[labels.unique()], class_means(features, labels)
     real = class_means(F.normalize(inner.features[rows], dim=1), inner.labels[rows])
 
     def off(kernel: Kernel) -> float:
-        means = predicted_means(features, labels, refined, *kernel)[inner.unseen]
-        return float((means - real).square().sum(1).mean())
+        told = kernel_ridge(*known, refined[inner.unseen], *kernel)
+        return float((told - real).square().sum(1).mean())
 
     return min(((w, p) for w in settings.widths for p in settings.penalties), key=off)
 
@@ -201,8 +208,8 @@ def _named(pick: tuple[int, int]) -> dict[str, int]:
     return dict(zip(("n_synthetic", "epochs"), pick, strict=True))
 
 
-def _training_set(
-    benchmark: Benchmark, settings: MeansSettings
+def training_set(
+    benchmark: Benchmark, settings: NearestMeanSettings
 ) -> tuple[Float[Tensor, "N D"], Int64[Tensor, " N"], Float[Tensor, "C S"]]:
     """Training features of unit norm, their labels, and refined semantics of unit norm."""
     rows = benchmark.train_idx
