@@ -1,9 +1,11 @@
 """One method, benchmark, settings and seed in, one record out, remembered."""
 
 from zslnb.experiments.closed_form import ClipSettings, ESZSLSettings, LooksSettings
+from zslnb.experiments.means import MeansSettings, NearestMeanSettings
 from zslnb.experiments.memo import benchmark_facts, inputs_of_record, run, run_rows
 from zslnb.experiments.methods import METHODS
 from zslnb.experiments.models import trained
+from zslnb.experiments.ridge import RidgeSettings
 from zslnb.experiments.similarity import SimilaritySettings
 from zslnb.experiments.sources import CodeChangedError
 
@@ -13,6 +15,9 @@ __all__ = [
     "CodeChangedError",
     "ESZSLSettings",
     "LooksSettings",
+    "MeansSettings",
+    "NearestMeanSettings",
+    "RidgeSettings",
     "SimilaritySettings",
     "benchmark_facts",
     "inputs_of_record",

@@ -12,7 +12,10 @@ from zslnb.experiments.estimators import estimator_scores
 from zslnb.experiments.families import FIT
 from zslnb.experiments.fidelity import fidelity_scores
 from zslnb.experiments.generative import generative_scores, released_scores
+from zslnb.experiments.means import MeansSettings, NearestMeanSettings, means_scores
+from zslnb.experiments.nearest_mean import nearest_mean_scores
 from zslnb.experiments.referent_swap import swap_scores
+from zslnb.experiments.ridge import RidgeSettings, ridge_scores
 from zslnb.experiments.speed import speed_scores
 from zslnb.genzsl import GenZSLSettings
 from zslnb.imagination import ImaginationSettings
@@ -43,6 +46,9 @@ METHODS = {
     "similarity": Method(similarity.similarity_scores, similarity.SimilaritySettings, False),
     "clip": Method(closed_form.clip_scores, closed_form.ClipSettings, False),
     "eszsl": Method(closed_form.eszsl_scores, closed_form.ESZSLSettings, False),
+    "nearest_mean": Method(nearest_mean_scores, NearestMeanSettings, False),
+    "means": Method(means_scores, MeansSettings),
+    "ridge": Method(ridge_scores, RidgeSettings, False),
     "looks": Method(closed_form.looks_scores, closed_form.LooksSettings, False),
     "genzsl": Method(generative_scores, GenZSLSettings),
     "genzsl_released": Method(released_scores, GenZSLSettings),

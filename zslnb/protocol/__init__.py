@@ -1,5 +1,11 @@
 """Scoring, final classifiers, and the two ways of choosing: clean and released."""
 
+from zslnb.protocol.calibration import (
+    Scored,
+    accuracy_curve,
+    best_constant,
+    calibrated_scores,
+)
 from zslnb.protocol.classifiers import (
     ClassifierSettings,
     ClassifierTrainer,
@@ -9,6 +15,7 @@ from zslnb.protocol.classifiers import (
 )
 from zslnb.protocol.evaluation import evaluate_conventional, evaluate_gzsl
 from zslnb.protocol.fidelity import class_means, frechet_distance, nearest_neighbour_test
+from zslnb.protocol.hubness import hubness, hubness_scores
 from zslnb.protocol.metrics import gzsl_scores, harmonic_mean, per_class_accuracy
 from zslnb.protocol.selection import PROTOCOLS, best, expected_best, validation_split
 
@@ -16,8 +23,12 @@ __all__ = [
     "PROTOCOLS",
     "ClassifierSettings",
     "ClassifierTrainer",
+    "Scored",
     "SoftmaxClassifier",
+    "accuracy_curve",
     "best",
+    "best_constant",
+    "calibrated_scores",
     "class_means",
     "evaluate_conventional",
     "evaluate_gzsl",
@@ -25,6 +36,8 @@ __all__ = [
     "frechet_distance",
     "gzsl_scores",
     "harmonic_mean",
+    "hubness",
+    "hubness_scores",
     "nearest_neighbour_test",
     "nearest_semantics",
     "per_class_accuracy",
