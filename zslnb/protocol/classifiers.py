@@ -10,7 +10,7 @@ from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
 from zslnb.device import Replayed, Terms
-from zslnb.networks import Adam, perceptron
+from zslnb.networks import Adam, draw_small_weights, perceptron
 from zslnb.seeds import seeded
 from zslnb.settings import Count, Positive, Settings, Share
 
@@ -21,15 +21,18 @@ BATCHES_AT_ONCE = 64
 class ClassifierSettings(Settings):
     """The final softmax classifier of GenZSL.
 
-    The released code trains 512 -> 256 -> 256 -> C with LeakyReLU(0.01) and dropout 0.5 in
-    batches of 64 (`hidden=(256, 256)`). One linear layer on scaled features is the default here:
-    it needs no tuning, and the notebooks measure what the choice is worth.
+    The released code has two hidden layers, each half as wide as the features (512 -> 256 -> 256
+    -> C), with LeakyReLU(0.01) and dropout 0.5, from small weights, in batches of 64:
+    `hidden_shares=(0.5, 0.5), small_start=True`. One linear layer on scaled features is the
+    default here: it needs no tuning, and the notebooks measure what the choice is worth.
 
     Raises:
-        ValueError: a setting that means nothing, by name.
+        ValueError: a setting that means nothing, by name, or hidden layers given both ways.
     """
 
-    hidden: tuple[Count, ...] = ()
+    hidden: tuple[Count, ...] = ()  # widths of hidden layers
+    hidden_shares: tuple[Positive, ...] = ()  # the same as shares of the features' width
+    small_start: bool = False  # weights from N(0, 0.02) and zero biases, not torch's default
     dropout: Share = 0.5
     scale: Positive = (
         10.0  # unit-norm features are small numbers; this is their softmax temperature
@@ -39,14 +42,30 @@ class ClassifierSettings(Settings):
     epochs: Count = 20
     shuffle: bool = True
 
+    def __post_init__(self) -> None:
+        """Refuse hidden layers that are given twice, too."""
+        super().__post_init__()
+        if self.hidden and self.hidden_shares:
+            raise ValueError(
+                f"hidden {self.hidden} and hidden_shares {self.hidden_shares} both say how wide "
+                "the hidden layers are: give one of them."
+            )
+
+    def widths(self, feature_dim: int) -> tuple[int, ...]:
+        """Return the widths of the hidden layers, shares rounded down but never to nothing."""
+        shares = tuple(max(1, int(share * feature_dim)) for share in self.hidden_shares)
+        return self.hidden or shares
+
 
 class SoftmaxClassifier(nn.Module):
     """Class scores of features: linear, or an MLP as in the released code."""
 
     def __init__(self, feature_dim: int, n_classes: int, settings: ClassifierSettings) -> None:
         super().__init__()
-        widths = [feature_dim, *settings.hidden, n_classes]
+        widths = [feature_dim, *settings.widths(feature_dim), n_classes]
         self.layers = perceptron(widths, partial(nn.LeakyReLU, 0.01), settings.dropout)
+        if settings.small_start:
+            draw_small_weights(self)
         self.scale = settings.scale
 
     def forward(self, features: Float[Tensor, "B D"]) -> Float[Tensor, "B C"]:
