@@ -158,6 +158,24 @@ def test_the_released_classifier_takes_the_released_steps():
             assert losses == pytest.approx(released.epoch(features, labels), abs=1e-5)
 
 
+def test_the_linear_step_is_autograd_s():
+    """Three epochs of batches of 16 and a last one of 10, at a scale, written out."""
+    features, labels = samples()
+    settings = replace(FAST, scale=7.0, shuffle=False)
+    trainer = ClassifierTrainer(8, torch.arange(6), settings, seed=5)
+    with seeded(5, "classifier/weights"):
+        layer = nn.Linear(8, 6)
+    adam = torch.optim.Adam(layer.parameters(), lr=0.05, betas=(0.5, 0.999))
+    for _ in range(3):
+        trainer.train_epoch(features, labels)
+        for x, y in zip(features.split(16), labels.split(16), strict=True):
+            adam.zero_grad()
+            F.cross_entropy(layer(7 * x), y).backward()
+            adam.step()
+    torch.testing.assert_close(trainer.model.layers[0].weight, layer.weight)
+    torch.testing.assert_close(trainer.model.layers[0].bias, layer.bias)
+
+
 @pytest.mark.parametrize("small", [True, False])
 def test_the_start_is_small_only_where_asked_for(small):
     layer = SoftmaxClassifier(9, 4, ClassifierSettings(small_start=small)).layers[0]

@@ -96,7 +96,8 @@ class ClassifierTrainer:
         with seeded(seed, "classifier/weights"):
             self.model = SoftmaxClassifier(feature_dim, len(classes), settings).to(device)
         self.optimiser = Adam(self.model.parameters(), settings.lr)
-        self.step = Replayed(partial(_step, self.model, self.optimiser))
+        step = _step if len(self.model.layers) > 1 else _linear_step
+        self.step = Replayed(partial(step, self.model, self.optimiser))
         self.epoch = 0
 
     def train_epoch(self, features: Float[Tensor, "N D"], labels: Int64[Tensor, " N"]) -> None:
@@ -112,7 +113,7 @@ class ClassifierTrainer:
             order, size = draw(len(labels), device=features.device), self.settings.batch_size
             # gathered for many steps at once, which then read rows that lie together
             for rows in order.split(size * BATCHES_AT_ONCE):
-                parts = features[rows].split(size), targets[rows].split(size)
+                parts = (part.index_select(0, rows).split(size) for part in (features, targets))
                 for batch in zip(*parts, strict=True):
                     self.step(*batch)
         self.epoch += 1
@@ -135,6 +136,27 @@ def _step(
     loss.backward()
     optimiser.step()
     return {"cross-entropy": loss}
+
+
+@torch.no_grad()
+def _linear_step(
+    model: SoftmaxClassifier,
+    optimiser: Adam,
+    features: Float[Tensor, "B D"],
+    targets: Int64[Tensor, " B"],
+) -> Terms:
+    """Do as `_step`, for a linear layer, without autograd, which takes half of its time there.
+
+    The gradient of cross-entropy at the logits is (p - one-hot) / B.
+    """
+    (layer,) = model.layers
+    n = len(targets)
+    p = torch.addmm(layer.bias, features, layer.weight.T, alpha=model.scale).softmax(1)
+    p[torch.arange(n, device=p.device), targets] -= 1
+    p /= n
+    layer.weight.grad, layer.bias.grad = model.scale * (p.T @ features), p.sum(0)
+    optimiser.step()
+    return {}  # nobody reads its loss
 
 
 def train_classifier(
