@@ -112,8 +112,10 @@ def train_by_hand(run: genzsl.GenZSL, *adams: torch.optim.Adam) -> list[float]:
     s, n, curve = run.settings, len(run.labels), []
     for _ in range(s.passes):
         order = torch.randperm(n, device=here.device) if s.shuffle else torch.arange(n)
-        for batch in order.to(here.device).split(s.batch_size):
-            term = run.losses(batch)
+        order = order.to(here.device)
+        referents = run.referent_samples(run.labels[order]).split(s.batch_size)
+        for batch, drawn in zip(order.split(s.batch_size), referents, strict=True):
+            term = run.losses(batch, drawn)
             run.model.zero_grad()
             (term["reconstruction"] + term["kl"] + s.boosting_weight * term["boosting"]).backward()
             for one in adams:

@@ -127,7 +127,12 @@ MEANINGLESS = {  # value -> settings that cannot have it
         (7,): "widths",
         (1.0, math.nan): "guidance_choices",
     },
-    ClassifierSettings: {0: "epochs batch_size lr", -1: "scale", 1: "dropout", (9, 0): "hidden"},
+    ClassifierSettings: {
+        0: "epochs batch_size lr small_start",
+        -1: "scale",
+        1: "dropout",
+        (9, 0): "hidden hidden_shares",
+    },
     ESZSLSettings: {(): "powers"},
 }
 EACH_MEANINGLESS = [
@@ -158,7 +163,7 @@ PROFILES = {
         lambda profile: genzsl.profile_settings("cub", profile),
         genzsl.published_settings("cub"),
         lambda here: genzsl.reductions(here, "cub"),
-        {"hidden_dim", "latent_dim", "rounds", "n_synthetic", "classifier hidden"},
+        {"hidden_dim", "latent_dim", "rounds", "n_synthetic", "classifier hidden_shares"},
     ),
     **{
         kind: (

@@ -34,7 +34,9 @@ def test_defaults_are_those_of_the_released_script():
 def test_published_settings_follow_the_benchmark(benchmark, boosting, n):
     s = published_settings(benchmark)
     assert (s.boosting_weight, s.n_synthetic) == (boosting, n)
-    assert (s.classifier.hidden, s.classifier.epochs, s.classifier.lr) == ((256, 256), 20, 1e-3)
+    classifier = s.classifier
+    assert (classifier.widths(512), classifier.small_start) == ((256, 256), True)
+    assert (classifier.epochs, classifier.lr, classifier.batch_size) == (20, 1e-3, 64)
 
 
 def test_the_released_training_flips_what_it_says_and_nothing_else():
@@ -43,7 +45,8 @@ def test_the_released_training_flips_what_it_says_and_nothing_else():
         "shuffle": (True, False),
         "synthesis": ("drawn", "tiled"),
         "conventional": ("per class", "per image"),
-        "classifier hidden": ((), (256, 256)),
+        "classifier hidden_shares": ((), (0.5, 0.5)),
+        "classifier small_start": (False, True),
         "classifier scale": (10.0, 1.0),
         "classifier lr": (0.02, 1e-3),
         "classifier batch_size": (16, 64),

@@ -1,9 +1,14 @@
 """`zslnb.protocol.classifiers`: softmax training and nearest semantics."""
 
+from dataclasses import replace
+
 import pytest
 import torch
+import torch.nn.functional as F
+from torch import nn
 from toys import bare, toy
 
+from zslnb.genzsl.settings import RELEASED_CLASSIFIER
 from zslnb.protocol import (
     ClassifierSettings,
     ClassifierTrainer,
@@ -11,6 +16,7 @@ from zslnb.protocol import (
     nearest_semantics,
     train_classifier,
 )
+from zslnb.seeds import seeded
 
 FAST = ClassifierSettings(lr=0.05, batch_size=16, epochs=10)
 
@@ -20,7 +26,9 @@ def samples():
     return b.features[b.train_idx], b.labels[b.train_idx]
 
 
-@pytest.mark.parametrize("settings", [FAST, ClassifierSettings((32,), 0.1, lr=0.01, epochs=30)])
+@pytest.mark.parametrize(
+    "settings", [FAST, ClassifierSettings(hidden=(32,), dropout=0.1, lr=0.01, epochs=30)]
+)
 def test_separable_classes_are_learnt(settings):
     features, labels = samples()
     trainer = train_classifier(features, labels, settings, seed=0)
@@ -87,11 +95,106 @@ def test_without_shuffling_samples_come_in_order():
     assert orders_of(ClassifierSettings(batch_size=16, shuffle=False), 2) == [[*range(42)]] * 2
 
 
+RELEASED = replace(RELEASED_CLASSIFIER, shuffle=False)  # class by class
+
+
 def test_layers_are_the_released_ones():
-    model = SoftmaxClassifier(512, 200, ClassifierSettings(hidden=(256, 256), scale=1.0))
+    model = SoftmaxClassifier(512, 200, RELEASED)
     kinds = [type(layer).__name__ for layer in model.layers]
     assert kinds == ["Linear", "LeakyReLU", "Dropout", "Linear", "LeakyReLU", "Dropout", "Linear"]
     assert [layer.out_features for layer in model.layers[::3]] == [256, 256, 200]
+    assert [layer.p for layer in model.layers[2::3]] == [0.5, 0.5]
+    assert [layer.negative_slope for layer in model.layers[1::3]] == [0.01, 0.01]
+    for layer in model.layers[::3]:
+        assert float(layer.weight.detach().std()) == pytest.approx(0.02, rel=0.03)
+        assert not layer.bias.any()
+
+
+class Released:
+    """The released classifier and its loop, written out; dropout draws uniform numbers as ours."""
+
+    def __init__(self, width: int, n_classes: int) -> None:
+        half = int(width / 2)
+        layers = [nn.Linear(*dims) for dims in ((width, half), (half, half), (half, n_classes))]
+        for layer in layers:
+            layer.weight.data.normal_(0.0, 0.02)
+            layer.bias.data.fill_(0)
+        self.layers, weights = layers, [p for layer in layers for p in layer.parameters()]
+        self.adam = torch.optim.Adam(weights, lr=1e-3, betas=(0.5, 0.999))
+
+    def logits(self, x: torch.Tensor) -> torch.Tensor:
+        for layer in self.layers[:-1]:
+            x = F.leaky_relu(layer(x), 0.01)
+            x = x * (torch.rand(x.shape) >= 0.5) / 0.5
+        return self.layers[-1](x)
+
+    def epoch(self, features: torch.Tensor, labels: torch.Tensor) -> list[float]:
+        losses = []
+        for x, y in zip(features.split(64), labels.split(64), strict=True):
+            loss = nn.CrossEntropyLoss()(self.logits(x), y)
+            self.adam.zero_grad()
+            loss.backward()
+            self.adam.step()
+            losses.append(float(loss.detach()))
+        return losses
+
+
+def test_the_released_classifier_takes_the_released_steps():
+    """The same weights at first, and after each of two epochs; the losses of every step."""
+    torch.manual_seed(0)
+    features, labels = F.normalize(torch.randn(300, 18), dim=1), torch.arange(300) // 50
+    trainer, losses = ClassifierTrainer(18, torch.arange(6), RELEASED, seed=3), []
+    with seeded(3, "classifier/weights"):
+        released = Released(18, 6)
+    step = trainer.step
+    trainer.step = lambda *batch: losses.append(float(step(*batch)["cross-entropy"]))
+    for epoch in range(3):
+        for ours, theirs in zip(trainer.model.layers[::3], released.layers, strict=True):
+            torch.testing.assert_close(ours.weight, theirs.weight, rtol=0, atol=1e-6)
+            torch.testing.assert_close(ours.bias, theirs.bias, rtol=0, atol=1e-6)
+        losses.clear()
+        trainer.train_epoch(features, labels)
+        with seeded(3, f"classifier/epoch{epoch}"):
+            assert losses == pytest.approx(released.epoch(features, labels), abs=1e-5)
+
+
+def test_the_linear_step_is_autograd_s():
+    """Three epochs of batches of 16 and a last one of 10, at a scale, written out."""
+    features, labels = samples()
+    settings = replace(FAST, scale=7.0, shuffle=False)
+    trainer = ClassifierTrainer(8, torch.arange(6), settings, seed=5)
+    with seeded(5, "classifier/weights"):
+        layer = nn.Linear(8, 6)
+    adam = torch.optim.Adam(layer.parameters(), lr=0.05, betas=(0.5, 0.999))
+    for _ in range(3):
+        trainer.train_epoch(features, labels)
+        for x, y in zip(features.split(16), labels.split(16), strict=True):
+            adam.zero_grad()
+            F.cross_entropy(layer(7 * x), y).backward()
+            adam.step()
+    torch.testing.assert_close(trainer.model.layers[0].weight, layer.weight)
+    torch.testing.assert_close(trainer.model.layers[0].bias, layer.bias)
+
+
+@pytest.mark.parametrize("small", [True, False])
+def test_the_start_is_small_only_where_asked_for(small):
+    layer = SoftmaxClassifier(9, 4, ClassifierSettings(small_start=small)).layers[0]
+    assert bool(layer.bias.any()) is not small
+
+
+@pytest.mark.parametrize(("width", "widths"), [(128, (64, 12)), (7, (3, 1)), (3, (1, 1))])
+def test_shares_of_the_width_are_rounded_down(width, widths):
+    settings = ClassifierSettings(hidden_shares=(0.5, 0.1))
+    assert settings.widths(width) == widths
+    sizes = [layer.out_features for layer in SoftmaxClassifier(width, 5, settings).layers[::3]]
+    assert sizes == [*widths, 5]
+
+
+def test_hidden_layers_are_given_in_one_way():
+    with pytest.raises(ValueError, match="give one of them"):
+        ClassifierSettings(hidden=(8,), hidden_shares=(0.5,))
+    with pytest.raises(ValueError, match="hidden_shares must be positive"):
+        ClassifierSettings(hidden_shares=(0.5, -0.5))
 
 
 def test_nearest_semantics_is_the_cosine():

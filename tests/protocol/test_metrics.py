@@ -8,6 +8,7 @@ import torch
 from toys import bare
 
 from zslnb.protocol import gzsl_scores, harmonic_mean, per_class_accuracy
+from zslnb.protocol.metrics import per_class_accuracies
 
 # class 3: one of four right; class 5: one of one; class 8: none of two
 LABELS = torch.tensor([3, 3, 3, 3, 5, 8, 8])
@@ -21,6 +22,20 @@ PREDICTIONS = torch.tensor([3, 5, 5, 8, 5, 3, 5])
 def test_classes_count_alike_whatever_their_size(classes, accuracy):
     score = per_class_accuracy(LABELS, PREDICTIONS, torch.tensor(classes))
     assert score == pytest.approx(accuracy, abs=1e-12)
+
+
+def test_many_predictions_are_scored_as_each_alone():
+    draws = torch.Generator().manual_seed(0)
+    labels = torch.randint(9, (200,), generator=draws)
+    looks = torch.randint(9, (5, 200), generator=draws)
+    for classes in (torch.arange(9), torch.tensor([7, 2, 3])):
+        alone = []
+        for look in looks:
+            shares = [float((look == labels)[labels == c].double().mean()) for c in classes]
+            alone.append(sum(shares) / len(shares))
+        scores = per_class_accuracies(labels, looks, classes)
+        assert scores.tolist() == pytest.approx(alone, abs=1e-12)
+        assert scores.tolist() == [per_class_accuracy(labels, look, classes) for look in looks]
 
 
 @pytest.mark.parametrize("dtype", [torch.int16, torch.int32])

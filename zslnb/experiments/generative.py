@@ -16,7 +16,7 @@ from torch import Tensor
 from zslnb.benchmark import Benchmark
 from zslnb.experiments.families import Generator, Pair, Settings
 from zslnb.experiments.models import trained
-from zslnb.experiments.scoring import all_scores, score_test_images
+from zslnb.experiments.scoring import Looks, all_scores, score_test_images
 from zslnb.imagination import ImaginationSettings
 from zslnb.protocol import (
     ClassifierTrainer,
@@ -72,14 +72,15 @@ def candidates(model: Generator, benchmark: Benchmark) -> Iterator[tuple[Pick, d
     """Score every number of synthetic samples with every number of classifier epochs."""
     features = unit_features(benchmark, model)
     for n in model.settings.n_synthetic_choices:
-        scored: list[tuple[Pick, dict]] = []
-
-        def note(trainer: ClassifierTrainer, n: int = n, scored: list = scored) -> None:
-            scored.append(((n, trainer.epoch), classifier_scores(trainer, features, benchmark)))
-
         samples = with_synthetic(model, benchmark.unseen, n)
-        train_classifier(*samples, model.settings.classifier, model.seed, note)
-        yield from scored
+        looks = Looks(features, samples[1].unique(), benchmark)
+        train_classifier(
+            *samples,
+            model.settings.classifier,
+            model.seed,
+            lambda trainer, looks=looks: looks.look(trainer.scores),
+        )
+        yield from (((n, epoch), scores) for epoch, scores in enumerate(looks.scores(), 1))
 
 
 def unit_features(benchmark: Benchmark, model: Generator) -> Float[Tensor, "N D"]:

@@ -53,9 +53,9 @@ def boosting_loss(
         if class_semantics is None or labels is None:
             raise ValueError('mode="classes" needs class_semantics and labels.')
         return F.cross_entropy(x_hat @ class_semantics.float().T / temperature, labels)
-    logits = x_hat @ semantics.float().T / temperature
-    pairs = torch.arange(len(x_hat), device=x_hat.device)
-    return (F.cross_entropy(logits, pairs) + F.cross_entropy(logits.T, pairs)) / 2
+    logits = x_hat @ (semantics.float() / temperature).T
+    # the share of each pair, among all semantics and among all features
+    return -(logits.log_softmax(1) + logits.log_softmax(0)).diagonal().mean() / 2
 
 
 def semantics_to_features(

@@ -103,7 +103,7 @@ def reconstruction_loss(x_hat: Float[Tensor, "B D"], x: Float[Tensor, "B D"]) ->
 
     For unit-norm rows it is 2 - 2 cos, so it lies in 0..4.
     """
-    return (x_hat.float() - x.float()).square().sum(1).mean()
+    return F.mse_loss(x_hat.float(), x.float(), reduction="sum") / len(x)
 
 
 def kl_divergence(
@@ -124,4 +124,4 @@ def kl_divergence(
         prior_mean, prior_log_var = (part.float() for part in prior)
         mean = (mean - prior_mean) * torch.exp(-prior_log_var / 2)
         log_var = log_var - prior_log_var
-    return 0.5 * (mean.square() + log_var.exp() - 1 - log_var).sum(1).mean()
+    return (mean.square() + log_var.expm1() - log_var).sum() / (2 * len(mean))

@@ -109,7 +109,7 @@ class ReferentPool:
         counts = self.counts[referents]
         draws = torch.rand(referents.shape, device=counts.device)
         rows = self.starts[referents] + (draws * counts).long()
-        return _mixed(self.features[rows], weights)
+        return _mixed(self.features, rows, weights)
 
     def tile(
         self,
@@ -134,7 +134,7 @@ class ReferentPool:
         starts, sizes = self.starts[classes].tolist(), self.counts[classes].tolist()
         rows = torch.stack([self._tiled_rows(*run, n) for run in zip(starts, sizes, strict=True)])
         by_target = rows.view(*referents.shape, n).transpose(1, 2).flatten(0, 1)
-        return _mixed(self.features[by_target], weights)
+        return _mixed(self.features, by_target, weights)
 
     def _tiled_rows(self, start: int, size: int, n: int) -> Int64[Tensor, " n"]:
         device = self.starts.device
@@ -156,6 +156,9 @@ def drawn_weights(weights: Float[Tensor, " k"], n: int) -> Float[Tensor, "n k"]:
     return parts / parts.sum(1, keepdim=True)
 
 
-def _mixed(samples: Float[Tensor, "B k D"], weights: Tensor) -> Float[Tensor, "B D"]:
-    weights = weights.to(samples.dtype)
-    return torch.einsum("bkd,k->bd" if weights.ndim == 1 else "bkd,bk->bd", samples, weights)
+def _mixed(
+    features: Float[Tensor, "N D"], rows: Int64[Tensor, "B k"], weights: Tensor
+) -> Float[Tensor, "B D"]:
+    """Sum k rows for each target, weighted; gathered and summed in one pass over them."""
+    shares = weights.to(features.dtype).expand(rows.shape).contiguous()
+    return F.embedding_bag(rows, features, mode="sum", per_sample_weights=shares)

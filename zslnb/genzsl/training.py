@@ -21,7 +21,8 @@ from zslnb.seeds import seeded, torch_generator
 from zslnb.settings import at_least_one
 from zslnb.training import batches, refuse_samples, train
 
-ROWS_AT_ONCE = 16384
+ROWS_AT_ONCE = 16384  # synthesised
+BATCHES_AT_ONCE = 64  # whose referents are drawn together
 
 
 @dataclass
@@ -112,24 +113,35 @@ class GenZSL:
         refuse_samples(features, self.history)
         return features, labels
 
-    def losses(self, batch: Int64[Tensor, " B"]) -> dict[str, Tensor]:
-        """Compute the three terms, unweighted, on training rows `batch`."""
-        labels, s = self.labels[batch], self.settings
-        x_hat, mean, log_var = self.model(self.referent_samples(labels), self.semantics[labels])
+    def losses(
+        self, batch: Int64[Tensor, " B"], referents: Float[Tensor, "B D"] | None = None
+    ) -> dict[str, Tensor]:
+        """Compute the three terms, unweighted, on training rows `batch`.
+
+        Args:
+            batch: (B,) rows. referents: (B, D) mixed referent samples; None: drawn here.
+        """
+        s, labels = self.settings, self.labels.index_select(0, batch)  # quicker than [batch]
+        x, semantics = (
+            self.features.index_select(0, batch),
+            self.semantics.index_select(0, labels),
+        )
+        referents = self.referent_samples(labels) if referents is None else referents
+        x_hat, mean, log_var = self.model(referents, semantics)
         terms = {
-            "reconstruction": reconstruction_loss(x_hat, self.features[batch]),
-            "kl": kl_divergence(mean, log_var, self.model.prior_of(self.semantics[labels])),
+            "reconstruction": reconstruction_loss(x_hat, x),
+            "kl": kl_divergence(mean, log_var, self.model.prior_of(semantics)),
         }
         if s.boosting_weight:
-            terms["boosting"] = boosting_loss(
-                x_hat,
-                self.anchors[labels],
-                s.temperature,
-                s.boosting_mode,
-                class_semantics=self.anchors[self.seen],
-                labels=torch.searchsorted(self.seen, labels),
-            )
+            terms["boosting"] = self._boosting(x_hat, labels)
         return terms
+
+    def _boosting(self, x_hat: Float[Tensor, "B D"], labels: Int64[Tensor, " B"]) -> Tensor:
+        s, anchors = self.settings, self.anchors.index_select(0, labels)
+        if s.boosting_mode == "batch":
+            return boosting_loss(x_hat, anchors, s.temperature)
+        classes = self.anchors[self.seen], torch.searchsorted(self.seen, labels)
+        return boosting_loss(x_hat, anchors, s.temperature, s.boosting_mode, *classes)
 
 
 def prepare(
@@ -220,26 +232,32 @@ def fit(
     """
     run, s = prepare(benchmark, settings, seed, device), settings
     optimiser, n = Adam(run.model.parameters(), s.lr), len(run.labels)
-    weights = {
+    many = s.batch_size * BATCHES_AT_ONCE
+    given = {
         "reconstruction": s.reconstruction_weight,
         "kl": s.kl_weight,
         "boosting": s.boosting_weight,
     }
+    weights = {name: torch.tensor(weight, device=device) for name, weight in given.items()}
+
+    parameters = [*run.model.parameters()]
 
     @Replayed
-    def step(batch: Int64[Tensor, " B"]) -> Terms:
-        terms = run.losses(batch)
-        loss = sum(weights[name] * term for name, term in terms.items())
-        optimiser.zero_grad()
-        loss.backward()
+    def step(batch: Int64[Tensor, " B"], referents: Float[Tensor, "B D"]) -> Terms:
+        terms = run.losses(batch, referents)
+        for parameter in parameters:
+            parameter.grad = None
+        # the gradient of their weighted sum, which itself nobody reads
+        torch.autograd.backward([*terms.values()], [weights[name] for name in terms])
         optimiser.step()
         return terms
 
     def steps(number: int) -> Iterator[Terms]:
         run.model.train()
         for _ in range(s.passes):
-            for batch in batches(n, s.batch_size, run.labels.device, shuffle=s.shuffle):
-                yield step(batch)
+            for several in batches(n, many, run.labels.device, shuffle=s.shuffle):
+                referents = run.referent_samples(run.labels[several])  # of many steps at once
+                yield from map(step, several.split(s.batch_size), referents.split(s.batch_size))
 
     last_pass = math.ceil(n / s.batch_size)
     samples = s.passes * n

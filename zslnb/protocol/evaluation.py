@@ -53,9 +53,25 @@ def evaluate_conventional(
     return per_class_accuracy(benchmark.labels[idx], predictions, benchmark.unseen)
 
 
-def _predict(scorer: Scorer, classes: Tensor, features: Tensor, idx: Tensor) -> Tensor:
-    scores = scorer(features[idx.to(features.device)])
-    bad = scores.isnan().any(1)
+def predict(
+    scores: Float[Tensor, "N K"], classes: Int64[Tensor, " K"], images: Int64[Tensor, " N"]
+) -> Int64[Tensor, " N"]:
+    """Return the class of the highest score in each row, where the classes are.
+
+    Args:
+        scores: (N, K), columns as `classes`.
+        classes: (K,) ids of the candidates.
+        images: (N,) the rows' images, to name one by.
+
+    Raises:
+        ValueError: a score that is NaN, which argmax takes for the highest.
+    """
+    columns = scores.argmax(1)
+    bad = scores.gather(1, columns[:, None])[:, 0].isnan()
     if bad.any():
-        raise ValueError(f"The scores of image {int(idx[bad.cpu()][0])} hold NaN.")
-    return classes[scores.argmax(1).to(classes.device)].cpu()
+        raise ValueError(f"The scores of image {int(images[bad.cpu()][0])} hold NaN.")
+    return classes[columns.to(classes.device)]
+
+
+def _predict(scorer: Scorer, classes: Tensor, features: Tensor, idx: Tensor) -> Tensor:
+    return predict(scorer(features.index_select(0, idx.to(features.device))), classes, idx).cpu()

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
-from jaxtyping import Int
+from jaxtyping import Float, Int
 from torch import Tensor
 
 # class ids in a row: a tensor, an array or a list
@@ -25,18 +25,40 @@ def per_class_accuracy(labels: Ids, predictions: Ids, classes: Ids) -> float:
         ValueError: no classes, a class without samples, or lengths that differ.
     """
     labels, predictions = torch.as_tensor(labels), torch.as_tensor(predictions)
-    classes = torch.as_tensor(classes)
     if len(labels) != len(predictions):
         raise ValueError(f"{len(labels)} labels but {len(predictions)} predictions.")
+    return float(per_class_accuracies(labels, predictions[None], torch.as_tensor(classes))[0])
+
+
+def per_class_accuracies(
+    labels: Int[Tensor, " N"], predictions: Int[Tensor, "E N"], classes: Int[Tensor, " C"]
+) -> Float[Tensor, " E"]:
+    """Score many predictions of the same samples at once, each as `per_class_accuracy` does.
+
+    Args:
+        labels: (N,) class ids. predictions: (E, N) of E looks at the samples.
+        classes: (C,) ids, in any order; samples of other classes are left out.
+
+    Returns:
+        (E,) fractions, in double precision.
+
+    Raises:
+        ValueError: no classes, or a class without samples.
+    """
     if not len(classes):
         raise ValueError("No classes to score.")
-    of_class = labels[None, :] == classes.to(labels.device)[:, None]
-    counts = of_class.sum(1)
+    classes, labels = classes.to(labels.device).long().unique(), labels.long()
+    places = torch.searchsorted(classes, labels).clamp(max=len(classes) - 1)
+    kept = classes[places] == labels
+    places, right = places[kept], (predictions == labels)[:, kept]
+    counts = torch.bincount(places, minlength=len(classes))
     if (counts == 0).any():
         missing = int(classes[int((counts == 0).nonzero()[0])])
         raise ValueError(f"Class {missing} has no sample to score.")
-    right = (of_class & (predictions == labels)[None, :]).sum(1)
-    return float((right.double() / counts).mean())
+    looks = torch.arange(len(right), device=labels.device)
+    of_look = (looks[:, None] * len(classes) + places)[right]
+    hits = torch.bincount(of_look, minlength=right.shape[0] * len(classes))
+    return (hits.view(-1, len(classes)).double() / counts).mean(1)
 
 
 def harmonic_mean(seen: float, unseen: float) -> float:

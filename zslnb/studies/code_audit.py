@@ -126,7 +126,7 @@ def _code_minus_text(records: Records, row: str, metric: str) -> Gains:
 def switched_back(released: GenZSLSettings) -> dict[str, GenZSLSettings]:
     """The repository, all switches on, and in each further entry one of them taken back."""
     classifier = released.classifier
-    linear = replace(classifier, hidden=(), scale=ClassifierSettings().scale)
+    linear = replace(classifier, hidden_shares=(), scale=ClassifierSettings().scale)
     shuffled = replace(classifier, shuffle=True)
     return {
         RELEASED: released,
