@@ -9,8 +9,8 @@ from toys import QUICK, corrupted, toy
 
 from zslnb.closed_form import predicted_means, residuals
 from zslnb.experiments import MeansSettings, generative, run
-from zslnb.experiments.calibrated import classified
 from zslnb.experiments.families import Generator
+from zslnb.experiments.generative import classified
 from zslnb.experiments.means import chosen_kernel, fit_means, means_scores
 from zslnb.genzsl import class_diversity_promotion, top_k_referents
 from zslnb.protocol import best_constant, class_means, evaluate_gzsl, validation_split

@@ -9,7 +9,8 @@ from toys import corrupted, toy
 
 from zslnb import Benchmark
 from zslnb.experiments import RidgeSettings, run
-from zslnb.experiments.ridge import CONSTANTS, ridge_scores
+from zslnb.experiments.judged import CONSTANTS
+from zslnb.experiments.ridge import ridge_scores
 from zslnb.protocol import gzsl_scores, validation_split
 
 HARD = toy(noise=0.5)  # so hard that settings differ

@@ -10,8 +10,7 @@ from torch import Tensor
 
 from zslnb.benchmark import Benchmark
 from zslnb.closed_form import covariance_root, kernel_ridge, predicted_means, residuals
-from zslnb.experiments.calibrated import classified
-from zslnb.experiments.generative import candidates
+from zslnb.experiments.generative import synthetic_scores
 from zslnb.genzsl import (
     GenZSLSettings,
     ReferentPool,
@@ -20,10 +19,7 @@ from zslnb.genzsl import (
 )
 from zslnb.protocol import (
     ClassifierSettings,
-    best,
-    calibrated_scores,
     class_means,
-    hubness_scores,
     validation_split,
 )
 from zslnb.seeds import seeded
@@ -166,46 +162,18 @@ def chosen_kernel(inner: Benchmark, settings: NearestMeanSettings) -> Kernel:
 def means_scores(
     benchmark: Benchmark, settings: MeansSettings, seed: int, device: torch.device | str
 ) -> dict[str, Any]:
-    """Predict means; choose as `generative_scores` does, with the same candidates.
+    """Predict means; choose as for a trained generator, with the same candidates.
 
-    clean, peeked, "by n_synthetic": as there. The kernel is chosen on the validation classes by
-    the means alone, for peeked as well.
-    calibrated: clean's pick, with the constant off the seen classes' scores that is best on the
-    validation split. "validation" has the scores that the two were chosen by, "hubness" that of
-    clean's classifier.
+    Scores are those of `synthetic_scores`. The kernel is chosen on the validation classes by the
+    means alone, for peeked as well.
     """
     inner = validation_split(benchmark, seed)
     kernel = chosen_kernel(inner, settings)
     trial, model = (fit_means(b, settings, kernel, seed, device) for b in (inner, benchmark))
-    tried, on_test = dict(candidates(trial, inner)), dict(candidates(model, benchmark))
-    chosen, peeked = best(tried.items())[0], best(on_test.items())[0]
-    on_validation, judged = classified(trial, inner, chosen), classified(model, benchmark, chosen)
-    constant, calibrated = calibrated_scores(on_validation, judged)
-    named = {"width": kernel[0], "penalty": kernel[1]}
-    return {
-        "clean": on_test[chosen],
-        "peeked": on_test[peeked],
-        "calibrated": {**calibrated, "T1": on_test[chosen]["T1"]},
-        "validation": {
-            "clean": tried[chosen],
-            "calibrated": calibrated_scores(on_validation, on_validation)[1],
-        },
-        "chosen": {
-            "clean": {**_named(chosen), **named},
-            "peeked": {**_named(peeked), **named},
-            "calibrated": {**_named(chosen), **named, "calibration": constant},
-        },
-        "by n_synthetic": {
-            str(n): on_test[best((p, s) for p, s in tried.items() if p[0] == n)[0]]
-            for n in settings.n_synthetic_choices
-        },
-        "hubness": hubness_scores(judged.scores, judged.classes, benchmark),
-        "history": model.history,
-    }
-
-
-def _named(pick: tuple[int, int]) -> dict[str, int]:
-    return dict(zip(("n_synthetic", "epochs"), pick, strict=True))
+    scores = synthetic_scores(trial, inner, model, benchmark)
+    named = dict(zip(("width", "penalty"), kernel, strict=True))
+    chosen = {protocol: {**pick, **named} for protocol, pick in scores["chosen"].items()}
+    return {**scores, "chosen": chosen, "history": model.history}
 
 
 def training_set(

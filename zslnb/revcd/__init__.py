@@ -13,7 +13,7 @@ from zslnb.revcd.losses import (
 from zslnb.revcd.sampling import ancestral_sample, ddim_sample, ddim_times, guided_noise
 from zslnb.revcd.schedule import NoiseSchedule
 from zslnb.revcd.semantics import Standardiser, prototype_scores
-from zslnb.revcd.settings import INPUTS, KINDS, RevCDSettings, profile_settings, reductions
+from zslnb.revcd.settings import INPUTS, KINDS, RevCDSettings, Space, profile_settings, reductions
 from zslnb.revcd.training import RevCD, fit, prepare
 from zslnb.revcd.unet import SemanticUNet
 
@@ -29,6 +29,7 @@ __all__ = [
     "RevCD",
     "RevCDSettings",
     "SemanticUNet",
+    "Space",
     "Standardiser",
     "VisualEncoder",
     "ancestral_sample",
