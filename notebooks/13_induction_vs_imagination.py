@@ -378,7 +378,15 @@ by_referent = studies.verdicts(referents.records, "induced", "random classes", "
 Markdown(studies.bullets(by_referent))
 
 # %% [markdown]
-# Notebook 11 looks for the reason: it swaps the referents of a trained model, keeps everything else, and
+# And the simplest thing that borrows features from relatives, without a network: class means predicted
+# from semantics by kernel ridge regression, with the residuals of real seen features about them. Whose
+# residuals makes the difference, if there is one:
+
+# %%
+here.table(studies.whose_spread(bench, settings, here.seeds, here.device))
+
+# %% [markdown]
+# Notebook 11 looks for the reason why a referent may not matter: it swaps the referents of a trained model, keeps everything else, and
 # measures how far the output turns. A referent that is not heard can neither help nor do harm.
 #
 # ## Two ways to fail, on purpose

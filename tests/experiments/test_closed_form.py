@@ -2,11 +2,13 @@
 
 from dataclasses import replace
 
+import pytest
 import torch
 from toys import corrupted, toy
 
 from zslnb import Benchmark
 from zslnb.experiments import METHODS, ClipSettings, ESZSLSettings, LooksSettings, closed_form
+from zslnb.experiments.scoring import all_scores
 from zslnb.protocol import evaluate_gzsl, nearest_semantics, validation_split
 
 HARD = toy(noise=0.5)  # so hard that methods and settings differ
@@ -29,12 +31,24 @@ def test_clean_choices_never_see_the_test_set():
 def test_eszsl_chooses_from_its_grid_the_pair_best_in_validation():
     scores = scores_of("eszsl", settings=GRID)
     assert set(scores["chosen"]["clean"]) <= set(GRID.powers)
-    grid = dict(closed_form._eszsl_grid(validation_split(HARD, 0), GRID))
+    grid, on_test = (
+        {pick: all_scores(s.scores, s.classes, b) for pick, s in closed_form._eszsl_grid(b, GRID)}
+        for b in (validation_split(HARD, 0), HARD)
+    )
     assert grid[tuple(scores["chosen"]["clean"])]["H"] == max(s["H"] for s in grid.values())
-    on_test = dict(closed_form._eszsl_grid(HARD, GRID))
     assert scores["clean"] == on_test[tuple(scores["chosen"]["clean"])]
     assert scores["released"]["H"] == max(s["H"] for s in on_test.values())
     assert set(scores_of("eszsl", toy(semantic_dim=5), GRID)["clean"]) == {"S", "U", "H", "T1"}
+
+
+@pytest.mark.parametrize("method", ["eszsl", "clip"])
+def test_a_moved_border_changes_no_answer_among_unseen_classes(method):
+    scores = scores_of(method)
+    assert scores["calibrated"]["T1"] == scores["clean"]["T1"]
+    garbage = scores_of(method, corrupted(HARD))
+    assert garbage["calibrated"] != scores["calibrated"]
+    assert set(scores["calibrated"]) == {"S", "U", "H", "T1"}
+    assert set(scores["hubness"]) == set(garbage["hubness"])
 
 
 def test_clip_is_the_nearest_text_under_every_protocol():

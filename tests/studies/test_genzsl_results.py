@@ -96,7 +96,10 @@ def test_a_run_that_nobody_recorded_reads_not_measured():
 def test_main_results_under_both_protocols(build):
     rivals = {"cVAE": replace(QUICK_IMAGINATION, kind="cvae")}
     study = studies.main_results(toy(), QUICK, rivals, range(1))
-    assert [*study.table().index] == ["plain CLIP", "ESZSL", "cVAE", "GenZSL"]
+    closed = ["plain CLIP", "ESZSL", "nearest mean", "means + spread"]
+    assert [*study.table().index] == [*closed, "cVAE", "GenZSL"]
+    assert "n/a" not in [*study.table()["H, calibrated"]]
+    assert "H, calibrated" not in study.released.table()
     assert (study.name, study.released.name) == ("clean", "released")
     assert "Not comparable" in study.released.caption()
     assert study.released.records is study.records
@@ -110,6 +113,12 @@ def test_semantics_stand_side_by_side_and_clip_only_where_it_exists(build):
     assert [*table.columns] == ["H, same", "H, wide", "T1, same", "T1, wide"]
     assert table.loc["plain CLIP", "H, same"]
     assert table.loc["plain CLIP", "H, wide"] == ""
+
+
+def test_spreads_are_set_against_that_of_the_referents(build):
+    frame = studies.whose_spread(toy(), QUICK, range(3)).table()
+    assert [*frame.index] == ["its referents", "any seen class", "one Gaussian", "none"]
+    assert frame["H, over its referents"].iloc[0] == ""
 
 
 def test_class_similarity_states_each_maps_mean():

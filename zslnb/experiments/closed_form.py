@@ -4,7 +4,7 @@ A method returns `clean` and `released` scores (S, U, H and conventional T1, fra
 (the clean candidates, picked on the test set) and `chosen`, what each of them picked.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -15,7 +15,15 @@ from torch import Tensor
 from zslnb.benchmark import Benchmark
 from zslnb.closed_form import eszsl, eszsl_for_penalties
 from zslnb.experiments.scoring import all_scores, score_test_images
-from zslnb.protocol import best, evaluate_gzsl, nearest_semantics, validation_split
+from zslnb.protocol import (
+    Scored,
+    best,
+    calibrated_scores,
+    evaluate_gzsl,
+    hubness_scores,
+    nearest_semantics,
+    validation_split,
+)
 from zslnb.seeds import seeded
 from zslnb.settings import NOT_EMPTY, Count, Positive, Settings
 
@@ -38,25 +46,37 @@ def clip_scores(
     benchmark: Benchmark, settings: ClipSettings, seed: int, device: torch.device | str
 ) -> Scores:
     """Classify by the nearest class text; nothing is trained or chosen, so protocols agree."""
-    classes = torch.arange(benchmark.n_classes)[_competing(benchmark)]
-    scores = _all_scores(
-        lambda x: nearest_semantics(x, benchmark.semantics[classes]),
-        classes,
-        benchmark.features,
-        benchmark,
+    on_validation, judged = (
+        _scored(nearest_semantics, b.features, b.semantics, b)
+        for b in (validation_split(benchmark, seed), benchmark)
     )
-    return {"clean": scores, "peeked": scores, "released": scores}
+    scores = all_scores(judged.scores, judged.classes, benchmark)
+    return {
+        **dict.fromkeys(("clean", "peeked", "released"), scores),
+        "calibrated": {**calibrated_scores(on_validation, judged)[1], "T1": scores["T1"]},
+        "hubness": hubness_scores(judged.scores, judged.classes, benchmark),
+    }
 
 
 def eszsl_scores(
     benchmark: Benchmark, settings: ESZSLSettings, seed: int, device: torch.device | str
 ) -> Scores:
     """Fit ESZSL; penalties chosen on validation classes (clean) or on the test set (released)."""
-    chosen, _ = best(_eszsl_grid(validation_split(benchmark, seed), settings))
-    on_test = dict(_eszsl_grid(benchmark, settings))
-    peeked, _ = best(on_test.items())
+    on_validation = dict(_eszsl_grid(validation_split(benchmark, seed), settings))
+    judged = dict(_eszsl_grid(benchmark, settings))
+    tried, on_test = (
+        {pick: all_scores(s.scores, s.classes, s.benchmark) for pick, s in grid.items()}
+        for grid in (on_validation, judged)
+    )
+    chosen, peeked = best(tried.items())[0], best(on_test.items())[0]
+    scored = judged[chosen]
     return {
         "clean": on_test[chosen],
+        "calibrated": {
+            **calibrated_scores(on_validation[chosen], scored)[1],
+            "T1": on_test[chosen]["T1"],
+        },
+        "hubness": hubness_scores(scored.scores, scored.classes, benchmark),
         "peeked": on_test[peeked],
         "released": on_test[peeked],
         "chosen": {"clean": list(chosen), "released": list(peeked)},
@@ -65,17 +85,31 @@ def eszsl_scores(
 
 def _eszsl_grid(
     benchmark: Benchmark, settings: ESZSLSettings
-) -> Iterator[tuple[tuple[int, int], dict[str, float]]]:
+) -> Iterator[tuple[tuple[int, int], Scored]]:
     features = F.normalize(benchmark.features, dim=1)
     semantics = F.normalize(benchmark.semantics, dim=1)
     train, labels = features[benchmark.train_idx], benchmark.labels[benchmark.train_idx]
-    classes = torch.arange(benchmark.n_classes)[_competing(benchmark)]
     matrix = eszsl_for_penalties(train, labels, semantics)
     for gamma in settings.powers:
         for lam in settings.powers:
-            bilinear = matrix(10.0**gamma, 10.0**lam) @ semantics[classes].T
-            scores = _all_scores(lambda x, w=bilinear: x @ w, classes, features, benchmark)
-            yield (gamma, lam), scores
+            bilinear = matrix(10.0**gamma, 10.0**lam)
+            yield (
+                (gamma, lam),
+                _scored(lambda x, z, w=bilinear: x @ (w @ z.T), features, semantics, benchmark),
+            )
+
+
+def _scored(
+    compared: Callable[[Tensor, Tensor], Tensor],
+    features: Tensor,
+    semantics: Tensor,
+    benchmark: Benchmark,
+) -> Scored:
+    """Score all test images against the semantics of all competing classes."""
+    classes = torch.arange(benchmark.n_classes)[_competing(benchmark)]
+    near = semantics[classes]
+    scores = score_test_images(lambda x: compared(x, near), features, benchmark)
+    return Scored(scores, classes, benchmark)
 
 
 @dataclass(frozen=True)
@@ -112,7 +146,3 @@ def _competing(benchmark: Benchmark) -> Tensor:
     return torch.isin(
         torch.arange(benchmark.n_classes), torch.cat([benchmark.seen, benchmark.unseen])
     )
-
-
-def _all_scores(scorer, classes: Tensor, features: Tensor, benchmark: Benchmark) -> dict:
-    return all_scores(score_test_images(scorer, features, benchmark), classes, benchmark)

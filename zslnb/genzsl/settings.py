@@ -42,8 +42,9 @@ class GenZSLSettings(Settings):
     select_on: Literal["refined", "raw"] = "refined"  # semantics that choose referents
     n_referents: Count = 2  # k
     weights: tuple[float, ...] | None = None  # of the k referents; None: 0.8, the rest share 0.2
-    # "random": from random seen classes; "noise": N(0, I). Both are controls
-    referent: Literal["induced", "random", "noise"] = "induced"
+    # controls: "random": from random seen classes; "noise": N(0, I), whose length is the root of
+    # the width; "noise as long": noise with the length of the referent that it stands for
+    referent: Literal["induced", "random", "noise", "noise as long"] = "induced"
     mixing: Literal["fixed", "drawn"] = "fixed"  # drawn: random shares, the weights as their means
     renormalise: bool = False  # refined semantics and mixed referents scaled to unit norm again
     # N(0, I) as released; "conditional": p(o | z~) as the paper writes

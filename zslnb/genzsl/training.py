@@ -57,6 +57,8 @@ class GenZSL:
         if self.settings.referent == "noise":
             return self._noise(len(classes))
         mixed = self.pool.draw(self.referents[classes], self._shares(len(classes)))
+        if self.settings.referent == "noise as long":
+            return F.normalize(self._noise(len(classes)), dim=1) * mixed.norm(dim=1, keepdim=True)
         return self._as_set(mixed)
 
     def _shares(self, n: int) -> Tensor:
@@ -70,7 +72,7 @@ class GenZSL:
         return F.normalize(mixed, dim=1) if self.settings.renormalise else mixed
 
     def _synthesis_referents(self, classes: Int64[Tensor, " K"], n: int) -> Float[Tensor, "M D"]:
-        if self.settings.synthesis == "tiled" and self.settings.referent != "noise":
+        if self.settings.synthesis == "tiled" and "noise" not in self.settings.referent:
             shares = self._shares(n * len(classes))
             return self._as_set(self.pool.tile(self.referents[classes], shares, n))
         return self.referent_samples(classes.repeat_interleave(n))

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import torch
 
+from zslnb import experiments
 from zslnb.benchmark import Benchmark
 from zslnb.experiments.memo import run_rows
 from zslnb.genzsl import GenZSLSettings
@@ -18,6 +19,15 @@ def untrained(benchmark: Benchmark) -> dict[str, tuple[str, None]]:
     """Rows of what trains nothing: ESZSL, and plain CLIP where features and semantics allow it."""
     clip = {"plain CLIP": ("clip", None)} if benchmark.shared_space else {}
     return {**clip, "ESZSL": ("eszsl", None)}
+
+
+def predicted(settings: GenZSLSettings) -> dict[str, tuple[str, object]]:
+    """Rows of class means predicted from semantics: alone, and with the spread of referents.
+
+    What follows them, classifier and choices, is that of `settings`.
+    """
+    spread = experiments.MeansSettings.beside(settings)
+    return {"nearest mean": ("nearest_mean", None), "means + spread": ("means", spread)}
 
 
 def run_generators(

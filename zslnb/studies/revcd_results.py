@@ -40,19 +40,27 @@ WAYS = {  # to count -> protocol
     "calibrated": "calibrated",
     "calibrated, lenient": "lenient, calibrated",
 }
-CHOICES = {"epochs": "g", "guidance": "g", "space": "s"}  # of validation, and their format
+CHOICES = {
+    "epochs": "g",
+    "guidance": "g",
+    "penalty": "g",
+    "space": "s",
+}  # of validation, and their format
 CUB_RUNS = ("cub_resnet_fc1000-sentences", "cub_resnet_fc1000-attributes")
 
 
 def run_revcd(
     table: str,
-    settings: Mapping[str, RevCDSettings],
+    settings: Mapping[str, RevCDSettings | experiments.RidgeSettings],
     benchmark: Benchmark,
     seeds: Sequence[int],
     device: Device,
 ) -> list[dict]:
     """Run the rows of a table, or read them back."""
-    experiment = {row: ("revcd", s) for row, s in settings.items()}
+    experiment = {
+        row: ("ridge" if isinstance(s, experiments.RidgeSettings) else "revcd", s)
+        for row, s in settings.items()
+    }
     return experiments.run_rows(experiment, benchmark, seeds, device, table=table)
 
 
@@ -67,12 +75,15 @@ def with_each_weight(settings: RevCDSettings) -> dict[str, RevCDSettings]:
     return {f"weight {w:g}": replace(settings, classification_weight=w) for w in WEIGHTS}
 
 
-def with_less_diffusion(settings: RevCDSettings) -> dict[str, RevCDSettings]:
-    """RevCD that ends with its first estimate, and one that is trained without z_t."""
+def with_less_diffusion(
+    settings: RevCDSettings,
+) -> dict[str, RevCDSettings | experiments.RidgeSettings]:
+    """RevCD that ends with its first estimate, one that is trained without z_t, and a ridge."""
     one_step = replace(settings, sampler="ddim", sampling_steps=1)
     return {
         "RevCD, one step": one_step,
         "RevCD without z_t": replace(one_step, sees_noised=False),
+        "ridge": experiments.RidgeSettings(),
     }
 
 
@@ -109,7 +120,11 @@ def validation_choices(records: Records) -> Tabled:
     """What did validation choose, seed by seed?"""
     lines = {
         row: [
-            ", ".join(f"{r['scores']['chosen']['clean'][choice]:{form}}" for r in of_row)
+            ", ".join(
+                f"{r['scores']['chosen']['clean'][choice]:{form}}"
+                for r in of_row
+                if choice in r["scores"]["chosen"]["clean"]
+            )
             for choice, form in CHOICES.items()
         ]
         for row in row_names(records)
@@ -254,7 +269,8 @@ def revcd_findings(models: Records, losses: Records, weights: Records) -> list[s
         for protocol, metric, _ in LINES.values()
     )
     gain = results.protocol_gap(models, "RevCD", "H", "calibrated")
-    asked = [(models, "RevCD", other, "H") for other in ("cVAE", "GAN")]
+    rows = [row for row in row_names(models) if row != "RevCD"]
+    asked = [(models, "RevCD", row, metric) for row in rows for metric in ("H", "T1")]
     asked += [(losses, "RevCD", row, "H") for row in REMOVED]
     asked += [(weights, "weight 10", "weight 0.1", "U")]
     return [
