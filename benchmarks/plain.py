@@ -162,11 +162,10 @@ class Classifier:
     def __init__(self, features: Tensor, labels: Tensor, n_classes: int, device: str) -> None:
         """Take (N, D) features and (N,) labels, which stay on the host."""
         self.device = device
-        parts, width = [], features.shape[1]
-        for _ in range(2):
-            parts += [nn.Linear(width, 256), nn.LeakyReLU(0.01), nn.Dropout(0.5)]
-            width = 256
-        self.model = nn.Sequential(*parts, nn.Linear(256, n_classes)).apply(small_weights)
+        parts, width, half = [], features.shape[1], features.shape[1] // 2
+        for inputs in (width, half):
+            parts += [nn.Linear(inputs, half), nn.LeakyReLU(0.01), nn.Dropout(0.5)]
+        self.model = nn.Sequential(*parts, nn.Linear(half, n_classes)).apply(small_weights)
         self.model.to(device)
         self.adam = torch.optim.Adam(self.model.parameters(), 1e-3, betas=(0.5, 0.999))
         self.loader = DataLoader(TensorDataset(features, labels), BATCH, shuffle=True)

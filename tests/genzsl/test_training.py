@@ -47,7 +47,7 @@ VARIANTS = {
 def test_training_is_adam_on_the_weighted_terms(changes):
     """The released loop, written out: one round of two passes over 42 rows, 16 a batch."""
     settings = replace(
-        QUICK, rounds=1, boosting_mode="classes", reconstruction_weight=0.7, kl_weight=3.0
+        QUICK, rounds=1, boosting_mode="classes", reconstruction_weight=0.7, kl_weight=3
     )
     settings = replace(settings, **changes)
     run, reported = prepare(toy(), settings, seed=4), {}

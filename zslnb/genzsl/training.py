@@ -233,26 +233,8 @@ def fit(
         DivergedError: with the step, its losses, and the `history` of the rounds before.
     """
     run, s = prepare(benchmark, settings, seed, device), settings
-    optimiser, n = Adam(run.model.parameters(), s.lr), len(run.labels)
+    step, n = Replayed(_stepper(run)), len(run.labels)
     many = s.batch_size * BATCHES_AT_ONCE
-    given = {
-        "reconstruction": s.reconstruction_weight,
-        "kl": s.kl_weight,
-        "boosting": s.boosting_weight,
-    }
-    weights = {name: torch.tensor(weight, device=device) for name, weight in given.items()}
-
-    parameters = [*run.model.parameters()]
-
-    @Replayed
-    def step(batch: Int64[Tensor, " B"], referents: Float[Tensor, "B D"]) -> Terms:
-        terms = run.losses(batch, referents)
-        for parameter in parameters:
-            parameter.grad = None
-        # the gradient of their weighted sum, which itself nobody reads
-        torch.autograd.backward([*terms.values()], [weights[name] for name in terms])
-        optimiser.step()
-        return terms
 
     def steps(number: int) -> Iterator[Terms]:
         run.model.train()
@@ -266,3 +248,26 @@ def fit(
     return train(
         run, "genzsl/round", s.rounds, steps, on_round, samples=samples, averaged=last_pass
     )
+
+
+def _stepper(run: GenZSL) -> Callable[[Tensor, Tensor], Terms]:
+    """Make what trains once: on the rows of a batch and their mixed referents."""
+    s, parameters = run.settings, [*run.model.parameters()]
+    optimiser = Adam(parameters, s.lr)
+    given = {
+        "reconstruction": s.reconstruction_weight,
+        "kl": s.kl_weight,
+        "boosting": s.boosting_weight,
+    }
+    weights = {k: torch.tensor(float(w), device=run.labels.device) for k, w in given.items()}
+
+    def step(batch: Int64[Tensor, " B"], referents: Float[Tensor, "B D"]) -> Terms:
+        terms = run.losses(batch, referents)
+        for parameter in parameters:
+            parameter.grad = None
+        # the gradient of their weighted sum, which itself nobody reads
+        torch.autograd.backward([*terms.values()], [weights[name] for name in terms])
+        optimiser.step()
+        return terms
+
+    return step
