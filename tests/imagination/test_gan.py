@@ -32,6 +32,10 @@ def penalty_by_autograd(critic: Critic, real, fake, a) -> torch.Tensor:
     return ((gradient.norm(2, dim=1) - 1) ** 2).mean()
 
 
+def first_layer(critic: Critic, real, fake, a) -> list[torch.Tensor]:
+    return [critic.features(x) + critic.semantics(a) for x in (real, fake)]
+
+
 def with_gradients(critic: Critic, loss: torch.Tensor) -> tuple[torch.Tensor, list]:
     gradients = torch.autograd.grad(loss, list(critic.parameters()), allow_unused=True)
     filled = [
@@ -46,7 +50,7 @@ def test_the_penalty_is_autograds_in_value_and_in_what_it_teaches(critic):
     with seeded(0, "between"):
         expected = with_gradients(critic, penalty_by_autograd(critic, real, fake, a))
     with seeded(0, "between"):
-        penalty = gradient_penalty(critic, real, fake, critic.semantics(a))
+        penalty = gradient_penalty(critic, *first_layer(critic, real, fake, a))
     ours = with_gradients(critic, penalty)
     torch.testing.assert_close(ours, expected)
     assert sum(bool(gradient.any()) for gradient in expected[1]) == 2  # both layers' weights
@@ -55,20 +59,18 @@ def test_the_penalty_is_autograds_in_value_and_in_what_it_teaches(critic):
 def test_the_penalty_of_a_linear_critic_is_known(critic):
     """With large positive biases LeakyReLU is the identity: one gradient everywhere."""
     with torch.no_grad():
-        critic.features.bias.fill_(1000.0)
+        critic.semantics.bias.fill_(1000.0)
     steepness = (critic.out.weight @ critic.features.weight).norm()
-    penalty = gradient_penalty(critic, rows(B, D), rows(B, D), critic.semantics(rows(B, S)))
+    penalty = gradient_penalty(critic, *first_layer(critic, rows(B, D), rows(B, D), rows(B, S)))
     torch.testing.assert_close(penalty, (steepness - 1) ** 2)
 
 
 def test_points_between_lie_on_the_line_with_one_share_a_sample(critic, monkeypatch):
     seen = []
-    original = Critic.input_gradient
-    monkeypatch.setattr(
-        Critic, "input_gradient", lambda c, x, context: seen.append(x) or original(c, x, context)
-    )
-    real, fake = rows(400, D), rows(400, D)
-    gradient_penalty(critic, real, fake, critic.semantics(rows(400, S)))
+    original = Critic.gradient_at
+    monkeypatch.setattr(Critic, "gradient_at", lambda c, h: seen.append(h) or original(c, h))
+    real, fake = rows(400, H), rows(400, H)
+    gradient_penalty(critic, real, fake)
     shares = (seen[0] - fake) / (real - fake)
     assert shares.std(dim=1).max() < 1e-2
     shares = shares.median(dim=1).values

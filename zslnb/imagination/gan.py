@@ -10,22 +10,21 @@ TOO_STEEP, FLAT_ENOUGH, STEP = 1.05, 1.001, 1.1  # of the released, adaptive pen
 
 
 def gradient_penalty(
-    critic: Critic,
-    real: Float[Tensor, "B D"],
-    fake: Float[Tensor, "B D"],
-    context: Float[Tensor, "B H"],
+    critic: Critic, real: Float[Tensor, "B H"], fake: Float[Tensor, "B H"]
 ) -> Float[Tensor, ""]:
     """Mean of (|gradient| - 1)^2 at random points between real and generated features.
 
     One random share a sample, as released; the gradient is with respect to the feature alone.
+    The points are found behind the first layer's map, which takes a point between two features
+    to the point between what it makes of them.
 
     Args:
         critic: whose steepness is measured.
-        real, fake: (B, D). context: (B, H), `critic.semantics` of their classes.
+        real, fake: (B, H) what its first layer makes of them, up to the LeakyReLU.
     """
     share = torch.rand(len(real), 1, device=real.device)
-    between = share * real + (1 - share) * fake
-    return (critic.input_gradient(between, context).norm(dim=1) - 1).square().mean()
+    between = torch.lerp(fake.detach(), real.detach(), share)  # where only slopes are looked up
+    return (critic.gradient_at(between).norm(dim=1) - 1).square().mean()
 
 
 def critic_losses(
@@ -40,9 +39,9 @@ def critic_losses(
         critic: to be trained.
         real, fake: (B, D), the latter without gradient. a: (B, S) their class semantics.
     """
-    context = critic.semantics(a)
-    wasserstein = critic.score(fake, context).mean() - critic.score(real, context).mean()
-    return {"critic": wasserstein, "penalty": gradient_penalty(critic, real, fake, context)}
+    hidden = critic.features(torch.stack([real, fake])) + critic.semantics(a)
+    of_real, of_fake = critic.score(hidden).mean(1)
+    return {"critic": of_fake - of_real, "penalty": gradient_penalty(critic, *hidden)}
 
 
 def adapted_penalty_weight(

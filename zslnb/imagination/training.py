@@ -26,7 +26,7 @@ ROWS_AT_ONCE = 16384
 class Imagination:
     """An imagination model with all it needs to train and to synthesise.
 
-    `features` (N, D) are unit-norm training features; networks see them scaled to 0..1 by
+    `features` (N, D) are unit-norm training features; networks see `scaled`, to 0..1 by
     `low` and `span`, the smallest value and the range of each dimension over the training data;
     a dimension that never changes is 0 to them, and keeps its value in what is synthesised.
     `semantics` (C, S) have unit norm. `seen` are the ids of the seen classes, `history` one dict
@@ -36,6 +36,7 @@ class Imagination:
     settings: ImaginationSettings
     networks: Networks
     features: Float[Tensor, "N D"]
+    scaled: Float[Tensor, "N D"]
     labels: Int64[Tensor, " N"]
     semantics: Float[Tensor, "C S"]
     low: Float[Tensor, " D"]
@@ -43,10 +44,6 @@ class Imagination:
     seen: Int64[Tensor, " n_seen"]
     seed: int
     history: list[dict[str, float]] = field(default_factory=list)
-
-    def scaled(self, rows: Int64[Tensor, " B"]) -> Float[Tensor, "B D"]:
-        """Return training rows scaled to 0..1."""
-        return _scaled(self.features[rows], self.low, self.span)
 
     @torch.no_grad()
     def synthesise(
@@ -91,15 +88,17 @@ def prepare(
     labels, semantics = benchmark.labels[rows].to(device), F.normalize(benchmark.semantics, dim=1)
     low = features.min(0).values
     span = features.max(0).values - low
+    scaled = (features - low) / span.where(span > 0, torch.ones_like(span))
     judge = None
     if settings.kind == "gan" and settings.classification_weight:
-        judge = _judge(_scaled(features, low, span), labels, settings, seed)
+        judge = _judge(scaled, labels, settings, seed)
     with seeded(seed, "imagination/weights"):
         networks = build_networks(settings, features.shape[1], semantics.shape[1], judge, device)
     return Imagination(
         settings=settings,
         networks=networks,
         features=features,
+        scaled=scaled,
         labels=labels,
         semantics=semantics.to(device),
         low=low,
@@ -107,10 +106,6 @@ def prepare(
         seen=labels.unique(),
         seed=seed,
     )
-
-
-def _scaled(x: Tensor, low: Tensor, span: Tensor) -> Tensor:
-    return (x - low) / span.where(span > 0, torch.ones_like(span))
 
 
 def _judge(
@@ -164,14 +159,14 @@ def fit(
 
 def _step(run: Imagination, batches: Int64[Tensor, "n B"]) -> Terms:
     """Train the critic, where there is one, on each batch, and the generator on the last."""
-    penalties, terms = [], {}
-    for rows in batches:
-        x, a = run.scaled(rows), run.semantics[run.labels[rows]]
-        if run.networks.critic:
-            terms = run.networks.critic_step(x, a)
-            penalties.append(terms["penalty"].detach())
-    targets = torch.searchsorted(run.seen, run.labels[rows])
-    terms = {**terms, **run.networks.generator_step(x, a, targets)}
-    if penalties:
-        run.networks.adapt(torch.stack(penalties))
+    x, labels = run.scaled[batches], run.labels[batches]
+    a, terms = run.semantics[labels], {}
+    if run.networks.critic:
+        fakes = run.networks.make(x.flatten(0, 1), a.flatten(0, 1)).view_as(x)  # one generator's
+        steps = [run.networks.critic_step(*batch) for batch in zip(x, fakes, a, strict=True)]
+        terms = steps[-1]
+    targets = torch.searchsorted(run.seen, labels[-1])
+    terms = {**terms, **run.networks.generator_step(x[-1], a[-1], targets)}
+    if run.networks.critic:
+        run.networks.adapt(torch.stack([step["penalty"].detach() for step in steps]))
     return terms
