@@ -3,7 +3,13 @@
 import pytest
 import torch
 
-from zslnb.imagination import Critic, adapted_penalty_weight, critic_losses, gradient_penalty
+from zslnb.imagination import (
+    Critic,
+    adapted_penalty_weight,
+    critic_death,
+    critic_losses,
+    gradient_penalty,
+)
 from zslnb.seeds import seeded, torch_generator
 
 GENERATOR = torch_generator(0, "tests/gan")
@@ -102,3 +108,26 @@ def test_the_wasserstein_term_is_low_where_the_real_score_high(critic):
 )
 def test_the_penaltys_weight_moves_by_a_tenth_outside_a_narrow_band(penalty, expected):
     assert adapted_penalty_weight(10.0, penalty) == pytest.approx(expected)
+
+
+ALIVE = {"round": 1, "critic": -0.3, "penalty": 0.1, "penalty weight": 0.2}
+
+
+@pytest.mark.parametrize(
+    ("second", "said"),
+    [
+        ({"penalty weight": 1.2e-9}, "in round 2: its penalty's weight is 1e-09."),
+        ({"critic": 2e-5, "penalty": 1.0002}, "in round 2: it is flat, with a gap of 2e-05."),
+        ({"critic": 2e-5}, ""),  # as steep as ever
+        ({"penalty": 1.0002}, ""),  # between its rise and its fall, and of use
+        ({}, ""),
+    ],
+)
+def test_a_critics_death_has_a_round_and_a_cause(second, said):
+    history = [ALIVE, {**ALIVE, "round": 2, **second}, {**ALIVE, "round": 3, **second}]
+    assert critic_death(history) == (said and f"The critic died {said}")
+
+
+def test_without_a_critic_there_is_no_death():
+    assert critic_death([{"round": 1, "kl": 0.0, "penalty weight": 10.0}]) == ""
+    assert critic_death([]) == ""

@@ -1,6 +1,7 @@
 """Fit a generator that imagines features from class semantics alone, then let it."""
 
 import math
+import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
@@ -13,6 +14,7 @@ from torch import Tensor
 from zslnb.benchmark import Benchmark
 from zslnb.device import Replayed, Terms
 from zslnb.imagination.fvaegan import Networks, build_networks
+from zslnb.imagination.gan import critic_death
 from zslnb.imagination.settings import ImaginationSettings
 from zslnb.protocol import SoftmaxClassifier, train_classifier
 from zslnb.seeds import seeded
@@ -134,6 +136,9 @@ def fit(
         device: where to train.
         on_round: called with the model after every `settings.passes` passes.
 
+    Warns:
+        UserWarning: the critic died; see `critic_death`.
+
     Raises:
         ValueError: see `prepare`.
         DivergedError: with the step, its losses, and the `history` of the rounds before.
@@ -154,7 +159,10 @@ def fit(
             on_round(run)
 
     samples = per_round * in_step * min(s.batch_size, n)
-    return train(run, "imagination/round", s.rounds, steps, end_round, samples=samples)
+    train(run, "imagination/round", s.rounds, steps, end_round, samples=samples)
+    if death := critic_death(run.history):
+        warnings.warn(death, stacklevel=2)
+    return run
 
 
 def _step(run: Imagination, batches: Int64[Tensor, "n B"]) -> Terms:
