@@ -146,7 +146,7 @@ def imagination_row(machine: Machine, sizes: Sizes) -> Iterator[Row]:
     s = replace(s, batch_size=batch, rounds=sizes.repeats + 1)
     benchmark = cub_like(sizes, steps * batch, sizes.attributes)
     run = imagination.prepare(benchmark, s)
-    scaled = run.scaled(torch.arange(len(run.labels)))
+    scaled = run.scaled
     with computing_on(1):
         fit = partial(imagination.fit, benchmark, s, 0, machine.device)
         ours = [seconds / steps for seconds in rounds(fit, machine)]

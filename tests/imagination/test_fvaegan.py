@@ -78,7 +78,7 @@ def test_kinds_of_one_seed_start_with_the_same_generator():
 def test_a_critic_step_moves_the_critic_alone(kind, encoded):
     networks = networks_of(kind, encoded_noise=encoded)
     before = state(networks)
-    terms = networks.critic_step(X, A)
+    terms = networks.critic_step(X, networks.make(X, A), A)
     assert moved(before, state(networks)) == {"critic"}
     assert set(terms) == {"critic", "penalty"}
 

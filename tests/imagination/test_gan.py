@@ -3,7 +3,13 @@
 import pytest
 import torch
 
-from zslnb.imagination import Critic, adapted_penalty_weight, critic_losses, gradient_penalty
+from zslnb.imagination import (
+    Critic,
+    adapted_penalty_weight,
+    critic_death,
+    critic_losses,
+    gradient_penalty,
+)
 from zslnb.seeds import seeded, torch_generator
 
 GENERATOR = torch_generator(0, "tests/gan")
@@ -32,6 +38,10 @@ def penalty_by_autograd(critic: Critic, real, fake, a) -> torch.Tensor:
     return ((gradient.norm(2, dim=1) - 1) ** 2).mean()
 
 
+def first_layer(critic: Critic, real, fake, a) -> list[torch.Tensor]:
+    return [critic.features(x) + critic.semantics(a) for x in (real, fake)]
+
+
 def with_gradients(critic: Critic, loss: torch.Tensor) -> tuple[torch.Tensor, list]:
     gradients = torch.autograd.grad(loss, list(critic.parameters()), allow_unused=True)
     filled = [
@@ -46,7 +56,7 @@ def test_the_penalty_is_autograds_in_value_and_in_what_it_teaches(critic):
     with seeded(0, "between"):
         expected = with_gradients(critic, penalty_by_autograd(critic, real, fake, a))
     with seeded(0, "between"):
-        penalty = gradient_penalty(critic, real, fake, critic.semantics(a))
+        penalty = gradient_penalty(critic, *first_layer(critic, real, fake, a))
     ours = with_gradients(critic, penalty)
     torch.testing.assert_close(ours, expected)
     assert sum(bool(gradient.any()) for gradient in expected[1]) == 2  # both layers' weights
@@ -55,20 +65,18 @@ def test_the_penalty_is_autograds_in_value_and_in_what_it_teaches(critic):
 def test_the_penalty_of_a_linear_critic_is_known(critic):
     """With large positive biases LeakyReLU is the identity: one gradient everywhere."""
     with torch.no_grad():
-        critic.features.bias.fill_(1000.0)
+        critic.semantics.bias.fill_(1000.0)
     steepness = (critic.out.weight @ critic.features.weight).norm()
-    penalty = gradient_penalty(critic, rows(B, D), rows(B, D), critic.semantics(rows(B, S)))
+    penalty = gradient_penalty(critic, *first_layer(critic, rows(B, D), rows(B, D), rows(B, S)))
     torch.testing.assert_close(penalty, (steepness - 1) ** 2)
 
 
 def test_points_between_lie_on_the_line_with_one_share_a_sample(critic, monkeypatch):
     seen = []
-    original = Critic.input_gradient
-    monkeypatch.setattr(
-        Critic, "input_gradient", lambda c, x, context: seen.append(x) or original(c, x, context)
-    )
-    real, fake = rows(400, D), rows(400, D)
-    gradient_penalty(critic, real, fake, critic.semantics(rows(400, S)))
+    original = Critic.gradient_at
+    monkeypatch.setattr(Critic, "gradient_at", lambda c, h: seen.append(h) or original(c, h))
+    real, fake = rows(400, H), rows(400, H)
+    gradient_penalty(critic, real, fake)
     shares = (seen[0] - fake) / (real - fake)
     assert shares.std(dim=1).max() < 1e-2
     shares = shares.median(dim=1).values
@@ -100,3 +108,26 @@ def test_the_wasserstein_term_is_low_where_the_real_score_high(critic):
 )
 def test_the_penaltys_weight_moves_by_a_tenth_outside_a_narrow_band(penalty, expected):
     assert adapted_penalty_weight(10.0, penalty) == pytest.approx(expected)
+
+
+ALIVE = {"round": 1, "critic": -0.3, "penalty": 0.1, "penalty weight": 0.2}
+
+
+@pytest.mark.parametrize(
+    ("second", "said"),
+    [
+        ({"penalty weight": 1.2e-9}, "in round 2: its penalty's weight is 1e-09."),
+        ({"critic": 2e-5, "penalty": 1.0002}, "in round 2: it is flat, with a gap of 2e-05."),
+        ({"critic": 2e-5}, ""),  # as steep as ever
+        ({"penalty": 1.0002}, ""),  # between its rise and its fall, and of use
+        ({}, ""),
+    ],
+)
+def test_a_critics_death_has_a_round_and_a_cause(second, said):
+    history = [ALIVE, {**ALIVE, "round": 2, **second}, {**ALIVE, "round": 3, **second}]
+    assert critic_death(history) == (said and f"The critic died {said}")
+
+
+def test_without_a_critic_there_is_no_death():
+    assert critic_death([{"round": 1, "kl": 0.0, "penalty weight": 10.0}]) == ""
+    assert critic_death([]) == ""

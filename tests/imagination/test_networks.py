@@ -69,10 +69,10 @@ def test_the_critic_is_one_layer_on_feature_and_semantics_together(critic):
     """As released: a linear layer on [x, a], LeakyReLU, a linear layer without a sigmoid."""
     x, a = 10 * rows(7, D), rows(7, S)
     joined = torch.cat([critic.features.weight, critic.semantics.weight], dim=1)
-    hidden = F.linear(torch.cat([x, a], dim=1), joined, critic.features.bias)
+    hidden = F.linear(torch.cat([x, a], dim=1), joined, critic.semantics.bias)
     expected = linear(critic.out, leaky(hidden))[:, 0]
     torch.testing.assert_close(critic(x, a), expected)
-    torch.testing.assert_close(critic.score(x, critic.semantics(a)), expected)
+    torch.testing.assert_close(critic.score(critic.features(x) + critic.semantics(a)), expected)
     assert expected.abs().max() > 1
 
 
@@ -80,14 +80,14 @@ def test_the_gradient_in_closed_form_is_autograds(critic):
     x, context = rows(50, D).requires_grad_(), critic.semantics(rows(50, S))
     hidden = critic.features(x) + context
     assert 0.2 < float((hidden > 0).double().mean()) < 0.8  # both slopes are there
-    (expected,) = torch.autograd.grad(critic.score(x, context).sum(), x)
+    (expected,) = torch.autograd.grad(critic.score(hidden).sum(), x)
     torch.testing.assert_close(critic.input_gradient(x, context), expected)
 
 
 def test_the_gradient_is_autograds_at_the_kink_too():
     critic = grown(Critic(D, S, H))
     with torch.no_grad():
-        critic.features.bias.zero_()
+        critic.semantics.bias.zero_()
     x, context = torch.zeros(2, D, requires_grad=True), torch.zeros(2, H)
-    (expected,) = torch.autograd.grad(critic.score(x, context).sum(), x)
+    (expected,) = torch.autograd.grad(critic.score(critic.features(x) + context).sum(), x)
     torch.testing.assert_close(critic.input_gradient(x, context), expected)

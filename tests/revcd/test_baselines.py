@@ -63,8 +63,9 @@ def vae_by_hand(model: ConditionalVAE, x, z0) -> dict[str, torch.Tensor]:
 
 
 def gan_by_hand(model: ConditionalGAN, x, z0) -> dict[str, torch.Tensor]:
-    for _ in range(3):
-        terms = critic_losses(model.critic, z0, drawn(model.generator, x).detach(), x)
+    fakes = [drawn(model.generator, x).detach() for _ in range(3)]
+    for fake in fakes:
+        terms = critic_losses(model.critic, z0, fake, x)
         descend(model.critic, terms["critic"] + 2 * terms["penalty"])
     loss = -model.critic(drawn(model.generator, x), x).mean()
     descend(model.generator, loss)

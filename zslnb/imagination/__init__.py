@@ -2,7 +2,12 @@
 
 from zslnb.imagination.cvae import cvae_losses, reconstruct
 from zslnb.imagination.fvaegan import Networks, build_networks
-from zslnb.imagination.gan import adapted_penalty_weight, critic_losses, gradient_penalty
+from zslnb.imagination.gan import (
+    adapted_penalty_weight,
+    critic_death,
+    critic_losses,
+    gradient_penalty,
+)
 from zslnb.imagination.networks import Critic, Encoder, Generator
 from zslnb.imagination.settings import (
     KINDS,
@@ -23,6 +28,7 @@ __all__ = [
     "Networks",
     "adapted_penalty_weight",
     "build_networks",
+    "critic_death",
     "critic_losses",
     "cvae_losses",
     "fit",

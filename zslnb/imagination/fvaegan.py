@@ -49,16 +49,20 @@ class Networks(nn.Module):
             if network is not None
         }
 
+    @torch.no_grad()
     def make(self, x: Float[Tensor, "B D"], a: Float[Tensor, "B S"]) -> Float[Tensor, "B D"]:
-        """Generate what the critic is to judge: reconstructions of x, or features from noise."""
+        """Generate what the critic is to judge: reconstructions of x, or features from noise.
+
+        Without gradient: only the critic learns from them.
+        """
         if self.encoder is not None and self.settings.encoded_noise:
             return reconstruct(self.encoder, self.generator, x, a)[0]
         return self.generator.from_noise(a)
 
-    def critic_step(self, x: Float[Tensor, "B D"], a: Float[Tensor, "B S"]) -> dict[str, Tensor]:
-        """Train the critic once; return its two terms."""
-        with torch.no_grad():
-            fake = self.make(x, a)
+    def critic_step(
+        self, x: Float[Tensor, "B D"], fake: Float[Tensor, "B D"], a: Float[Tensor, "B S"]
+    ) -> dict[str, Tensor]:
+        """Train the critic once on real and generated features; return its two terms."""
         terms = critic_losses(self.critic, x, fake, a)
         loss = terms["critic"] + self.penalty_weight.float() * terms["penalty"]
         self._step(self.settings.adversarial_weight * loss, "critic")

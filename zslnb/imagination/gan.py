@@ -6,26 +6,28 @@ from torch import Tensor
 
 from zslnb.imagination.networks import Critic
 
+DEAD = 1e-6  # a penalty's weight that no longer counts
+SAME = 1e-3  # a gap that tells nothing apart
+FLAT = 0.02  # a penalty's distance from 1 where gradients are shorter than a hundredth
 TOO_STEEP, FLAT_ENOUGH, STEP = 1.05, 1.001, 1.1  # of the released, adaptive penalty weight
 
 
 def gradient_penalty(
-    critic: Critic,
-    real: Float[Tensor, "B D"],
-    fake: Float[Tensor, "B D"],
-    context: Float[Tensor, "B H"],
+    critic: Critic, real: Float[Tensor, "B H"], fake: Float[Tensor, "B H"]
 ) -> Float[Tensor, ""]:
     """Mean of (|gradient| - 1)^2 at random points between real and generated features.
 
     One random share a sample, as released; the gradient is with respect to the feature alone.
+    The points are found behind the first layer's map, which takes a point between two features
+    to the point between what it makes of them.
 
     Args:
         critic: whose steepness is measured.
-        real, fake: (B, D). context: (B, H), `critic.semantics` of their classes.
+        real, fake: (B, H) what its first layer makes of them, up to the LeakyReLU.
     """
     share = torch.rand(len(real), 1, device=real.device)
-    between = share * real + (1 - share) * fake
-    return (critic.input_gradient(between, context).norm(dim=1) - 1).square().mean()
+    between = torch.lerp(fake.detach(), real.detach(), share)  # where only slopes are looked up
+    return (critic.gradient_at(between).norm(dim=1) - 1).square().mean()
 
 
 def critic_losses(
@@ -40,9 +42,30 @@ def critic_losses(
         critic: to be trained.
         real, fake: (B, D), the latter without gradient. a: (B, S) their class semantics.
     """
-    context = critic.semantics(a)
-    wasserstein = critic.score(fake, context).mean() - critic.score(real, context).mean()
-    return {"critic": wasserstein, "penalty": gradient_penalty(critic, real, fake, context)}
+    hidden = critic.features(torch.stack([real, fake])) + critic.semantics(a)
+    of_real, of_fake = critic.score(hidden).mean(1)
+    return {"critic": of_fake - of_real, "penalty": gradient_penalty(critic, *hidden)}
+
+
+def critic_death(history: list[dict[str, float]]) -> str:
+    """Say in which round a critic died, and of what; "" while it lives, or if there is none.
+
+    Nothing else shows it: with a dead critic the loss stays finite, and f-VAEGAN is a VAE. It is
+    dead where the penalty's weight is next to nothing, so that its gradient has no bound, or where
+    it is flat: both features score alike, and (|gradient| - 1)^2 is 1.
+
+    Args:
+        history: one dict a round, as `Imagination.history` and the records have it.
+    """
+    for line in history:
+        if "critic" not in line:
+            continue
+        said = f"The critic died in round {line['round']:g}: "
+        if line["penalty weight"] < DEAD:
+            return f"{said}its penalty's weight is {line['penalty weight']:.1g}."
+        if abs(line["critic"]) < SAME and abs(line["penalty"] - 1) < FLAT:
+            return f"{said}it is flat, with a gap of {line['critic']:.1g}."
+    return ""
 
 
 def adapted_penalty_weight(

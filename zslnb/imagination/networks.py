@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from zslnb.networks import draw_small_weights
 
 SLOPE = 0.2  # of LeakyReLU, everywhere
+LEAKY_SLOPES = torch.ops.aten.leaky_relu_backward
 
 
 class Encoder(nn.Module):
@@ -72,7 +73,8 @@ class Critic(nn.Module):
     """D(x, a): how real a feature looks for its class, unbounded.
 
     The first layer acts on [x, a] as released. It is written as two maps that are added, since
-    the class's part is the same for a real, a generated and an interpolated feature.
+    the class's part, and the bias with it, is the same for a real, a generated and an interpolated
+    feature.
 
     Args:
         feature_dim: D. semantic_dim: S. hidden_dim: H.
@@ -80,27 +82,31 @@ class Critic(nn.Module):
 
     def __init__(self, feature_dim: int, semantic_dim: int, hidden_dim: int) -> None:
         super().__init__()
-        self.features = nn.Linear(feature_dim, hidden_dim)
-        self.semantics = nn.Linear(semantic_dim, hidden_dim, bias=False)
+        self.features = nn.Linear(feature_dim, hidden_dim, bias=False)
+        self.semantics = nn.Linear(semantic_dim, hidden_dim)
         self.out = nn.Linear(hidden_dim, 1)
         draw_small_weights(self)
 
     def forward(self, x: Float[Tensor, "B D"], a: Float[Tensor, "B S"]) -> Float[Tensor, " B"]:
         """Return the scores."""
-        return self.score(x, self.semantics(a))
+        return self.score(self.features(x) + self.semantics(a))
 
-    def score(self, x: Float[Tensor, "B D"], context: Float[Tensor, "B H"]) -> Float[Tensor, " B"]:
-        """Score features whose class's part of the first layer is there already."""
-        return self.out(F.leaky_relu(self.features(x) + context, SLOPE))[:, 0]
+    def score(self, hidden: Float[Tensor, "*B H"]) -> Float[Tensor, "*B"]:
+        """Score features whose first layer is there, up to its LeakyReLU."""
+        return self.out(F.leaky_relu(hidden, SLOPE))[..., 0]
 
     def input_gradient(
         self, x: Float[Tensor, "B D"], context: Float[Tensor, "B H"]
     ) -> Float[Tensor, "B D"]:
-        """Gradient of each score with respect to its feature, in closed form.
+        """Gradient of each score with respect to its feature; context is `semantics` of its a."""
+        return self.gradient_at(self.features(x) + context)
 
-        With one hidden layer it is W_x^T (w * slope), where the slopes are 1 or 0.2 and do not
+    def gradient_at(self, hidden: Float[Tensor, "B H"]) -> Float[Tensor, "B D"]:
+        """Return the input's gradient in closed form, given the first layer up to its LeakyReLU.
+
+        With one hidden layer it is slope^T (w * W_x), where the slopes are 1 or 0.2 and do not
         change with the weights: what autograd would find twice through, in one product.
         """
-        with torch.no_grad():
-            slopes = torch.where(self.features(x) + context > 0, 1.0, SLOPE)
-        return (slopes * self.out.weight) @ self.features.weight
+        with torch.no_grad():  # autograd's own; a comparison takes five times as long
+            slopes = LEAKY_SLOPES(torch.ones_like(hidden), hidden, SLOPE, self_is_result=False)
+        return slopes @ (self.out.weight.T * self.features.weight)

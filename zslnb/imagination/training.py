@@ -1,6 +1,7 @@
 """Fit a generator that imagines features from class semantics alone, then let it."""
 
 import math
+import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
@@ -13,6 +14,7 @@ from torch import Tensor
 from zslnb.benchmark import Benchmark
 from zslnb.device import Replayed, Terms
 from zslnb.imagination.fvaegan import Networks, build_networks
+from zslnb.imagination.gan import critic_death
 from zslnb.imagination.settings import ImaginationSettings
 from zslnb.protocol import SoftmaxClassifier, train_classifier
 from zslnb.seeds import seeded
@@ -26,7 +28,7 @@ ROWS_AT_ONCE = 16384
 class Imagination:
     """An imagination model with all it needs to train and to synthesise.
 
-    `features` (N, D) are unit-norm training features; networks see them scaled to 0..1 by
+    `features` (N, D) are unit-norm training features; networks see `scaled`, to 0..1 by
     `low` and `span`, the smallest value and the range of each dimension over the training data;
     a dimension that never changes is 0 to them, and keeps its value in what is synthesised.
     `semantics` (C, S) have unit norm. `seen` are the ids of the seen classes, `history` one dict
@@ -36,6 +38,7 @@ class Imagination:
     settings: ImaginationSettings
     networks: Networks
     features: Float[Tensor, "N D"]
+    scaled: Float[Tensor, "N D"]
     labels: Int64[Tensor, " N"]
     semantics: Float[Tensor, "C S"]
     low: Float[Tensor, " D"]
@@ -43,10 +46,6 @@ class Imagination:
     seen: Int64[Tensor, " n_seen"]
     seed: int
     history: list[dict[str, float]] = field(default_factory=list)
-
-    def scaled(self, rows: Int64[Tensor, " B"]) -> Float[Tensor, "B D"]:
-        """Return training rows scaled to 0..1."""
-        return _scaled(self.features[rows], self.low, self.span)
 
     @torch.no_grad()
     def synthesise(
@@ -91,15 +90,17 @@ def prepare(
     labels, semantics = benchmark.labels[rows].to(device), F.normalize(benchmark.semantics, dim=1)
     low = features.min(0).values
     span = features.max(0).values - low
+    scaled = (features - low) / span.where(span > 0, torch.ones_like(span))
     judge = None
     if settings.kind == "gan" and settings.classification_weight:
-        judge = _judge(_scaled(features, low, span), labels, settings, seed)
+        judge = _judge(scaled, labels, settings, seed)
     with seeded(seed, "imagination/weights"):
         networks = build_networks(settings, features.shape[1], semantics.shape[1], judge, device)
     return Imagination(
         settings=settings,
         networks=networks,
         features=features,
+        scaled=scaled,
         labels=labels,
         semantics=semantics.to(device),
         low=low,
@@ -107,10 +108,6 @@ def prepare(
         seen=labels.unique(),
         seed=seed,
     )
-
-
-def _scaled(x: Tensor, low: Tensor, span: Tensor) -> Tensor:
-    return (x - low) / span.where(span > 0, torch.ones_like(span))
 
 
 def _judge(
@@ -139,6 +136,9 @@ def fit(
         device: where to train.
         on_round: called with the model after every `settings.passes` passes.
 
+    Warns:
+        UserWarning: the critic died; see `critic_death`.
+
     Raises:
         ValueError: see `prepare`.
         DivergedError: with the step, its losses, and the `history` of the rounds before.
@@ -159,19 +159,22 @@ def fit(
             on_round(run)
 
     samples = per_round * in_step * min(s.batch_size, n)
-    return train(run, "imagination/round", s.rounds, steps, end_round, samples=samples)
+    train(run, "imagination/round", s.rounds, steps, end_round, samples=samples)
+    if death := critic_death(run.history):
+        warnings.warn(death, stacklevel=2)
+    return run
 
 
 def _step(run: Imagination, batches: Int64[Tensor, "n B"]) -> Terms:
     """Train the critic, where there is one, on each batch, and the generator on the last."""
-    penalties, terms = [], {}
-    for rows in batches:
-        x, a = run.scaled(rows), run.semantics[run.labels[rows]]
-        if run.networks.critic:
-            terms = run.networks.critic_step(x, a)
-            penalties.append(terms["penalty"].detach())
-    targets = torch.searchsorted(run.seen, run.labels[rows])
-    terms = {**terms, **run.networks.generator_step(x, a, targets)}
-    if penalties:
-        run.networks.adapt(torch.stack(penalties))
+    x, labels = run.scaled[batches], run.labels[batches]
+    a, terms = run.semantics[labels], {}
+    if run.networks.critic:
+        fakes = run.networks.make(x.flatten(0, 1), a.flatten(0, 1)).view_as(x)  # one generator's
+        steps = [run.networks.critic_step(*batch) for batch in zip(x, fakes, a, strict=True)]
+        terms = steps[-1]
+    targets = torch.searchsorted(run.seen, labels[-1])
+    terms = {**terms, **run.networks.generator_step(x[-1], a[-1], targets)}
+    if run.networks.critic:
+        run.networks.adapt(torch.stack([step["penalty"].detach() for step in steps]))
     return terms

@@ -85,13 +85,16 @@ class ConditionalGAN(FromLatent):
         critic_optimiser: Optimizer,
     ) -> dict[str, Float[Tensor, ""]]:
         """Train the critic some times and the generator once on one batch; return the terms."""
-        for _ in range(self.settings.critic_steps):
-            terms = critic_losses(self.critic, z0, self.draw(x, 1.0).detach(), x)
+        with torch.no_grad():  # the generator stays as it is while the critic learns
+            fakes = self.draw(x.repeat(self.settings.critic_steps, 1), 1.0).split(len(x))
+        for fake in fakes:
+            terms = critic_losses(self.critic, z0, fake, x)
             critic_optimiser.zero_grad()
             (terms["critic"] + self.settings.penalty_weight * terms["penalty"]).backward()
             critic_optimiser.step()
         loss = -self.critic(self.draw(x, 1.0), x).mean()
-        optimiser.zero_grad()
-        loss.backward()
+        weights = [*self.generator.parameters()]
+        for weight, gradient in zip(weights, torch.autograd.grad(loss, weights), strict=True):
+            weight.grad = gradient  # the critic's gradients are not asked for
         optimiser.step()
         return {**terms, "generator": loss}

@@ -86,7 +86,7 @@ class Watch:
 def steepness(run: Imagination) -> float:
     """Mean length of the critic's gradient, between real and generated training features."""
     rows = torch.arange(0, len(run.labels), max(1, len(run.labels) // 500))
-    x, a = run.scaled(rows), run.semantics[run.labels[rows]]
+    x, a = run.scaled[rows], run.semantics[run.labels[rows]]
     with seeded(0, "lesson/steepness"):
         fake, share = run.networks.make(x, a), torch.rand(len(x), 1, device=x.device)
     critic, between = run.networks.critic, share * x + (1 - share) * fake
@@ -103,7 +103,7 @@ def class_mean_floor(run: GenZSL | Imagination) -> float:
     if isinstance(run, GenZSL):
         means = class_means(run.features, y)
         return float((2 - 2 * F.cosine_similarity(means[y], run.features)).mean())
-    scaled = run.scaled(torch.arange(len(y), device=y.device))
+    scaled = run.scaled
     guess = class_means(scaled, y)[y].clamp(1e-6, 1 - 1e-6)
     return float(F.binary_cross_entropy(guess, scaled, reduction="sum") / len(y))
 
