@@ -3,6 +3,7 @@ import multiprocessing
 import os
 import shutil
 import signal
+import threading
 import time
 from collections import namedtuple
 from dataclasses import dataclass, field, replace
@@ -10,6 +11,7 @@ from dataclasses import dataclass, field, replace
 import joblib
 import numpy as np
 import open_clip
+import psutil
 import pytest
 import torch
 from clips import tiny_model
@@ -358,11 +360,23 @@ def test_a_device_that_fails_is_a_sentence(job, raised):
 
 
 def test_a_killed_shard_is_a_sentence(job):
-    def load():
-        os.kill(os.getpid(), signal.SIGKILL)
+    """Killed as soon as it is there: it would import for seconds before it could do so itself."""
+    before = psutil.Process().children()
 
+    def kill_a_worker():
+        while not (workers := [c for c in psutil.Process().children() if is_new_worker(c)]):
+            time.sleep(0.01)
+        workers[0].kill()
+
+    def is_new_worker(child):
+        return child not in before and any("popen_loky" in part for part in child.cmdline())
+
+    killer = threading.Thread(target=kill_a_worker, daemon=True)
+    killer.start()
     with pytest.raises(ExtractionError, match="One of the 2 processes was killed"):
-        replace(job, load=load).run(shards=2)
+        job.run(shards=2)
+    killer.join()
+    job.run()  # and what was asked for can still be done
 
 
 def test_shards_share_the_gpus(job, monkeypatch):
