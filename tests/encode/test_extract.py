@@ -6,6 +6,7 @@ import signal
 import threading
 import time
 from collections import namedtuple
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 import joblib
@@ -15,6 +16,7 @@ import psutil
 import pytest
 import torch
 from clips import tiny_model
+from joblib.externals.loky import get_reusable_executor
 from PIL import Image
 
 from zslnb.datasets.bundle import read_bundle, write_bundle
@@ -361,16 +363,17 @@ def test_a_device_that_fails_is_a_sentence(job, raised):
 
 def test_a_killed_shard_is_a_sentence(job):
     """Killed as soon as it is there: it would import for seconds before it could do so itself."""
-    before = psutil.Process().children()
+
+    def is_worker(child):
+        with suppress(psutil.Error):  # it may be gone
+            return any("popen_loky" in part for part in child.cmdline())
 
     def kill_a_worker():
-        while not (workers := [c for c in psutil.Process().children() if is_new_worker(c)]):
+        while not (workers := [*filter(is_worker, psutil.Process().children())]):
             time.sleep(0.01)
         workers[0].kill()
 
-    def is_new_worker(child):
-        return child not in before and any("popen_loky" in part for part in child.cmdline())
-
+    get_reusable_executor().shutdown(kill_workers=True)  # which another test may have left
     killer = threading.Thread(target=kill_a_worker, daemon=True)
     killer.start()
     with pytest.raises(ExtractionError, match="One of the 2 processes was killed"):
