@@ -29,9 +29,17 @@ RUN = --benchmark $(call quoted,$(BENCHMARK)) --semantics $(call quoted,$(SEMANT
 	--profile $(call quoted,$(PROFILE))
 HOW = --device $(call quoted,$(DEVICE)) $(if $(DRY_RUN),--dry-run) $(ARGS)
 
-# Notebooks are checked on the CPU, with the experiments that are there, and apart from any run
+# Notebooks are checked on the CPU, with the experiments that are there, and apart from any run; one
+# thread each, since two are checked at once, and threads that wait for a core cost many times more
 NBVAL = --nbval-lax --nbval-current-env --nbval-sanitize-with tests/nbval.cfg
-CHECKED = ZSLNB_DEVICE=cpu ZSLNB_RUNS="$(CURDIR)/build/checked"
+CHECKED = ZSLNB_DEVICE=cpu OMP_NUM_THREADS=1 ZSLNB_RUNS="$(CURDIR)/build/checked"
+# A worker takes a page or file at a time, in the order given: pages take longest, so they come first
+IN_ORDER = --dist loadfile --no-loadscope-reorder
+
+# Else, wherever Python is told to write no bytecode, as in many containers, each process compiles
+# all that it imports: more than half of the time that `import torch` takes. A few packages hold
+# files that are no Python of this version, hence the `-`.
+COMPILE = -@$(BIN)/python -m compileall -qq -j 0 $(VENV)/lib
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -50,8 +58,8 @@ pictures: $(READY) ## make a benchmark of a folder of pictures by class: PICTURE
 	@$(ZSLNB) pictures $(call quoted,$(PICTURES)) $(call quoted,$(BENCHMARK)) $(HOW)
 
 test: $(READY) ## run the tests and check the executed notebooks (quicker after make reproduce)
-	$(CHECKED) $(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow" $(NBVAL) \
-	tests notebooks $(ARGS)
+	$(CHECKED) $(BIN)/python -m pytest -n 2 $(IN_ORDER) -m "not slow" $(NBVAL) \
+	notebooks tests $(ARGS)
 
 test-slow: $(READY) ## run the tests that take minutes each
 	@$(CHECKED) $(BIN)/python -m pytest -m slow tests $(ARGS) || \
@@ -101,9 +109,11 @@ $(UV):
 $(VENV)/.ready-lock: requirements.lock pyproject.toml | $(UV)
 	$(UV) pip install --python $(BIN)/python --require-hashes -r requirements.lock
 	$(UV) pip install --python $(BIN)/python --no-deps --no-build-isolation -e .
+	$(COMPILE)
 	@rm -f $(VENV)/.ready-* && echo lock > $(VENV)/.torch && touch $@
 
 # CPU wheels carry other hashes than the lock, so these come from the ranges
 $(VENV)/.ready-cpu: pyproject.toml | $(UV)
 	$(UV) pip install --python $(BIN)/python --torch-backend cpu -e '.[dev]'
+	$(COMPILE)
 	@rm -f $(VENV)/.ready-* && echo cpu > $(VENV)/.torch && touch $@

@@ -144,6 +144,7 @@ def test_a_fresh_machine_installs_the_lock_then_the_package(tmp_path):
     assert "-r requirements-uv.lock" in commands
     assert lock.endswith("--require-hashes -r requirements.lock")
     assert package.endswith("--no-deps --no-build-isolation -e .")
+    assert f"{tmp_path}/venv/bin/python -m compileall" in commands  # all imports are quicker then
 
 
 def test_the_choice_of_torch_is_remembered(tmp_path):

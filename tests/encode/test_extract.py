@@ -3,16 +3,20 @@ import multiprocessing
 import os
 import shutil
 import signal
+import threading
 import time
 from collections import namedtuple
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 import joblib
 import numpy as np
 import open_clip
+import psutil
 import pytest
 import torch
 from clips import tiny_model
+from joblib.externals.loky import get_reusable_executor
 from PIL import Image
 
 from zslnb.datasets.bundle import read_bundle, write_bundle
@@ -358,11 +362,24 @@ def test_a_device_that_fails_is_a_sentence(job, raised):
 
 
 def test_a_killed_shard_is_a_sentence(job):
-    def load():
-        os.kill(os.getpid(), signal.SIGKILL)
+    """Killed as soon as it is there: it would import for seconds before it could do so itself."""
 
+    def is_worker(child):
+        with suppress(psutil.Error):  # it may be gone
+            return any("popen_loky" in part for part in child.cmdline())
+
+    def kill_a_worker():
+        while not (workers := [*filter(is_worker, psutil.Process().children())]):
+            time.sleep(0.01)
+        workers[0].kill()
+
+    get_reusable_executor().shutdown(kill_workers=True)  # which another test may have left
+    killer = threading.Thread(target=kill_a_worker, daemon=True)
+    killer.start()
     with pytest.raises(ExtractionError, match="One of the 2 processes was killed"):
-        replace(job, load=load).run(shards=2)
+        job.run(shards=2)
+    killer.join()
+    job.run()  # and what was asked for can still be done
 
 
 def test_shards_share_the_gpus(job, monkeypatch):
