@@ -1,6 +1,8 @@
 """Walks from noise to an estimate: their cost, their guidance, and the densities they pass."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from functools import partial
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -12,11 +14,11 @@ from torch import Tensor
 
 from zslnb import results, revcd
 from zslnb.benchmark import Benchmark
-from zslnb.device import one_thread
 from zslnb.protocol import frechet_distance, gzsl_scores
 from zslnb.revcd import RevCD, RevCDSettings, prototype_scores
 from zslnb.seeds import seeded, torch_generator
 from zslnb.studies import plots
+from zslnb.studies.kept import kept, weights_sha256
 from zslnb.studies.known_densities import Denoiser
 from zslnb.studies.revcd_results import benchmark_title, run_revcd
 from zslnb.studies.rows import Device, by_row, plus_minus, values
@@ -68,7 +70,7 @@ def samplers(models: Sequence[RevCD], benchmark: Benchmark) -> Tabled:
     images = torch.cat([seen, some_of_each_class(benchmark, benchmark.test_unseen_idx, 120)])
     n, labels, schedule = len(seen), benchmark.labels[images], models[0].networks.schedule
     total, few, fewer = (min(steps, len(schedule)) for steps in (len(schedule), 50, 10))
-    classes = [_walked(model, benchmark, images, few, fewer) for model in models]
+    classes = [_classes_of(model, benchmark, images, few, fewer) for model in models]
     scores = {
         walk: [gzsl_scores(labels[:n], c[walk][:n], labels[n:], c[walk][n:]) for c in classes]
         for walk in classes[0]
@@ -110,16 +112,33 @@ def _gain(first: Sequence[dict], second: Sequence[dict], metric: str) -> str:
     return results.points([100 * (one[metric] - other[metric]) for one, other in pairs])
 
 
+def _classes_of(
+    model: RevCD, benchmark: Benchmark, images: Int64[Tensor, " m"], few: int, fewer: int
+) -> dict[str, Int64[Tensor, " m"]]:
+    walked = partial(_walked, model, benchmark, images, few, fewer)
+    known = {"kind": "walks", "images": images.tolist(), "steps": [few, fewer]}
+    found = kept(__name__, walked, benchmark, model.prototypes.device, **known, **_known(model))
+    return {walk: torch.tensor(classes) for walk, classes in found.items()}
+
+
+def _known(model: RevCD) -> dict[str, object]:
+    return {
+        "settings": asdict(model.settings),
+        "seed": model.seed,
+        "model": weights_sha256(model.networks),
+    }
+
+
 def _walked(
     model: RevCD, benchmark: Benchmark, images: Tensor, few: int, fewer: int
-) -> dict[str, Int64[Tensor, " m"]]:
+) -> dict[str, list[int]]:
     schedule, guidance = model.networks.schedule, model.settings.guidance
     denoise = guided_denoiser(model, benchmark, images, guidance)
     noise, other = (starting_noise(model, len(images), s) for s in ("walks", "other walks"))
     clean = model.prototypes[benchmark.labels[images].to(noise.device)]
     last = torch.full((len(clean),), len(schedule) - 1, device=noise.device)
     with_rest = schedule.q_sample(clean, last, noise)
-    with one_thread(), seeded(model.seed, "lesson/ancestral"):
+    with seeded(model.seed, "lesson/ancestral"):
         ends = {
             f"ancestral, {len(schedule)} steps": revcd.ancestral_sample(denoise, schedule, noise),
             f"DDIM, {few} steps": revcd.ddim_sample(denoise, schedule, noise, few),
@@ -127,7 +146,8 @@ def _walked(
             "DDIM, other noise": revcd.ddim_sample(denoise, schedule, other, few),
             "DDIM, not allowed": revcd.ddim_sample(denoise, schedule, with_rest, few),
         }
-    return {walk: prototype_scores(z, model.prototypes).argmax(1).cpu() for walk, z in ends.items()}
+    found = {walk: prototype_scores(z, model.prototypes).argmax(1) for walk, z in ends.items()}
+    return {walk: classes.tolist() for walk, classes in found.items()}
 
 
 class WalkDensity(Study):
@@ -154,8 +174,7 @@ class WalkDensity(Study):
         self.looks = [*range(0, n, max(1, n // 10)), n]
         self.distances, self.curves = {}, {}
         for kind, trained in models.items():
-            with one_thread():
-                traces = [self._trace(model, benchmarks[kind]) for model in trained]
+            traces = [self._kept_trace(model, benchmarks[kind]) for model in trained]
             walk, perfect, decided = (np.array(curve) for curve in zip(*traces, strict=True))
             self.distances[kind] = {"walk": walk, "perfect": perfect}
             self.curves[kind] = {"walk": _way_done(walk), "perfect": _way_done(perfect)}
@@ -242,6 +261,12 @@ class WalkDensity(Study):
 
     def _label(self, kind: str) -> str:
         return f"{kind}, {self.benchmarks[kind].semantic_dim}-d"
+
+    def _kept_trace(self, model: RevCD, benchmark: Benchmark) -> Sequence[list[float]]:
+        trace = partial(self._trace, model, benchmark)
+        return kept(
+            __name__, trace, benchmark, model.prototypes.device, kind="trace", **_known(model)
+        )
 
     def _trace(self, model: RevCD, benchmark: Benchmark) -> tuple[list[float], ...]:
         images, schedule = benchmark.test_seen_idx, model.networks.schedule
