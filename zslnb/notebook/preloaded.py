@@ -4,6 +4,7 @@ Nothing here may start a thread or ask for a GPU: neither survives a fork.
 """
 
 import ipykernel.kernelapp
+import torch
 
 from zslnb import studies
 from zslnb.experiments.methods import METHODS
@@ -16,3 +17,4 @@ for name in dir(studies):
     getattr(studies, name)
 for method in METHODS.values():
     imported_sha256(method.roots)  # parses the sources, which takes a page half a second
+torch.testing.assert_close(torch.zeros(1), torch.zeros(1))  # the first one imports SymPy
