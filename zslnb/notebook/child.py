@@ -1,16 +1,24 @@
-"""Execute one notebook: `python child.py JOB.json`, in a process that can be stopped as a whole.
+"""Execute one notebook: what a page's own process does.
 
-Run by path, without the package, whose import would take seconds.
+On Linux this process was forked with everything imported that pages need, and so is the kernel:
+the first thing the process does is to fork once more, before there is a thread or an event loop.
 """
 
-import json
+import os
 import sys
-from pathlib import Path
+from collections.abc import Mapping
+from contextlib import suppress
+from multiprocessing import Pipe
+from multiprocessing.connection import Connection
+from typing import Any, ClassVar
 
 import papermill
+import psutil
 from jupyter_client import AsyncKernelManager
 from jupyter_client.kernelspec import KernelSpecManager
 from traitlets import default
+
+INLINE = "module://matplotlib_inline.backend_inline"
 
 
 class ThisInterpreter(AsyncKernelManager):
@@ -21,10 +29,62 @@ class ThisInterpreter(AsyncKernelManager):
         return KernelSpecManager(kernel_dirs=[])
 
 
-if __name__ == "__main__":
+class Kernel(psutil.Process):
+    """A forked kernel, with what Jupyter asks of a `subprocess.Popen`."""
+
+    stdin = stdout = stderr = None
+
+    def poll(self) -> int | None:
+        """Give the exit status; None while it runs."""
+        with suppress(psutil.TimeoutExpired):
+            return self.wait(0)
+        return None
+
+
+class Forked(ThisInterpreter):
+    """Give the command that would start a kernel to the process that was forked for it."""
+
+    kernel: ClassVar[Kernel]
+    commands: ClassVar[Connection]
+
+    async def _async_launch_kernel(self, kernel_cmd: list[str], **_: Any) -> None:
+        self.commands.send(kernel_cmd)
+        self.provisioner.process = self.kernel
+        self.provisioner.pid = self.provisioner.pgid = self.kernel.pid
+
+
+def execute(job: Mapping[str, Any], *, forks: bool) -> None:
+    """Execute a notebook; `job` are papermill's arguments. In a forked kernel it never returns."""
+    if forks:
+        _fork()
     papermill.execute_notebook(
-        **json.loads(Path(sys.argv[1]).read_text(encoding="utf-8")),
+        **job,
         progress_bar=False,
-        kernel_manager_class=ThisInterpreter,
+        kernel_manager_class=Forked if forks else ThisInterpreter,
         extra_arguments=["--log-level=ERROR"],
     )
+
+
+def _fork() -> None:
+    commands, Forked.commands = Pipe(duplex=False)
+    if pid := os.fork():
+        Forked.kernel = Kernel(pid)
+    else:
+        Forked.commands.close()
+        os.setsid()  # or signals for the kernel would reach this page's process, too
+        _be_kernel(commands)
+        sys.exit()
+
+
+def _be_kernel(commands: Connection) -> None:
+    """Wait for the command of a kernel, and be that."""
+    import torch
+    from ipykernel.kernelapp import IPKernelApp
+    from matplotlib import rcParams
+
+    if threads := os.environ.get("OMP_NUM_THREADS"):  # it was read at import, by the server
+        torch.set_num_threads(int(threads))
+    rcParams["backend"] = os.environ.get("MPLBACKEND", INLINE)
+    _python, _module, _name, *arguments = commands.recv()
+    parent = f"--IPKernelApp.parent_handle={os.getppid()}"  # with which it ends
+    IPKernelApp.launch_instance(argv=[*arguments, parent])

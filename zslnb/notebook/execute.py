@@ -2,17 +2,22 @@
 
 Each runs in a process of its own, so that one which fails, hangs or loses its kernel stops none
 of the others; and it counts as run only if every code cell has.
+
+The imports of a page take seconds. On Linux they are done once, in a server that imports and
+computes nothing, and the processes are forked from it; elsewhere each process starts anew.
 """
 
-import json
+import multiprocessing
 import os
 import re
-import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from multiprocessing.connection import wait
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import nbformat
@@ -25,7 +30,10 @@ from zslnb.notebook.sources import Source, to_notebook, to_text
 RAN, FAILED, TIMED_OUT = "ran", "failed", "timed out"
 SKIPPED, NOT_RUN, INTERRUPTED = "skipped", "not run", "interrupted"
 POLL_SECONDS = 0.5
-CHILD = Path(__file__).with_name("child.py")
+FORKS = sys.platform == "linux"  # libraries of other systems do not bear it
+CONTEXT = multiprocessing.get_context("forkserver" if FORKS else "spawn")
+CONTEXT.set_forkserver_preload(["zslnb.notebook.child", "zslnb.notebook.preloaded"])
+LOOKING = threading.Lock()  # at processes: two threads that read one's exit status lose it
 
 
 @dataclass
@@ -78,40 +86,60 @@ def execute(
     """
     name = source.name
     unexecuted, result = (folder / part / f"{name}.ipynb" for part in ("source", "notebooks"))
-    log, job = folder / "logs" / f"{name}.log", folder / "source" / f"{name}.json"
+    log = folder / "logs" / f"{name}.log"
     for path in (unexecuted, result, log):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.unlink(missing_ok=True)
     unexecuted.write_text(to_text(to_notebook(source)), encoding="utf-8")
     # relative to the folder: papermill takes braces in a path for a template
     paths = {"input_path": f"source/{name}.ipynb", "output_path": f"notebooks/{name}.ipynb"}
-    job.write_text(json.dumps({**paths, "parameters": dict(parameters)}), encoding="utf-8")
+    job = {**paths, "parameters": dict(parameters)}
+    page = CONTEXT.Process(target=_page, args=(job, folder, log, os.environ | dict(env)))
     outcome.status, outcome.source_sha256 = INTERRUPTED, source.sha256
     try:
-        outcome.status = _run(_start(job, log, env), outcome, timeout, tick)
+        outcome.status = _run(page, outcome, timeout, tick)
     finally:
         _judge(outcome, result, log, timeout)
     return result
 
 
-def _start(job: Path, log: Path, env: Mapping[str, str]) -> psutil.Popen:
-    with log.open("wb") as output:
-        return psutil.Popen(
-            [sys.executable, "-P", str(CHILD), f"source/{job.name}"],
-            cwd=job.parent.parent,
-            env=os.environ | dict(env),
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,  # Ctrl-C is for the runner, which then stops the notebook
-        )
+def warm_up(env: Mapping[str, str]) -> None:
+    """Start the server, where there is to be one and none runs; `env` holds while it imports."""
+    if not FORKS:
+        return
+    from multiprocessing.forkserver import ensure_running
 
-
-def _run(child: psutil.Popen, outcome: Outcome, timeout: float, tick: Callable[[], None]) -> str:
-    """Wait for papermill, note time and memory, and leave no process behind; return the status."""
-    start, family = time.monotonic(), {child}
+    before = dict(os.environ)
+    os.environ.update(env)
     try:
-        while child.poll() is None:
+        ensure_running()
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+
+
+def _page(job: Mapping[str, object], folder: Path, log: Path, env: Mapping[str, str]) -> None:
+    """Execute a notebook, in the process that is the page's own."""
+    os.setsid()  # Ctrl-C is for the runner, which then stops the notebook
+    os.environ.clear()
+    os.environ.update(env)
+    os.chdir(folder)
+    with open(os.devnull, "rb") as nothing, log.open("wb") as output:
+        for ours, number in ((nothing, 0), (output, 1), (output, 2)):
+            os.dup2(ours.fileno(), number)
+    from zslnb.notebook import child
+
+    child.execute(job, forks=FORKS)
+
+
+def _run(page: BaseProcess, outcome: Outcome, timeout: float, tick: Callable[[], None]) -> str:
+    """Wait for papermill, note time and memory, and leave no process behind; return the status."""
+    start, family = time.monotonic(), set()
+    try:
+        with LOOKING:
+            page.start()
+        family.add(child := psutil.Process(page.pid))
+        while (status := _exit_status(page)) is None:
             with suppress(psutil.NoSuchProcess):
                 family.update(child.children(recursive=True))
             outcome.peak_memory = max(outcome.peak_memory, sum(map(_memory, family)))
@@ -119,20 +147,27 @@ def _run(child: psutil.Popen, outcome: Outcome, timeout: float, tick: Callable[[
             if outcome.seconds > timeout:
                 return TIMED_OUT
             tick()
-            with suppress(psutil.TimeoutExpired):
-                child.wait(POLL_SECONDS)
-        return RAN if child.returncode == 0 else FAILED
+            wait([page.sentinel], POLL_SECONDS)
+        return RAN if status == 0 else FAILED
     finally:
         for process in family:
             with suppress(psutil.NoSuchProcess):  # an id that another process has now is none
                 process.kill()
-        child.wait()
+        if page.pid is not None:
+            wait([page.sentinel])
+            _exit_status(page)
         outcome.seconds = round(time.monotonic() - start, 1)
 
 
+def _exit_status(page: BaseProcess) -> int | None:
+    with LOOKING:
+        return page.exitcode
+
+
 def _memory(process: psutil.Process) -> int:
+    """Bytes that a process takes; of what it shares with others, its part, where that is known."""
     try:
-        return process.memory_info().rss
+        return process.memory_full_info().pss if FORKS else process.memory_info().rss
     except psutil.Error:
         return 0
 

@@ -27,7 +27,7 @@ from zslnb.device import choose_device
 from zslnb.encode.requests import DataRequest
 from zslnb.errors import RequestError, WorkError, unknown_name
 from zslnb.files import build_dir, repository_dir, run_dir
-from zslnb.notebook.execute import FAILED, RAN, SKIPPED, Outcome, execute
+from zslnb.notebook.execute import FAILED, RAN, SKIPPED, Outcome, execute, warm_up
 from zslnb.notebook.manifest import (
     describe,
     headline_tables,
@@ -281,6 +281,7 @@ def _finished(
     env = {"ZSLNB_BUILD": str(build_dir()), "ZSLNB_RUNS": str(plan.run_dir.parent)}
     if at_once > 1:  # what a page has to itself, unless the user says otherwise
         env |= {name: os.environ.get(name, jobs) for name in ("ZSLNB_JOBS", "OMP_NUM_THREADS")}
+    warm_up(env)
 
     def tick() -> None:
         if stopped.is_set():

@@ -2,7 +2,8 @@
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
+from functools import partial
 from itertools import product
 
 import matplotlib.pyplot as plt
@@ -17,10 +18,12 @@ from zslnb import genzsl
 from zslnb.benchmark import Benchmark
 from zslnb.device import one_thread
 from zslnb.genzsl import GenZSL, GenZSLSettings
+from zslnb.networks import Adam
 from zslnb.results import published_sizes
 from zslnb.seeds import seeded
 from zslnb.studies import plots
 from zslnb.studies.generators import Device
+from zslnb.studies.kept import kept
 from zslnb.studies.rows import plus_minus
 from zslnb.studies.study import Answered, Drawn, Tabled
 
@@ -54,7 +57,7 @@ def train_small(
         The boosting term of each full batch, and its floor; no line if the term has no weight.
     """
     s = run.settings
-    adam = torch.optim.Adam(run.model.parameters(), s.lr, betas=(0.5, 0.999), fused=True)
+    adam = Adam(run.model.parameters(), s.lr)
     weights = {"reconstruction": 1, "kl": s.kl_weight, "boosting": s.boosting_weight}
     stored, curve = run.labels.argsort(stable=True), []
     with one_thread(), seeded(run.seed, "lesson/training"):
@@ -268,7 +271,22 @@ def closeness(run: GenZSL) -> dict[str, float]:
 def copying(
     benchmark: Benchmark, settings: GenZSLSettings, seeds: Sequence[int], device: Device = "cpu"
 ) -> Answered:
-    """Train small networks live, two seeds each: asked to copy, and with GenZSL's own objective."""
+    """Train small networks, two seeds each: asked to copy, and with GenZSL's own objective."""
+    few = [*seeds[:SEEDS]]
+    how = {"settings": asdict(settings), "seeds": few}
+    measure = partial(_measured, benchmark, settings, few, device)
+    lines = kept(__name__, measure, benchmark, device, **how)
+    run = genzsl.prepare(benchmark, settings, few[-1], device)
+    with seeded(0, "lesson/copying"):
+        draws = [run.referent_samples(run.labels) for _ in range(2)]
+    perfect = 1 - float(F.cosine_similarity(*draws).mean())
+    steps = PASSES * -(-len(run.labels) // settings.batch_size)
+    return copies(pd.DataFrame(lines), steps, perfect)
+
+
+def _measured(
+    benchmark: Benchmark, settings: GenZSLSettings, seeds: Sequence[int], device: Device
+) -> list[dict]:
     objectives = {
         ASKED: (copying_losses, 0.0001),
         WEAK: (GenZSL.losses, 0.0001),
@@ -277,15 +295,11 @@ def copying(
     lines = []
     for (name, (terms, kl)), strength in product(objectives.items(), STRENGTHS):
         chosen = replace(settings, kl_weight=kl, boosting_weight=strength)
-        for seed in seeds[:SEEDS]:
+        for seed in seeds:
             run = genzsl.prepare(benchmark, chosen, seed, device)
             train_small(run, PASSES, terms)
             lines.append({"objective": name, "λ": strength, "seed": seed, **closeness(run)})
-    with seeded(0, "lesson/copying"):
-        draws = [run.referent_samples(run.labels) for _ in range(2)]
-    perfect = 1 - float(F.cosine_similarity(*draws).mean())
-    steps = PASSES * -(-len(run.labels) // settings.batch_size)
-    return copies(pd.DataFrame(lines), steps, perfect)
+    return lines
 
 
 def copies(measured: pd.DataFrame, steps: int, perfect: float) -> Answered:

@@ -19,6 +19,7 @@ from zslnb.results.statistics import paired_gains
 from zslnb.revcd import CONDITIONINGS, RevCD, RevCDSettings, SemanticUNet, prototype_scores
 from zslnb.seeds import seeded, torch_generator
 from zslnb.studies import plots
+from zslnb.studies.kept import kept, weights_sha256
 from zslnb.studies.revcd_results import benchmark_title, run_revcd
 from zslnb.studies.rows import Device, Records, by_row, plus_minus, values
 from zslnb.studies.schematics import DOWN, UP
@@ -309,9 +310,7 @@ def listening(models: Models, benchmark: Benchmark) -> Drawn:
     last = len(first[0].networks.schedule) - 1
     steps = [*(t for t in (0, 4, 9, 19, 39, *range(69, last, 86)) if t < last), last]
     turned = {
-        how: np.array(
-            [[_turned_at(m, benchmark, images, swaps, t) for t in steps] for m in trained]
-        )
+        how: np.array([_turned_kept(m, benchmark, images, swaps, steps) for m in trained])
         for how, trained in models.items()
     }
     n = len(models)
@@ -332,6 +331,16 @@ def listening(models: Models, benchmark: Benchmark) -> Drawn:
         f"seeds ({len(first)}). For an image of another class: {words}."
     )
     return Drawn("listening", fig, text, turned=turned, steps=steps)
+
+
+def _turned_kept(
+    model: RevCD, benchmark: Benchmark, images: Tensor, swaps: Swaps, steps: Sequence[int]
+) -> list[list[float]]:
+    def turned() -> list[list[float]]:
+        return [_turned_at(model, benchmark, images, swaps, t) for t in steps]
+
+    known = {"steps": [*steps], "seed": model.seed, "model": weights_sha256(model.networks)}
+    return kept(__name__, turned, benchmark, model.prototypes.device, **known)
 
 
 @torch.no_grad()

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -13,9 +14,10 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from zslnb import revcd
-from zslnb.device import one_thread
+from zslnb.networks import Adam
 from zslnb.seeds import seeded
 from zslnb.studies import plots
+from zslnb.studies.kept import kept
 from zslnb.studies.known_densities import gaussian_denoiser
 from zslnb.studies.study import Answered, Drawn, Study, Tabled
 
@@ -167,6 +169,10 @@ KINDS = ("clean, simple", "noise, simple", "both, capped", NOISE_OUT)
 EARLY = 8  # t of the early step that sentences are about
 
 
+def _small() -> revcd.SemanticUNet:
+    return revcd.SemanticUNet(1, 1, (64, 32), dropout=0.0)
+
+
 class ToyLosses(Study):
     """How close does a network come to the best denoiser, by the loss it was trained on?
 
@@ -243,9 +249,18 @@ class ToyLosses(Study):
         return revcd.reconstruction_loss(out, z0) + revcd.noise_loss(noise_hat, noise, capped)
 
     def _trained(self, kind: str, seed: int) -> revcd.SemanticUNet:
-        with one_thread(), seeded(seed, "lesson/toy"):
-            unet = revcd.SemanticUNet(1, 1, (64, 32), dropout=0.0)
-            adam = torch.optim.Adam(unet.parameters(), 3e-3, fused=True)
+        with seeded(seed, "lesson/toy"):
+            unet = _small()
+        known = {"schedule": self.schedule.alphas_cumprod.tolist(), "cap": self.cap}
+        known |= {"kind": kind, "seed": seed, "updates": self.updates}
+        weights = kept(__name__, partial(self._train, kind, seed), None, **known)
+        unet.load_state_dict({name: torch.tensor(part) for name, part in weights.items()})
+        return unet.eval()
+
+    def _train(self, kind: str, seed: int) -> dict[str, list]:
+        with seeded(seed, "lesson/toy"):
+            unet = _small()
+            adam = Adam(unet.parameters(), 3e-3, betas=(0.9, 0.999))
             rate = torch.optim.lr_scheduler.LinearLR(adam, 1, 0.05, self.updates)
             for _ in range(self.updates):
                 adam.zero_grad()
@@ -253,7 +268,7 @@ class ToyLosses(Study):
                 torch.nn.utils.clip_grad_norm_(unet.parameters(), 5.0)
                 adam.step()
                 rate.step()
-        return unet.eval()
+        return {name: part.tolist() for name, part in unet.state_dict().items()}
 
     @torch.no_grad()
     def _estimate(

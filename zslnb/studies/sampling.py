@@ -1,6 +1,8 @@
 """Walks from noise to an estimate: their cost, their guidance, and the densities they pass."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from functools import partial
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -12,11 +14,11 @@ from torch import Tensor
 
 from zslnb import results, revcd
 from zslnb.benchmark import Benchmark
-from zslnb.device import one_thread
 from zslnb.protocol import frechet_distance, gzsl_scores, per_class_accuracy
 from zslnb.revcd import RevCD, RevCDSettings, prototype_scores
 from zslnb.seeds import seeded, torch_generator
 from zslnb.studies import plots
+from zslnb.studies.kept import kept, weights_sha256
 from zslnb.studies.known_densities import Denoiser
 from zslnb.studies.revcd_results import benchmark_title, run_revcd
 from zslnb.studies.rows import Device, by_row, plus_minus, values
@@ -71,12 +73,12 @@ def samplers(models: Sequence[RevCD], benchmark: Benchmark) -> Tabled:
     images = torch.cat([seen, some_of_each_class(benchmark, benchmark.test_unseen_idx, 120)])
     n, labels, schedule = len(seen), benchmark.labels[images], models[0].networks.schedule
     total, few = len(schedule), min(50, len(schedule))
-    walked = [_walked(model, benchmark, images) for model in models]
-    classes = [{walk: cosines.argmax(1) for walk, cosines in w.items()} for w in walked]
+    walked = [_classes_of(model, benchmark, images) for model in models]
+    classes = [{walk: found[0] for walk, found in w.items()} for w in walked]
     scores = {
         walk: [
             gzsl_scores(labels[:n], c[walk][:n], labels[n:], c[walk][n:])
-            | {"T1": _conventional(w[walk][n:], labels[n:], benchmark.unseen)}
+            | {"T1": per_class_accuracy(labels[n:], w[walk][1, n:], labels[n:].unique())}
             for c, w in zip(classes, walked, strict=True)
         ]
         for walk in walked[0]
@@ -123,19 +125,30 @@ def _step_counts(total: int) -> list[int]:
     return [*dict.fromkeys(min(steps, total) for steps in (50, 10, 2, 1))]
 
 
-def _conventional(
-    cosines: Float[Tensor, "m C"], labels: Int64[Tensor, " m"], unseen: Int64[Tensor, " K"]
-) -> float:
-    return per_class_accuracy(labels, unseen[cosines[:, unseen].argmax(1)], labels.unique())
-
-
 def _gain(first: Sequence[dict], second: Sequence[dict], metric: str) -> str:
     pairs = zip(first, second, strict=True)
     return results.points([100 * (one[metric] - other[metric]) for one, other in pairs])
 
 
-def _walked(model: RevCD, benchmark: Benchmark, images: Tensor) -> dict[str, Float[Tensor, "m C"]]:
-    """Cosines of images' estimates with all prototypes, at the end of each walk."""
+def _classes_of(
+    model: RevCD, benchmark: Benchmark, images: Int64[Tensor, " m"]
+) -> dict[str, Int64[Tensor, "2 m"]]:
+    """Each image's class at the end of each walk: all classes competing, then the unseen ones."""
+    walked = partial(_walked, model, benchmark, images)
+    known = {"kind": "walks", "images": images.tolist()}
+    found = kept(__name__, walked, benchmark, model.prototypes.device, **known, **_known(model))
+    return {walk: torch.tensor(classes) for walk, classes in found.items()}
+
+
+def _known(model: RevCD) -> dict[str, object]:
+    return {
+        "settings": asdict(model.settings),
+        "seed": model.seed,
+        "model": weights_sha256(model.networks),
+    }
+
+
+def _walked(model: RevCD, benchmark: Benchmark, images: Tensor) -> dict[str, list[list[int]]]:
     schedule, guidance = model.networks.schedule, model.settings.guidance
     denoise = guided_denoiser(model, benchmark, images, guidance)
     noise, other = (starting_noise(model, len(images), s) for s in ("walks", "other walks"))
@@ -143,7 +156,7 @@ def _walked(model: RevCD, benchmark: Benchmark, images: Tensor) -> dict[str, Flo
     last = torch.full((len(clean),), len(schedule) - 1, device=noise.device)
     with_rest = schedule.q_sample(clean, last, noise)
     counts = _step_counts(len(schedule))
-    with one_thread(), seeded(model.seed, "lesson/ancestral"):
+    with seeded(model.seed, "lesson/ancestral"):
         ends = {
             f"ancestral, {len(schedule)} steps": revcd.ancestral_sample(denoise, schedule, noise),
             **{
@@ -155,7 +168,12 @@ def _walked(model: RevCD, benchmark: Benchmark, images: Tensor) -> dict[str, Flo
             "DDIM, other noise": revcd.ddim_sample(denoise, schedule, other, counts[0]),
             "DDIM, not allowed": revcd.ddim_sample(denoise, schedule, with_rest, counts[0]),
         }
-    return {walk: prototype_scores(z, model.prototypes).cpu() for walk, z in ends.items()}
+    return {walk: _both_ways(model, benchmark.unseen, z) for walk, z in ends.items()}
+
+
+def _both_ways(model: RevCD, unseen: Tensor, estimates: Tensor) -> list[list[int]]:
+    cosines = prototype_scores(estimates, model.prototypes).cpu()
+    return [cosines.argmax(1).tolist(), unseen[cosines[:, unseen].argmax(1)].tolist()]
 
 
 class WalkDensity(Study):
@@ -182,8 +200,7 @@ class WalkDensity(Study):
         self.looks = [*range(0, n, max(1, n // 10)), n]
         self.distances, self.curves = {}, {}
         for kind, trained in models.items():
-            with one_thread():
-                traces = [self._trace(model, benchmarks[kind]) for model in trained]
+            traces = [self._kept_trace(model, benchmarks[kind]) for model in trained]
             walk, perfect, decided = (np.array(curve) for curve in zip(*traces, strict=True))
             self.distances[kind] = {"walk": walk, "perfect": perfect}
             self.curves[kind] = {"walk": _way_done(walk), "perfect": _way_done(perfect)}
@@ -270,6 +287,12 @@ class WalkDensity(Study):
 
     def _label(self, kind: str) -> str:
         return f"{kind}, {self.benchmarks[kind].semantic_dim}-d"
+
+    def _kept_trace(self, model: RevCD, benchmark: Benchmark) -> Sequence[list[float]]:
+        trace = partial(self._trace, model, benchmark)
+        return kept(
+            __name__, trace, benchmark, model.prototypes.device, kind="trace", **_known(model)
+        )
 
     def _trace(self, model: RevCD, benchmark: Benchmark) -> tuple[list[float], ...]:
         images, schedule = benchmark.test_seen_idx, model.networks.schedule

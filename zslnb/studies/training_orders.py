@@ -1,8 +1,8 @@
 """The order in which a generator and a classifier see their samples, and looks at the test set."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from functools import cached_property
+from dataclasses import asdict, dataclass, replace
+from functools import cached_property, partial
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -11,14 +11,14 @@ import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
 
-from zslnb import genzsl
 from zslnb.benchmark import Benchmark
-from zslnb.device import one_thread
 from zslnb.experiments.generative import unit_features, with_synthetic
+from zslnb.experiments.models import trained
 from zslnb.genzsl import GenZSL, GenZSLSettings
 from zslnb.protocol import ClassifierTrainer, evaluate_gzsl
 from zslnb.seeds import seeded
 from zslnb.studies import plots
+from zslnb.studies.kept import kept, weights_sha256
 from zslnb.studies.study import Drawn, Study
 
 LINES = {"S": "--", "U": ":", "H": "-", "last class": "-."}
@@ -89,26 +89,39 @@ def looks_of_training(
     """Train as released, seed 0, for its first rounds; one classifier lives through all of them.
 
     Returns:
-        The model, and S, U and H in percent of every look: one after each classifier epoch.
+        The model, and S, U and H in percent of every look: one after each classifier epoch. Both
+        are kept.
     """
-    trainers: list[ClassifierTrainer] = []
-    curve: list[dict[str, float]] = []
+    first_rounds = replace(released, rounds=min(rounds, released.rounds))
 
-    def look(run: GenZSL) -> None:
-        stream = f"synthesis/{len(run.history)}"  # fresh synthetic features in each round
-        x, y = with_synthetic(run, benchmark.unseen, released.n_synthetic, stream)
-        if not trainers:
-            how = released.classifier, 0, device
-            trainers.append(ClassifierTrainer(x.shape[1], y.unique(), *how))
-        features, judge = unit_features(benchmark, run), trainers[0]
-        for _ in range(released.classifier.epochs):
-            judge.train_epoch(x, y)
-            curve.append(evaluate_gzsl(judge.scores, judge.classes, features, benchmark))
+    def looks() -> list[dict[str, float]]:
+        trainers: list[ClassifierTrainer] = []
+        curve: list[dict[str, float]] = []
+        look = partial(_look, benchmark, released, device, trainers, curve)
+        trained(benchmark, first_rounds, 0, device, look)
+        return curve
 
-    with one_thread():
-        first_rounds = replace(released, rounds=min(rounds, released.rounds))
-        run = genzsl.fit(benchmark, first_rounds, 0, device, on_round=look)
+    curve = kept(__name__, looks, benchmark, device, settings=asdict(first_rounds))
+    run = trained(benchmark, first_rounds, 0, device)
     return run, 100 * pd.DataFrame(curve, index=range(1, len(curve) + 1))
+
+
+def _look(
+    benchmark: Benchmark,
+    released: GenZSLSettings,
+    device: torch.device | str,
+    trainers: list[ClassifierTrainer],
+    curve: list[dict[str, float]],
+    run: GenZSL,
+) -> None:
+    stream = f"synthesis/{len(run.history)}"  # fresh synthetic features in each round
+    x, y = with_synthetic(run, benchmark.unseen, released.n_synthetic, stream)
+    if not trainers:
+        trainers.append(ClassifierTrainer(x.shape[1], y.unique(), released.classifier, 0, device))
+    features, judge = unit_features(benchmark, run), trainers[0]
+    for _ in range(released.classifier.epochs):
+        judge.train_epoch(x, y)
+        curve.append(evaluate_gzsl(judge.scores, judge.classes, features, benchmark))
 
 
 def classifier_orders(model: GenZSL, released: GenZSLSettings, stored: StoredOrders) -> Drawn:
@@ -123,8 +136,12 @@ def classifier_orders(model: GenZSL, released: GenZSLSettings, stored: StoredOrd
         "seen shuffled once": (once, False),
         "all shuffled": (once, True),
     }
-    with one_thread():
-        followed = {name: _follow(b, model, released, *how) for name, how in orders.items()}
+    known = {"settings": asdict(released), "model": weights_sha256(model.networks)}
+    followed = {}
+    for name, how in orders.items():
+        follow = partial(_follow, b, model, released, *how)
+        curve = kept(__name__, follow, b, model.features.device, **known, order=name)
+        followed[name] = 100 * pd.DataFrame(curve, index=range(1, len(curve) + 1))
     fig, axes = plt.subplots(1, 3, figsize=(10, 3.4), sharey=True)
     for ax, (name, curve) in zip(axes, followed.items(), strict=True):
         for metric, style in LINES.items():
@@ -150,7 +167,7 @@ def classifier_orders(model: GenZSL, released: GenZSLSettings, stored: StoredOrd
 
 def _follow(
     b: Benchmark, model: GenZSL, released: GenZSLSettings, order: Int64[Tensor, " N"], shuffle: bool
-) -> pd.DataFrame:
+) -> list[dict[str, float]]:
     rows, features = order.to(model.features.device), unit_features(b, model)
     synthetic, synthetic_labels = model.synthesise(b.unseen, released.n_synthetic)
     x = torch.cat([model.features[rows], synthetic])
@@ -165,7 +182,7 @@ def _follow(
         scores = evaluate_gzsl(judge.scores, judge.classes, features, b)
         named = judge.scores(features[test]).argmax(1) == last
         curve.append({**scores, "last class": float(named.float().mean())})
-    return 100 * pd.DataFrame(curve, index=range(1, how.epochs + 1))
+    return curve
 
 
 def after_the_last_epoch(followed: Mapping[str, pd.DataFrame]) -> str:

@@ -1,7 +1,7 @@
 """What happens while generators train: losses, the critic's slope, slow rates, and collapse."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -10,13 +10,14 @@ import torch
 import torch.nn.functional as F
 
 from zslnb.benchmark import Benchmark
-from zslnb.device import one_thread
-from zslnb.experiments.families import FIT, Generator, Settings
+from zslnb.experiments.families import Generator, Settings
+from zslnb.experiments.models import trained
 from zslnb.genzsl import GenZSL, mean_cosines
 from zslnb.imagination import Imagination
 from zslnb.protocol import ClassifierSettings, class_means, evaluate_conventional, train_classifier
 from zslnb.seeds import seeded
 from zslnb.studies.generators import COLOURS, Device
+from zslnb.studies.kept import kept
 from zslnb.studies.study import Drawn
 
 PANELS = (  # generator, loss term, title
@@ -61,14 +62,20 @@ class Watch:
         self._features = F.normalize(self.benchmark.features, dim=1).to(self.device)
 
     def train(self, name: str, settings: Settings, benchmark: Benchmark | None = None) -> Generator:
-        """Train on one thread, on the benchmark or on one that differs in semantics alone."""
-        looks: list[dict] = []
+        """Train on the benchmark, or on one that differs in semantics alone, unless that was done.
+
+        The model and the looks are kept.
+        """
         data = self.benchmark if benchmark is None else benchmark
-        with one_thread():
-            fit = FIT[type(settings)]
-            run = fit(data, settings, 0, self.device, on_round=lambda m: looks.append(self.look(m)))
-        self.looks[name] = pd.DataFrame(looks)
-        return run
+
+        def watched() -> list[dict[str, float]]:
+            looks: list[dict[str, float]] = []
+            trained(data, settings, 0, self.device, lambda run: looks.append(self.look(run)))
+            return looks
+
+        how = {"settings": asdict(settings), "classifier": asdict(self.classifier)}
+        self.looks[name] = pd.DataFrame(kept(__name__, watched, data, self.device, **how))
+        return trained(data, settings, 0, self.device)
 
     def look(self, run: Generator) -> dict[str, float]:
         """Note how a generator in training is doing."""
