@@ -76,7 +76,12 @@ class Adam(torch.optim.Adam):
             else:
                 group["lr"] = lr
 
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Forget all gradients."""
+        for group in self.param_groups:
+            for parameter in group["params"]:
+                parameter.grad = None
+
     step = torch.no_grad()(inspect.unwrap(torch.optim.Adam.step))
     step.hooked = True  # as far as torch is concerned: it would wrap each step for its profiler
-    zero_grad = inspect.unwrap(torch.optim.Optimizer.zero_grad)
     add_param_group = inspect.unwrap(torch.optim.Optimizer.add_param_group)

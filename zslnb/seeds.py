@@ -35,5 +35,7 @@ def seeded(seed: int, stream: str) -> Iterator[None]:
     Blocks nest: what happens inside one never shifts the draws of the block around it.
     """
     with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
-        torch.manual_seed(seed_for(seed, stream))
+        # without a GPU torch.manual_seed would note a call for later, and where it came from
+        generator = torch if torch.cuda.device_count() else torch.default_generator
+        generator.manual_seed(seed_for(seed, stream))
         yield

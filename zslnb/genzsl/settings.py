@@ -97,7 +97,7 @@ REDUCED = {
         "hidden_dim": 256,
         "latent_dim": 128,
         "batch_size": 128,
-        "rounds": 5,
+        "rounds": 4,
         "n_synthetic": 200,
         "n_synthetic_choices": (50, 100, 200, 400),
         "classifier": ClassifierSettings(batch_size=512, epochs=12),
