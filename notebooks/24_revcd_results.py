@@ -105,6 +105,15 @@ here.table(studies.revcd_models(models, title))
 here.table(studies.validation_choices(models))
 
 # %% [markdown]
+# ## Hubs
+#
+# The paper names hubness as what mapping an image to semantics overcomes: that in a high-dimensional space
+# a few prototypes are the nearest to most points. So count how often each class is the answer:
+
+# %%
+here.table(studies.hubness(models, title))
+
+# %% [markdown]
 # ## In which space?
 #
 # The paper standardises semantics (section 3.3.4) and does not say whether equations 23 and 24 compare

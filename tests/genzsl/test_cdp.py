@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from toys import shared_data
 
 from zslnb.genzsl import cdp, class_diversity_promotion, mean_cosines
+from zslnb.seeds import torch_generator
 
 # mean cosines of real class names: before; then after with and without diagonal, and absolute
 CLIP_TEXT = {
@@ -179,3 +180,15 @@ def test_real_class_names_have_the_known_means(name, expected):
     assert after["without diagonal"] == pytest.approx(expected[2], rel=0.01)
     assert after["absolute"] == pytest.approx(expected[3], abs=6e-4)
     assert -after["without diagonal"] == pytest.approx(1 / (len(raw) - 1), rel=0.2)
+
+
+def test_what_is_common_to_some_classes_is_taken_from_all():
+    """By a full SVD of those rows; the others lose the same direction."""
+    rows = F.normalize(torch.randn(9, 5, generator=torch_generator(0, "test/some")) + 1, dim=1)
+    first = torch.linalg.svd(rows[:6].double()).Vh[0]
+    expected = rows.double() - (rows.double() @ first)[:, None] * first
+    refined = class_diversity_promotion(rows, 1, rows[:6])
+    torch.testing.assert_close(refined.double(), expected, rtol=0, atol=1e-6)
+    assert not torch.allclose(refined, class_diversity_promotion(rows), atol=1e-3)
+    with pytest.raises(ValueError, match=r"0\.\.6 classes"):
+        class_diversity_promotion(rows, 7, rows[:6])

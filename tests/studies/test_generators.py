@@ -30,3 +30,12 @@ def test_generators_are_compared_with_one_of_them(build, monkeypatch):
     assert study.table().loc["cVAE", "H, over cVAE"] == ""
     (h, _) = studies.verdicts(study.records, "GenZSL", "cVAE")
     assert h.startswith("**GenZSL** against **cVAE**")
+
+
+def test_hubs_are_counted_method_by_method_where_a_record_has_them(build, monkeypatch):
+    monkeypatch.setattr("joblib.cpu_count", lambda: 1)
+    study = studies.compared(toy(), BOTH, "cVAE", range(2), name="clean")
+    without = {"row": "old", "scores": {}}
+    frame = studies.hubness([*study.records, without], "toy").table()
+    assert [*frame.index] == ["GenZSL", "cVAE"]
+    assert "±" in frame.iloc[0, 0]

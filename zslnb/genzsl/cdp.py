@@ -14,7 +14,9 @@ CLEARLY_APART = 0.25  # of the largest eigenvalue
 
 
 def class_diversity_promotion(
-    embeddings: Float[Tensor, "C S"], n_removed: int = 1
+    embeddings: Float[Tensor, "C S"],
+    n_removed: int = 1,
+    common_to: Float[Tensor, "K S"] | None = None,
 ) -> Float[Tensor, "C S"]:
     """Remove the leading right singular directions of the class embeddings (GenZSL eqs. 1-2).
 
@@ -27,15 +29,18 @@ def class_diversity_promotion(
     Args:
         embeddings: (C, S) one row a class, usually of unit norm.
         n_removed: how many directions to take away; 0 returns the embeddings as they are.
+        common_to: (K, S) the rows whose directions are taken away, such as those of the seen
+            classes; all of `embeddings` unless given, as released.
 
     Returns:
         (C, S) refined embeddings, in at least float32.
 
     Raises:
-        ValueError: `n_removed` outside 0..C, or an embedding that is not finite.
+        ValueError: `n_removed` outside 0..C (or K), or an embedding that is not finite.
     """
-    if not 0 <= n_removed <= len(embeddings):
-        raise ValueError(f"n_removed must lie in 0..{len(embeddings)} classes, not {n_removed}.")
+    common_to = embeddings if common_to is None else common_to
+    if not 0 <= n_removed <= len(common_to):
+        raise ValueError(f"n_removed must lie in 0..{len(common_to)} classes, not {n_removed}.")
     for start, rows in _blocks(embeddings):
         if not torch.stack(rows.aminmax()).isfinite().all():  # one pass, no copy
             row = start + int((~rows.isfinite()).any(1).nonzero()[0])
@@ -43,7 +48,7 @@ def class_diversity_promotion(
     embeddings = embeddings.to(torch.promote_types(embeddings.dtype, torch.float32))
     if n_removed == 0:
         return embeddings
-    directions = _leading_directions(embeddings, n_removed)
+    directions = _leading_directions(common_to.to(embeddings.dtype), n_removed)
     refined = torch.empty_like(embeddings)
     for start, rows in _blocks(embeddings, ROWS_IN_CACHE):
         exact = rows.double()

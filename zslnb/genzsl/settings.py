@@ -39,6 +39,8 @@ class GenZSLSettings(Settings):
 
     # directions that class diversity promotion takes away; 0 switches it off
     n_removed: Whole = 1
+    # whose common directions those are; released: all classes', the unseen ones' among them
+    common_to: Literal["all", "seen"] = "all"
     select_on: Literal["refined", "raw"] = "refined"  # semantics that choose referents
     n_referents: Count = 2  # k
     weights: tuple[float, ...] | None = None  # of the k referents; None: 0.8, the rest share 0.2

@@ -160,7 +160,8 @@ def prepare(
     rows = benchmark.train_idx
     features, labels = F.normalize(benchmark.features[rows], dim=1), benchmark.labels[rows]
     raw = F.normalize(benchmark.semantics, dim=1)
-    refined = class_diversity_promotion(raw, settings.n_removed)
+    source = raw if settings.common_to == "all" else raw[benchmark.seen]
+    refined = class_diversity_promotion(raw, settings.n_removed, source)
     compared = refined if settings.select_on == "refined" else raw
     referents = _referents(benchmark, compared, settings, seed)
     if settings.renormalise:

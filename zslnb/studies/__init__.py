@@ -28,6 +28,7 @@ _STUDIES = {  # module -> what notebooks use of it
     "forward_noise": (
         "dissolving_class fixed_columns lost_signal noised_variance schedule_ends telling_apart"
     ),
+    "generators": "hubness",
     "genzsl_results": (
         "ablation answers bullets class_similarity compared genzsl_verdicts INGREDIENTS "
         "main_results recorded_results REFERENTS selection_price semantics sensitivity "

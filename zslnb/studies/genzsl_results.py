@@ -155,6 +155,7 @@ def ablated(settings: GenZSLSettings) -> dict[str, GenZSLSettings]:
     return {
         "GenZSL": settings,
         "no CDP": replace(settings, n_removed=0),
+        "CDP from seen texts": replace(settings, common_to="seen"),
         "no reconstruction": replace(settings, reconstruction_weight=0.0),
         "no boosting": unboosted,
         "selected on raw texts": replace(settings, select_on="raw"),
