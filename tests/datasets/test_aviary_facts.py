@@ -112,6 +112,7 @@ def test_the_card_states_what_is_measured(facts):
         "highest cosine of two": ("highest",),
         "referents of unseen classes that are kin": ("kin",),
         "visual cosine of an unseen class": ("referents", "best", "all"),
+        "how far they are from all": ("way",),
     }
     for start, asked in rows.items():
         measured = [facts[name][fact] for name in facts for fact in asked]

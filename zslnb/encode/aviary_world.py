@@ -27,6 +27,7 @@ from zslnb.encode.clip import PROMPT
 from zslnb.seeds import numpy_generator
 
 BIRDS = 0.6  # share of the world's pictures
+# how often a bird departs from its family's in each attribute
 DRAWN_ANEW = dict.fromkeys(VALUES, 0.22) | {"size": 0.1, "build": 0.03, "tail": 0.06, "beak": 0.03}
 DRAWN_ANEW |= dict.fromkeys(("bill", "legs", "eye"), 0.1)
 MAX_ADJECTIVES = 3
@@ -109,17 +110,14 @@ def _adjectives(sighting: Sighting, rng: np.random.Generator) -> list[str]:
 
 
 def caption(sighting: Sighting, rng: np.random.Generator) -> str:
-    """Tell part of what is seen, never in the words that name a held-out species."""
+    """Tell part of what is seen, never in just the words that name a held-out species."""
     noun = sighting.kind
     if isinstance(sighting.subject, Bird) and rng.random() < 0.15:
         noun = "bird"
     name = " ".join([*_adjectives(sighting, rng), noun])
     scene = [word for word in sighting.pose.words if rng.random() < 0.2]
-    return (
-        caption(sighting, rng)
-        if name in held_out_names()
-        else PROMPT.format(" ".join([name, *scene]))
-    )
+    text = PROMPT.format(" ".join([name, *scene]))
+    return caption(sighting, rng) if name in held_out_names() else text
 
 
 def world_words() -> list[str]:
