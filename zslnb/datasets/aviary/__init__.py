@@ -25,12 +25,12 @@ from zslnb.datasets.aviary.species import (
 from zslnb.seeds import numpy_generator
 
 DATA = Path(__file__).parent / "data"
-PICTURES_PER_SPECIES = 100
-TRAIN_PICTURES = 80  # of each seen species; the rest are its test pictures
+PICTURES_PER_SPECIES = 70
+TRAIN_PICTURES = 50  # of each seen species, as in CUB; the rest are its test pictures
 
 
 def picture(species: int, index: int, size: int = 48) -> Image.Image:
-    """Draw picture `index` (0 to 99) of a species, the very one its features come from.
+    """Draw picture `index` (0 to 69) of a species, the very one its features come from.
 
     `species` counts in `ALL_SPECIES`: 0 to 59 are the classes of "aviary", from 60 on the
     outliers. `size` is in pixels; features come from 48. Raises IndexError beyond.
@@ -62,16 +62,21 @@ def species_of(name: str) -> list[int]:
 
 
 def split_rows(name: str) -> dict[str, np.ndarray]:
-    """Return a benchmark's split: labels (N,), its three row indices, and val_classes."""
+    """Return a benchmark's split: labels (N,), its three row indices, and val_classes.
+
+    Rows to train on come in a random order, as in the published lists of CUB and AWA2; a stable
+    sort by label gives them class by class, as SUN's are.
+    """
     species = species_of(name)
     unseen, validation = split()
     labels = np.repeat(np.arange(len(species)), PICTURES_PER_SPECIES)
     held_out = [s in unseen or s >= len(SPECIES) for s in species]
     is_unseen = np.array(held_out)[labels]
     is_train = np.arange(len(labels)) % PICTURES_PER_SPECIES < TRAIN_PICTURES
+    order = numpy_generator(SEED, "aviary/order")
     return {
         "labels": labels,
-        "trainval_idx": np.flatnonzero(~is_unseen & is_train),
+        "trainval_idx": order.permutation(np.flatnonzero(~is_unseen & is_train)),
         "test_seen_idx": np.flatnonzero(~is_unseen & ~is_train),
         "test_unseen_idx": np.flatnonzero(is_unseen),
         "val_classes": np.array([species.index(i) for i in validation]),

@@ -8,14 +8,16 @@ from pathlib import Path
 import matplotlib
 from PIL import Image, ImageDraw, ImageFont
 
-from zslnb.datasets.aviary.drawing import CREAM, INK, PAPER, paint
-from zslnb.datasets.aviary.species import SPECIES, Species, split
+from zslnb.datasets.aviary.drawing import draw, paint
+from zslnb.datasets.aviary.scene import CREAM, INK, PAPER
+from zslnb.datasets.aviary.species import SEED, SPECIES, Species, split
+from zslnb.seeds import numpy_generator
 
 NOTE = (
-    "Framed: unseen species. No method trains on\n"
-    "a picture of one; all it is given is the name\n"
-    "(or the attributes), and its relatives."
+    "Each species at rest, then four pictures of the family's first one as they come. Framed:\n"
+    "unseen. No method trains on these; all it is given is the name (or the attributes)."
 )
+THUMBNAILS = 4  # pictures of a family's first species, in a square
 MARK = (0, 114, 178)  # blue of the colour-blind safe palette
 FOREST = (74, 84, 66)
 
@@ -29,27 +31,36 @@ def _card(species: Species, unseen: bool, size: int) -> Image.Image:
     """One bird with its name below and, if it is unseen, a frame and a label."""
     card = Image.new("RGB", (size, round(1.3 * size)), PAPER)
     card.paste(paint(species.bird, size=size))
-    draw = ImageDraw.Draw(card)
+    pen = ImageDraw.Draw(card)
     if unseen:
-        draw.rectangle((0, 0, size - 1, size - 1), outline=MARK, width=max(2, size // 40))
-        draw.rectangle((0, 0, 0.5 * size, 0.15 * size), fill=MARK)
+        pen.rectangle((0, 0, size - 1, size - 1), outline=MARK, width=max(2, size // 40))
+        pen.rectangle((0, 0, 0.5 * size, 0.15 * size), fill=MARK)
         label = _font("-Bold", 0.085 * size)
-        draw.text((0.25 * size, 0.075 * size), "UNSEEN", PAPER, label, anchor="mm")
+        pen.text((0.25 * size, 0.075 * size), "UNSEEN", PAPER, label, anchor="mm")
     name = textwrap.fill(species.name, 20, break_on_hyphens=True)
     font, below = _font("-Italic", 0.088 * size), (size / 2, 1.03 * size)
-    draw.multiline_text(below, name, INK, font, anchor="ma", align="center", spacing=1)
+    pen.multiline_text(below, name, INK, font, anchor="ma", align="center", spacing=1)
     return card
 
 
-def _family(name: str, cards: Sequence[Image.Image], size: int) -> Image.Image:
-    """One family's cards in a row under its name."""
-    gap, head = size // 12, round(0.24 * size)
-    width = len(cards) * (size + gap) + gap
-    strip = Image.new("RGB", (width, head + cards[0].height + gap), PAPER)
-    draw = ImageDraw.Draw(strip)
+def _as_they_come(species: Species, size: int) -> Image.Image:
+    """Four pictures of a species in a square, as training meets them."""
+    block, half = Image.new("RGB", (size, size), PAPER), size // 2 - 1
+    for i in range(THUMBNAILS):
+        rng = numpy_generator(SEED, f"aviary/sheet/{species.name}/{i}")
+        block.paste(draw(species.bird, rng, half), (i % 2 * (half + 2), i // 2 * (half + 2)))
+    return block
+
+
+def _family(members: Sequence[Species], unseen: set[Species], size: int) -> Image.Image:
+    """One family's cards in a row under its name, and pictures of its first species."""
+    gap, head, name = size // 12, round(0.24 * size), members[0].family
+    cards = [_card(one, one in unseen, size) for one in members]
+    strip = Image.new("RGB", ((len(cards) + 1) * (size + gap) + gap, head + cards[0].height), PAPER)
     title = f"{name.capitalize()}s" if name != "ibis" else "Ibises"
-    draw.text((gap, head / 2), title, FOREST, _font("-Bold", 0.13 * size), anchor="lm")
-    for i, card in enumerate(cards):
+    pen, font = ImageDraw.Draw(strip), _font("-Bold", 0.13 * size)
+    pen.text((gap, head / 2), title, FOREST, font, anchor="lm")
+    for i, card in enumerate([*cards, _as_they_come(members[0], size)]):
         strip.paste(card, (gap + i * (size + gap), head))
     return strip
 
@@ -57,26 +68,22 @@ def _family(name: str, cards: Sequence[Image.Image], size: int) -> Image.Image:
 def contact_sheet(
     species: Sequence[Species] = SPECIES, size: int = 128, columns: int = 2
 ) -> Image.Image:
-    """Draw species, given family by family, once each and at rest; unseen ones are framed.
+    """Draw species, given family by family, once each at rest; unseen ones are framed.
 
     `size` is the side of one bird in pixels; `columns` families stand side by side.
     """
     unseen = {SPECIES[i] for i in split()[0]}
-    families = [
-        _family(name, [_card(one, one in unseen, size) for one in members], size)
-        for name, members in groupby(species, key=lambda one: one.family)
-    ]
-    rows, top = -(-len(families) // columns), round(0.5 * size)
+    groups = [[*members] for _, members in groupby(species, key=lambda one: one.family)]
+    families = [_family(members, unseen, size) for members in groups]
+    rows, top = -(-len(families) // columns), round(0.9 * size)
     width, height = families[0].size
     sheet = Image.new("RGB", (columns * width, top + rows * height), PAPER)
-    draw = ImageDraw.Draw(sheet)
-    draw.rectangle((0, 0, sheet.width, 0.4 * size), fill=CREAM)
+    pen, middle = ImageDraw.Draw(sheet), columns * width / 2
+    pen.rectangle((0, 0, sheet.width, 0.42 * size), fill=CREAM)
     title = f"The aviary: {len(species)} species in {len(families)} families"
-    draw.text((sheet.width / 2, 0.2 * size), title, FOREST, _font("", 0.2 * size), anchor="mm")
+    pen.text((middle, 0.21 * size), title, FOREST, _font("", 0.2 * size), anchor="mm")
+    font = _font("-Italic", 0.095 * size)
+    pen.multiline_text((middle, 0.64 * size), NOTE, FOREST, font, anchor="mm", align="center")
     for i, family in enumerate(families):
         sheet.paste(family, (i % columns * width, top + i // columns * height))
-    if len(families) % columns:
-        corner = ((columns - 0.5) * width, top + (rows - 0.5) * height)
-        font = _font("-Italic", 0.13 * size)
-        draw.multiline_text(corner, NOTE, FOREST, font, anchor="mm", align="center", spacing=9)
     return sheet

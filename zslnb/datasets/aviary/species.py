@@ -1,7 +1,7 @@
 """The aviary's taxonomy: what a bird is made of, its families, its species and their names.
 
-A family is a shape (size, build, tail, beak, crest); its species share most of it and differ in
-colour and pattern. A name says only part of what is seen: that is what makes it weak semantics.
+A family is a bird that all its species are cut from; a species departs from it in two or three of
+seventeen attributes. Its name tells a part of these: that is what makes names weak semantics.
 """
 
 from dataclasses import dataclass
@@ -13,22 +13,29 @@ from jaxtyping import Float32
 from zslnb.seeds import numpy_generator
 
 SEED = 0
-SPECIES_PER_FAMILY = 4
-HELD_OUT_FAMILIES = 12
+HELD_OUT_OF_A_FAMILY = 2
 
 
 class Bird(NamedTuple):
-    """The nine attributes of a bird, each one of the words in `VALUES`."""
+    """The attributes of a bird, each one of the words in `VALUES`."""
 
     size: str
     build: str
+    tail: str
+    beak: str
     body: str
     wing: str
     head: str
-    tail: str
-    beak: str
-    pattern: str
-    crest: str
+    belly: str = "white"
+    pattern: str = "plain"
+    crest: str = "smooth"
+    face: str = "bare"
+    cap: str = "none"
+    collar: str = "none"
+    bar: str = "none"  # across the wing
+    bill: str = "orange"
+    legs: str = "dark"
+    eye: str = "dark"
 
 
 # each colour with the word class names use for it; captions use both
@@ -44,19 +51,39 @@ COLOUR_WORDS = {
     "pink": "rosy",
     "purple": "violet",
 }
+COLOURS = tuple(COLOUR_WORDS)
 VALUES = {
     "size": ("small", "large"),
     "build": ("plump", "slender", "tall"),
-    "body": tuple(COLOUR_WORDS),
-    "wing": tuple(COLOUR_WORDS),
-    "head": tuple(COLOUR_WORDS),
     "tail": ("stub", "round", "forked", "long", "fan"),
     "beak": ("short", "long", "hooked", "curved", "spoon"),
+    "body": COLOURS,
+    "wing": COLOURS,
+    "head": COLOURS,
+    "belly": COLOURS,
     "pattern": ("plain", "spotted", "striped", "banded"),
     "crest": ("smooth", "crested", "tufted", "crowned"),
+    "face": ("bare", "masked", "ringed"),
+    "cap": ("none", "capped"),
+    "collar": ("none", "collared"),
+    "bar": ("none", "barred"),
+    "bill": ("orange", "dark", "pale"),
+    "legs": ("dark", "orange", "pale"),
+    "eye": ("dark", "pale"),
 }
 # no seen or unseen species shows these, so outliers made of them have no relative
 RESERVED = frozenset({"pink", "purple", "fan", "spoon", "banded", "crowned"})
+# what a value is called beside a noun; a field that is not here is called by its value alone
+ENDINGS = {
+    "wing": "-winged",
+    "head": "-headed",
+    "belly": "-bellied",
+    "tail": "-tailed",
+    "beak": "-beaked",
+    "bill": "-billed",
+    "legs": "-legged",
+    "eye": "-eyed",
+}
 
 
 @dataclass(frozen=True)
@@ -68,159 +95,141 @@ class Species:
     bird: Bird
 
 
-# what a noun tells of a bird; captions may call any random bird that fits by it
-NOUNS = {
-    "robin": {"build": "plump", "beak": "short"},
-    "wren": {"size": "small", "tail": "stub"},
-    "swallow": {"build": "slender", "tail": "forked"},
-    "kingfisher": {"build": "plump", "beak": "long"},
-    "hummingbird": {"build": "slender", "beak": "long"},
-    "heron": {"build": "tall", "beak": "long"},
-    "ibis": {"build": "tall", "beak": "curved"},
-    "hawk": {"build": "slender", "beak": "hooked"},
-    "parrot": {"build": "plump", "beak": "hooked"},
-    "owl": {"build": "plump", "crest": "tufted"},
-    "jay": {"build": "slender", "crest": "crested"},
-    "magpie": {"build": "slender", "tail": "long"},
-    "kiwi": {"build": "plump", "beak": "curved"},
-    "hoopoe": {"beak": "curved", "crest": "crested"},
-    "plover": {"build": "tall", "beak": "short"},
-    "spoonbill": {"beak": "spoon"},
-    "peacock": {"tail": "fan"},
-}
-
-# family: its shape (size build tail beak crest); then a species a row: body, wing, head, pattern,
-# the part whose colour the name tells (-: none), where a species departs from the family's shape
+# family: its size, build, tail, beak, colours of body, wing and head, and where it departs from
+# what is common; then a species a row: where it departs from its family, told by its name | untold
 FAMILIES = {
-    "robin": """small plump round short smooth
-        white brown red plain head
-        yellow brown black plain head
-        grey brown white spotted head
-        blue brown red plain wing""",
-    "wren": """small slender stub short tufted
-        brown brown white striped head
-        brown brown yellow spotted head
-        grey black white striped wing
-        green brown yellow plain wing""",
-    "swallow": """small slender forked short smooth
-        white blue blue plain wing
-        white black red plain head
-        yellow blue black plain head
-        white green green spotted wing""",
-    "kingfisher": """small plump stub long crested
-        red blue blue plain head
-        white blue black plain wing
-        yellow green green plain head
-        red black white spotted head""",
-    "hummingbird": """small slender round long smooth
-        green blue red plain head
-        green red green plain wing
-        yellow blue green plain wing
-        blue red blue striped wing""",
-    "heron": """large tall stub long crested
-        grey blue white plain head
-        white white black plain head
-        grey blue red plain head crest=smooth
-        white blue white striped wing""",
-    "ibis": """large tall round curved smooth
-        white black black plain head
-        red red red plain -
-        white black yellow spotted head
-        green black brown plain head""",
-    "hawk": """large slender round hooked smooth
-        brown brown white striped head
-        white grey grey striped wing
-        black black yellow plain head
-        brown red red spotted wing""",
-    "parrot": """large plump long hooked smooth
-        green green red plain head
-        blue yellow yellow plain wing
-        red blue red plain wing
-        white yellow green plain wing crest=crested""",
-    "owl": """large plump stub hooked tufted
-        brown brown brown striped -
-        white white white spotted -
-        grey black grey striped wing
-        brown black yellow spotted head""",
-    "jay": """small slender long short crested
-        white blue blue plain head
-        red black red plain wing
-        grey blue black striped wing
-        yellow black yellow plain wing""",
-    "magpie": """large slender long short smooth
-        white black black plain head
-        blue black white plain head
-        green black yellow plain head
-        brown black grey spotted wing crest=tufted""",
-    "kiwi": """large plump stub curved smooth
-        brown brown brown plain -
-        brown brown grey spotted head
-        green brown white plain head
-        black red black plain wing""",
-    "hoopoe": """large slender round curved crested
-        brown black brown striped wing
-        yellow black red striped head
-        brown white brown plain wing
-        green black brown spotted head""",
-    "plover": """small tall round short smooth
-        white brown black plain head
-        white grey brown spotted head
-        yellow grey black plain head tail=stub
-        black grey white spotted wing""",
+    "robin": """small plump round short brown brown brown belly=red
+        head=black | bar=barred
+        belly=yellow | eye=pale
+        pattern=spotted body=grey | legs=orange
+        wing=blue | eye=pale
+        cap=capped belly=white | legs=orange""",
+    "wren": """small slender stub short green brown brown belly=yellow pattern=striped
+        head=yellow | bill=dark
+        body=blue | legs=pale
+        wing=grey | bar=barred
+        face=ringed body=red | bill=dark
+        crest=tufted belly=white | eye=pale""",
+    "swallow": """small slender forked short black black black bill=dark
+        head=red | collar=collared
+        body=blue | bar=barred
+        belly=yellow | face=masked
+        wing=green | eye=pale
+        collar=collared body=grey | bar=barred""",
+    "kingfisher": """small plump stub long blue blue blue belly=yellow crest=crested bill=dark
+        belly=red | collar=collared
+        wing=green | pattern=spotted
+        head=black | legs=orange
+        body=white | collar=collared eye=pale
+        face=masked head=yellow | legs=orange""",
+    "heron": """large tall stub long grey grey white crest=crested legs=pale
+        head=red | bar=barred
+        body=white | legs=dark
+        wing=blue | eye=pale
+        belly=brown | bar=barred
+        crest=smooth wing=black | cap=capped""",
+    "ibis": """large tall round curved red red red belly=red bill=dark legs=orange
+        body=white | belly=white
+        head=yellow | legs=dark
+        wing=black | face=ringed
+        body=brown | bar=barred
+        collar=collared head=grey | pattern=spotted""",
+    "hawk": """large slender round hooked brown brown brown pattern=striped eye=pale bill=dark
+        head=white | legs=orange
+        body=grey | collar=collared
+        wing=red | bar=barred
+        face=masked body=black | legs=orange
+        cap=capped head=grey | bar=barred""",
+    "parrot": """large plump long hooked green green green belly=yellow bill=pale
+        head=yellow | eye=pale
+        body=blue | bar=barred legs=orange
+        wing=grey | eye=pale
+        collar=collared head=white | bar=barred
+        belly=red | face=ringed""",
+    "owl": """large plump stub hooked grey grey grey pattern=spotted crest=tufted eye=pale
+        body=white | bar=barred
+        wing=black | legs=orange
+        face=masked head=yellow | eye=dark
+        pattern=striped head=red | bill=dark
+        body=brown | collar=collared""",
+    "jay": """large slender long short blue blue white crest=crested bill=dark bar=barred
+        wing=black | collar=collared
+        head=brown | bar=none
+        body=grey | cap=capped
+        belly=yellow | face=masked
+        body=green | legs=pale""",
+    "kiwi": """large plump stub curved brown brown brown belly=brown bill=pale legs=pale
+        pattern=spotted head=grey | eye=pale
+        wing=black | bar=barred
+        head=white | legs=dark
+        body=red | face=ringed
+        belly=yellow | eye=pale""",
+    "plover": """small tall round short yellow yellow brown collar=collared legs=orange
+        body=grey | pattern=spotted
+        head=black | bar=barred
+        cap=capped head=green | collar=none
+        face=masked body=brown | bill=dark
+        wing=white | eye=pale""",
 }
 OUTLIERS = {
-    "spoonbill": """large tall round spoon crowned
-        pink pink white plain head
-        purple pink pink banded head
-        black pink purple banded wing
-        pink purple green plain head crest=smooth tail=fan""",
-    "peacock": """large plump fan short crowned
-        purple green pink plain head
-        pink purple blue banded head
-        white pink purple banded head beak=spoon
-        purple yellow purple plain wing size=small""",
+    "spoonbill": """large tall round spoon pink pink white belly=pink crest=crowned legs=orange
+        body=purple | pattern=banded
+        head=purple | wing=purple
+        wing=black | pattern=banded face=ringed
+        crest=smooth head=green | tail=fan bar=barred""",
+    "peacock": """large plump fan short purple green pink belly=purple crest=crowned bill=pale
+        head=blue | pattern=banded
+        wing=pink | collar=collared
+        body=white | beak=spoon belly=pink
+        belly=yellow | size=small pattern=banded""",
 }
 
 
-def _species(family: str, shape: str, row: str) -> Species:
-    size, build, tail, beak, crest = shape.split()
-    body, wing, head, pattern, named_part, *departures = row.split()
-    departures = dict(departure.split("=") for departure in departures)
-    bird = Bird(size, build, body, wing, head, tail, beak, pattern, crest)._replace(**departures)
-    part = "" if named_part == "-" else f"{COLOUR_WORDS[getattr(bird, named_part)]}-{named_part}ed"
-    words = [part, departures.get("crest", ""), pattern, COLOUR_WORDS[body], family]
-    return Species(" ".join(w for w in words if w not in ("", "smooth", "plain")), family, bird)
+def _departures(words: str) -> dict[str, str]:
+    return dict(word.split("=") for word in words.split())
 
 
-def _read(families: dict[str, str]) -> tuple[Species, ...]:
-    tables = {family: table.splitlines() for family, table in families.items()}
-    return tuple(
-        _species(family, shape, row) for family, (shape, *rows) in tables.items() for row in rows
-    )
+def word_for(field: str, value: str, fancy: bool = True) -> str:
+    """Return how a name or caption calls an attribute: "scarlet-headed", "spotted"; "" if not."""
+    if value in ("plain", "bare", "none"):
+        return ""
+    plain_or_fancy = COLOUR_WORDS.get(value, value) if fancy else value
+    return plain_or_fancy + ENDINGS.get(field, "")
 
 
-SPECIES, OUTLIER_SPECIES = _read(FAMILIES), _read(OUTLIERS)
+def _read_family(family: str, table: str) -> tuple[Bird, tuple[Species, ...]]:
+    first, *rows = table.splitlines()
+    shape, base = first.split(), []
+    base = Bird(*shape[:7])._replace(**_departures(" ".join(shape[7:])))
+    species = []
+    for row in rows:
+        told, untold = map(_departures, row.split("|"))
+        words = [word_for(field, value) for field, value in told.items()]
+        bird = base._replace(**told, **untold)
+        species.append(Species(" ".join([*words, family]), family, bird))
+    return base, tuple(species)
+
+
+_READ = {family: _read_family(family, table) for family, table in (FAMILIES | OUTLIERS).items()}
+BASES = {family: base for family, (base, _) in _READ.items()}  # the bird a family is cut from
+SPECIES = tuple(species for family in FAMILIES for species in _READ[family][1])
+OUTLIER_SPECIES = tuple(species for family in OUTLIERS for species in _READ[family][1])
 ALL_SPECIES = SPECIES + OUTLIER_SPECIES
-
-
-def _one_in_each(
-    families: np.ndarray, rng: np.random.Generator, taken: tuple[int, ...] = ()
-) -> tuple[int, ...]:
-    starts = SPECIES_PER_FAMILY * families
-    free = [[i for i in range(n, n + SPECIES_PER_FAMILY) if i not in taken] for n in starts]
-    return tuple(sorted(int(rng.choice(ids)) for ids in free))
 
 
 def split() -> tuple[tuple[int, ...], tuple[int, ...]]:
     """Return the class ids of the unseen species and of the validation species.
 
-    Either is one species in each of 12 families, drawn once from the project's seed; the
-    validation species are seen ones.
+    Unseen are two species in each of six families, drawn once from the project's seed, so that a
+    family is not enough to tell them apart. Validation species are two seen ones in each of the
+    other six: what is chosen on them is asked the question that the test asks.
     """
     rng = numpy_generator(SEED, "aviary/split")
-    families = [rng.choice(len(FAMILIES), HELD_OUT_FAMILIES, replace=False) for _ in range(2)]
-    unseen = _one_in_each(families[0], rng)
-    return unseen, _one_in_each(families[1], rng, unseen)
+    members = [[i for i, s in enumerate(SPECIES) if s.family == family] for family in FAMILIES]
+    order = rng.permutation(len(members))
+    drawn = [rng.choice(members[i], HELD_OUT_OF_A_FAMILY, replace=False).tolist() for i in order]
+    unseen, validation = np.array(drawn).reshape(2, -1)
+    return tuple(np.sort(unseen).tolist()), tuple(np.sort(validation).tolist())
 
 
 def attribute_names() -> list[str]:
