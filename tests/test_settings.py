@@ -186,7 +186,7 @@ PROFILES = {
 }
 # what a benchmark or a kind has of its own is the same in every profile
 KEPT = {"kind", "kl_weight", "boosting_weight", "temperature", "n_referents", "adversarial_weight"}
-KEPT |= {"penalty_weight", "adaptive_penalty"}
+KEPT |= {"penalty_weight"}
 
 
 @pytest.mark.parametrize("name", PROFILES)

@@ -33,6 +33,7 @@ OTHERWISE = {
     "n_samples": 2,
     "guidance": 3.0,
     "guidance_choices": (1.0,),
+    "spaces": ("as given",),
 }
 
 

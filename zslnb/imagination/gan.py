@@ -47,12 +47,16 @@ def critic_losses(
     return {"critic": of_fake - of_real, "penalty": gradient_penalty(critic, *hidden)}
 
 
+YOUNG = 100  # steps of the generator, before which a critic may still be as flat as it began
+
+
 def critic_death(history: list[dict[str, float]]) -> str:
     """Say in which round a critic died, and of what; "" while it lives, or if there is none.
 
     Nothing else shows it: with a dead critic the loss stays finite, and f-VAEGAN is a VAE. It is
     dead where the penalty's weight is next to nothing, so that its gradient has no bound, or where
-    it is flat: both features score alike, and (|gradient| - 1)^2 is 1.
+    it is flat: both features score alike, and (|gradient| - 1)^2 is 1. It starts flat, so that
+    counts from a hundred steps on.
 
     Args:
         history: one dict a round, as `Imagination.history` and the records have it.
@@ -63,7 +67,8 @@ def critic_death(history: list[dict[str, float]]) -> str:
         said = f"The critic died in round {line['round']:g}: "
         if line["penalty weight"] < DEAD:
             return f"{said}its penalty's weight is {line['penalty weight']:.1g}."
-        if abs(line["critic"]) < SAME and abs(line["penalty"] - 1) < FLAT:
+        grown = line.get("steps", YOUNG) >= YOUNG
+        if grown and abs(line["critic"]) < SAME and abs(line["penalty"] - 1) < FLAT:
             return f"{said}it is flat, with a gap of {line['critic']:.1g}."
     return ""
 
