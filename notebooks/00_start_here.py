@@ -51,7 +51,7 @@ bench = here.benchmark
 # %% [markdown]
 # ## The birds
 #
-# Everything in this companion runs on birds drawn for it: sixty species in fifteen families. Of
+# Everything in this companion runs on birds drawn for it: sixty species in twelve families. Of
 # twelve species, framed below, no method ever trains on a picture. They are the **unseen** classes,
 # the other forty-eight are **seen**.
 

@@ -347,8 +347,9 @@ Markdown(studies.after_the_last_epoch(fed.followed))
 #
 # From here on the base is the repository itself, all switches on, and each row takes one back. *Best*
 # is what it reports: the best H of all its looks at the test set. *Last* is the same run after its last
-# epoch, nothing chosen. Their difference is the price tag of choosing on test. (The row with
-# the images stored in an order shuffled once is what the lists of AWA2 and CUB are like.)
+# epoch, nothing chosen. Their difference is the price tag of choosing on test. (The last row has the
+# images stored in the other of the two orders: the lists of AWA2 and CUB are shuffled once and for all,
+# SUN's is class by class.)
 
 
 # %%

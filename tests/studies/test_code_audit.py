@@ -9,11 +9,18 @@ from toys import QUICK, toy
 
 from zslnb import genzsl, studies
 from zslnb.studies import code_audit
-from zslnb.studies.code_audit import MIXED, RELEASED, STORED, as_released, models_beside_text
+from zslnb.studies.code_audit import (
+    BLOCKS,
+    MIXED,
+    RELEASED,
+    STORED,
+    as_released,
+    models_beside_text,
+)
 
 SWITCHES = ["classifier shuffled", "classifier new each round", "images shuffled"]
 SWITCHES += ["referents drawn, not tiled", "linear classifier"]
-OTHERS = (*SWITCHES, STORED, MIXED, code_audit.CHOOSING, code_audit.ONE_REFERENT)
+OTHERS = (*SWITCHES, STORED, MIXED, BLOCKS, code_audit.CHOOSING, code_audit.ONE_REFERENT)
 MODEL_ROWS = [row for row in code_audit.DIFFERENCES.values() if row not in OTHERS]
 
 
@@ -109,12 +116,12 @@ def test_every_switch_takes_one_thing_back():
     assert len({str(settings) for settings in switches.values()}) == 6
 
 
-def test_images_stored_class_by_class_are_mixed_once_too(build):
+def test_images_are_stored_in_the_other_order_too(build):
     base = {RELEASED: replace(genzsl.released_training(QUICK), rounds=1)}
     orders = studies.StoredOrders(toy())
     assert [*studies.train_as_released(base, orders, range(1)).gains] == [RELEASED, MIXED]
     mixed = studies.StoredOrders(orders.stored["shuffled once"])
-    assert [*studies.train_as_released(base, mixed, range(1)).gains] == [RELEASED]
+    assert [*studies.train_as_released(base, mixed, range(1)).gains] == [RELEASED, BLOCKS]
 
 
 def test_conventional_scores_are_set_against_the_mean_over_classes():
@@ -135,7 +142,13 @@ def test_the_ways_to_a_number_add_up():
         WAYS.finding()
     )
     mixed = as_released("toy", [*TRAINING.records, *released(MIXED, 0.8, 0.7)])
-    assert len(studies.ways_to_a_number(MODELS, mixed).parts) == 6
+    parts = studies.ways_to_a_number(MODELS, mixed).parts
+    assert len(parts) == 6
+    assert "images mixed once: best minus last" in parts
+    blocks = as_released("toy", [*TRAINING.records, *released(BLOCKS, 0.8, 0.7)])
+    assert (
+        "images class by class: best minus last" in studies.ways_to_a_number(MODELS, blocks).parts
+    )
 
 
 def test_differences_are_ranked_by_size_and_the_quiet_ones_listed():

@@ -113,7 +113,10 @@ def samplers(models: Sequence[RevCD], benchmark: Benchmark) -> Tabled:
 
 
 def _said(
-    lines: Mapping[str, Mapping[str, str | int]], agreement: Callable[[str], str], total: int, few: int
+    lines: Mapping[str, Mapping[str, str | int]],
+    agreement: Callable[[str], str],
+    total: int,
+    few: int,
 ) -> dict[str, str]:
     """Say what few steps gain over all, and what one does."""
     ancestral, ddim, *_, other_noise, _ = lines
