@@ -86,7 +86,8 @@ Markdown(
 # pictures of that bird, which training never sees, and five of a seen relative, which it does.
 
 # %%
-relative = int(bench.seen[(bench.seen - bird).abs().argmin()])
+kin = [c for c in bench.seen.tolist() if aviary.SPECIES[c].family == species.family]
+relative = kin[0]
 shown = [[aviary.picture(c, i, size=160) for i in range(5)] for c in (bird, relative)]
 names = [aviary.SPECIES[c].name for c in (bird, relative)]
 fig = plots.picture_grid(shown, [["", "", name, "", ""] for name in names])
