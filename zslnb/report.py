@@ -19,6 +19,7 @@ from zslnb.results import (
     results_beside,
     results_counted,
     rows_of,
+    verdicts,
 )
 from zslnb.studies.calibration_curves import COUNTS, nearest_point
 from zslnb.studies.genzsl_results import (
@@ -32,6 +33,11 @@ from zslnb.studies.quoted import printed_scores_of_revcd
 AVIARY, CUB = "aviary-smoke", "cub_resnet_fc1000-sentences-medium"
 CUB_ATTRIBUTES = "cub_resnet_fc1000-attributes-medium"
 SHORT_NAMES = {AVIARY: "aviary", CUB: "CUB, sentences"}
+BESIDE_CLOSED_FORMS = (
+    ("GenZSL", "means + spread", "H"),
+    ("cVAE", "means + spread", "H"),
+    ("f-VAEGAN", "means + spread", "H"),
+)
 QUESTIONS = {
     "Is it CDP, boosting or induction that helps?": INGREDIENTS,
     "Does the referent carry information?": (
@@ -39,10 +45,16 @@ QUESTIONS = {
         ("no boosting", "no boosting, noise", "H"),
     ),
 }
-OF_REVCD = {  # table -> its two rows, and what they are compared by
-    "RevCD T2": ("RevCD", "cVAE", "H"),
-    "RevCD losses": ("RevCD", "no noise loss", "H"),
-    "RevCD F4": ("weight 10", "weight 0.1", "U"),
+OF_REVCD = {  # table -> pairs of its rows, and what they are compared by
+    "RevCD T2": (
+        ("RevCD", "cVAE", "H"),
+        ("RevCD", "ridge", "H"),
+        ("RevCD", "ridge", "T1"),
+        ("RevCD", "RevCD, one step", "T1"),
+        ("RevCD", "RevCD without z_t", "T1"),
+    ),
+    "RevCD losses": (("RevCD", "no noise loss", "H"),),
+    "RevCD F4": (("weight 10", "weight 0.1", "U"),),
 }
 TABLES = (  # title, run, table, and how the labels of its rows end
     ("The aviary (drawn birds, built in): CLIP features 128-d, class-name text", AVIARY, "T2"),
@@ -98,20 +110,30 @@ def answers_block() -> str:
         {name: rows_of(recorded(run), table) for run, name in SHORT_NAMES.items()}
         for table in ("T2", "T3")
     )
-    answered = {title: answers(comparisons, ablation) for title, comparisons in QUESTIONS.items()}
+    answered = {"Is a generator above what trains none?": answers(BESIDE_CLOSED_FORMS, main)}
+    answered |= {title: answers(comparisons, ablation) for title, comparisons in QUESTIONS.items()}
     answered["How much of H is best-on-test selection?"] = selection_price_of_genzsl(main)
-    answered["Is RevCD above a cVAE, does its noise loss help, does its weight cost U?"] = (
-        "\n".join(
-            answers([comparison], {name: rows_of(recorded(run), table)})
-            for run, name in FROM_IMAGES.items()
-            for table, comparison in OF_REVCD.items()
-        )
+    answered["Is RevCD above a cVAE and a ridge, does it walk, do its losses and weight help?"] = (
+        bullets(line for run in FROM_IMAGES for line in _of_revcd(run))
     )
     answered["Which images does RevCD's printed seen accuracy count?"] = bullets(
         f"{FROM_IMAGES[run]}{_nearest(rows_of(recorded(run), 'RevCD T2'))}"
         for run in (CUB_ATTRIBUTES, CUB)
     )
     return "\n\n".join(f"**{title}**\n\n{answer}" for title, answer in answered.items())
+
+
+def _of_revcd(run: str) -> list[str]:
+    """Compare rows of RevCD's tables in one run, asked together; those that the run has."""
+    asked = [
+        (records, *pair)
+        for table, pairs in OF_REVCD.items()
+        for records in [rows_of(recorded(run), table)]
+        for pair in pairs
+        if {*pair[:2]} <= {record["row"] for record in records}
+    ]
+    told = verdicts(asked, "clean") or ["not measured."]
+    return [f"{FROM_IMAGES[run]}: {line}" for line in told]
 
 
 def _nearest(records: list[dict]) -> str:

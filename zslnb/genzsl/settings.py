@@ -102,7 +102,7 @@ REDUCED = {
         "rounds": 4,
         "n_synthetic": 200,
         "n_synthetic_choices": (50, 100, 200, 400),
-        "classifier": ClassifierSettings(batch_size=512, epochs=12),
+        "classifier": ClassifierSettings(batch_size=128, epochs=15, lr=3e-3),
     },
     "medium": {
         "hidden_dim": 512,

@@ -7,6 +7,7 @@ The imports of a page take seconds. On Linux they are done once, in a server tha
 computes nothing, and the processes are forked from it; elsewhere each process starts anew.
 """
 
+import math
 import multiprocessing
 import os
 import re
@@ -30,6 +31,7 @@ from zslnb.notebook.sources import Source, to_notebook, to_text
 RAN, FAILED, TIMED_OUT = "ran", "failed", "timed out"
 SKIPPED, NOT_RUN, INTERRUPTED = "skipped", "not run", "interrupted"
 POLL_SECONDS = 0.5
+WEIGH_SECONDS = 3.0  # to add up what processes share walks their page tables: a tenth of a core
 FORKS = sys.platform == "linux"  # libraries of other systems do not bear it
 CONTEXT = multiprocessing.get_context("forkserver" if FORKS else "spawn")
 CONTEXT.set_forkserver_preload(["zslnb.notebook.child", "zslnb.notebook.preloaded"])
@@ -134,7 +136,7 @@ def _page(job: Mapping[str, object], folder: Path, log: Path, env: Mapping[str, 
 
 def _run(page: BaseProcess, outcome: Outcome, timeout: float, tick: Callable[[], None]) -> str:
     """Wait for papermill, note time and memory, and leave no process behind; return the status."""
-    start, family = time.monotonic(), set()
+    start, family, weighed = time.monotonic(), set(), -math.inf
     try:
         with LOOKING:
             page.start()
@@ -142,7 +144,9 @@ def _run(page: BaseProcess, outcome: Outcome, timeout: float, tick: Callable[[],
         while (status := _exit_status(page)) is None:
             with suppress(psutil.NoSuchProcess):
                 family.update(child.children(recursive=True))
-            outcome.peak_memory = max(outcome.peak_memory, sum(map(_memory, family)))
+            if time.monotonic() - weighed > WEIGH_SECONDS:
+                weighed = time.monotonic()
+                outcome.peak_memory = max(outcome.peak_memory, sum(map(_memory, family)))
             outcome.seconds = round(time.monotonic() - start, 1)
             if outcome.seconds > timeout:
                 return TIMED_OUT

@@ -53,9 +53,9 @@ def results_against(
 
 
 def results_beside(records: list[dict]) -> pd.DataFrame:
-    """Summarise clean scores beside the H that choosing on the test set prints."""
+    """Summarise clean scores beside H with a moved border, and what choosing on test prints."""
     table = results_table(records, "clean").drop(columns="seeds").add_suffix(", clean")
-    for protocol in ("peeked", "released"):
+    for protocol in ("calibrated", "peeked", "released"):
         table[f"H, {protocol}"] = results_table(records, protocol)["H"]
     return table.rename_axis("method")
 
