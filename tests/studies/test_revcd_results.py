@@ -1,10 +1,13 @@
 """`revcd_results`: rows of RevCD's tables, from made-up records."""
 
+from dataclasses import replace
+
 import pytest
+import torch
 
 from tests.studies.records import record, several
 from tests.toys import QUICK_REVCD, toy
-from zslnb import experiments, results
+from zslnb import experiments, results, revcd
 from zslnb.studies import revcd_results as studies
 
 MODELS = several({"RevCD": 0.0, "cVAE": 0.05, "GAN": -0.05})
@@ -58,6 +61,25 @@ def test_rows_are_named_by_what_they_change(monkeypatch: pytest.MonkeyPatch):
     assert ran["RevCD F4"]["weight 10"].classification_weight == 10
     pooled = [r["row"] for r in studies.pooled(losses, weights, QUICK_REVCD)]
     assert pooled == [*(r["row"] for r in losses), "weight 0", "weight 0.1", "weight 10"]
+
+
+def test_cosines_are_with_the_own_class_and_the_nearest_others(monkeypatch, tmp_path):
+    """A model that estimates every image's own prototype, exactly."""
+    monkeypatch.setenv("ZSLNB_BUILD", str(tmp_path))
+    b = toy()
+    quick = replace(QUICK_REVCD, epochs=1)
+    chosen = {"clean": {"epochs": 1, "guidance": 1.0, "space": "standardised"}}
+    records = [{"row": "RevCD", "seed": s, "scores": {"chosen": chosen}} for s in range(2)]
+    z = torch.nn.functional.normalize(revcd.prepare(b, quick).prototypes, dim=1)
+    cosines = z @ z.T
+    own = {len(part): cosines[b.labels[part]] for part in (b.test_seen_idx, b.test_unseen_idx)}
+    assert len(own) == 2
+    monkeypatch.setattr(revcd.RevCD, "scores", lambda _, x, **how: own[len(x)])
+    table = studies.cosines_by_kind(records, b, quick, "cpu").table()
+    assert [*table["own class"]] == ["1.00 ± 0.00"] * 2
+    others = cosines[b.unseen][:, b.seen].max(1).values
+    shown = table.loc["unseen images", "best other seen class"]
+    assert float(shown.split()[0]) == pytest.approx(float(others.mean()), abs=0.006)
 
 
 def test_the_weights_finding_names_where_u_is_highest():

@@ -42,8 +42,8 @@ _STUDIES = {  # module -> what notebooks use of it
     ),
     "referents": ("changed_referents chosen_referents loss_terms pair_cosines swaps variety"),
     "revcd_results": (
-        "benchmark_title classification_weight cub_hull cub_models cub_rows hull_distances "
-        "losses_removed pooled revcd_findings revcd_models run_revcd settings_shown "
+        "benchmark_title classification_weight cosines_by_kind cub_hull cub_models cub_rows "
+        "hull_distances losses_removed pooled revcd_findings revcd_models run_revcd settings_shown "
         "spaces_compared validation_choices ways_to_count with_each_weight with_less_diffusion "
         "without_each_loss"
     ),

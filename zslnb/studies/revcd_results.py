@@ -8,6 +8,9 @@ from dataclasses import replace
 
 import matplotlib.pyplot as plt
 import pandas as pd
+import torch
+from jaxtyping import Float, Int64
+from torch import Tensor
 
 from zslnb import experiments, results
 from zslnb.benchmark import Benchmark
@@ -196,6 +199,47 @@ def hull_distances(records: Records, title: str) -> Tabled:
         "unseen prototypes' own; mean ± standard deviation over seeds."
     )
     return Tabled("hull", frame, text)
+
+
+def cosines_by_kind(
+    records: Records, benchmark: Benchmark, settings: RevCDSettings, device: Device
+) -> Tabled:
+    """How near do RevCD's estimates come to their own class, and to the best of the others?
+
+    `records` are of the row "RevCD"; each seed's model is used as its clean choice has it.
+    """
+    found: dict[str, list[list[float]]] = {"seen images": [], "unseen images": []}
+    for record in records:
+        chosen = record["scores"]["chosen"]["clean"]
+        used = replace(settings, epochs=chosen["epochs"])
+        model = experiments.trained(benchmark, used, record["seed"], device)
+        for part, lines in found.items():
+            rows = getattr(benchmark, f"test_{part.partition(' ')[0]}_idx")
+            x, labels = benchmark.features[rows], benchmark.labels[rows]
+            how = {"guidance": chosen["guidance"], "space": chosen["space"]}
+            lines.append(_nearest_cosines(model.scores(x, **how).cpu(), labels, benchmark))
+    heads = ("own class", "best other seen class", "best other unseen class")
+    cells = {
+        part: {
+            h: plus_minus(v, ".2f") for h, v in zip(heads, zip(*lines, strict=True), strict=True)
+        }
+        for part, lines in found.items()
+    }
+    text = (
+        f"{benchmark.name}, RevCD as validation chose: cosine of an estimate with the prototype of "
+        "its own class and with the nearest others, mean over images; mean ± standard deviation "
+        "over seeds."
+    )
+    return Tabled("cosines", pd.DataFrame(cells).T.rename_axis("estimates of"), text)
+
+
+def _nearest_cosines(
+    cosines: Float[Tensor, "M C"], labels: Int64[Tensor, " M"], benchmark: Benchmark
+) -> list[float]:
+    own = cosines.gather(1, labels[:, None])
+    others = cosines.scatter(1, labels[:, None], -torch.inf)
+    best = (others[:, part].max(1).values for part in (benchmark.seen, benchmark.unseen))
+    return [float(values.mean()) for values in (own, *best)]
 
 
 def cub_hull(by_kind: Mapping[str, Records]) -> Tabled:
