@@ -38,8 +38,8 @@ IN_ORDER = --dist loadfile --no-loadscope-reorder
 
 # Else, wherever Python is told to write no bytecode, as in many containers, each process compiles
 # all that it imports: more than half of the time that `import torch` takes. A few packages hold
-# files that are no Python of this version, hence the `-`.
-COMPILE = -@$(BIN)/python -m compileall -qq -j 0 $(VENV)/lib
+# files that are no Python of this version, hence the `true`.
+COMPILE = @$(BIN)/python -m compileall -qq -j 0 $(VENV)/lib || true
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
