@@ -54,11 +54,13 @@ def test_losses_say_how_far_from_the_floor_they_end(watch):
     assert [len(ax.lines) for ax in study.figure().axes] == [2, 1, 1, 2, 1, 1]
 
 
-@pytest.mark.parametrize(("steep", "says"), [(1.4, "1, as it should be"), (1.6, "2, as the rule")])
+@pytest.mark.parametrize(
+    ("steep", "says"), [(0.02, "0: it is flat"), (1.4, "1, as it should be"), (1.6, "2, as the rule")]
+)
 def test_the_penaltys_rule_is_held_against_both_lengths(watch, steep, says):
     looks = watch.looks["f-VAEGAN"].assign(steep=steep)
     study = studies.penalty_rule(watch.runs["f-VAEGAN"], looks)
-    assert f"at a mean length of {steep:.2f}: nearer to {says}" in study.finding()
+    assert f"at a mean length of {steep:.2f}: nearest to {says}" in study.finding()
 
 
 def frame(*t1: float, alike: float = 0.9) -> pd.DataFrame:

@@ -158,13 +158,13 @@ def penalty_rule(run: Imagination, looks: pd.DataFrame) -> Drawn:
     axes[1].legend(fontsize=8, loc="lower right")
     for ax in axes:
         ax.set_xlabel("steps of the generator")
-    drifted = abs(steepness - 2) < abs(steepness - 1)
+    goals = {0: "0: it is flat", 1: "1, as it should be", 2: "2, as the rule implies"}
+    nearest = goals[min(goals, key=lambda goal: abs(steepness - goal))]
     text = (
         rf"The released rule at work: $\lambda_1$ goes from "
         f"{run.settings.penalty_weight:g} to {weights.iloc[-1]:.2g} (lowest "
         f"{weights.min():.2g}), and the critic's gradient ends at a mean length of "
-        f"{steepness:.2f}: nearer to "
-        f"{'2, as the rule implies' if drifted else '1, as it should be'}."
+        f"{steepness:.2f}: nearest to {nearest}."
     )
     return Drawn("penalty", fig, text, steepness=steepness)
 
