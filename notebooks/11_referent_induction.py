@@ -80,8 +80,10 @@ assert (start.referents[bench.seen] != bench.seen[:, None]).all()  # nobody stan
 here.figure(studies.chosen_referents(bench, referents, best.values))
 
 # %% [markdown]
-# Does it matter that the semantics are refined first? Chosen on raw semantics, some referents would
-# be others:
+# So there is something to induce from: on the aviary eight referents in ten are of the unseen class's
+# own family, and their features lie near those of the class (last table of this page). Does it
+# matter that the semantics are refined first? Chosen on raw semantics, some referents would be others,
+# or change places, and with them their weights:
 
 # %%
 raw = F.normalize(bench.semantics, dim=1)
@@ -125,7 +127,7 @@ if plots.class_picture(bench, 0):
     mixed = [f"{s:.1f} × {spoken[c]}" for s, c in zip(shares, referents[:4].flatten(), strict=True)]
     caption = (
         "The training pictures behind the first four draws, two to a draw. Beside the birds "
-        "themselves the draws bring in chance: pose, size, background."
+        "themselves the draws bring in chance: pose, size, light, background."
     )
     here.figure(plots.picture_grid([pictures], [mixed], side=1.2), "draws", caption)
 
@@ -188,8 +190,8 @@ torch.testing.assert_close(forward, (x_hat, mu, log_var))
 # + \lambda\, \underbrace{\mathcal L_{Boost}}_{\text{point at the own class's text}} .$$
 #
 # As its reviews quote it, the paper's boosting formula lost a logarithm and an index in print; the
-# released code leaves no doubt: in a batch, each $\hat x$ is to pick out its own $\tilde z$, and each $\tilde z$ its own
-# $\hat x$, by a softmax over $\langle \hat x_i, \tilde z_j \rangle / \tau$.
+# released code leaves no doubt: in a batch, each $\hat x$ is to pick out its own $\tilde z$, and each
+# $\tilde z$ its own $\hat x$, by a softmax over $\langle \hat x_i, \tilde z_j \rangle / \tau$.
 
 # %%
 batch = torch.arange(0, len(X), max(1, len(X) // 64))[:64]
@@ -290,8 +292,9 @@ here.table(variety)
 # since $o$ is made of the referent, the semantics and noise. No decoder can reconstruct $x$
 # better with $o$ than from $\tilde z$ alone; the boosting term looks at $\hat x$ and $\tilde z$ only;
 # and a latent that tells of the referent costs KL, at any weight above 0. The optimum of the whole
-# objective therefore ignores the referent. A small KL weight lets go of it late and lightly, but
-# gives no reason to keep it: that is why what is trained for longer is shown beside the rest.
+# objective therefore ignores the referent. A small KL weight gives no reason to keep it; it only lets
+# go of it late. That is why what is trained for longer is shown beside the rest: its KL is lower, its
+# encoder nearer to the prior, though it may be far from the end of that way.
 #
 # The independence can be seen in the data: take away class means, and a target has nothing in
 # common with its referent.
@@ -326,10 +329,12 @@ Markdown(
 )
 
 # %% [markdown]
-# A generator that does not hear its referents can still be useful: it is a smooth map from semantics
-# to the middle of a class, learnt by regression. That is quick to train, and it may be
-# where the paper's speed comes from. But it is not induction, and Gaussian noise in the referent's place
-# should then do as well. Notebook 14 runs that control.
+# That is no fault of the referents: on the aviary they are relatives, a sound place to start from. A
+# generator that does not hear them can still be useful: it is a smooth map from semantics to the middle
+# of a class, learnt by regression, and on the aviary its means are nearer to the real ones than the
+# referents' are. That is quick to train, and it may be where the paper's speed comes from. But it is
+# not induction, and Gaussian noise in the referent's place should then do as well. Notebooks 13 and 14
+# run that control.
 #
 # **Rows filled:** the `referent_swap` records of the three settings, in `records.jsonl` of the run.
 #

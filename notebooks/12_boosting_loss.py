@@ -30,7 +30,7 @@
 # - write the term in four lines, in the form the code has and in the form the paper means,
 # - give its lowest value for any batch before training starts, and say what false negatives do,
 # - make a network copy on purpose, and see when the term stops it,
-# - weigh what the term gives (alignment with the text) against what it takes (fidelity).
+# - weigh what the term gives (alignment with the text) against what it takes (fidelity, at large λ).
 #
 # Three quarters of a minute on one core once the experiments have been run; 1 GB.
 
@@ -171,9 +171,10 @@ here.table(studies.order_floors(bench.name, labels.cpu()))
 
 # %% [markdown]
 # In the published split files the lists of training images of AWA2 and CUB are shuffled once and for
-# all; SUN's goes class by class, sixteen images each, and so pays the price in its column.
+# all; SUN's goes class by class, sixteen images each, and so has the high floor of that column. The
+# aviary's list is mixed, and the package shuffles it anew in every pass unless told otherwise.
 #
-# Now live: a small network, the same weights and the same batches in either order.
+# See it happen: one seed of a small network, from the same first weights in either order.
 
 # %%
 small = replace(start.settings, hidden_dim=128, latent_dim=64, batch_size=64, boosting_weight=0.1)
@@ -268,7 +269,8 @@ Markdown(
 # small KL weight so that the latent may carry it. How do we know a copy? Not by the cosine with the
 # referent alone: the target's semantics determine the referent *classes*, so a network can come near
 # any referent without looking. A copier is nearer to its own referent than to another sample drawn
-# from the same classes; the difference of the two cosines is our measure of copying.
+# from the same classes; the difference of the two cosines is our measure of copying. (Both draws are the
+# same for every network, so one that looks at neither has the luck of these draws, and not quite 0.)
 
 # %%
 with seeded(0, "lesson/copier"):
@@ -304,8 +306,8 @@ here.figure(copying)
 # 14 and nothing but λ changed:
 #
 # - **to mean**: cosine of the mean synthetic with the mean real feature of a class,
-# - **Fréchet**: squared distance of synthetic and real unseen features, each taken for a Gaussian with its
-#   mean $m$ and covariance $C$: $\|m - m'\|^2 + \mathrm{tr}(C + C' - 2 (C C')^{1/2})$; 0 is best,
+# - **Fréchet**: squared distance of synthetic and real unseen features, each taken for a Gaussian with
+#   its mean $m$ and covariance $C$: $\|m - m'\|^2 + \mathrm{tr}(C + C' - 2 (C C')^{1/2})$; 0 is best,
 # - **1-NN**: how often a sample's nearest other sample is of its own kind, real or synthetic; 0.5 is
 #   indistinguishable, 1 is told apart always,
 # - **to text**: cosine of synthetic features with their class's text.

@@ -415,11 +415,12 @@ Markdown(
 - **Variance-preserving:** for standardised columns, to {noised.off:.3f}. Not for raw ones, and not for the
   {flat.sum()} of {len(sd)} columns that are constant over the seen classes.
 - **"Completely deterministic"** (the paper, of the way forward): the schedule is. Two draws of one
-  class at step {T} are {apart:.2f} standard deviations apart in a column; unrelated noise has 1.41.
+  class at step {T} are {apart:.2f} standard deviations apart in a column; unrelated noise has 1.41 on
+  average.
 - **"A standard Gaussian" at the end:** {nearly}. With our betas {abar[-1].sqrt():.1%}
   of the amplitude is left, and on {bench.name} the class is told in {linear:.1%} of cases where guessing
   has {telling.chance:.1%}; with the cosine schedule {telling.at_end["standardised, cosine"]:.1%}.
-- **The cost** for the exact denoiser: {rest.cost}"""
+- **The cost** for the exact denoiser, with $m$ = {m:g} and $s$ up to {float(s.max()):g}: {rest.cost}"""
 )
 
 # %% [markdown]

@@ -119,8 +119,9 @@ caption = f"""One column of standard Gaussian data with the best denoiser. The b
 here.table(nats.round(3).rename_axis("part"), "bound", caption)
 
 # %% [markdown]
-# So the prior's part is small, though not zero. The reconstruction's is not small at all; what makes
-# it harmless to drop is that it asks for what the first diffusion steps ask for as well.
+# So the prior's part is small, though not zero. The reconstruction's is a log-density, no loss: it is
+# positive since a density this narrow is high, and its size says nothing about whether one may drop it.
+# What makes that harmless is that it asks for what the first diffusion steps ask for as well.
 #
 # ## One error, two currencies
 #
@@ -272,11 +273,8 @@ torch.testing.assert_close(along, torch.zeros(2), atol=1e-5, rtol=0)
 # %% [markdown]
 # Its gradient is perpendicular to the estimate: this loss turns, and never stretches. How *long*
 # $\hat z$ should be it leaves to the others. And it does not point at the prototype either, but away
-# from the rivals:
-
-# %% [markdown]
-# And on the benchmark? Slide from each seen prototype to its most similar other seen one, and see
-# where the loss begins to mind.
+# from the rivals (below, left). And on the benchmark (right)? Slide from each seen prototype to its most
+# similar other seen one, and see where the loss begins to mind.
 
 # %%
 net = revcd.prepare(bench, replace(settings, masked=0.5), 0, here.device)
@@ -350,7 +348,7 @@ assert alone["reconstruction"] == alone["classification"] == 0 < alone["noise"]
 # %%
 Markdown(
     f"With fixed batch statistics the noise loss moves by {alone['noise']:.1%} and the others by nothing at "
-    "all. In training mode a trace gets through, because batch normalisation averages over shown and hidden "
+    "all. In training mode some of it gets through: batch normalisation averages over shown and hidden "
     f"samples together: reconstruction moves by {mixed['reconstruction']:.1%}, classification by "
     f"{mixed['classification']:.1%}, noise by {mixed['noise']:.1%}."
 )
@@ -414,7 +412,7 @@ here.figure(training)
 # ## Which steps are listened to?
 #
 # A loss is a sum over steps of weight times error, and training changes the error: from a slightly
-# noised $z_t$ anyone can copy $z_0$; late steps have to be guessed from the image. So where does the
+# noised $z_t$ one could copy $z_0$; late steps have to be guessed from the image. So where does the
 # loss come from before training, and where after? The errors are those of training images, shown.
 
 
@@ -426,8 +424,10 @@ here.figure(shares)
 here.table(shares, "early")
 
 # %% [markdown]
-# At test time the walk starts at the last step, and the first steps only polish. A loss that listens to
-# the first steps spends the network on polishing; that is what the cap is for.
+# Even at the first steps, where $z_t$ has the answer but for a hair, an error is left (left picture):
+# this small network, briefly trained, has not learnt to copy. The simple noise loss and the bound press
+# for little else. But at test time nobody hands the network a $z_t$ with the right answer in it; it
+# starts at the last step, with the image and noise. That is what the cap is for.
 #
 # ## Beside the best denoiser
 #
@@ -477,12 +477,14 @@ Markdown(
   trained network the first {shares.early_steps} steps make {shares.early["noise, simple"]:.0%} of the simple
   noise loss and {shares.early["clean, simple"]:.1%} of the simple clean one; with the cap at {cap:g},
   {shares.early["noise, capped"]:.0%}.
-- **What is dropped** from the bound: the prior's part is {parts["prior"]:.4f} nats a column, not quite zero;
-  the reconstruction's {parts["reconstruction"]:.2f}, not minimal.
+- **What is dropped** from the bound: the prior's part is {parts["prior"]:+.4f} nats a column, not
+  quite zero; the reconstruction's, a log-density, {parts["reconstruction"]:+.2f}: not "minimal", yet harmless
+  to drop.
 - **Classification** turns estimates and never stretches them; from a prototype to its nearest rival
   it {turning.quiet}.
-- **Hiding the image** touches the noise loss alone, but for a trace through batch normalisation
-  ({mixed["reconstruction"]:.1%} of the reconstruction loss, null condition moved by 1).
+- **Hiding the image** touches the noise loss alone, but for what batch normalisation lets through in
+  training ({mixed["reconstruction"]:.1%} of the reconstruction loss, {mixed["classification"]:.1%} of the
+  classification loss, null condition moved by 1, not yet trained).
 - **Training** leaves {last["reconstruction"] / nothing["reconstruction"]:.0%} of the reconstruction error,
   {last["noise"] / nothing["noise"]:.0%} of the noise error and {last["classification"]:.2f} nats of
   {nothing["classification"]:.2f}.
