@@ -10,7 +10,7 @@
 #     name: python3
 #   zslnb:
 #     needs: aviary
-#     seconds: 19
+#     seconds: 5
 # ---
 
 # %% [markdown]

@@ -13,7 +13,7 @@
 #       seen_classes_not_for_validation: 1
 #       training_images_of_each_seen_class: 2
 #     needs: images
-#     seconds: 20
+#     seconds: 7
 # ---
 
 # %% [markdown]

@@ -10,7 +10,7 @@
 #     name: python3
 #   zslnb:
 #     needs: semantics
-#     seconds: 18
+#     seconds: 5
 # ---
 
 # %% [markdown]

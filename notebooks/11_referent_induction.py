@@ -15,7 +15,7 @@
 #       unseen_classes: 2
 #       unseen_classes_with_two_test_images: 1
 #     needs: images
-#     seconds: 61
+#     seconds: 20
 # ---
 
 # %% [markdown]

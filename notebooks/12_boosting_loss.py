@@ -15,7 +15,7 @@
 #       training_images_of_each_seen_class: 2
 #       unseen_classes_with_two_test_images: 1
 #     needs: images
-#     seconds: 63
+#     seconds: 25
 # ---
 
 # %% [markdown]

@@ -16,7 +16,7 @@
 #       unseen_classes: 2
 #       unseen_classes_with_two_test_images: 2
 #     needs: images
-#     seconds: 182
+#     seconds: 140
 # ---
 
 # %% [markdown]

@@ -12,7 +12,7 @@
 #     at_least:
 #       seen_classes: 2
 #     needs: images
-#     seconds: 23
+#     seconds: 8
 # ---
 
 # %% [markdown]

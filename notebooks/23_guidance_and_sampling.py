@@ -13,7 +13,7 @@
 #       seen_classes_not_for_validation: 2
 #       training_images_of_each_seen_class: 2
 #     needs: images
-#     seconds: 46
+#     seconds: 27
 # ---
 
 # %% [markdown]

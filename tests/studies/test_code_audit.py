@@ -138,7 +138,7 @@ def test_the_ways_to_a_number_add_up():
     total, chosen, schedule, peeked = WAYS.parts.values()
     assert total == pytest.approx(chosen + schedule)
     assert peeked.tolist() == pytest.approx([2, 2, 2])
-    assert "would report: +9.0 ± 1.0 points; of these, its best look over its last makes +10.0" in (
+    assert "this profile: +9.0 ± 1.0 points; of these, its best look over its last makes +10.0" in (
         WAYS.finding()
     )
     mixed = as_released("toy", [*TRAINING.records, *released(MIXED, 0.8, 0.7)])

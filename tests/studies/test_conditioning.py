@@ -29,7 +29,8 @@ def test_each_way_is_above_below_or_not_told_apart(monkeypatch: pytest.MonkeyPat
     assert study.table().loc["film", "H, over cross"] == "+2.0 ± 0.0"
     assert study.table().loc["swapped", "training error"] == "0.38 ± 0.00"  # 3 over 8 columns
     assert study.lowest_error == (
-        "The training error is lowest with *swapped*. U is at most 20.1 % on average."
+        "The training error is lowest with *swapped* (0.38; *cross* 0.50). U is at most 20.1 % on "
+        "average."
     )
     assert study.caption().startswith("**toy, ")
 

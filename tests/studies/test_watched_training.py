@@ -55,7 +55,8 @@ def test_losses_say_how_far_from_the_floor_they_end(watch):
 
 
 @pytest.mark.parametrize(
-    ("steep", "says"), [(0.02, "0: it is flat"), (1.4, "1, as it should be"), (1.6, "2, as the rule")]
+    ("steep", "says"),
+    [(0.02, "0: it is flat"), (1.4, "1, as it should be"), (1.6, "2, as the rule")],
 )
 def test_the_penaltys_rule_is_held_against_both_lengths(watch, steep, says):
     looks = watch.looks["f-VAEGAN"].assign(steep=steep)

@@ -80,7 +80,7 @@ def adapted_penalty_weight(
 
     Up by a tenth where the mean penalty is above 1.05, down by a tenth where it is below 1.001.
     The penalty is a squared deviation, so the weight falls until gradient norms drift to about
-    2: a weak penalty. `adaptive_penalty=False` keeps the weight as it is.
+    2, a weak penalty; or without end, if the critic goes flat. `adaptive_penalty=False` keeps it.
 
     Args:
         weight: lambda_1, before.

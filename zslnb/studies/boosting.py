@@ -334,8 +334,8 @@ def copies(measured: pd.DataFrame, steps: int, perfect: float) -> Answered:
         f"- **Copying** under GenZSL's own objective, with λ = 0: {'none' if none else 'some'} "
         f"({genuine[0.0]:.4f}, where a network that is asked to copy has {asked[0.0]:.3f}). The "
         f"paper's {'reason for the term did not show' if none else 'reason shows'}.\n"
-        f"- **The copier** keeps {asked[0.1] / asked[0.0]:.0%} of its copying at λ = "
-        f"0.1 and {asked[10.0] / asked[0.0]:.0%} at λ = 10."
+        f"- **The copier** copies {asked[0.0]:.3f} at λ = 0, {asked[0.1]:.3f} at λ = 0.1 and "
+        f"{asked[10.0]:.3f} at λ = 10; up to {genuine.max():.3f} is what networks have that do not."
     )
     tabled = Tabled("copying", frame, text, verdicts=verdicts)
     return Answered(tabled, Drawn("copying", _by_weight(measured), finding))

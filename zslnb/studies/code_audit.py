@@ -42,7 +42,7 @@ DIFFERENCES = {  # label -> the row that measured it
     "one referent × 0.8, not × 1": ONE_REFERENT,
     "images in stored order (released)": "images shuffled",
     "classifier fed in order, not shuffled": "classifier shuffled",
-    "classifier never reset, not each round": "classifier new each round",
+    "one classifier for all rounds, not one each": "classifier new each round",
     "referents tiled, not drawn": "referents drawn, not tiled",
     "MLP with dropout, not linear": "linear classifier",
     "best look, not last epoch": CHOOSING,
@@ -215,9 +215,9 @@ def never_resetting(training: Tabled) -> str:
         holds = f"Here it is {'' if known and gains.mean() > 0 else 'not '}so"
     epochs = training.records[0]["settings"]["classifier"]["epochs"]
     return (
-        "One might expect a classifier that is fed in order and starts anew in each round not "
-        f"to get far in its {epochs} epochs, so that never resetting it keeps the fixed order "
-        f"alive. {holds}: never resetting is worth {points([*gains])} points of H."
+        "One might expect a classifier that starts anew in each round, from small weights and fed "
+        f"in order, not to get far in its {epochs} epochs. {holds}: never resetting is worth "
+        f"{points([*gains])} points of H."
     )
 
 
@@ -264,7 +264,7 @@ def ways_to_a_number(models: Tabled, training: Tabled) -> Answered:
         parts[f"images {order}: best on test minus clean"] = other[1] - clean
         parts[f"images {order}: best minus last"] = other[1] - other[0]
     text = (
-        "From clean to what the released schedule would report, and what looking at the test "
+        "From clean to what the released way reports at this profile, and what looking at the test "
         f"set is worth in it; mean ± standard deviation over seeds ({len(clean)}). A best is never "
         "below what it was picked from, so *best minus last* and *picked on test* cannot be "
         "negative."
@@ -272,8 +272,8 @@ def ways_to_a_number(models: Tabled, training: Tabled) -> Answered:
     frame = laid_out(parts, "points of H").rename_axis("part")
     total, chosen, schedule = (points([*part]) for part in [*parts.values()][:3])
     finding = (
-        "H by seed: ways to arrive at a number. From clean to what the released schedule would "
-        f"report: {total} points; of these, its best look over its last makes "
+        "H by seed: ways to arrive at a number. From clean to what the released way reports at "
+        f"this profile: {total} points; of these, its best look over its last makes "
         f"{chosen}, and training the released way to the end {schedule} (S, "
         f"U at the last epoch: {_seen_unseen(records, RELEASED, 'last')}; clean: "
         f"{_seen_unseen(records, 'GenZSL', 'clean')})."

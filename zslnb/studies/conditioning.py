@@ -87,9 +87,11 @@ def conditionings(
         "points gained over *cross* within a seed."
     )
     unseen = 100 * by_row(records, CONDITIONINGS, "clean", "U").mean(0).max()
+    lowest = min(errors, key=lambda how: errors[how].mean())
     lowest_error = (
-        f"The training error is lowest with *{min(errors, key=lambda how: errors[how].mean())}*. U "
-        f"is at most {unseen:.1f} % on average{f': {BORDER}' if unseen < 10 else ''}."
+        f"The training error is lowest with *{lowest}* ({errors[lowest].mean():.2f}; *cross* "
+        f"{errors['cross'].mean():.2f}). U is at most {unseen:.1f} % on average"
+        f"{f': {BORDER}' if unseen < 10 else ''}."
     )
     asked = [(records, how, "cross", "T1") for how in OTHERS]
     verdicts = results.verdicts(asked, "clean")

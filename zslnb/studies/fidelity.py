@@ -127,7 +127,7 @@ def feature_plane(
     origin = means.mean(0)
     directions = torch.linalg.svd(means - origin, full_matrices=False).Vh[:2]
     fig, panels = plt.subplots(
-        1, len(generators), figsize=(10.4, 4.4), sharex=True, sharey=True, squeeze=False
+        1, len(generators), figsize=(10.4, 4.9), sharex=True, sharey=True, squeeze=False
     )
     alike = [f"real {within_class_cosine(real, labels):.2f}"]
     for ax, (name, run) in zip(panels[0], generators.items(), strict=True):
@@ -262,6 +262,8 @@ class BoostingWeight(Study):
         better, worse = mean > 0 or distance < 0, mean < 0 or distance > 0
         effects = ("no clear effect on fidelity", "fidelity gained", "fidelity lost")
         effect = (*effects, "mixed fidelity")[better + 2 * worse]
+        if better and not worse and not mean:
+            effect = "nearer as a cloud, its mean not told apart"
         if len(self.measured("to mean")) < 3:
             effect = "too few seeds to tell"
         return (

@@ -6,7 +6,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int64
 from matplotlib.figure import Figure
 from torch import Tensor
 
@@ -121,6 +121,7 @@ def _semantics_rows(benchmark: Benchmark, rows: Float[Tensor, "n S"], labels: li
         names = aviary.attribute_names()
         names = names if len(names) == width else []
     kept = torch.linspace(0, width - 1, min(COLUMNS_SHOWN, width)).long()
+    names = [names[i] for i in kept] if names else names
     fig, ax = plt.subplots(figsize=(10, 4.4 if names else 3.4))
     image = ax.imshow(rows[:, kept].numpy(), cmap="vlag", vmin=-3, vmax=3, aspect="auto")
     ax.set_yticks(range(len(rows)), labels, fontsize=8)
@@ -162,8 +163,7 @@ def telling_apart(
     right.set(ylabel=r"signal left, $\sqrt{\bar\alpha_t}$ (%)")
     for ax in (left, right):
         ax.legend(fontsize=8)
-    lost = {way: grid[torch.tensor(shares.mean(0) < 0.5)] + 1 for way, shares in accuracy.items()}
-    half = {way: f"at step {steps[0]}" if len(steps) else "never" for way, steps in lost.items()}
+    half = {way: _half_lost(grid + 1, shares.mean(0)) for way, shares in accuracy.items()}
     at_end = {way: float(shares[:, -1].mean()) for way, shares in accuracy.items()}
     text = (
         f"Half of the noised prototypes are lost: standardised {half['standardised, linear']}, raw "
@@ -173,6 +173,16 @@ def telling_apart(
         f"and range over seeds ({len(accuracy['raw, linear'])})."
     )
     return Drawn("told", fig, text, accuracy=accuracy, at_end=at_end, chance=chance)
+
+
+def _half_lost(steps: Int64[Tensor, " n"], shares: Float[np.ndarray, " n"]) -> str:
+    """Say where a share falls below a half, between two steps of a coarse grid by a line."""
+    (below,) = np.nonzero(shares < 0.5)
+    if not len(below):
+        return "never"
+    i = max(int(below[0]), 1)
+    step = np.interp(-0.5, -shares[i - 1 : i + 1], steps[i - 1 : i + 1].numpy())
+    return f"at step {step:.0f}"
 
 
 def _recognised(schedule: NoiseSchedule, prototypes: Tensor, grid: Tensor, seed: int) -> list:

@@ -76,7 +76,9 @@ def results_of(benchmark: str, records: Records) -> Answered:
     clean, released = (
         Tabled(
             protocol,
-            _with_calibrated(records, protocol).rename_axis("method"),
+            _with_calibrated([r for r in records if protocol in r["scores"]], protocol).rename_axis(
+                "method"
+            ),
             f"**{benchmark}, protocol {protocol}.** {caption}",
             records,
             headline=True,

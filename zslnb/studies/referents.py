@@ -59,7 +59,7 @@ def changed_referents(
     listed = pd.DataFrame(columns)
     text = (
         f"{len(listed)} of {len(raw)} unseen classes have other referents, or in another order, "
-        "when chosen on raw semantics; the first of them."
+        f"when chosen on raw semantics{'; the first of them' if len(listed) > 6 else ''}."
     )
     return Tabled("changed", listed.head(6), text, has_names=True)
 

@@ -152,7 +152,8 @@ def spaces_compared(records: Records, title: str) -> Tabled:
         "standardised semantics and in the semantics as given; all else as validation chose. "
         "Percent, mean ± standard deviation over seeds."
     )
-    return Tabled("spaces", results.results_table(rows, "clean"), text)
+    frame = results.results_table(rows, "clean").rename_axis("method, space")
+    return Tabled("spaces", frame, text)
 
 
 def losses_removed(records: Records, title: str) -> Tabled:
@@ -322,6 +323,12 @@ def revcd_findings(models: Records, losses: Records, weights: Records) -> list[s
         f"U is {unseen:.1f}, though among unseen classes alone {alone:.1f} % are right: moving the "
         f"border by a constant adds {gain} points of H.",
         *results.verdicts(asked, "clean"),
+        *(
+            f"With a constant: {line}"
+            for line in results.verdicts(
+                [(models, "RevCD", row, "H") for row in rows], "calibrated"
+            )
+        ),
     ]
 
 

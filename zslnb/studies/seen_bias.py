@@ -56,7 +56,8 @@ def mistaken(
     names = [[aviary.SPECIES[c].name for c in row] for row in rows]
     fig = plots.picture_grid([[aviary.picture(c, 0, 160) for c in row] for row in rows], names)
     text = (
-        "Above, unseen birds; below, the seen species they are most often taken for. "
+        "The five most frequent confusions: above, the unseen bird; below, the seen species that "
+        "it is taken for. "
         f"{100 * share:.0f} % of all such mistakes stay within the family, where answers "
         f"at random would give {100 * chance:.0f} %."
     )

@@ -231,7 +231,8 @@ def speed_by_bar(speed: TrainingSpeed) -> Drawn:
             end = max(int((times > 0).sum()) - 1, 0)  # a higher bar is never reached sooner
             ax.plot(100 * SHARES, line, color=COLOURS[row], label=row)
             ax.plot(100 * SHARES[end], line[end], "o", color=COLOURS[row])
-            ends.append(f"{row} at {100 * SHARES[end]:.0f} %")
+            reached = SHARES[end] == SHARES[-1]
+            ends.append(f"{row} {'never' if reached else f'at {100 * SHARES[end]:.0f} %'}")
         ax.axhline(1, color="k", linestyle=":", linewidth=1)
         ax.set(yscale="log", xlabel=f"bar: share of {SLOWER}'s best {metric} (%)", title=metric)
         ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))

@@ -21,7 +21,8 @@ from zslnb.studies import plots
 from zslnb.studies.kept import kept, weights_sha256
 from zslnb.studies.study import Drawn, Study
 
-LINES = {"S": "--", "U": ":", "H": "-", "last class": "-."}
+UNSEEN = "unseen class"  # the share of all answers that name one
+LINES = {"S": "--", "U": ":", "H": "-", UNSEEN: "-."}
 
 
 @dataclass
@@ -127,7 +128,7 @@ def _look(
 def classifier_orders(model: GenZSL, released: GenZSLSettings, stored: StoredOrders) -> Drawn:
     """What does the released classifier learn when, by the order in which it is fed?
 
-    `followed` of what is returned has S, U, H and the share of answers that name the last class,
+    `followed` of what is returned has S, U, H and the share of answers that name an unseen class,
     after each epoch, for each order.
     """
     b, (by_class, once) = stored.benchmark, stored.orders.values()
@@ -145,7 +146,7 @@ def classifier_orders(model: GenZSL, released: GenZSLSettings, stored: StoredOrd
     fig, axes = plt.subplots(1, 3, figsize=(10, 3.4), sharey=True)
     for ax, (name, curve) in zip(axes, followed.items(), strict=True):
         for metric, style in LINES.items():
-            label = "answers that name the last class" if metric == "last class" else metric
+            label = "answers that name an unseen class" if metric == UNSEEN else metric
             ax.plot(curve.index, curve[metric], style, label=label, linewidth=1.4)
         ax.set(title=name, xlabel="classifier epoch", ylim=(-2, 102))
     axes[0].set_ylabel("% of test images")
@@ -154,12 +155,12 @@ def classifier_orders(model: GenZSL, released: GenZSLSettings, stored: StoredOrd
     peaks = ", ".join(
         f"in epoch {curve['H'].idxmax()} ({name}, {curve['H'].max():.0f} %)"
         for name, curve in followed.items()
+        if curve["H"].max() >= 1
     )
     text = (
         "The released classifier on one model's features. Class by class, S is "
-        f"{ordered['S'].iloc[0]:.0f} % after one epoch, and up to "
-        f"{ordered['last class'].max():.0f} % of all test images (in epoch "
-        f"{ordered['last class'].idxmax()}) are named the very last class. H is highest {peaks}. "
+        f"{ordered['S'].iloc[0]:.0f} % after one epoch, and {ordered[UNSEEN].iloc[0]:.0f} % of all "
+        f"test images are named an unseen class. H is highest {peaks}. "
         f"On {b.name} the released order is the {'left' if stored.in_blocks else 'middle'} one."
     )
     return Drawn("classifier-orders", fig, text, followed=followed)
@@ -174,29 +175,31 @@ def _follow(
     y = torch.cat([model.labels[rows], synthetic_labels])
     how = replace(released.classifier, shuffle=shuffle)
     judge = ClassifierTrainer(x.shape[1], y.unique(), how, 0, x.device)
-    last = (judge.classes == y[-1]).nonzero().item()
+    unseen = torch.isin(judge.classes, b.unseen.to(judge.classes.device))
     test = torch.cat([b.test_seen_idx, b.test_unseen_idx]).to(features.device)
     curve = []
     for _ in range(how.epochs):
         judge.train_epoch(x, y)
         scores = evaluate_gzsl(judge.scores, judge.classes, features, b)
-        named = judge.scores(features[test]).argmax(1) == last
-        curve.append({**scores, "last class": float(named.float().mean())})
+        named = unseen[judge.scores(features[test]).argmax(1)]
+        curve.append({**scores, UNSEEN: float(named.float().mean())})
     return curve
 
 
 def after_the_last_epoch(followed: Mapping[str, pd.DataFrame]) -> str:
-    """Say what class by class costs or favours at the end of the curves of `classifier_orders`."""
-    ordered, shuffled = (followed[name].iloc[-1] for name in ("all class by class", "all shuffled"))
-    text = (
-        f"After {len(followed['all shuffled'])} epochs U is {ordered['U']:.0f} % class by class "
-        f"and {shuffled['U']:.0f} % shuffled; S is {ordered['S']:.0f} % and {shuffled['S']:.0f} %. "
+    """Say what each order costs or favours at the end of the curves of `classifier_orders`."""
+    last = {name: curve.iloc[-1] for name, curve in followed.items()}
+    ordered, shuffled = last["all class by class"], last["all shuffled"]
+    by_metric = "; ".join(
+        f"{metric} is {', '.join(f'{end[metric]:.0f} % {name}' for name, end in last.items())}"
+        for metric in ("U", "S")
     )
+    text = f"After {len(followed['all shuffled'])} epochs {by_metric}."
     if ordered["S"] < shuffled["S"] / 2:
-        text += "Class by class, seen classes have hardly been learnt yet. "
+        text += " Fed in order, seen classes have hardly been learnt yet."
     elif ordered["U"] > shuffled["U"] + 2:
         text += (
-            "The order is not only slow: unseen classes come last, and that works like a "
+            " The order is not only slow: unseen classes come last, and that works like a "
             "hidden weight in their favour, which real seen features wear down with time. "
             "Where H is highest depends on when one looks."
         )

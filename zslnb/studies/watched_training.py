@@ -155,7 +155,7 @@ def penalty_rule(run: Imagination, looks: pd.DataFrame) -> Drawn:
     axes[1].axhline(1, color="k", linestyle=":", label="asked for by the formula")
     axes[1].axhline(2, color="k", linestyle="--", label="where the rule holds still")
     axes[1].set(ylabel="mean length of the gradient", ylim=(0, None))
-    axes[1].legend(fontsize=8, loc="lower right")
+    axes[1].legend(fontsize=8, loc="center right")
     for ax in axes:
         ax.set_xlabel("steps of the generator")
     goals = {0: "0: it is flat", 1: "1, as it should be", 2: "2, as the rule implies"}
