@@ -25,7 +25,7 @@
 # - explain why the field scores with a harmonic mean and not with an average,
 # - watch a perfectly ordinary method overlook new classes, and say how much of that is bias.
 #
-# Twenty seconds on two cores; 1 GB.
+# A quarter of a minute on two cores; under 1 GB.
 
 # %% tags=["parameters"]
 benchmark = "aviary"

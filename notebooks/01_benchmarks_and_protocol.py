@@ -29,7 +29,7 @@
 # - write the two baselines every generative method must beat, in five lines each,
 # - say how much H is gained by doing nothing but looking at the test set more often.
 #
-# Half a minute on two cores once the experiments have been run; 1 GB.
+# A quarter of a minute on two cores; under 1 GB.
 
 # %% tags=["parameters"]
 benchmark = "aviary"

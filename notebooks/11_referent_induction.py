@@ -31,7 +31,7 @@
 # - write the inductive VAE and its three losses in a few lines each,
 # - test, by swapping one input at a time, what a trained generator really listens to.
 #
-# Half a minute on two cores once the experiments have been run, minutes more from nothing; 1 GB.
+# Half a minute on two cores; under 1 GB.
 
 # %% tags=["parameters"]
 benchmark = "aviary"

@@ -32,7 +32,7 @@
 # - make a network copy on purpose, and see when the term stops it,
 # - weigh what the term gives (alignment with the text) against what it takes (fidelity, at large λ).
 #
-# Three quarters of a minute on one core once the experiments have been run; 1 GB.
+# Half a minute on two cores; under 1 GB.
 
 # %% tags=["parameters"]
 benchmark = "aviary"

@@ -35,7 +35,7 @@
 # *Understanding diffusion models*, 2022). So an equation number here says where ours belongs, not
 # what the paper prints.
 #
-# A quarter of a minute on one core; 1 GB.
+# Half a minute on two cores; under 1 GB.
 
 # %% tags=["parameters"]
 benchmark = "aviary"

@@ -35,7 +35,7 @@
 # As on the page before: the public text has lost its equations, and those here are rebuilt from the
 # sentences around them and from the derivation that the paper cites.
 #
-# Three quarters of a minute on one core; 1 GB.
+# Half a minute on two cores; under 1 GB.
 
 # %% tags=["parameters"]
 benchmark = "aviary"

@@ -35,7 +35,7 @@
 # As on the pages before: equations are rebuilt (notebook 20 says how). No code was released, and the
 # text gives neither widths nor how a feature becomes tokens; what is ours is called ours.
 #
-# A minute on one core once the experiments have been run (some minutes from nothing); 1 GB.
+# Half a minute on two cores once the experiments have been run, two minutes the first time; under 1 GB.
 
 # %% tags=["parameters"]
 benchmark = "aviary"

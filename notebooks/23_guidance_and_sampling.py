@@ -34,7 +34,7 @@
 #
 # As on the pages before, the equations are rebuilt (notebook 20 says how).
 #
-# A minute on one core once the experiments have been run (some minutes from nothing); 1 GB.
+# Half a minute on two cores; under 1 GB.
 
 # %% tags=["parameters"]
 benchmark = "aviary"

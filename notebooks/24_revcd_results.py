@@ -27,7 +27,7 @@
 # - tell how much of a printed number a protocol can be worth,
 # - say why a model that estimates semantics from an image seldom answers with an unseen class.
 #
-# Half a minute on two cores once the experiments have been run, some minutes more from nothing; 1 GB.
+# Half a minute on two cores once the experiments have been run, four minutes the first time; under 1 GB.
 
 # %% tags=["parameters"]
 benchmark = "aviary"
