@@ -51,7 +51,7 @@ from dataclasses import replace
 
 import torch
 import torch.nn.functional as F
-from IPython.display import Markdown
+from IPython.display import Markdown, display
 
 from zslnb import genzsl, imagination, results, studies
 from zslnb.notebook import desk
@@ -410,11 +410,16 @@ Markdown(studies.bullets(by_referent))
 # %%
 here.table(studies.whose_spread(bench, settings, here.seeds, here.device))
 
+# %% tags=["nbval-check-output"]
+for kind in ("sentences", "attributes"):
+    display(here.table(studies.whose_spread_on_cub(kind)))
+
 # %% [markdown]
 # On the aviary spread is worth points, and whose it is does not show: the rows with spread are farther
 # from the row without than from each other. With spread, this closed form is ahead of the GenZSL
 # of the table before, in H and in T1. Features of seen classes do have something to give, then; GenZSL
-# does not take it, and that relatives have more of it than strangers this run does not show.
+# does not take it, and that relatives have more of it than strangers this run does not show. On CUB it is
+# the same: spread is worth points, and that of strangers does no worse than that of relatives.
 #
 # Notebook 11 looks for the reason why a referent may not matter: it swaps the referents of a trained
 # model, keeps everything else, and measures how far the output turns. A referent that is not heard

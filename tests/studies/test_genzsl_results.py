@@ -115,6 +115,13 @@ def test_semantics_stand_side_by_side_and_clip_only_where_it_exists(build):
     assert table.loc["plain CLIP", "H, wide"] == ""
 
 
+def test_recorded_spreads_of_cub_are_shown_or_said_to_be_missing():
+    for kind in ("sentences", "attributes"):
+        frame = studies.whose_spread_on_cub(kind).table()
+        assert [*frame.index] == ["its referents", "any seen class", "one Gaussian", "none"]
+    assert studies.whose_spread_on_cub("poems").table().iloc[0, 0] == "not measured"
+
+
 def test_spreads_are_set_against_that_of_the_referents(build):
     frame = studies.whose_spread(toy(), QUICK, range(3)).table()
     assert [*frame.index] == ["its referents", "any seen class", "one Gaussian", "none"]

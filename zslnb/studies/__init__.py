@@ -32,7 +32,7 @@ _STUDIES = {  # module -> what notebooks use of it
     "genzsl_results": (
         "ablation answers bullets class_similarity compared genzsl_verdicts INGREDIENTS "
         "main_results recorded_results REFERENTS selection_price semantics sensitivity "
-        "sensitivity_figure verdicts whose_spread"
+        "sensitivity_figure verdicts whose_spread whose_spread_on_cub"
     ),
     "input_acceptance": "inputs",
     "known_densities": "gaussian_denoiser mixture_denoiser TiltedDensity",

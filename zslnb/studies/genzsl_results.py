@@ -32,6 +32,7 @@ Rivals = Mapping[str, ImaginationSettings]
 Sources = Mapping[str, Records]  # what records are of -> records; none where nothing was measured
 Comparisons = Sequence[tuple[str, str, str]]  # two rows, and the metric they are compared by
 
+CUB_RUN = "cub_resnet_fc1000-sentences-medium"  # it holds both kinds of semantics
 INGREDIENTS: Comparisons = (
     ("GenZSL", "no CDP", "H"),
     ("GenZSL", "no boosting", "H"),
@@ -122,6 +123,16 @@ def whose_spread(
         "within a seed."
     )
     return Tabled("spread", frame, text, records)
+
+
+def whose_spread_on_cub(kind: str) -> Tabled:
+    """Ask the same on real features, by the records of a run; `kind` is of CUB's semantics."""
+    records = results.rows_of(results.recorded(CUB_RUN), "spread", f" · {kind}")
+    text = f"The same on CUB, ResNet fc1000 features, {kind} (recorded, profile `medium`)."
+    if not records:
+        return Tabled(f"cub-spread-{kind}", pd.DataFrame({"spread of": ["not measured"]}), text)
+    frame = results_against(records, "its referents", "clean").rename_axis("spread of")
+    return Tabled(f"cub-spread-{kind}", frame, text)
 
 
 def compared(
