@@ -37,7 +37,7 @@ def _card(species: Species, unseen: bool, size: int) -> Image.Image:
         pen.rectangle((0, 0, 0.5 * size, 0.15 * size), fill=MARK)
         label = _font("-Bold", 0.085 * size)
         pen.text((0.25 * size, 0.075 * size), "UNSEEN", PAPER, label, anchor="mm")
-    name = textwrap.fill(species.name, 20, break_on_hyphens=True)
+    name = textwrap.fill(species.name, 17, break_on_hyphens=True)
     font, below = _font("-Italic", 0.088 * size), (size / 2, 1.03 * size)
     pen.multiline_text(below, name, INK, font, anchor="ma", align="center", spacing=1)
     return card
