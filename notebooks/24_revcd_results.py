@@ -239,9 +239,9 @@ here.table(studies.cosines_by_kind(mine, bench, settings, here.device))
 # The same notebook, given real images' features, wrote the records behind these tables. CUB here is
 # 11,788 photographs as ResNet `fc1000` outputs, with expert attributes (312-d) as in the paper, or
 # sentences (1024-d): real, but not the paper's features, so a stand-in without a verdict. Profile
-# `medium`, and with sentences `full` as well, the whole default schedule, on a GPU. These runs have no
-# row for one step, for the network without $z_t$ or for the ridge: what diffusion adds there is not
-# measured.
+# `medium`, and with sentences `full` as well, the whole default schedule, on a GPU. The network without
+# $z_t$ has not been run there; the GAN's rows, those of single losses and weights, and all of `full` were
+# recorded before validation chose the space of comparison, and compare standardised.
 
 # %%
 cub = {
@@ -254,6 +254,10 @@ for kind, tables in cub.items():
     display(here.table(studies.cub_models(tables["T2"], kind)))
 full = studies.cub_rows("sentences", "RevCD T2", "full")
 display(here.table(studies.cub_models(full, "sentences", "full")))
+
+# %% [markdown]
+# On these features RevCD is above a linear map. What the walk adds does not show there either: its first
+# step is level with all of it.
 
 # %% tags=["nbval-check-output"]
 if rows := {kind: tables["losses"] for kind, tables in cub.items() if tables["losses"]}:
