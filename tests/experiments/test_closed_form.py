@@ -7,6 +7,7 @@ import torch
 from toys import corrupted, toy
 
 from zslnb import Benchmark
+from zslnb.errors import BenchmarkError
 from zslnb.experiments import METHODS, ClipSettings, ESZSLSettings, LooksSettings, closed_form
 from zslnb.experiments.scoring import all_scores
 from zslnb.protocol import evaluate_gzsl, nearest_semantics, validation_split
@@ -49,6 +50,17 @@ def test_a_moved_border_changes_no_answer_among_unseen_classes(method):
     assert garbage["calibrated"] != scores["calibrated"]
     assert set(scores["calibrated"]) == {"S", "U", "H", "T1"}
     assert set(scores["hubness"]) == set(garbage["hubness"])
+
+
+def test_clip_needs_nothing_to_hold_out():
+    """A class with one training image leaves no validation split, and CLIP trains on none."""
+    lonely = HARD.train_idx[HARD.labels[HARD.train_idx] == HARD.seen[0]][1:]
+    few = replace(HARD, train_idx=HARD.train_idx[~torch.isin(HARD.train_idx, lonely)])
+    scores = scores_of("clip", few)
+    assert scores["clean"] == scores_of("clip")["clean"]
+    assert "calibrated" not in scores
+    with pytest.raises(BenchmarkError, match="one training image"):
+        scores_of("eszsl", few)
 
 
 def test_clip_is_the_nearest_text_under_every_protocol():

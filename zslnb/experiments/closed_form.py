@@ -5,6 +5,7 @@ A method returns `clean` and `released` scores (S, U, H and conventional T1, fra
 """
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -14,7 +15,8 @@ from torch import Tensor
 
 from zslnb.benchmark import Benchmark
 from zslnb.closed_form import eszsl, eszsl_for_penalties
-from zslnb.experiments.scoring import all_scores, score_test_images
+from zslnb.errors import BenchmarkError
+from zslnb.experiments.scoring import all_scores, competing_classes, score_test_images
 from zslnb.protocol import (
     Scored,
     best,
@@ -45,17 +47,19 @@ class ESZSLSettings(Settings):
 def clip_scores(
     benchmark: Benchmark, settings: ClipSettings, seed: int, device: torch.device | str
 ) -> Scores:
-    """Classify by the nearest class text; nothing is trained or chosen, so protocols agree."""
-    on_validation, judged = (
-        _scored(nearest_semantics, b.features, b.semantics, b)
-        for b in (validation_split(benchmark, seed), benchmark)
-    )
-    scores = all_scores(judged.scores, judged.classes, benchmark)
-    return {
-        **dict.fromkeys(("clean", "peeked", "released"), scores),
-        "calibrated": {**calibrated_scores(on_validation, judged)[1], "T1": scores["T1"]},
-        "hubness": hubness_scores(judged.scores, judged.classes, benchmark),
-    }
+    """Classify by the nearest class text; nothing is trained or chosen, so protocols agree.
+
+    Where there is too little to hold out for validation, no constant is chosen: no "calibrated".
+    """
+    judged = _scored(nearest_semantics, benchmark.features, benchmark.semantics, benchmark)
+    plain = all_scores(judged.scores, judged.classes, benchmark)
+    scores = dict.fromkeys(("clean", "peeked", "released"), plain)
+    with suppress(BenchmarkError):
+        inner = validation_split(benchmark, seed)
+        on_validation = _scored(nearest_semantics, inner.features, inner.semantics, inner)
+        moved = calibrated_scores(on_validation, judged)[1]
+        scores["calibrated"] = {**moved, "T1": plain["T1"]}
+    return {**scores, "hubness": hubness_scores(judged.scores, judged.classes, benchmark)}
 
 
 def eszsl_scores(
@@ -106,7 +110,7 @@ def _scored(
     benchmark: Benchmark,
 ) -> Scored:
     """Score all test images against the semantics of all competing classes."""
-    classes = torch.arange(benchmark.n_classes)[_competing(benchmark)]
+    classes = competing_classes(benchmark)
     near = semantics[classes]
     scores = score_test_images(lambda x: compared(x, near), features, benchmark)
     return Scored(scores, classes, benchmark)
@@ -131,7 +135,7 @@ def looks_scores(
     """
     features = F.normalize(benchmark.features, dim=1)
     semantics = F.normalize(benchmark.semantics, dim=1)
-    classes = torch.arange(benchmark.n_classes)[_competing(benchmark)]
+    classes = competing_classes(benchmark)
     n, scores = len(benchmark.train_idx), []
     with seeded(seed, "looks"):
         for rows in (benchmark.train_idx[torch.randint(n, (n,))] for _ in range(settings.looks)):
@@ -140,9 +144,3 @@ def looks_scores(
             bilinear = matrix @ semantics[classes].T
             scores.append(evaluate_gzsl(lambda x, w=bilinear: x @ w, classes, features, benchmark))
     return {"looks": [score["H"] for score in scores]}
-
-
-def _competing(benchmark: Benchmark) -> Tensor:
-    return torch.isin(
-        torch.arange(benchmark.n_classes), torch.cat([benchmark.seen, benchmark.unseen])
-    )

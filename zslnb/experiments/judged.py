@@ -9,7 +9,7 @@ from jaxtyping import Float, Int64
 from torch import Tensor
 
 from zslnb.benchmark import Benchmark
-from zslnb.experiments.scoring import all_scores
+from zslnb.experiments.scoring import all_scores, competing_classes
 from zslnb.protocol import (
     Scored,
     accuracy_curve,
@@ -35,7 +35,7 @@ class Judged:
         self, benchmark: Benchmark, cosines: Callable[[str], Float[Tensor, "M C"]]
     ) -> None:
         self.cosines = cosines
-        classes = torch.cat([benchmark.seen, benchmark.unseen]).sort().values
+        classes = competing_classes(benchmark)
         scores = torch.zeros(len(benchmark.labels), len(classes))
         for name in ("test_seen_idx", "test_unseen_idx"):
             scores[getattr(benchmark, name)] = self._competing(name, classes)

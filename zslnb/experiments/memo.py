@@ -4,7 +4,6 @@ A record is a JSON file, and that file is the memo: the same inputs (source of t
 data, seed, kind of device, versions of torch and NumPy) are computed once and read back after that.
 """
 
-import hashlib
 import json
 import os
 import tempfile
@@ -28,6 +27,7 @@ from zslnb.experiments.methods import METHODS
 from zslnb.experiments.sources import (
     CodeChangedError,
     check_unchanged,
+    hash_of,
     imported_sha256,
     versions,
 )
@@ -134,8 +134,7 @@ def inputs_of_record(record: Mapping) -> dict:
         "source": imported_sha256(method.roots),
         "versions": versions(),
     }
-    text = json.dumps(inputs, sort_keys=True)
-    return {"id": hashlib.sha256(text.encode()).hexdigest()[:16], **inputs}
+    return {"id": hash_of(inputs), **inputs}
 
 
 def benchmark_facts(benchmark: Benchmark) -> dict[str, str | None]:

@@ -7,7 +7,6 @@ training.
 """
 
 import contextlib
-import hashlib
 import json
 import time
 from collections.abc import Callable
@@ -22,7 +21,7 @@ from safetensors.torch import save
 from zslnb.benchmark import Benchmark
 from zslnb.device import one_thread
 from zslnb.experiments.families import FIT, PREPARE
-from zslnb.experiments.sources import check_unchanged, imported_sha256, versions
+from zslnb.experiments.sources import check_unchanged, hash_of, imported_sha256, versions
 from zslnb.files import build_dir, write_atomically
 
 ABANDONED = 24 * 3600  # seconds after which nobody is still writing
@@ -77,9 +76,8 @@ def _path(benchmark: Benchmark, settings: Any, seed: int, device: torch.device |
         "source": imported_sha256(_roots(settings)),
         "versions": versions(),
     }
-    digest = hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()[:16]
     family = _roots(settings)[0].split(".")[1]
-    return build_dir() / "models" / f"{family}-{digest}.safetensors"
+    return build_dir() / "models" / f"{family}-{hash_of(inputs)}.safetensors"
 
 
 def _loaded(model: Any, path: Path) -> bool:

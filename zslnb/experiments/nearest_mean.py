@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from zslnb.benchmark import Benchmark
 from zslnb.closed_form import predicted_means
 from zslnb.experiments.means import Kernel, NearestMeanSettings, chosen_kernel, training_set
-from zslnb.experiments.scoring import all_scores, score_test_images
+from zslnb.experiments.scoring import all_scores, competing_classes, score_test_images
 from zslnb.protocol import (
     Scored,
     best_constant,
@@ -46,7 +46,7 @@ def nearest_mean_scores(
 
 
 def _scored(benchmark: Benchmark, settings: NearestMeanSettings, kernel: Kernel) -> Scored:
-    classes = torch.cat([benchmark.seen, benchmark.unseen]).sort().values
+    classes = competing_classes(benchmark)
     means = predicted_means(*training_set(benchmark, settings), *kernel)[classes]
     features = F.normalize(benchmark.features, dim=1)
     scores = score_test_images(lambda x: nearest_semantics(x, means), features, benchmark)

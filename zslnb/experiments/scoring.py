@@ -10,6 +10,11 @@ from zslnb.protocol.evaluation import Scorer, predict
 from zslnb.protocol.metrics import per_class_accuracies
 
 
+def competing_classes(benchmark: Benchmark) -> Int64[Tensor, " K"]:
+    """Return the ids of all seen and unseen classes, in order; others have no image to be for."""
+    return torch.cat([benchmark.seen, benchmark.unseen]).sort().values
+
+
 def score_test_images(
     scorer: Scorer, features: Float[Tensor, "N D"], benchmark: Benchmark
 ) -> Float[Tensor, "N K"]:

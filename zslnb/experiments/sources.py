@@ -6,7 +6,8 @@ that is not the code that runs, so nothing that is computed beside it may be kep
 
 import ast
 import hashlib
-from collections.abc import Iterable, Iterator
+import json
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
 
@@ -99,6 +100,11 @@ IMPORTED = Sources()
 def versions() -> dict[str, str]:
     """Versions of the libraries that compute, on which numbers depend as on the code."""
     return {"numpy": np.__version__, "torch": str(torch.__version__)}
+
+
+def hash_of(inputs: Mapping[str, object]) -> str:
+    """Name what inputs give: sixteen digits, the same for equal inputs, which JSON can hold."""
+    return hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()[:16]
 
 
 @cache

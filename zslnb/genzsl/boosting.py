@@ -2,11 +2,11 @@
 
 from typing import Literal, get_args
 
-import torch
 import torch.nn.functional as F
 from jaxtyping import Float, Int64
 from torch import Tensor
 
+from zslnb.closed_form import ridge
 from zslnb.settings import one_of
 
 Mode = Literal["batch", "classes"]
@@ -81,12 +81,6 @@ def semantics_to_features(
     Raises:
         ValueError: a penalty that is not positive.
     """
-    if penalty <= 0:
-        raise ValueError(f"penalty must be positive, not {penalty}.")
-    every, x = semantics.double(), features.double()
-    shift, common = every[labels].mean(0), x.mean(0)
-    rows = every[labels] - shift
-    gram = rows.T @ rows
-    gram.diagonal().add_(penalty)
-    weights = torch.linalg.solve(gram, rows.T @ (x - common))
-    return F.normalize((every - shift) @ weights + common, dim=1).to(features.dtype)
+    every = semantics.double()
+    mapped = ridge(every[labels], features.double(), penalty)(every)
+    return F.normalize(mapped, dim=1).to(features.dtype)

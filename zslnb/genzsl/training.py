@@ -253,8 +253,7 @@ def fit(
 
 def _stepper(run: GenZSL) -> Callable[[Tensor, Tensor], Terms]:
     """Make what trains once: on the rows of a batch and their mixed referents."""
-    s, parameters = run.settings, [*run.model.parameters()]
-    optimiser = Adam(parameters, s.lr)
+    s, optimiser = run.settings, Adam(run.model.parameters(), run.settings.lr)
     given = {
         "reconstruction": s.reconstruction_weight,
         "kl": s.kl_weight,
@@ -264,8 +263,7 @@ def _stepper(run: GenZSL) -> Callable[[Tensor, Tensor], Terms]:
 
     def step(batch: Int64[Tensor, " B"], referents: Float[Tensor, "B D"]) -> Terms:
         terms = run.losses(batch, referents)
-        for parameter in parameters:
-            parameter.grad = None
+        optimiser.zero_grad()
         # the gradient of their weighted sum, which itself nobody reads
         torch.autograd.backward([*terms.values()], [weights[name] for name in terms])
         optimiser.step()

@@ -48,7 +48,7 @@ class Outcome:
         cell: number of the cell that went wrong, counting the source's cells from 1.
         cells: code cells that ran.
         seconds: wall time.
-        peak_memory: bytes, of the notebook's process tree, sampled twice a second.
+        peak_memory: bytes, of the notebook's process tree, sampled every few seconds.
     """
 
     notebook: str

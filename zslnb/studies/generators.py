@@ -7,7 +7,7 @@ from zslnb.benchmark import Benchmark
 from zslnb.experiments.memo import run_rows
 from zslnb.genzsl import GenZSLSettings
 from zslnb.imagination import ImaginationSettings
-from zslnb.studies.rows import Device, Records, summary
+from zslnb.studies.rows import Device, Records, row_names, summary
 from zslnb.studies.study import Tabled
 
 COLOURS = {"f-VAEGAN": "C1", "cVAE": "C2", "GenZSL": "C0", "GenZSL, noise": "C4"}
@@ -31,14 +31,13 @@ def predicted(settings: GenZSLSettings) -> dict[str, tuple[str, object]]:
 
 def hubness(records: Records, title: str) -> Tabled:
     """Do a few classes take most answers, method by method?"""
-    rows = [r["row"] for r in records if "hubness" in r["scores"]]
+    kept = [r for r in records if "hubness" in r["scores"]]
     columns = {
         "all classes compete": ("hubness", "generalised"),
         "if all were right": ("hubness", "labels, generalised"),
         "unseen images and classes": ("hubness", "conventional"),
     }
-    kept = [r for r in records if "hubness" in r["scores"]]
-    frame = summary(kept, [*dict.fromkeys(rows)], columns, ".2f").rename_axis("method")
+    frame = summary(kept, row_names(kept), columns, ".2f").rename_axis("method")
     text = (
         f"**{title}**: hubness, the skewness of how often each class is the answer (clean), mean ± "
         "standard deviation over seeds. The higher, the more answers a few classes take; classes "

@@ -9,7 +9,7 @@ import torch
 
 from zslnb.benchmark import Benchmark
 from zslnb.device import one_thread
-from zslnb.experiments.sources import check_unchanged, imported_sha256, versions
+from zslnb.experiments.sources import check_unchanged, hash_of, imported_sha256, versions
 from zslnb.files import build_dir, write_atomically
 
 
@@ -40,8 +40,7 @@ def kept(
         "versions": versions(),
         **inputs,
     }
-    digest = hashlib.sha256(json.dumps(known, sort_keys=True).encode()).hexdigest()[:16]
-    path = build_dir() / "studies" / f"{study.rpartition('.')[2]}-{digest}.json"
+    path = build_dir() / "studies" / f"{study.rpartition('.')[2]}-{hash_of(known)}.json"
     try:
         return json.loads(path.read_text())
     except (FileNotFoundError, ValueError):  # a damaged file is as good as none
