@@ -78,9 +78,11 @@ class _Handler(BaseHTTPRequestHandler):
             extra = {"Content-Range": f"bytes {start}-{len(content) - 1}/{len(content)}"}
         self._head(206 if start else 200, self.web.declared or len(body), extra)
         cut = self.web.cuts.pop(0) if self.web.cuts else len(body)
-        with contextlib.suppress(ConnectionError):
+        ask.sent = len(body[:cut])  # before: who has read all of it may look at once
+        try:
             self.wfile.write(body[:cut])
-            ask.sent = len(body[:cut])
+        except ConnectionError:
+            ask.sent = 0
         self.close_connection = True
 
     def _start(self, ask: Request) -> int:
