@@ -100,9 +100,9 @@ torch.testing.assert_close(losses, {"reconstruction": cross_entropy, "kl": kl})
 # The other is a Wasserstein GAN. A critic D learns to score real features above generated ones; its
 # gradient is kept near length one at random points $x'$ between the two:
 #
-# $$\mathcal L_D = \mathrm{D}(\hat x, z) - \mathrm{D}(x, z)
+# $$\mathcal L_{\mathrm{D}} = \mathrm{D}(\hat x, z) - \mathrm{D}(x, z)
 # + \lambda_{pen} \big(\lVert \nabla_{x'} \mathrm{D}(x', z) \rVert - 1\big)^2 , \qquad
-# \mathcal L_G = \mathcal L_{VAE} - \lambda_{adv}\, \mathrm{D}(\hat x, z) ,$$
+# \mathcal L_{\mathrm{G}} = \mathcal L_{VAE} - \lambda_{adv}\, \mathrm{D}(\hat x, z) ,$$
 #
 # on average over a batch. (f-VAEGAN calls the weights λ and γ, the semantics a and the latent z; so do
 # arguments in `zslnb.imagination`.) To train the critic one has to differentiate through a gradient. The
