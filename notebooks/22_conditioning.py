@@ -222,7 +222,8 @@ here.table(cut)
 # reverse (section 3.3.1). The paper's reasons: noise is "entirely deterministic", and the image is
 # to condition the reconstruction more strongly. With $\gamma$ and $v$ mapped to the layer's width:
 #
-# $$\text{down: } h \odot W_\gamma \gamma(t) + W_v v, \qquad \text{up: } h \odot W_v v + W_\gamma \gamma(t) .$$
+# $$\text{down: } h \odot W_\gamma \gamma(t) + W_v v, \qquad
+# \text{up: } h \odot W_v v + W_\gamma \gamma(t) .$$
 
 # %%
 with seeded(0, "lesson/join"):
