@@ -201,7 +201,7 @@ Markdown(f"That share is an average over unequal birds: {uneven}.")
 # %% [markdown]
 # ## Why the harmonic mean
 #
-# Let S be the accuracy on seen birds and U that on unseen ones, all sixty classes competing. Take a
+# Let $S$ be the accuracy on seen birds and $U$ that on unseen ones, all sixty classes competing. Take a
 # constant off every seen class's score and the balance tips: unseen birds win back their images, seen
 # birds lose theirs.
 
@@ -242,6 +242,8 @@ here.figure(handicap)
 # > than that.
 #
 # ## The notebooks
+#
+# One letter means one thing on all of them: [the notation](../docs/notation.md).
 
 # %% tags=["nbval-check-output"]
 order = "Read them in this order; each also stands alone. Seconds: the first time, on two cores."
