@@ -23,9 +23,9 @@ GENERATORS = ("GenZSL", "cVAE", "f-CLSWGAN", "f-VAEGAN")
 DIRECTIONS = {
     **dict.fromkeys(("nearest mean", BASE, *GENERATORS), "z → x"),
     **dict.fromkeys(("ridge", "RevCD", "RevCD, one step", "RevCD without z_t"), "x → z"),
-    **dict.fromkeys(("cVAE, x → z", "GAN, x → z"), "x → z"),
+    **dict.fromkeys(("cVAE x → z", "GAN x → z"), "x → z"),
 }  # the others have none: they only compare the two
-RENAMED = {"cVAE": "cVAE, x → z", "GAN": "GAN, x → z"}  # among the estimators
+RENAMED = {"cVAE": "cVAE x → z", "GAN": "GAN x → z"}  # among the estimators
 CALIBRATED = "calibrated H"
 METRICS = (CALIBRATED, "T1")
 
@@ -154,6 +154,10 @@ def _preferred(records: Records, rows: Sequence[str]) -> str:
     return max(rows, key=on_validation, default="")
 
 
+def _said(answer: Difference) -> str:
+    return answer.word("below", "above").replace("not told apart", "not told apart from")
+
+
 def _summary(told: Mapping[tuple[str, str], Difference]) -> list[str]:
     """Say in a sentence a metric which rows the closed form is above, below, and level with."""
     lines = []
@@ -161,8 +165,8 @@ def _summary(told: Mapping[tuple[str, str], Difference]) -> list[str]:
         of_metric = {row: answer for (row, of), answer in told.items() if of == metric}
         words: dict[str, list[str]] = {}
         for row, answer in of_metric.items():
-            words.setdefault(answer.word("below", "above"), []).append(row)
-        listed = "; ".join(f"{word}: {', '.join(rows)}" for word, rows in sorted(words.items()))
+            words.setdefault(_said(answer), []).append(f"*{row}*")
+        listed = "; ".join(f"{word} {', '.join(rows)}" for word, rows in sorted(words.items()))
         if of_metric:
-            lines.append(f"**{BASE}** in {metric} against all others, {listed}.")
+            lines.append(f"**{BASE}** in {metric}, all asked together: {listed}.")
     return lines
