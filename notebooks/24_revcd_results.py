@@ -13,7 +13,7 @@
 #       seen_classes_not_for_validation: 3
 #       training_images_of_each_seen_class: 2
 #     needs: images
-#     seconds: 215
+#     seconds: 480
 # ---
 
 # %% [markdown]
@@ -27,7 +27,8 @@
 # - tell how much of a printed number a protocol can be worth,
 # - say why a model that estimates semantics from an image seldom answers with an unseen class.
 #
-# Half a minute on two cores once the experiments have been run, four minutes the first time; under 1 GB.
+# Half a minute on two cores once the experiments have been run, eight minutes the first time (less after
+# notebook 14, whose rows it shows again); under 1 GB.
 
 # %% tags=["parameters"]
 benchmark = "aviary"
@@ -312,8 +313,12 @@ if rows := {kind: tables["T2"] for kind, tables in cub.items() if tables["T2"]}:
 # other's direction, or a closed form, on the same inputs. Here all of them have the same features,
 # semantics, validation classes and seeds, a table for each kind of semantics (the rows from semantics to
 # features are those of notebook 14). Calibrated H and T1 carry the comparison: strict H mostly says
-# where a method happens to put its border. Each profile cuts both papers' schedules, so a row of
-# a trained method says what its share of the budget bought (notebook 14 draws that).
+# where a method happens to put its border. The smaller profiles cut both papers' schedules, so a row of
+# a trained method says what that much training bought (notebook 14 draws it).
+#
+# Below each table the records say who is ahead: the generator that validation prefers (by calibrated H)
+# against RevCD; RevCD against the ridge; of each direction the row that validation prefers; and the
+# closed form *means + spread* against all others.
 
 # %%
 names = {"cVAE": "cvae", "f-CLSWGAN": "gan", "f-VAEGAN": "fvaegan"}

@@ -130,14 +130,16 @@ def validation_choices(records: Records) -> Tabled:
     ]
     frame = pd.DataFrame(lines, columns=["method", "chosen for", *CHOICES])
     text = (
-        "What validation chose, seed by seed, for the best H as it is (*clean*) and for the best H "
-        "with a constant off the seen cosines (*calibrated*), which is chosen with the rest."
+        "What validation chose, seed by seed or, where all agree, once: for the best H as it is "
+        "(*clean*), and for the best H with a constant off the seen cosines (*calibrated*), which "
+        "is chosen with the rest."
     )
     return Tabled("chosen", frame.set_index(["method", "chosen for"]), text)
 
 
 def _by_seed(chosen: Sequence[Mapping], choice: str, form: str) -> str:
-    return ", ".join(f"{picks[choice]:{form}}" for picks in chosen if choice in picks)
+    written = [f"{picks[choice]:{form}}" for picks in chosen if choice in picks]
+    return ", ".join(written if len({*written}) > 1 else written[:1])
 
 
 def spaces_compared(records: Records, title: str) -> Tabled:
