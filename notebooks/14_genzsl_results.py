@@ -150,7 +150,11 @@ here.table(gains)
 
 # %% [markdown]
 # Read the last two columns together. A row that is below the closed form and still rising was stopped
-# early, and may yet arrive. One that is below and not seen to rise would gain little by going on.
+# early, and may yet arrive; one that is below and level has had its training. (*Not told apart* is no
+# proof of being level: with five seeds that scatter, a gain of ten points can miss the mark.)
+
+# %% [markdown]
+# ### The same methods, best on test
 
 # %%
 here.table(main.released)

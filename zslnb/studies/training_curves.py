@@ -171,21 +171,18 @@ def _finding(records: Records, title: str, rises: Questions, over: Questions) ->
         f"{seeds} seed{'s' * (seeds > 1)}. A sample is one training feature in a batch, the "
         f"critic's batches counted. A training takes {min(seconds):.0f} to {max(seconds):.0f} s "
         f"without its classifiers, {BASE} {solved:.1f} s with its own. "
-        f"{_listed(rises, 'still rising in the last half', ('rising', 'falling'))} "
-        f"{_listed(over, f'at the end, against {BASE}', ('above', 'below'), trained)}"
+        f"In the last half {_listed(rises, trained, 'rising', 'falling')}. "
+        f"Against {BASE}, at the end {_listed(over, trained, 'above', 'below')}."
     )
 
 
-def _listed(
-    told: Questions, question: str, words: tuple[str, str], rows: Sequence[str] | None = None
-) -> str:
-    """Answer a question for both metrics in one sentence: which rows, by answer."""
+def _listed(told: Questions, rows: Sequence[str], up: str, down: str) -> str:
+    """Answer a question for both metrics: which rows, by answer."""
     parts = []
     for metric in METRICS:
         by_word: dict[str, list[str]] = {}
-        for (of, row), answer in told.items():
-            if of == metric and (rows is None or row in rows):
-                by_word.setdefault(answer.word(*words), []).append(row)
-        listed = "; ".join(f"{word}: {', '.join(found)}" for word, found in by_word.items())
-        parts.append(f"in {metric} {listed}")
-    return f"{question[0].upper()}{question[1:]}: {'. And '.join(parts)}."
+        for row in rows:
+            by_word.setdefault(told[metric, row].word(up, down), []).append(row)
+        listed = ", ".join(f"{word} ({', '.join(found)})" for word, found in by_word.items())
+        parts.append(f"{metric} is {listed}")
+    return "; ".join(parts)
