@@ -126,24 +126,24 @@ if shared_space:
 # %% [markdown]
 # ## A baseline in closed form: ESZSL
 #
-# Let $X$ be training features (a row an image), $S$ the seen classes' semantics, and $Y$ be +1 where
-# an image is of a class and −1 elsewhere. ESZSL looks for $V$ such that $x V z_c^\top$ is large for
-# the right class; with two ridge penalties the answer needs no iteration:
+# Let $X$ be training features (a row an image), $Z$ the seen classes' semantics, and $Y$ be +1 where
+# an image is of a class and −1 elsewhere. ESZSL looks for $W$ such that $x W z_c^\top$ is large for
+# the right class; with two ridge penalties (its paper's γ and λ) the answer needs no iteration:
 #
-# $$V = (X^\top X + \gamma I)^{-1}\, X^\top Y S\, (S^\top S + \lambda I)^{-1}.$$
+# $$W = (X^\top X + \lambda_X I)^{-1}\, X^\top Y Z\, (Z^\top Z + \lambda_Z I)^{-1}.$$
 
 # %%
 rows, gamma, lam = bench.train_idx[::10], 1.0, 1.0
 X = F.normalize(bench.features[rows], dim=1).double()
-S = F.normalize(bench.semantics, dim=1).double()
+Z = F.normalize(bench.semantics, dim=1).double()
 classes, target = bench.labels[rows].unique(return_inverse=True)
 Y = 2.0 * F.one_hot(target).double() - 1
 
 # %%
 left = torch.linalg.inv(X.T @ X + gamma * torch.eye(X.shape[1]))
-right = torch.linalg.inv(S[classes].T @ S[classes] + lam * torch.eye(S.shape[1]))
-V = left @ X.T @ Y @ S[classes] @ right
-assert torch.allclose(V, closed_form.eszsl(X, bench.labels[rows], S, gamma, lam), atol=1e-8)
+right = torch.linalg.inv(Z[classes].T @ Z[classes] + lam * torch.eye(Z.shape[1]))
+W = left @ X.T @ Y @ Z[classes] @ right
+assert torch.allclose(W, closed_form.eszsl(X, bench.labels[rows], Z, gamma, lam), atol=1e-8)
 
 # %% [markdown]
 # Its two penalties must be chosen somewhere. *Clean*: on validation classes, inside trainval.
@@ -182,9 +182,9 @@ here.table(inputs) if inputs else Markdown(nothing)
 # Take a method that never gets better: ESZSL with fixed penalties, fitted to one bootstrap sample of
 # the training images after another. All fits are equals; their test scores differ by chance. Report
 # the best of $k$ of them, as one does who tests after every epoch and keeps the maximum. With $n$
-# scores $h_{(1)} \le \dots \le h_{(n)}$ the average best of $k$ is exact, no simulation needed:
+# scores $H_{(1)} \le \dots \le H_{(n)}$ the average best of $k$ is exact, no simulation needed:
 #
-# $$\mathbb{E}[\max\text{ of } k] = \sum_{i=1}^{n} h_{(i)} \binom{i-1}{k-1} \Big/ \binom{n}{k}.$$
+# $$\mathbb{E}[\max\text{ of } k] = \sum_{i=1}^{n} H_{(i)} \binom{i-1}{k-1} \Big/ \binom{n}{k}.$$
 
 # %% tags=["nbval-check-output"]
 scores = [50.0, 51.0, 53.0, 56.0]

@@ -201,10 +201,10 @@ assert np.allclose(false.measured.mean(1), expected, rtol=0.1, atol=0.05)
 here.figure(false)
 
 # %% [markdown]
-# What does the gradient do to them? With $P$ the row-wise softmax of $L$ and $Q$ the column-wise,
+# What does the gradient do to them? With $p$ the row-wise softmax of $L$ and $q$ the column-wise,
 #
 # $$\frac{\partial \mathcal L_{Boost}}{\partial \hat x_i}
-# = \frac{1}{2 B \tau} \sum_j (P_{ij} + Q_{ij} - 2\,\delta_{ij})\, \tilde z_j .$$
+# = \frac{1}{2 B \tau} \sum_j (p_{ij} + q_{ij} - 2\,\delta_{ij})\, \tilde z_j .$$
 #
 # The network above, one shuffled batch of it:
 
@@ -219,13 +219,13 @@ z, tau = model.anchors[labels[batch]], 0.07
 x_hat.requires_grad_()
 (automatic,) = torch.autograd.grad(genzsl.boosting_loss(x_hat, z, tau), x_hat)
 L = (x_hat @ z.T / tau).detach()
-P, Q, delta = L.softmax(dim=1), L.softmax(dim=0), torch.eye(len(L), device=L.device)
-torch.testing.assert_close((P + Q - 2 * delta) @ z / (2 * len(L) * tau), automatic)
+p, q, delta = L.softmax(dim=1), L.softmax(dim=0), torch.eye(len(L), device=L.device)
+torch.testing.assert_close((p + q - 2 * delta) @ z / (2 * len(L) * tau), automatic)
 
 # %% [markdown]
-# A false negative ($\tilde z_j = \tilde z_i$, $j \ne i$) adds $P_{ij} > 0$: it pushes $\hat x_i$ away
-# from its own text. But the diagonal's $P_{ii} - 1 < 0$ pulls, and all entries of a row's class together
-# pull by $1 - \sum_{j:\, y_j = y_i} P_{ij} \ge 0$. So the push never wins; it makes the pull weaker. If
+# A false negative ($\tilde z_j = \tilde z_i$, $j \ne i$) adds $p_{ij} > 0$: it pushes $\hat x_i$ away
+# from its own text. But the diagonal's $p_{ii} - 1 < 0$ pulls, and all entries of a row's class together
+# pull by $1 - \sum_{j:\, y_j = y_i} p_{ij} \ge 0$. So the push never wins; it makes the pull weaker. If
 # $a$ is the pull with the class once in the row, then with $n$ copies it is
 #
 # $$\frac{a}{a + n\,(1 - a)} ,$$
@@ -239,8 +239,8 @@ same = labels[batch][:, None] == labels[batch]
 copies = same.sum(1)
 
 # %%
-pull = 1 - (P * same).sum(1)
-alone = pull / (P.diag() + pull)
+pull = 1 - (p * same).sum(1)
+alone = pull / (p.diag() + pull)
 torch.testing.assert_close(alone / (alone + copies * (1 - alone)), pull)
 here.figure(studies.pull_taken(L, labels[batch], pull, alone))
 
@@ -294,20 +294,21 @@ here.figure(copying)
 # If the term has nothing to prevent, it still has an effect: it moves features towards the text.
 # Can that bring them nearer to real features as well? For the training images, as reconstruction
 # measures it and at the optimum, it cannot.
-# Let $f$ be the rest of the objective and $g$ the term; let $u$ minimise $f + \lambda g$ and $v$
+# Let $f$ be the rest of the objective and $g$ the term; let $u$ minimise $f + \lambda g$ and $u'$
 # minimise $f + \lambda' g$, $\lambda < \lambda'$. Add
 #
-# $$f(u) + \lambda g(u) \le f(v) + \lambda g(v), \qquad
-# f(v) + \lambda' g(v) \le f(u) + \lambda' g(u)$$
+# $$f(u) + \lambda g(u) \le f(u') + \lambda g(u'), \qquad
+# f(u') + \lambda' g(u') \le f(u) + \lambda' g(u)$$
 #
-# and $(\lambda' - \lambda)\,(g(v) - g(u)) \le 0$ is left: $g$ falls, and then by the first inequality
+# and $(\lambda' - \lambda)\,(g(u') - g(u)) \le 0$ is left: $g$ falls, and then by the first inequality
 # $f$ rises. It is a trade by design. For *unseen* classes no such argument exists: the text might
 # carry what the generator cannot know from seen images. So measure it, with GenZSL as in notebook
 # 14 and nothing but λ changed:
 #
 # - **to mean**: cosine of the mean synthetic with the mean real feature of a class,
 # - **Fréchet**: squared distance of synthetic and real unseen features, each taken for a Gaussian with
-#   its mean $m$ and covariance $C$: $\|m - m'\|^2 + \mathrm{tr}(C + C' - 2 (C C')^{1/2})$; 0 is best,
+#   mean $m$ and covariance $\Sigma$: $\|m - m'\|^2 + \mathrm{tr}(\Sigma + \Sigma' -
+#   2 (\Sigma \Sigma')^{1/2})$; 0 is best,
 # - **1-NN**: how often a sample's nearest other sample is of its own kind, real or synthetic; 0.5 is
 #   indistinguishable, 1 is told apart always,
 # - **to text**: cosine of synthetic features with their class's text.

@@ -77,8 +77,8 @@ here.figure(studies.paradigms())
 # encoder E turns a feature and its class's semantics into a latent, and G turns them back. Features
 # are scaled to $0 \ldots 1$, so that the error can be a cross-entropy:
 #
-# $$\mathcal L_{VAE} = \underbrace{-\sum_d \big[x_d \ln \hat x_d + (1 - x_d) \ln (1 - \hat x_d)\big]}_{
-# \text{reconstruct}} + \underbrace{\mathrm{KL}\big(\mathrm{E}(x, a)\,\|\,\mathcal N(0, I)\big)}_{
+# $$\mathcal L_{VAE} = \underbrace{-\sum_j \big[x_j \ln \hat x_j + (1 - x_j) \ln (1 - \hat x_j)\big]}_{
+# \text{reconstruct}} + \underbrace{\mathrm{KL}\big(\mathrm{E}(x, z)\,\|\,\mathcal N(0, I)\big)}_{
 # \text{keep the latent near noise}} .$$
 
 # %%
@@ -86,11 +86,11 @@ B, D, S, L = 6, 5, 3, 2  # a small case: features 5-d, semantics 3-d, latent 2-d
 with seeded(0, "lesson/small case"):
     encoder = imagination.Encoder(D, S, 16, L)
     generator, critic = imagination.Generator(L, S, 16, D), imagination.Critic(D, S, 16)
-    x, a, noise = torch.rand(B, D), torch.rand(B, S), torch.randn(B, L)
+    x, z, noise = torch.rand(B, D), torch.rand(B, S), torch.randn(B, L)
 
 # %%
-mean, log_var = encoder(x, a)
-x_hat = generator(mean + (log_var / 2).exp() * noise, a)
+mean, log_var = encoder(x, z)
+x_hat = generator(mean + (log_var / 2).exp() * noise, z)
 cross_entropy = -(x * x_hat.log() + (1 - x) * (1 - x_hat).log()).sum(1).mean()
 kl = 0.5 * (mean**2 + log_var.exp() - 1 - log_var).sum(1).mean()
 losses = imagination.cvae_losses(x_hat, x, mean, log_var)
@@ -98,55 +98,56 @@ torch.testing.assert_close(losses, {"reconstruction": cross_entropy, "kl": kl})
 
 # %% [markdown]
 # The other is a Wasserstein GAN. A critic D learns to score real features above generated ones; its
-# gradient is kept near length one at random points $\bar x$ between the two:
+# gradient is kept near length one at random points $x'$ between the two:
 #
-# $$\mathcal L_D = \mathrm{D}(\hat x, a) - \mathrm{D}(x, a)
-# + \lambda_1 \big(\lVert \nabla_{\bar x} \mathrm{D}(\bar x, a) \rVert - 1\big)^2 , \qquad
-# \mathcal L_G = \mathcal L_{VAE} - \gamma\, \mathrm{D}(\hat x, a) ,$$
+# $$\mathcal L_D = \mathrm{D}(\hat x, z) - \mathrm{D}(x, z)
+# + \lambda_{pen} \big(\lVert \nabla_{x'} \mathrm{D}(x', z) \rVert - 1\big)^2 , \qquad
+# \mathcal L_G = \mathcal L_{VAE} - \lambda_{adv}\, \mathrm{D}(\hat x, z) ,$$
 #
-# on average over a batch. To train the critic one has to differentiate through a gradient. The
+# on average over a batch. (f-VAEGAN calls the weights λ and γ, the semantics a and the latent z; so do
+# arguments in `zslnb.imagination`.) To train the critic one has to differentiate through a gradient. The
 # released code lets autograd do that, going through the critic twice:
 
 
 # %%
 def penalty_by_autograd(
-    critic: imagination.Critic, real: torch.Tensor, fake: torch.Tensor, a: torch.Tensor
+    critic: imagination.Critic, real: torch.Tensor, fake: torch.Tensor, z: torch.Tensor
 ) -> torch.Tensor:
     """Gradient penalty as the released code computes it."""
     share = torch.rand(len(real), 1, device=real.device)
     between = (share * real + (1 - share) * fake).requires_grad_()
-    score = critic(between, a).sum()
+    score = critic(between, z).sum()
     (gradient,) = torch.autograd.grad(score, between, create_graph=True)
     return (gradient.norm(dim=1) - 1).square().mean()
 
 
 # %% [markdown]
-# But this critic has one hidden layer, $\mathrm{D}(x, a) = w^\top \phi(W x + V a + b) + c$, and
+# But this critic has one hidden layer, $\mathrm{D}(x, z) = u^\top \phi(W_x x + W_z z + b) + b'$, and
 # $\phi$, a leaky ReLU, has slope 1 or 0.2. So its gradient can be written down,
-# $\nabla_x \mathrm{D} = W^\top (w \odot \phi')$, and that is what the package does. The same
-# numbers, and the same gradients of the penalty for $W$ and $w$:
+# $\nabla_x \mathrm{D} = W_x^\top (u \odot \phi')$, and that is what the package does. The same
+# numbers, and the same gradients of the penalty for $W_x$ and $u$:
 
 # %%
 with torch.no_grad():
     for weight in critic.parameters():
         weight.mul_(30)  # as drawn they are tiny: slopes of both kinds are to occur
-context, point = critic.semantics(a), x.clone().requires_grad_()
-(automatic,) = torch.autograd.grad(critic(point, a).sum(), point)
+context, point = critic.semantics(z), x.clone().requires_grad_()
+(automatic,) = torch.autograd.grad(critic(point, z).sum(), point)
 torch.testing.assert_close(critic.input_gradient(x, context), automatic)
 
 # %%
 fake, weights = x_hat.detach(), [critic.features.weight, critic.out.weight]
 with seeded(0, "lesson/share"):
-    penalty = penalty_by_autograd(critic, x, fake, a)
+    penalty = penalty_by_autograd(critic, x, fake, z)
 with seeded(0, "lesson/share"):
-    terms = imagination.critic_losses(critic, x, fake, a)
-by_hand = {"critic": critic(fake, a).mean() - critic(x, a).mean(), "penalty": penalty}
+    terms = imagination.critic_losses(critic, x, fake, z)
+by_hand = {"critic": critic(fake, z).mean() - critic(x, z).mean(), "penalty": penalty}
 torch.testing.assert_close(terms, by_hand)
 twice, once = (torch.autograd.grad(p, weights) for p in (penalty, terms["penalty"]))
 torch.testing.assert_close(once, twice)
 
 # %% [markdown]
-# In f-VAEGAN as released, $\lambda_1$ starts at 10 and moves after every step of the generator: up by
+# In f-VAEGAN as released, $\lambda_{pen}$ starts at 10 and moves after every step of the generator: up by
 # a tenth where the mean penalty is above 1.05, down by a tenth where it is below 1.001. The penalty is
 # a squared deviation from length one. In the band between, where the rule holds still, gradients have
 # length 2 or so, not the length one that the formula asks for. And a flat critic, with gradients of

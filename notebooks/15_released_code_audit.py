@@ -91,11 +91,12 @@ here.table(
 # ## Worth nothing, by proof
 #
 # Some differences need no experiment. The repository has **two Adams**, one for the encoder and one
-# for the decoder. But Adam's step for a weight $w$ is made of that weight's own gradients $g_t$:
+# for the decoder. But Adam's step for a weight $\theta$ is made of that weight's own gradients $g$:
 #
-# $$m_t = \beta_1 m_{t-1} + (1 - \beta_1)\, g_t, \quad v_t = \beta_2 v_{t-1} + (1 - \beta_2)\, g_t^2,
-# \quad w \leftarrow w - \eta\, \frac{m_t / (1 - \beta_1^t)}{\sqrt{v_t / (1 - \beta_2^t)} + \epsilon} .$$
+# $$\theta \leftarrow \theta - \text{rate} \cdot
+# \frac{\text{mean of } g}{\sqrt{\text{mean of } g^2} + 10^{-8}} ,$$
 #
+# both running means over its steps so far, in which the newest count most.
 # No weight appears in another's step, so it does not matter how they are shared out among
 # optimisers. Here is the training loop, and a tiny network trained both ways:
 

@@ -125,11 +125,11 @@ here.table(nats.round(3).rename_axis("part"), "bound", caption)
 #
 # ## One error, two currencies
 #
-# The true mean of the step back mixes $z_0$ and $z_t$ (eq. 8). Put the network's estimate $\hat z$ in
+# The true mean of the step back mixes $z_0$ and $z_t$ (eq. 8). Put the network's estimate $\hat z_0$ in
 # place of $z_0$ (eq. 9): the two means differ by the weight of $z_0$ times the error, and (eq. 10)
 #
 # $$\mathrm{KL} = \underbrace{\frac{1}{2 \sigma_q^2(t)}\, \frac{\bar\alpha_{t-1} (1 - \alpha_t)^2}{(1 -
-# \bar\alpha_t)^2}}_{w_z(t)} \lVert \hat z - z_0 \rVert^2 .$$
+# \bar\alpha_t)^2}}_{w_z(t)} \lVert \hat z_0 - z_0 \rVert^2 .$$
 #
 # Or let the network estimate the noise. With $z_0 = (z_t - \sqrt{1 - \bar\alpha_t}\, \varepsilon) /
 # \sqrt{\bar\alpha_t}$ (eq. 11) the same mean reads (eq. 12), and the same KL (eq. 13)
@@ -180,7 +180,7 @@ torch.testing.assert_close(of_noise * (noise_hat - noise)[:, 0] ** 2, kl, rtol=1
 # So an error is *one* thing in two currencies. By eq. 11 the exchange rate is the signal-to-noise ratio
 #
 # $$\lVert \hat\varepsilon - \varepsilon \rVert^2 = \underbrace{\frac{\bar\alpha_t}{1 -
-# \bar\alpha_t}}_{\mathrm{SNR}(t)} \lVert \hat z - z_0 \rVert^2, \qquad
+# \bar\alpha_t}}_{\mathrm{SNR}(t)} \lVert \hat z_0 - z_0 \rVert^2, \qquad
 # w_z(t) = \mathrm{SNR}(t)\, w_\varepsilon(t) = \tfrac12 \big( \mathrm{SNR}(t - 1) - \mathrm{SNR}(t) \big) .$$
 
 # %%
@@ -198,7 +198,7 @@ torch.testing.assert_close(of_clean.sum(), (snr[0] - snr[-1]) / 2)  # a telescop
 # - **clean, simple**: 1,
 # - **noise, simple**: $\mathrm{SNR}(t)$,
 # - **noise, capped**: $\min(\mathrm{SNR}(t), 5)$, what this package takes for a network that puts out
-#   $\hat z$ (known as min-SNR weighting; Hang et al., 2023),
+#   $\hat z_0$ (known as min-SNR weighting; Hang et al., 2023),
 # - **the bound**: $w_z(t)$.
 
 # %%
@@ -245,10 +245,11 @@ here.figure(fig, "weights", caption)
 #
 # The third loss lets the estimate name its class (eq. 15), by cross-entropy over the seen classes. The
 # paper does not say what its classifier is. Ours has no weights: a softmax over the cosines with the
-# prototypes $p_c$, by which inference decides (eq. 24), at a temperature $\tau$:
+# prototypes $z_c$, by which inference decides (eq. 24), at a temperature $\tau$:
 #
-# $$\mathcal L_{cls} = -\frac1N \sum_i \ln \hat y_{i, y_i}, \qquad
-# \hat y_{ic} = \frac{e^{\cos(\hat z_i, p_c) / \tau}}{\sum_{c'} e^{\cos(\hat z_i, p_{c'}) / \tau}} .$$
+# $$\mathcal L_{cls} = -\frac1B \sum_i \ln \hat y_{i, y_i}, \qquad
+# \hat y_{ic} = \frac{e^{\cos(\hat z_{0, i}, z_c) / \tau}}
+# {\sum_{c'} e^{\cos(\hat z_{0, i}, z_{c'}) / \tau}} .$$
 #
 # Three prototypes in a plane, two estimates:
 
@@ -272,7 +273,7 @@ torch.testing.assert_close(along, torch.zeros(2), atol=1e-5, rtol=0)
 
 # %% [markdown]
 # Its gradient is perpendicular to the estimate: this loss turns, and never stretches. How *long*
-# $\hat z$ should be it leaves to the others. And it does not point at the prototype either, but away
+# $\hat z_0$ should be it leaves to the others. And it does not point at the prototype either, but away
 # from the rivals (below, left). And on the benchmark (right)? Slide from each seen prototype to its most
 # similar other seen one, and see where the loss begins to mind.
 
@@ -401,7 +402,7 @@ start = revcd.prepare(bench, settings, 0, here.device)
 run = experiments.trained(bench, settings, 0, here.device)  # revcd.fit, if need be
 
 # %% [markdown]
-# What would a network score that has learnt nothing but the average class? It answers $\hat z = 0$,
+# What would a network score that has learnt nothing but the average class? It answers $\hat z_0 = 0$,
 # since the semantics are standardised, and guesses. That is the line to get below.
 
 # %%
@@ -458,7 +459,7 @@ here.figure(toy)
 
 # %% [markdown]
 # The walk at test time *begins* at the last step. Where a network is no closer to the best there than
-# the spread, it begins by guessing. That is not the end of it: a single late step gives $\hat z$ little
+# the spread, it begins by guessing. That is not the end of it: a single late step gives $\hat z_0$ little
 # weight (notebook 20), and better estimates may follow.
 #
 # ## What held, what did not

@@ -67,7 +67,7 @@ bench = here.benchmark
 # ## The network
 #
 # "Three hidden, fully connected dense layers", a U-Net with a skip from the way down to the way up.
-# Each layer is linear, with batch normalisation, ReLU and dropout; then time $\tau$ and image $v$
+# Each layer is linear, with batch normalisation, ReLU and dropout; then time $\gamma$ and image $v$
 # join it, each mapped to the layer's width. The picture is ours, from the text; Figure 2b was not at
 # hand.
 
@@ -220,18 +220,18 @@ here.table(cut)
 #
 # On the way down a layer $h$ is *multiplied* by time and the image is *added*; on the way up the
 # reverse (section 3.3.1). The paper's reasons: noise is "entirely deterministic", and the image is
-# to condition the reconstruction more strongly. With $\tau$ and $v$ mapped to the layer's width:
+# to condition the reconstruction more strongly. With $\gamma$ and $v$ mapped to the layer's width:
 #
-# $$\text{down: } h \odot W_\tau \gamma(t) + W_v v, \qquad \text{up: } h \odot W_v v + W_\tau \gamma(t) .$$
+# $$\text{down: } h \odot W_\gamma \gamma(t) + W_v v, \qquad \text{up: } h \odot W_v v + W_\gamma \gamma(t) .$$
 
 # %%
 with seeded(0, "lesson/join"):
     h, v, t = torch.randn(5, 8), torch.randn(5, 6), torch.randint(T, (5,))
     joins = {way: revcd.Join(8, 6, "cross", decoder=way == "up") for way in ("down", "up")}
-tau = {way: join.time(revcd.time_embedding(t, 8)) for way, join in joins.items()}
+time = {way: join.time(revcd.time_embedding(t, 8)) for way, join in joins.items()}
 seen = {way: join.visual(v) for way, join in joins.items()}
-torch.testing.assert_close(joins["down"](h, t, v), h * tau["down"] + seen["down"])
-torch.testing.assert_close(joins["up"](h, t, v), h * seen["up"] + tau["up"])
+torch.testing.assert_close(joins["down"](h, t, v), h * time["down"] + seen["down"])
+torch.testing.assert_close(joins["up"](h, t, v), h * seen["up"] + time["up"])
 
 # %% [markdown]
 # What is the difference? An image that is added moves the layer by the same amount whatever is in

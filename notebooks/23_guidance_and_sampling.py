@@ -91,13 +91,13 @@ for w in (0.0, 1.0, 2.0, 4.0):
 # ## A plane where everything is known
 #
 # Three classes in a plane, each of two Gaussian blobs, all of one width $s$. Noised to step $t$ a
-# blob at $\mu$ is a blob at $\sqrt{\bar\alpha_t}\, \mu$ of variance $v = \bar\alpha_t s^2 + 1 -
+# blob at $m$ is a blob at $\sqrt{\bar\alpha_t}\, m$ of variance $s_t^2 = \bar\alpha_t s^2 + 1 -
 # \bar\alpha_t$. So the best estimate is exact: in each blob as in notebook 20, and the blobs are
 # weighed by how likely $z_t$ came from them,
 #
-# $$\mathbb E[z_0 \mid z_t] = \sum_k r_k(z_t) \Big( \mu_k + \frac{\sqrt{\bar\alpha_t}\, s^2}{v} \big(z_t
-# - \sqrt{\bar\alpha_t}\, \mu_k \big) \Big), \qquad
-# r_k(z_t) \propto e^{-\lVert z_t - \sqrt{\bar\alpha_t}\, \mu_k \rVert^2 / 2 v} .$$
+# $$\mathbb E[z_0 \mid z_t] = \sum_i r_i(z_t) \Big( m_i + \frac{\sqrt{\bar\alpha_t}\, s^2}{s_t^2} \big(z_t
+# - \sqrt{\bar\alpha_t}\, m_i \big) \Big), \qquad
+# r_i(z_t) \propto e^{-\lVert z_t - \sqrt{\bar\alpha_t}\, m_i \rVert^2 / 2 s_t^2} .$$
 
 # %%
 s = 0.35
@@ -120,15 +120,15 @@ t = torch.full((50,), 90)
 left = plane.alphas_cumprod[90]
 with seeded(0, "lesson/tweedie"):
     zt = torch.randn(50, 2, requires_grad=True)
-v = left * s**2 + 1 - left
+variance = left * s**2 + 1 - left
 away = zt[:, None] - left.sqrt() * everyone
-log_p = (-away.square().sum(2) / (2 * v)).logsumexp(1).sum()
+log_p = (-away.square().sum(2) / (2 * variance)).logsumexp(1).sum()
 (score,) = torch.autograd.grad(log_p, zt)
 tweedie = (zt + (1 - left) * score) / left.sqrt()
 
 # %%
-r = (-away.square().sum(2) / (2 * v)).softmax(1)[:, :, None]
-mixed = (r * (everyone + left.sqrt() * s**2 / v * away)).sum(1)
+r = (-away.square().sum(2) / (2 * variance)).softmax(1)[:, :, None]
+mixed = (r * (everyone + left.sqrt() * s**2 / variance * away)).sum(1)
 exact = studies.mixture_denoiser(plane, everyone, s)(zt, t)
 torch.testing.assert_close(exact, mixed)
 torch.testing.assert_close(exact, tweedie, rtol=1e-4, atol=1e-4)
@@ -153,8 +153,8 @@ here.figure(tilted)
 # what is left. But it does **not** sample $p(z)\, p(x \mid z)^w$. Equation 21 holds at each step for
 # the noised densities. Had we noised the tilted density, its score would be another one: noising is
 # an average over neighbours, and the average of a power is not the power of the average. There is
-# one exception, Gaussians of one width, where the guided walk ends exactly at $\mu + w (\mu_x -
-# \mu)$:
+# one exception, Gaussians of one width, where the guided walk ends exactly at $m + w (m_x -
+# m)$:
 
 # %%
 middle, target_mean = torch.tensor([[-0.5, 0.3]]), torch.tensor([[0.5, 0.0]])

@@ -57,7 +57,7 @@ class GenZSLSettings(Settings):
     latent_dim: Count = 512
     reconstruction_weight: NotNegative = 1.0
     kl_weight: NotNegative = 1.0
-    boosting_weight: NotNegative = 0.1  # lambda
+    boosting_weight: NotNegative = 0.1  # lambda, the paper's and the notebooks'
     boosting_mode: Mode = "batch"
     temperature: Positive = 0.07
     # the released code has one Adam for the encoder and one for the decoder, which is the same:

@@ -42,8 +42,8 @@ class ImaginationSettings(Settings):
     kind: Kind = "fvaegan"
     hidden_dim: Count = 4096
     latent_dim: Count | None = None  # None: the width of the semantics, as released
-    adversarial_weight: Positive = 10.0  # gamma, of critic and generator alike
-    penalty_weight: Positive = 10.0  # lambda_1 at the start
+    adversarial_weight: Positive = 10.0  # f-VAEGAN's gamma, of critic and generator alike
+    penalty_weight: Positive = 10.0  # f-VAEGAN's lambda, at the start
     adaptive_penalty: bool = True  # as released; False keeps it fixed
     critic_steps: Count = 5  # to one of the generator
     encoded_noise: bool = True  # f-VAEGAN: the critic sees reconstructions, not samples of noise

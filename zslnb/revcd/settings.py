@@ -59,7 +59,7 @@ class RevCDSettings(Settings):
     # "variational": the weights of eqs. 10 and 13
     weighting: Literal["simple", "variational"] = "simple"
     weight_cap: Positive = 5.0  # of the loss that eq. 11 derives, whose factor has no bound
-    reconstruction_weight: NotNegative = 1.0  # lambda_1
+    reconstruction_weight: NotNegative = 1.0  # the paper's lambda_1
     noise_weight: NotNegative = 0.1  # lambda_2
     classification_weight: NotNegative = 1.0  # lambda_3, which the paper varies
     temperature: Positive = 0.05  # of the classification's softmax over cosines
