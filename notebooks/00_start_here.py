@@ -242,6 +242,8 @@ here.figure(handicap)
 # > than that.
 #
 # ## The notebooks
+#
+# One letter means one thing on all of them: [the notation](../docs/notation.md).
 
 # %% tags=["nbval-check-output"]
 order = "Read them in this order; each also stands alone. Seconds: the first time, on two cores."
