@@ -249,7 +249,7 @@ Markdown(f"That share is an average over unequal birds: {uneven}.")
 # %% [markdown]
 # ## Why the harmonic mean
 #
-# Let S be the accuracy on seen birds and U that on unseen ones, all sixty classes competing. Take a
+# Let $S$ be the accuracy on seen birds and $U$ that on unseen ones, all sixty classes competing. Take a
 # constant off every seen class's score and the balance tips: unseen birds win back their images, seen
 # birds lose theirs.
 

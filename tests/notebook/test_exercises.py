@@ -49,11 +49,24 @@ def assigned(tree: ast.AST) -> set[str]:
     return names
 
 
-def read(tree: ast.AST) -> set[str]:
-    """Names that code reads, but those of arguments."""
-    arguments = {node.arg for node in ast.walk(tree) if isinstance(node, ast.arg)}
-    loads = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
-    return loads - arguments
+def read(statement: ast.stmt) -> set[str]:
+    """Names that a statement reads, but those that it binds for itself."""
+    nodes = [*ast.walk(statement)]
+    bound = {node.arg for node in nodes if isinstance(node, ast.arg)}
+    for node in nodes:
+        if isinstance(node, ast.comprehension):
+            bound |= assigned(node.target)
+    loads = (n for n in nodes if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load))
+    return {node.id for node in loads} - bound
+
+
+def read_first(tree: ast.Module) -> set[str]:
+    """Names that a cell reads before it sets them."""
+    names, own = set(), set()
+    for statement in tree.body:
+        names |= read(statement) - own
+        own |= assigned(statement)
+    return names
 
 
 def cells_needed(page: NotebookNode) -> list[int]:
@@ -68,7 +81,7 @@ def cells_needed(page: NotebookNode) -> list[int]:
     for place in reversed(trees):
         if place in exercised or assigned(trees[place]) & wanted:
             chosen.add(place)
-            wanted = (wanted - assigned(trees[place])) | read(trees[place])
+            wanted = (wanted - assigned(trees[place])) | read_first(trees[place])
     return sorted(chosen)
 
 
@@ -115,25 +128,11 @@ def test_nothing_after_a_check_needs_the_solution(name):
             for statement in ast.parse(cell.source).body if cell.cell_type == "code" else ():
                 compared |= "desk.check(" in ast.unparse(statement)
                 if place > exercise.check:
-                    assert not read_at_once(statement) & left, (exercise.number, place)
+                    assert not read(statement) & left, (exercise.number, place)
                 if place == exercise.check and compared:  # it may never come to that
                     left |= assigned(statement)
                 else:
                     left -= assigned(statement)
-
-
-def read_at_once(statement: ast.stmt) -> set[str]:
-    """Names that a statement reads before it sets them."""
-    loads = {
-        node.id
-        for node in ast.walk(statement)
-        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)
-    }
-    bound = {node.arg for node in ast.walk(statement) if isinstance(node, ast.arg)}
-    for node in ast.walk(statement):
-        if isinstance(node, ast.comprehension):
-            bound |= assigned(node.target)
-    return loads - bound
 
 
 @each_notebook
