@@ -183,6 +183,27 @@ torch.testing.assert_close(of_noise * (noise_hat - noise)[:, 0] ** 2, kl, rtol=1
 # \bar\alpha_t}}_{\mathrm{SNR}(t)} \lVert \hat z_0 - z_0 \rVert^2, \qquad
 # w_z(t) = \mathrm{SNR}(t)\, w_\varepsilon(t) = \tfrac12 \big( \mathrm{SNR}(t - 1) - \mathrm{SNR}(t) \big) .$$
 
+# %% [markdown] tags=["exercise"]
+# **Exercise 21.1: the exchange rate** (predict, 3 minutes, easy). At a step with a signal-to-noise ratio of 100, an
+# estimate of the noise has a squared error of 0.01. What is the squared error of the $z_0$ that follows from it?
+# Put it into `predicted`.
+
+# %% [markdown] tags=["hint"]
+# <details><summary>Hint</summary>
+#
+# At little noise, is $z_0$ known better or worse than the noise is?
+#
+# </details>
+
+# %% tags=["solution"]
+predicted = 0.01 / 100
+
+# %% tags=["check"]
+share = 100 / 101  # the alpha bar of this ratio
+z_off = -((1 - share) ** 0.5) * 0.1 / share**0.5  # eq. 11, for noise that is off by 0.1
+desk.check(predicted, z_off**2, "The ratio is the rate; which way round?", rtol=0.01, atol=0)
+f"{z_off**2:.4f}"
+
 # %%
 snr = abar / (1 - abar)
 torch.testing.assert_close((noise_hat - noise) ** 2, snr[steps, None] * (z0_hat - z0) ** 2)
@@ -259,12 +280,56 @@ plane = torch.stack([angles.cos(), angles.sin()], dim=1) * torch.tensor([[1.0], 
 estimates = torch.tensor([[2.0, 1.0], [-0.3, 1.2]], requires_grad=True)
 targets = torch.tensor([0, 1])
 
-# %%
+# %% [markdown] tags=["exercise"]
+# **Exercise 21.2: a classifier without weights** (code, 10 minutes, medium). Compute `by_hand`, the loss
+# $\mathcal L_{cls}$ of these two `estimates`, at $\tau = 0.05$: prototypes are the rows of `plane`, the right ones are in
+# `targets`.
+
+# %% [markdown] tags=["hint"]
+# <details><summary>Hint</summary>
+#
+# A cosine divides by both lengths. Then a softmax over prototypes; the first estimate belongs to prototype 0, the second
+# to prototype 1.
+#
+# </details>
+
+# %% tags=["solution"]
 cosines = (estimates @ plane.T) / (estimates.norm(dim=1)[:, None] * plane.norm(dim=1))
 y_hat = (cosines / 0.05).exp() / (cosines / 0.05).exp().sum(1, keepdim=True)
 by_hand = -(y_hat[0, 0].log() + y_hat[1, 1].log()) / 2
+
+# %% tags=["check"]
 loss = revcd.classification_loss(estimates, plane, targets, temperature=0.05)
-torch.testing.assert_close(loss, by_hand)
+desk.check(by_hand, loss, "It is another number: cosines, divided by 0.05, and a mean over two.")
+
+# %% [markdown] tags=["exercise"]
+# **Exercise 21.3: the wrong axis** (find the bug, 5 minutes, easy). The same probabilities as someone else has them:
+# all are between 0 and 1, and the loss goes down in training, but not by naming classes. Compute `fixed`.
+
+# %%
+alike = F.cosine_similarity(estimates.detach()[:, None], plane, dim=2)
+share = (alike / 0.05).softmax(0)
+print("a row an estimate, a column a class:", share.numpy().round(2).tolist())
+
+# %% [markdown] tags=["hint"]
+# <details><summary>Hint</summary>
+#
+# What should sum to 1 here, and what does?
+#
+# </details>
+
+# %% tags=["solution"]
+fixed = (alike / 0.05).softmax(1)  # classes compete for an estimate, not estimates for a class
+
+
+# %% tags=["check"]
+def gives_the_loss(shares: torch.Tensor) -> bool:
+    """Tell whether these probabilities sum to 1 where they should, and have the loss above."""
+    whole = torch.allclose(shares.sum(1), torch.ones(2))
+    return whole and torch.allclose(-shares[[0, 1], targets].log().mean(), loss, atol=1e-5)
+
+
+desk.check(fixed, gives_the_loss, "The probabilities of an estimate over all classes sum to 1.")
 
 # %%
 loss.backward()
@@ -315,15 +380,33 @@ with torch.no_grad():
 noise_hat = on.noise_from_z0(zt, z0_hat, t)  # eq. 11
 
 # %%
-errors, noise_errors = (z0_hat - z0).square().sum(1), (noise_hat - noise).square().sum(1)
-capped = (cap / on.signal_to_noise(t)).clamp(max=1)
+capped = (cap / on.signal_to_noise(t)).clamp(max=1)  # by which the noise's error is weighted
 guess = revcd.prototype_scores(z0_hat, untrained.prototypes) / settings.temperature
+
+# %% [markdown] tags=["exercise"]
+# **Exercise 21.4: who counts where** (code, 15 minutes, hard). Compute `by_hand`, a dictionary with the three terms of
+# this step: "reconstruction", "noise" (weighted by `capped`) and "classification" (from the logits `guess`). Errors are
+# summed over columns. `hidden` says of which samples the image was hidden.
+
+# %% [markdown] tags=["hint"]
+# <details><summary>Hint</summary>
+#
+# The image is hidden for the noise loss, which counts every sample. The other two leave hidden samples out, and are
+# means over those that remain.
+#
+# </details>
+
+# %% tags=["solution"]
+errors, noise_errors = (z0_hat - z0).square().sum(1), (noise_hat - noise).square().sum(1)
 by_hand = {
     "reconstruction": errors[~hidden].mean(),
     "noise": (capped * noise_errors).mean(),
     "classification": F.cross_entropy(guess[~hidden], targets[~hidden]),
 }
-torch.testing.assert_close(terms, by_hand, rtol=1e-4, atol=1e-4)
+
+# %% tags=["check"]
+wrong = "A term is off: which samples count in it, and is its mean over these alone?"
+desk.check(by_hand, terms, wrong, rtol=1e-4, atol=1e-4)
 
 # %% [markdown]
 # Now shake the null condition. If hiding touches the noise loss alone, the other two must not move:
@@ -500,3 +583,15 @@ Markdown(
 # **To think about.** The targets $z_0$ are the prototypes of the seen classes, a few points and no
 # cloud. What is $\mathbb E[z_0 \mid z_t, x]$ then, for an image of an *unseen* class? Can any weighting of
 # any of these losses bring it to a point that is not between the seen prototypes?
+
+# %% [markdown] tags=["answer"]
+# <details><summary>One answer</summary>
+#
+# The best estimate is still an average of the seen prototypes, weighted by how likely each is given $z_t$ and $x$:
+# those are the only $z_0$ that training has. An image of an unseen class is given the weights of the seen classes that
+# it resembles. So at the optimum every estimate lies in the hull of the seen prototypes, and no weighting over steps moves
+# it, since at each step the minimum is the same. The classification loss only turns an estimate towards one of the seen
+# prototypes. What leaves the hull does so because a network of limited size draws a smooth map, and follows it beyond
+# the images it has met.
+#
+# </details>

@@ -41,7 +41,7 @@ device = "auto"
 import numpy as np
 from IPython.display import Markdown, display
 
-from zslnb import genzsl, imagination, revcd, studies
+from zslnb import genzsl, imagination, protocol, revcd, studies
 from zslnb.notebook import desk
 
 here = desk.begin(
@@ -101,6 +101,30 @@ models = studies.run_revcd("RevCD T2", compared, bench, here.seeds, here.device)
 here.keep(models)
 title = studies.benchmark_title(bench)
 here.table(studies.revcd_models(models, title))
+
+# %% [markdown] tags=["exercise"]
+# **Exercise 24.1: H of means** (find the bug, 5 minutes, easy). Three seeds of one method (made-up numbers, in percent). The
+# tables here average each seed's own H. Someone prints the number below instead. Compute `fixed`.
+
+# %%
+S, U = np.array([90.0, 80.0, 85.0]), np.array([2.0, 30.0, 10.0])
+of_means = 2 * S.mean() * U.mean() / (S.mean() + U.mean())
+print(f"H {of_means:.1f}")
+
+# %% [markdown] tags=["hint"]
+# <details><summary>Hint</summary>
+#
+# H is not linear: an average of H is not the H of averages. Where U differs between seeds, which is the larger?
+#
+# </details>
+
+# %% tags=["solution"]
+fixed = float((2 * S * U / (S + U)).mean())
+
+# %% tags=["check"]
+each = [100 * protocol.harmonic_mean(s / 100, u / 100) for s, u in zip(S, U, strict=True)]
+desk.check(fixed, float(np.mean(each)), "First an H for each seed, then their mean.")
+f"{np.mean(each):.1f}"
 
 # %%
 here.table(studies.validation_choices(models))
@@ -200,10 +224,28 @@ here.table(studies.losses_removed(losses, bench.name))
 prototypes = np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]])  # z_y
 p = np.array([0.5, 0.3, 0.2])  # p(y | x)
 grid = np.stack(np.meshgrid(*[np.linspace(-1, 2, 61)] * 2), -1).reshape(-1, 1, 2)
+
+# %% [markdown] tags=["exercise"]
+# **Exercise 24.2: the best answer** (code, 10 minutes, medium). Compute `answer`, the point of `grid` with the least expected
+# squared error, if the image is of class $y$ with probability `p[y]`. Try all points; do not use the formula.
+
+# %% [markdown] tags=["hint"]
+# <details><summary>Hint</summary>
+#
+# `grid - prototypes` has a point, a class and a coordinate each. Sum squares over coordinates; average over classes with
+# the weights `p`.
+#
+# </details>
+
+# %% tags=["solution"]
 expected = ((grid - prototypes) ** 2).sum(2) @ p
 answer = grid[expected.argmin(), 0]
-assert np.allclose(answer, p @ prototypes)
-answer
+
+# %% tags=["check"]
+best = np.array([0.3, 0.2])  # half of the first prototype, 0.3 of the second, 0.2 of the third
+desk.check(answer, best, "Another point is better: weigh each class's squared error by p.")
+assert np.allclose(best, p @ prototypes)
+best
 
 # %% [markdown]
 # An unseen prototype mostly lies outside of the hull. Below, the distance of estimates to it
@@ -374,3 +416,15 @@ for title in [*outcomes][1:]:
 #
 # **To think about.** If the best estimate is an average of seen prototypes, what would you change so
 # that an image of an unseen class is answered with one: the loss, the prototypes, or the question?
+
+# %% [markdown] tags=["answer"]
+# <details><summary>One answer</summary>
+#
+# Each can be tried. *The loss*: one that does not ask for the mean, so that an uncertain image is answered with one of the
+# possible points and not with their average; or one that compares by cosine, as inference does. It still knows no other
+# points than seen ones. *The prototypes*: put the estimate and all prototypes in a space where unseen classes lie inside the
+# hull of seen ones, for instance one of few attributes that all classes share. *The question*: take the bias as given, and
+# correct it where it is: one constant off the seen cosines, chosen on validation classes, gains more here than any loss on
+# this page.
+#
+# </details>
