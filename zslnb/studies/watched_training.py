@@ -26,7 +26,7 @@ PANELS = (  # generator, loss term, title
     ("GenZSL", "boosting", "boosting term"),
     ("f-VAEGAN", "reconstruction", "cross-entropy"),
     ("f-VAEGAN", "kl", "KL"),
-    ("f-VAEGAN", "critic", r"critic's $D(\hat x) - D(x)$"),
+    ("f-VAEGAN", "critic", r"critic's $\mathrm{D}(\hat x) - \mathrm{D}(x)$"),
 )
 STYLE = {"marker": "o", "markersize": 4}
 ARMS = {  # trained with texts that are nearly the same -> how its line is drawn
