@@ -131,7 +131,7 @@ x_mean, z_mean = train.mean(0), Z.mean(0)
 # <details><summary>Hint</summary>
 #
 # Take the mean text out of `Z` and of `z`, and the mean image out of `train`; add the mean image back at
-# the end. `torch.linalg.solve(A, B)` is $A^{-1} B$ without an inverse.
+# the end. `torch.linalg.solve(A, B)` is `inv(A) @ B` without an inverse.
 #
 # </details>
 
