@@ -120,7 +120,7 @@ desk.check(kl, losses["kl"], "The KL term is off: sum over the latent, mean over
 
 # %%
 short = F.binary_cross_entropy(x_hat, x)
-print(f"reconstruction {float(short):.2f}, KL {float(losses['kl']):.2f}")
+print(f"reconstruction {short:.2f}, KL {losses['kl']:.2f}")
 
 # %% [markdown] tags=["hint"]
 # <details><summary>Hint</summary>
