@@ -7,7 +7,16 @@ from sphinx.application import Sphinx
 
 GLOSSARY = "docs/glossary"
 # words of every day: only where a page sets one apart, as in *clean*, is the term meant
-ORDINARY = {"clean", "conventional", "generalised", "lenient", "peeked", "released", "strict"}
+ORDINARY = {
+    "calibrated",
+    "clean",
+    "conventional",
+    "generalised",
+    "lenient",
+    "peeked",
+    "released",
+    "strict",
+}
 # within these a word is no text, or a link already
 NO_TEXT = (nodes.reference, nodes.literal, nodes.title, nodes.math, nodes.raw)
 
