@@ -45,6 +45,7 @@ html_theme_options = {
     "show_toc_level": 2,
     "navbar_persistent": [],  # the sidebar has the search
 }
+html_context = {"default_mode": "auto"}  # dark where the reader's system is
 if REPOSITORY:
     html_theme_options |= {
         "repository_url": REPOSITORY,
@@ -61,5 +62,4 @@ html_static_path = ["static", MATH_FONT]
 html_css_files = ["site.css"]
 templates_path = ["templates"]
 html_additional_pages = {"index": "to-front-page.html"}  # the front page is docs/index.html
-html_copy_source = True
-html_last_updated_fmt = None
+html_show_search_summary = False  # a page that is opened as a file may not fetch others

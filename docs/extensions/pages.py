@@ -21,6 +21,9 @@ class Pages(SphinxTransform):
         for cell in self.document.findall(nodes.container):
             if cell.get("nb_element") == "cell_code":
                 cell["ids"].append(f"cell-{cell['cell_index']}")
+        for entry in self.document.findall(nodes.entry):
+            for text in [*entry.findall(nodes.Text)]:  # a mean and its spread stay on one line
+                text.parent.replace(text, nodes.Text(text.replace(" ± ", "\u00a0±\u00a0")))
         for output in self.document.findall(nodes.container):
             if output.get("nb_element") == "mime_bundle":
                 _describe(output)
