@@ -25,7 +25,7 @@ root_doc = "docs/index"
 include_patterns = ["docs/*.md", "notebooks/*.ipynb"]
 exclude_patterns = [".*", "build", "results", "tests", "zslnb", "benchmarks", "papers"]
 source_suffix = {".md": "myst-nb", ".ipynb": "myst-nb"}
-extensions = ["myst_nb", "mathml", "pages", "by_number", "glossary_links"]
+extensions = ["myst_nb", "mathml", "notebook_pages", "by_number", "glossary_links"]
 
 # A page shows the outputs of its last run; nothing is executed here
 nb_execution_mode = "off"

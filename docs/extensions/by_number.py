@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from docutils import nodes
-from pages import FOLDER
+from notebook_pages import FOLDER
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
@@ -53,10 +53,15 @@ def places(text: str) -> Iterator[tuple[str, str]]:
         kind = KINDS[word[:2].lower()]
         for part in re.split(r",? and |, (?!to )", listed):
             first, _, last = (piece.strip(" ,") for piece in part.partition(" to "))
-            if last:
-                yield from ((kind, str(n)) for n in range(int(first), int(last) + 1))
-            else:
-                yield kind, first
+            yield from ((kind, n) for n in _from_to(first, last or first))
+
+
+def _from_to(first: str, last: str) -> list[str]:
+    """Count from one number to another: "3.1" to "3.3" has "3.2" between."""
+    (stem, _, low), (other, _, high) = first.rpartition("."), last.rpartition(".")
+    if stem != other or not (low + high).isdecimal():
+        return [*dict.fromkeys((first, last))]
+    return [f"{stem}.{n}".lstrip(".") for n in range(int(low), int(high) + 1)]
 
 
 def mentions(docname: str, page: nodes.document) -> Iterator[Mention]:
