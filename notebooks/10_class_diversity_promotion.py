@@ -66,54 +66,69 @@ Markdown(weak.finding())
 #
 # Take three classes that share a strong common part, the third axis, and differ by a little: each
 # is tilted by 30° away from that axis, in three directions 120° apart. Their vectors are the rows
-# of $E$.
+# of $Z$.
 
 # %% tags=["nbval-check-output"]
 turn, tilt = torch.arange(3) * 2 * np.pi / 3, np.pi / 6
-E = torch.stack(
+Z = torch.stack(
     [np.sin(tilt) * turn.cos(), np.sin(tilt) * turn.sin(), torch.full((3,), np.cos(tilt))], dim=1
 ).double()
 print("cosines between the three classes:")
-print((E @ E.T).numpy().round(3))
+print((Z @ Z.T).numpy().round(3))
 
 # %% [markdown]
-# The singular value decomposition $E = U \Sigma V^\top$ needs no computer here. The columns of $V$
+# The singular value decomposition $Z = \sum_i \sigma_i u_i v_i^\top$ needs no computer here. The $v_i$
 # are the eigenvectors of
 #
-# $$E^\top E = \begin{pmatrix} 3/8 & 0 & 0 \\ 0 & 3/8 & 0 \\ 0 & 0 & 9/4 \end{pmatrix},
+# $$Z^\top Z = \begin{pmatrix} 3/8 & 0 & 0 \\ 0 & 3/8 & 0 \\ 0 & 0 & 9/4 \end{pmatrix},
 # \qquad\text{so}\qquad v_1 = (0, 0, 1),\quad \sigma_1 = \tfrac{3}{2},\quad
-# u_1 = E\,v_1 / \sigma_1 = \tfrac{1}{\sqrt 3}(1, 1, 1).$$
+# u_1 = Z\,v_1 / \sigma_1 = \tfrac{1}{\sqrt 3}(1, 1, 1).$$
 #
 # The first direction $v_1$ is the common part, and $u_1$ says that all three classes have the same
-# amount of it. The paper calls the columns of $U$ an orthonormal basis $e_1, \dots, e_K$, drops
+# amount of it. The paper calls the $u_i$ an orthonormal basis $e_1, \dots, e_K$, drops
 # $e_1$, and projects on what is left:
 #
 # $$E' = [e_2, \dots, e_K], \qquad P = E' E'^\top, \qquad \tilde z = P z .$$
 
 # %% tags=["nbval-check-output"]
-U, S, Vh = torch.linalg.svd(E)
-P = U[:, 1:] @ U[:, 1:].T
-print("singular values:", S.numpy().round(3))
-print("refined rows:\n", (P @ E).numpy().round(3) + 0.0)
+u, sigma, vh = torch.linalg.svd(Z)
+P = u[:, 1:] @ u[:, 1:].T
+print("singular values:", sigma.numpy().round(3))
+print("refined rows:\n", (P @ Z).numpy().round(3) + 0.0)
 
 # %% [markdown]
 # Only the tilt is left, and nothing else has changed. That is no accident. Written out,
 #
-# $$P E = (I - u_1 u_1^\top) \sum_i \sigma_i u_i v_i^\top = E - \sigma_1 u_1 v_1^\top
-# = E - (E v_1)\, v_1^\top,$$
+# $$P Z = (I - u_1 u_1^\top) \sum_i \sigma_i u_i v_i^\top = Z - \sigma_1 u_1 v_1^\top
+# = Z - (Z v_1)\, v_1^\top,$$
 #
 # so every row loses its component along $v_1$: $\tilde z_c = z_c - \langle z_c, v_1\rangle v_1$. A
 # full $C \times C$ decomposition and a thin one with a *deflation* give the same rows; the package
 # does the second.
 
-# %%
-v1 = Vh[0]
-deflated = E - (E @ v1)[:, None] * v1
-torch.testing.assert_close(P @ E, deflated)
-torch.testing.assert_close(genzsl.class_diversity_promotion(E), deflated)
+# %% [markdown] tags=["exercise"]
+# **Exercise 10.1: one direction less** (code, 5 minutes, easy). Compute `deflated`: the rows of $Z$, each
+# less its component along $v_1$, without building $P$.
+
+# %% [markdown] tags=["hint"]
+# <details><summary>Hint</summary>
+#
+# `torch.linalg.svd` returns $V^\top$: the directions are its *rows*. `Z @ v` has one number a class; it
+# needs a second axis before it can multiply the vector $v$.
+#
+# </details>
+
+# %% tags=["solution"]
+v1 = vh[0]
+deflated = Z - (Z @ v1)[:, None] * v1
+
+# %% tags=["check"]
+mine, deflated = deflated, genzsl.class_diversity_promotion(Z)
+desk.check(mine, deflated, "Some row still has a part along v1, or has lost more than that.")
+torch.testing.assert_close(P @ Z, deflated)
 
 # %%
-here.figure(studies.small_case(E, deflated))
+here.figure(studies.small_case(Z, deflated))
 
 # %% [markdown]
 # ## The same on real class names
@@ -123,16 +138,43 @@ here.figure(studies.small_case(E, deflated))
 # a refined vector is short where its class had much of the common part.
 
 # %%
-U, S, Vh = torch.linalg.svd(raw)
+u, sigma, vh = torch.linalg.svd(raw)
 removable = range(min(4, *raw.shape))  # what is left must not be nothing
 for n in removable:
-    P = U[:, n:] @ U[:, n:].T
+    P = u[:, n:] @ u[:, n:].T
     assert torch.allclose(P @ raw, genzsl.class_diversity_promotion(raw, n), atol=1e-5)
 refined = genzsl.class_diversity_promotion(raw)
 lengths = refined.norm(dim=1)
 Markdown(
     f"Refined vectors of {bench.name} are between {lengths.min():.2f} and {lengths.max():.2f} long."
 )
+
+# %% [markdown] tags=["exercise"]
+# **Exercise 10.2: names that still sound alike** (find the bug, 5 minutes, medium). Here is the same step as
+# one often meets it. It runs, and every shape is right, but the names are as alike as before. Compute
+# `fixed`, what it should have been.
+
+# %%
+_, _, V = torch.linalg.svd(raw)
+first = V[:, :1]
+colleague = raw - raw @ first @ first.T
+print("mean cosine before:", round(genzsl.mean_cosines(raw)["with diagonal"], 2))
+print("colleague's, after:", round(genzsl.mean_cosines(colleague)["with diagonal"], 2))
+
+# %% [markdown] tags=["hint"]
+# <details><summary>Hint</summary>
+#
+# What does `torch.linalg.svd` return as its third value, $V$ or $V^\top$? `V` is square here, so that no
+# shape gives it away.
+#
+# </details>
+
+# %% tags=["solution"]
+first_direction = V[:1].T  # it is V transposed that comes back: a direction is a row
+fixed = raw - raw @ first_direction @ first_direction.T
+
+# %% tags=["check"]
+desk.check(fixed, refined, "What is taken away is not yet the component along the first direction.")
 
 # %%
 both = weak, studies.ClassCosines(bench, refined)
@@ -146,18 +188,18 @@ here.figure(studies.heat_maps(*both))
 # over different classes only, **without** it; and of their **absolute** values. A few lines tell
 # what to expect of each.
 #
-# **With the diagonal.** Write $\hat z_c$ for the vectors at length one. Then
+# **With the diagonal.** Let the vectors $z_c$ have length one. Then
 #
-# $$\frac{1}{C^2} \sum_{c, d} \langle \hat z_c, \hat z_d \rangle
-# = \Big\lVert \frac{1}{C} \sum_c \hat z_c \Big\rVert^2 = \lVert m \rVert^2 :$$
+# $$\frac{1}{C^2} \sum_{c, c'} \langle z_c, z_{c'} \rangle
+# = \Big\lVert \frac{1}{C} \sum_c z_c \Big\rVert^2 = \lVert m \rVert^2 :$$
 #
 # the squared length of the mean vector $m$, whatever the angles between single classes. CDP
 # takes from $m$, as from every class, its component along $v_1$, and leaves
 # $\lVert m \rVert^2 \,(1 - \cos^2(v_1, m))$. (Up to one detail: refined rows differ in length,
 # and a cosine divides by that.) Now $v_1$ is the direction that maximises
 #
-# $$\sum_c \langle \hat z_c, v \rangle^2 = C \langle m, v\rangle^2
-# + \sum_c \langle \hat z_c - m, v \rangle^2 .$$
+# $$\sum_c \langle z_c, v \rangle^2 = C \langle m, v\rangle^2
+# + \sum_c \langle z_c - m, v \rangle^2 .$$
 #
 # Where all classes share a large common part the first term decides, $v_1$ is the direction of $m$,
 # and this mean falls to 0 by construction. Where they do not, it need not fall at all.
@@ -167,13 +209,36 @@ here.figure(studies.heat_maps(*both))
 # $-1/2$. In general a mean $a$ with the diagonal is $(Ca - 1)/(C - 1)$ without it.
 #
 # **Absolute.** Nothing forces this one. It is the mean that says how far from perpendicular pairs
-# are, and random directions in $S$ dimensions give about $\sqrt{2 / (\pi S)}$.
+# are, and random directions in $d$ dimensions give about $\sqrt{2 / (\pi d)}$.
+
+# %% [markdown] tags=["exercise"]
+# **Exercise 10.3: three means** (code, 10 minutes, medium). From the rows of `raw` alone (they have length
+# one), compute the mean cosine with the diagonal, without it, and of absolute values without it, as the
+# list `by_hand` in this order.
+
+# %% [markdown] tags=["hint"]
+# <details><summary>Hint</summary>
+#
+# All cosines at once are `raw @ raw.T`. A mask that leaves the diagonal out is
+# `~torch.eye(len(raw), dtype=torch.bool)`.
+#
+# </details>
+
+# %% tags=["solution"]
+cells, apart = raw @ raw.T, ~torch.eye(len(raw), dtype=torch.bool)
+by_hand = [float(c.mean()) for c in (cells, cells[apart], cells[apart].abs())]
+
+# %% tags=["check"]
+right = [*genzsl.mean_cosines(raw).values()]
+wrong = "A mean is off: look at which cells it counts, and where signs go."
+desk.check(by_hand, right, wrong, rtol=1e-5, atol=1e-6)
+by_hand
 
 # %%
 m = raw.mean(0)
 before, after = genzsl.mean_cosines(raw), genzsl.mean_cosines(refined)
 assert np.isclose(before["with diagonal"], m.square().sum())
-aligned = float((Vh[0] @ m).abs() / m.norm())
+aligned = float((vh[0] @ m).abs() / m.norm())
 left = float(m.square().sum() * (1 - aligned**2))
 Markdown(
     f"On {bench.name} the cosine between $v_1$ and $m$ is {aligned:.2f}, so that arithmetic expects "
@@ -189,10 +254,30 @@ here.table(means)
 # bundles, with nothing to tell the fifty classes of a bundle apart. After CDP every pair of classes
 # has cosine 1 or -1, as far from perpendicular as can be, and yet:
 
-# %% tags=["nbval-check-output"]
+# %%
 bundles = torch.tensor([[0.9, 0.3], [0.9, -0.3]]).repeat_interleave(50, 0).double()
 worst = genzsl.mean_cosines(genzsl.class_diversity_promotion(bundles))
+
+# %% [markdown] tags=["exercise"]
+# **Exercise 10.4: the worst case** (predict, 5 minutes, medium). Before you run the check: what are the
+# three means of these hundred classes after CDP? Write them down as the list `predicted`, in the order of
+# the three stories above.
+
+# %% [markdown] tags=["hint"]
+# <details><summary>Hint</summary>
+#
+# The two bundles point in opposite directions afterwards. With the diagonal there are as many cells of 1
+# as of -1. How many cells of each are left without it?
+#
+# </details>
+
+# %% tags=["solution"]
+predicted = [0.0, -1 / 99, 1.0]  # in each row 49 cells of 1 and 50 of -1
+
+# %% tags=["check", "nbval-check-output"]
 print({name: round(value, 4) + 0.0 for name, value in worst.items()})
+wrong = "A mean is not as predicted: count cells of 1 and of -1."
+desk.check(predicted, [*worst.values()], wrong, rtol=0, atol=1e-6)
 
 # %% [markdown]
 # The mean with the diagonal is perfect. So a value such as the paper's, near 1e-5, is plausible, and it
@@ -215,7 +300,7 @@ here.figure(studies.cosine_spread(*both))
 # most similar other class.
 
 # %%
-sweep = studies.directions(bench, removable, (S.square() / len(raw)).numpy())
+sweep = studies.directions(bench, removable, (sigma.square() / len(raw)).numpy())
 assert np.isclose(sweep.table()["absolute"].iloc[1], after["absolute"])
 here.table(sweep)
 
@@ -284,3 +369,16 @@ Markdown(
 # **To think about.** Instead of removing $v_1$ one could subtract the mean vector $m$ from every
 # class. Which of the three means would then be exactly what arithmetic says? When would the two
 # differ?
+
+# %% [markdown] tags=["answer"]
+# <details><summary>One answer</summary>
+#
+# Centred vectors sum to 0. So the mean *inner product* with the diagonal is exactly 0, whatever the classes
+# are; without it, it is minus the mean squared length divided by $C - 1$. The cosines follow suit, up to
+# the detail above, that they divide by lengths which differ. The absolute mean is still free. CDP reaches
+# the same only as far as $v_1$ has the direction of $m$. The two differ where it has not: where names share
+# little, or differ in one way more than they agree in all. And they differ class by class. Centring takes
+# the same vector from every class, so that differences between classes stay as they were; CDP takes from
+# each class as much as it has of $v_1$, and a difference along $v_1$ is lost.
+#
+# </details>

@@ -78,20 +78,6 @@ bench = here.benchmark
 # \ln \frac{e^{\langle \hat x_i, \tilde z_{y_i} \rangle / \tau}}
 # {\sum_{c=1}^{C^s} e^{\langle \hat x_i, \tilde z_c \rangle / \tau}} .$$
 
-
-# %%
-def batch_form(x_hat: torch.Tensor, z: torch.Tensor, tau: float) -> torch.Tensor:
-    """As released: each feature picks its text, each text its feature, within the batch."""
-    logits = x_hat @ z.T / tau
-    text, feature = logits.log_softmax(dim=1).diag(), logits.log_softmax(dim=0).diag()
-    return -(text + feature).mean() / 2
-
-
-def classes_form(x_hat: torch.Tensor, z: torch.Tensor, y: torch.Tensor, tau: float) -> torch.Tensor:
-    """As the paper means it: each feature picks its class among all seen ones."""
-    return -(x_hat @ z.T / tau).log_softmax(dim=1).gather(1, y[:, None]).mean()
-
-
 # %% [markdown]
 # Three features, two classes; the last two samples have the same text. The texts have length 0.5,
 # since refined semantics are not scaled back to length one. That makes the softmax softer: length
@@ -103,14 +89,58 @@ z_class, y, tau = torch.tensor([[0.5, 0.0], [0.0, 0.5]]), torch.tensor([0, 1, 1]
 z = z_class[y]
 x_hat @ z.T / tau
 
-# %%
-in_batch, in_classes = batch_form(x_hat, z, tau), classes_form(x_hat, z_class, y, tau)
-torch.testing.assert_close(genzsl.boosting_loss(x_hat, z, tau), in_batch)
-torch.testing.assert_close(
-    genzsl.boosting_loss(x_hat, z, tau, mode="classes", class_semantics=z_class, labels=y),
-    in_classes,
+# %% [markdown] tags=["exercise"]
+# **Exercise 12.1: the batch form** (code, 10 minutes, medium). Write $\mathcal L_{Boost}$ as a function of
+# features `x_hat` and texts `z`, a sample a row, and of the temperature.
+
+# %% [markdown] tags=["hint"]
+# <details><summary>Hint</summary>
+#
+# `log_softmax` along one axis lets features pick texts, along the other it lets texts pick features. The
+# right picks are on the diagonal of both.
+#
+# </details>
+
+
+# %% tags=["solution"]
+def batch_form(x_hat: torch.Tensor, z: torch.Tensor, tau: float) -> torch.Tensor:
+    """As released: each feature picks its text, each text its feature, within the batch."""
+    logits = x_hat @ z.T / tau
+    text, feature = logits.log_softmax(dim=1).diag(), logits.log_softmax(dim=0).diag()
+    return -(text + feature).mean() / 2
+
+
+# %% tags=["check"]
+mine, batch_form = batch_form, genzsl.boosting_loss
+in_batch = batch_form(x_hat, z, tau)
+desk.check(
+    mine(x_hat, z, tau), in_batch, "Both softmaxes count, with one half each, over the batch."
 )
 torch.testing.assert_close(batch_form(x_hat, z / 0.5, tau / 0.5), in_batch)
+
+# %% [markdown] tags=["exercise"]
+# **Exercise 12.2: the classes form** (code, 5 minutes, easy). And $\mathcal L_{classes}$; here `z` has a row for
+# each class, and `y` says which class a feature was made for.
+
+# %% [markdown] tags=["hint"]
+# <details><summary>Hint</summary>
+#
+# One softmax, over classes. `gather(1, y[:, None])` takes from each row the entry of its own class.
+#
+# </details>
+
+
+# %% tags=["solution"]
+def classes_form(x_hat: torch.Tensor, z: torch.Tensor, y: torch.Tensor, tau: float) -> torch.Tensor:
+    """As the paper means it: each feature picks its class among all seen ones."""
+    return -(x_hat @ z.T / tau).log_softmax(dim=1).gather(1, y[:, None]).mean()
+
+
+# %% tags=["check"]
+over_classes = {"mode": "classes", "class_semantics": z_class, "labels": y}
+in_classes = genzsl.boosting_loss(x_hat, z, tau, **over_classes)
+wrong = "Each feature picks among classes, each class once; and the mean is over features."
+desk.check(classes_form(x_hat, z_class, y, tau), in_classes, wrong)
 
 # %%
 start = genzsl.prepare(bench, genzsl.profile_settings(bench.name, profile), 0, here.device)
@@ -161,6 +191,57 @@ assert all(batch_form(X[b], start.anchors[labels[b]], 0.07) >= floor(labels[b]) 
 torch.testing.assert_close(floor(y), 2 / 3 * math.log(2))
 assert floor(y) == studies.batch_floor(y)
 
+# %% [markdown] tags=["exercise"]
+# **Exercise 12.3: four classes in a batch** (predict, 3 minutes, easy). A batch of 64 has sixteen samples of each
+# of four classes. How low can the batch form get? Put it into `predicted`.
+
+# %% [markdown] tags=["hint"]
+# <details><summary>Hint</summary>
+#
+# Each class has $n_c / B = 1/4$ of the batch.
+#
+# </details>
+
+# %% tags=["solution"]
+predicted = math.log(16)
+
+# %% tags=["check"]
+lowest = studies.batch_floor(torch.arange(64) // 16)
+wrong = "Count how often each text occurs, not how many texts there are."
+desk.check(predicted, lowest, wrong, rtol=0, atol=0.01)
+round(lowest, 2)
+
+# %% [markdown] tags=["exercise"]
+# **Exercise 12.4: nothing left to teach** (find the bug, 10 minutes, medium). Someone trains on batches of 64 as
+# below, and wonders why the term stays near its start. Compute `order`, the rows of `X` in an order that mends
+# it.
+
+# %%
+stored = labels.argsort(stable=True)  # as folders of images are read: class by class
+floors = [floor(labels[batch]) for batch in stored.split(64)]
+print(f"mean floor {np.mean(floors):.2f} nats; one class alone: {math.log(64):.2f}")
+
+# %% [markdown] tags=["hint"]
+# <details><summary>Hint</summary>
+#
+# Look at `labels[stored[:64]]`. Which order has few samples of any class in a batch, without looking at
+# labels at all?
+#
+# </details>
+
+# %% tags=["solution"]
+order = torch.randperm(len(X), device=X.device)
+
+
+# %% tags=["check"]
+def is_mended(order: torch.Tensor) -> bool:
+    """Tell whether each image comes once, and batches leave the term something to teach."""
+    mended = np.mean([studies.batch_floor(labels[batch]) for batch in order.split(64)])
+    return len(order.unique()) == len(X) == len(order) and bool(mended < np.mean(floors) / 2)
+
+
+desk.check(order, is_mended, "Each image once, and few of a class in one batch.")
+
 # %% [markdown]
 # So the *order* of the data matters. The released code does not shuffle: batches follow the stored
 # order, the same in every pass. If the images are stored class by class, a batch of 64, as published
@@ -201,10 +282,10 @@ assert np.allclose(false.measured.mean(1), expected, rtol=0.1, atol=0.05)
 here.figure(false)
 
 # %% [markdown]
-# What does the gradient do to them? With $P$ the row-wise softmax of $L$ and $Q$ the column-wise,
+# What does the gradient do to them? With $p$ the row-wise softmax of $L$ and $q$ the column-wise,
 #
 # $$\frac{\partial \mathcal L_{Boost}}{\partial \hat x_i}
-# = \frac{1}{2 B \tau} \sum_j (P_{ij} + Q_{ij} - 2\,\delta_{ij})\, \tilde z_j .$$
+# = \frac{1}{2 B \tau} \sum_j (p_{ij} + q_{ij} - 2\,\delta_{ij})\, \tilde z_j .$$
 #
 # The network above, one shuffled batch of it:
 
@@ -219,13 +300,13 @@ z, tau = model.anchors[labels[batch]], 0.07
 x_hat.requires_grad_()
 (automatic,) = torch.autograd.grad(genzsl.boosting_loss(x_hat, z, tau), x_hat)
 L = (x_hat @ z.T / tau).detach()
-P, Q, delta = L.softmax(dim=1), L.softmax(dim=0), torch.eye(len(L), device=L.device)
-torch.testing.assert_close((P + Q - 2 * delta) @ z / (2 * len(L) * tau), automatic)
+p, q, delta = L.softmax(dim=1), L.softmax(dim=0), torch.eye(len(L), device=L.device)
+torch.testing.assert_close((p + q - 2 * delta) @ z / (2 * len(L) * tau), automatic)
 
 # %% [markdown]
-# A false negative ($\tilde z_j = \tilde z_i$, $j \ne i$) adds $P_{ij} > 0$: it pushes $\hat x_i$ away
-# from its own text. But the diagonal's $P_{ii} - 1 < 0$ pulls, and all entries of a row's class together
-# pull by $1 - \sum_{j:\, y_j = y_i} P_{ij} \ge 0$. So the push never wins; it makes the pull weaker. If
+# A false negative ($\tilde z_j = \tilde z_i$, $j \ne i$) adds $p_{ij} > 0$: it pushes $\hat x_i$ away
+# from its own text. But the diagonal's $p_{ii} - 1 < 0$ pulls, and all entries of a row's class together
+# pull by $1 - \sum_{j:\, y_j = y_i} p_{ij} \ge 0$. So the push never wins; it makes the pull weaker. If
 # $a$ is the pull with the class once in the row, then with $n$ copies it is
 #
 # $$\frac{a}{a + n\,(1 - a)} ,$$
@@ -239,8 +320,8 @@ same = labels[batch][:, None] == labels[batch]
 copies = same.sum(1)
 
 # %%
-pull = 1 - (P * same).sum(1)
-alone = pull / (P.diag() + pull)
+pull = 1 - (p * same).sum(1)
+alone = pull / (p.diag() + pull)
 torch.testing.assert_close(alone / (alone + copies * (1 - alone)), pull)
 here.figure(studies.pull_taken(L, labels[batch], pull, alone))
 
@@ -294,20 +375,21 @@ here.figure(copying)
 # If the term has nothing to prevent, it still has an effect: it moves features towards the text.
 # Can that bring them nearer to real features as well? For the training images, as reconstruction
 # measures it and at the optimum, it cannot.
-# Let $f$ be the rest of the objective and $g$ the term; let $u$ minimise $f + \lambda g$ and $v$
+# Let $f$ be the rest of the objective and $g$ the term; let $u$ minimise $f + \lambda g$ and $u'$
 # minimise $f + \lambda' g$, $\lambda < \lambda'$. Add
 #
-# $$f(u) + \lambda g(u) \le f(v) + \lambda g(v), \qquad
-# f(v) + \lambda' g(v) \le f(u) + \lambda' g(u)$$
+# $$f(u) + \lambda g(u) \le f(u') + \lambda g(u'), \qquad
+# f(u') + \lambda' g(u') \le f(u) + \lambda' g(u)$$
 #
-# and $(\lambda' - \lambda)\,(g(v) - g(u)) \le 0$ is left: $g$ falls, and then by the first inequality
+# and $(\lambda' - \lambda)\,(g(u') - g(u)) \le 0$ is left: $g$ falls, and then by the first inequality
 # $f$ rises. It is a trade by design. For *unseen* classes no such argument exists: the text might
 # carry what the generator cannot know from seen images. So measure it, with GenZSL as in notebook
 # 14 and nothing but λ changed:
 #
 # - **to mean**: cosine of the mean synthetic with the mean real feature of a class,
 # - **Fréchet**: squared distance of synthetic and real unseen features, each taken for a Gaussian with
-#   its mean $m$ and covariance $C$: $\|m - m'\|^2 + \mathrm{tr}(C + C' - 2 (C C')^{1/2})$; 0 is best,
+#   mean $m$ and covariance $\Sigma$: $\|m - m'\|^2 + \mathrm{tr}(\Sigma + \Sigma' -
+#   2 (\Sigma \Sigma')^{1/2})$; 0 is best,
 # - **1-NN**: how often a sample's nearest other sample is of its own kind, real or synthetic; 0.5 is
 #   indistinguishable, 1 is told apart always,
 # - **to text**: cosine of synthetic features with their class's text.
@@ -339,3 +421,15 @@ Markdown(
 # **To think about.** A classifier is trained on these features, and it is scored on real ones. Which
 # would you rather give it: features that look like the class, or features that are easy to tell from
 # other classes? What would each do at the border between a seen class and an unseen one?
+
+# %% [markdown] tags=["answer"]
+# <details><summary>One answer</summary>
+#
+# What counts is where the border falls. The classifier is trained on real features of seen classes and on
+# made-up ones of unseen classes. Features that are easy to tell apart lie further out than real ones do, so
+# the border comes to lie too near to the real unseen images, or beyond them: these are then answered with
+# seen classes, and U is lost. Features that look like the class put the border in the right place, if they
+# also spread like it; a cloud too narrow leaves the seen side more room than it should have. Among unseen
+# classes only (T1) the first kind may still win, since there all competitors are exaggerated alike.
+#
+# </details>

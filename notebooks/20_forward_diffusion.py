@@ -92,6 +92,31 @@ schedule = revcd.schedule_of(revcd.profile_settings(profile))
 torch.testing.assert_close(schedule.alphas, alpha.float())
 torch.testing.assert_close(schedule.alphas_cumprod, abar.float())
 
+# %% [markdown] tags=["exercise"]
+# **Exercise 20.1: a squared schedule** (find the bug, 5 minutes, medium). Someone takes the schedule from other code,
+# with the same two ends. It leaves more of the class at the end than ours. Compute `fixed`, its $\bar\alpha_t$ as they
+# should be, for `T` steps.
+
+# %%
+beta = torch.linspace(1e-4**0.5, 0.02**0.5, T, dtype=torch.float64) ** 2
+theirs = (1 - beta).cumprod(0)
+print(f"amplitude left at the end: {theirs[-1].sqrt():.1%}; ours: {abar[-1].sqrt():.1%}")
+
+# %% [markdown] tags=["hint"]
+# <details><summary>Hint</summary>
+#
+# Both ends agree; look at the step in the middle. What rises in a line here?
+#
+# </details>
+
+# %% tags=["solution"]
+straight = torch.linspace(1e-4, 0.02, T, dtype=torch.float64)  # not its square root
+fixed = (1 - straight).cumprod(0)
+
+# %% tags=["check"]
+wrong = "The betas themselves are to rise in a line; then multiply up."
+desk.check(fixed, schedule.alphas_cumprod, wrong, rtol=1e-5, atol=1e-6)
+
 # %% [markdown]
 # What $T$ steps do, one does as well. Suppose it holds before step $t$ that $z_{t-1} =
 # \sqrt{\bar\alpha_{t-1}}\, z_0 + \sqrt{1 - \bar\alpha_{t-1}}\, \varepsilon'$ with $\varepsilon' \sim
@@ -115,6 +140,27 @@ z0 = torch.tensor([[1.5, -1.0]], dtype=torch.float64)
 with seeded(0, "lesson/walk"):
     eps = torch.randn(T, 2, dtype=torch.float64)
 
+# %% [markdown] tags=["exercise"]
+# **Exercise 20.2: all steps at once** (code, 5 minutes, easy). First in one step: compute `noised`, a row for each step
+# $t$, by eq. 1 with row $t$ of `eps` as its noise. No loop.
+
+# %% [markdown] tags=["hint"]
+# <details><summary>Hint</summary>
+#
+# $1 - \bar\alpha_t$ is a variance. `abar[:, None]` lets each row have its own factor.
+#
+# </details>
+
+# %% tags=["solution"]
+noised = abar[:, None].sqrt() * z0 + (1 - abar[:, None]).sqrt() * eps
+
+# %% tags=["check"]
+package = schedule.q_sample(z0.expand(T, 2), torch.arange(T), eps)
+wrong = "Signal and noise are not yet scaled so that their variances add up to one."
+desk.check(noised, package, wrong, rtol=1e-5, atol=1e-5)
+
+# %% [markdown]
+# And now step by step, gathering the noise:
 
 # %%
 zt, gathered, path = z0, torch.zeros_like(z0), []
@@ -215,6 +261,29 @@ Markdown(studies.fixed_columns(bench, z, varies, flat))
 # One more thing depends on it. Where the semantics have variance 1, so has $z_t$ at every step:
 # $\bar\alpha_t \cdot 1 + (1 - \bar\alpha_t) = 1$. That is what *variance-preserving* means, and it does
 # not hold for raw semantics, nor for a column that is constant.
+
+# %% [markdown] tags=["exercise"]
+# **Exercise 20.3: a column that is constant** (predict, 3 minutes, easy). It is 0 for every class after standardising.
+# What is its variance in $z_t$ at the step with $\bar\alpha_t = 0.25$? Put it into `predicted`.
+
+# %% [markdown] tags=["hint"]
+# <details><summary>Hint</summary>
+#
+# What does a column of variance 0 add to the noise's own variance?
+#
+# </details>
+
+# %% tags=["solution"]
+predicted = 0.75
+
+# %% tags=["check"]
+t = int((schedule.alphas_cumprod - 0.25).abs().argmin())
+with seeded(0, "lesson/constant"):
+    only_noise = torch.zeros(20_000, 1), torch.full((20_000,), t), torch.randn(20_000, 1)
+draws = schedule.q_sample(*only_noise)
+wrong = "Only noise is in it, and not yet all of it."
+desk.check(predicted, float(draws.var()), wrong, rtol=0, atol=0.02)
+round(float(draws.var()), 2)
 
 # %%
 noised = studies.noised_variance(bench, schedule, z, varies, flat)
@@ -328,15 +397,31 @@ t = torch.arange(1, T)
 with seeded(0, "lesson/posterior"):
     clean, noise = torch.randn(2, len(t), 1, dtype=torch.float64)
 zt = schedule.q_sample(clean, t, noise)
-precision = (alpha[t] / (1 - alpha[t]) + 1 / (1 - before[t]))[:, None]
+
+# %% [markdown] tags=["exercise"]
+# **Exercise 20.4: Bayes' rule, by precisions** (code, 15 minutes, hard). Compute `mu` and `sigma2`, mean and variance of
+# $z_{t-1}$ given `zt` and `clean`, a row for each step of `t`, from the two factors and not from eq. 8. `before[t]` is
+# $\bar\alpha_{t-1}$.
+
+# %% [markdown] tags=["hint"]
+# <details><summary>Hint</summary>
+#
+# As a function of $z_{t-1}$ the first factor is a Gaussian at $z_t / \sqrt{\alpha_t}$ with precision $\alpha_t / (1 -
+# \alpha_t)$. The second has precision $1 / (1 - \bar\alpha_{t-1})$. Add precisions; weigh means by them.
+#
+# </details>
+
+# %% tags=["solution"]
+precision = alpha[t] / (1 - alpha[t]) + 1 / (1 - before[t])
 told_by_zt = (alpha[t].sqrt() / (1 - alpha[t]))[:, None] * zt
 told_by_z0 = (before[t].sqrt() / (1 - before[t]))[:, None] * clean
-mu = (told_by_zt + told_by_z0) / precision
+mu, sigma2 = (told_by_zt + told_by_z0) / precision[:, None], 1 / precision
 
-# %%
-torch.testing.assert_close(schedule.posterior_mean(clean, zt, t), mu, rtol=1e-5, atol=1e-6)
+# %% tags=["check"]
 variance = schedule.posterior_variance(t).double()
-torch.testing.assert_close(variance, 1 / precision[:, 0], rtol=1e-5, atol=0)
+package, wrong = schedule.posterior_mean(clean, zt, t), "Weigh each part's mean by its precision."
+desk.check(mu, package, wrong, rtol=1e-5, atol=1e-6)
+desk.check(sigma2, variance, "The variance is one over the sum of precisions.", rtol=1e-5, atol=0)
 
 # %% [markdown]
 # At the last step back (`t = 0`) $\bar\alpha_{t-1} = 1$: the variance is 0 and the mean is $z_0$. Where
@@ -430,3 +515,14 @@ Markdown(
 # test time it starts from noise that holds none, and every draw of noise happens to lie a little
 # nearer to some class than to others. What will the network make of that, and would fresh noise in
 # every step help?
+
+# %% [markdown] tags=["answer"]
+# <details><summary>One answer</summary>
+#
+# It has learnt that what little there is in $z_T$ points at the right class. So it takes the lean of a random draw
+# for a hint, and starts out for whichever class the noise happens to be near. How much that matters depends on how
+# well the image decides: where it does, the hint is overruled. Fresh noise in every step helps, since the first
+# draw's lean is forgotten on the way; and a schedule whose $\bar\alpha_T$ is 0 teaches no such hint in the first
+# place. Notebook 23 measures it.
+#
+# </details>

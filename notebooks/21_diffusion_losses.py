@@ -125,11 +125,11 @@ here.table(nats.round(3).rename_axis("part"), "bound", caption)
 #
 # ## One error, two currencies
 #
-# The true mean of the step back mixes $z_0$ and $z_t$ (eq. 8). Put the network's estimate $\hat z$ in
+# The true mean of the step back mixes $z_0$ and $z_t$ (eq. 8). Put the network's estimate $\hat z_0$ in
 # place of $z_0$ (eq. 9): the two means differ by the weight of $z_0$ times the error, and (eq. 10)
 #
 # $$\mathrm{KL} = \underbrace{\frac{1}{2 \sigma_q^2(t)}\, \frac{\bar\alpha_{t-1} (1 - \alpha_t)^2}{(1 -
-# \bar\alpha_t)^2}}_{w_z(t)} \lVert \hat z - z_0 \rVert^2 .$$
+# \bar\alpha_t)^2}}_{w_z(t)} \lVert \hat z_0 - z_0 \rVert^2 .$$
 #
 # Or let the network estimate the noise. With $z_0 = (z_t - \sqrt{1 - \bar\alpha_t}\, \varepsilon) /
 # \sqrt{\bar\alpha_t}$ (eq. 11) the same mean reads (eq. 12), and the same KL (eq. 13)
@@ -180,8 +180,29 @@ torch.testing.assert_close(of_noise * (noise_hat - noise)[:, 0] ** 2, kl, rtol=1
 # So an error is *one* thing in two currencies. By eq. 11 the exchange rate is the signal-to-noise ratio
 #
 # $$\lVert \hat\varepsilon - \varepsilon \rVert^2 = \underbrace{\frac{\bar\alpha_t}{1 -
-# \bar\alpha_t}}_{\mathrm{SNR}(t)} \lVert \hat z - z_0 \rVert^2, \qquad
+# \bar\alpha_t}}_{\mathrm{SNR}(t)} \lVert \hat z_0 - z_0 \rVert^2, \qquad
 # w_z(t) = \mathrm{SNR}(t)\, w_\varepsilon(t) = \tfrac12 \big( \mathrm{SNR}(t - 1) - \mathrm{SNR}(t) \big) .$$
+
+# %% [markdown] tags=["exercise"]
+# **Exercise 21.1: the exchange rate** (predict, 3 minutes, easy). At a step with a signal-to-noise ratio of 100, an
+# estimate of the noise has a squared error of 0.01. What is the squared error of the $z_0$ that follows from it?
+# Put it into `predicted`.
+
+# %% [markdown] tags=["hint"]
+# <details><summary>Hint</summary>
+#
+# At little noise, is $z_0$ known better or worse than the noise is?
+#
+# </details>
+
+# %% tags=["solution"]
+predicted = 0.01 / 100
+
+# %% tags=["check"]
+share = 100 / 101  # the alpha bar of this ratio
+z_off = -((1 - share) ** 0.5) * 0.1 / share**0.5  # eq. 11, for noise that is off by 0.1
+desk.check(predicted, z_off**2, "The ratio is the rate; which way round?", rtol=0.01, atol=0)
+f"{z_off**2:.4f}"
 
 # %%
 snr = abar / (1 - abar)
@@ -198,7 +219,7 @@ torch.testing.assert_close(of_clean.sum(), (snr[0] - snr[-1]) / 2)  # a telescop
 # - **clean, simple**: 1,
 # - **noise, simple**: $\mathrm{SNR}(t)$,
 # - **noise, capped**: $\min(\mathrm{SNR}(t), 5)$, what this package takes for a network that puts out
-#   $\hat z$ (known as min-SNR weighting; Hang et al., 2023),
+#   $\hat z_0$ (known as min-SNR weighting; Hang et al., 2023),
 # - **the bound**: $w_z(t)$.
 
 # %%
@@ -245,10 +266,11 @@ here.figure(fig, "weights", caption)
 #
 # The third loss lets the estimate name its class (eq. 15), by cross-entropy over the seen classes. The
 # paper does not say what its classifier is. Ours has no weights: a softmax over the cosines with the
-# prototypes $p_c$, by which inference decides (eq. 24), at a temperature $\tau$:
+# prototypes $z_c$, by which inference decides (eq. 24), at a temperature $\tau$:
 #
-# $$\mathcal L_{cls} = -\frac1N \sum_i \ln \hat y_{i, y_i}, \qquad
-# \hat y_{ic} = \frac{e^{\cos(\hat z_i, p_c) / \tau}}{\sum_{c'} e^{\cos(\hat z_i, p_{c'}) / \tau}} .$$
+# $$\mathcal L_{cls} = -\frac1B \sum_i \ln \hat y_{i, y_i}, \qquad
+# \hat y_{ic} = \frac{e^{\cos(\hat z_{0, i}, z_c) / \tau}}
+# {\sum_{c'} e^{\cos(\hat z_{0, i}, z_{c'}) / \tau}} .$$
 #
 # Three prototypes in a plane, two estimates:
 
@@ -258,12 +280,56 @@ plane = torch.stack([angles.cos(), angles.sin()], dim=1) * torch.tensor([[1.0], 
 estimates = torch.tensor([[2.0, 1.0], [-0.3, 1.2]], requires_grad=True)
 targets = torch.tensor([0, 1])
 
-# %%
+# %% [markdown] tags=["exercise"]
+# **Exercise 21.2: a classifier without weights** (code, 10 minutes, medium). Compute `by_hand`, the loss
+# $\mathcal L_{cls}$ of these two `estimates`, at $\tau = 0.05$: prototypes are the rows of `plane`, the right ones are in
+# `targets`.
+
+# %% [markdown] tags=["hint"]
+# <details><summary>Hint</summary>
+#
+# A cosine divides by both lengths. Then a softmax over prototypes; the first estimate belongs to prototype 0, the second
+# to prototype 1.
+#
+# </details>
+
+# %% tags=["solution"]
 cosines = (estimates @ plane.T) / (estimates.norm(dim=1)[:, None] * plane.norm(dim=1))
 y_hat = (cosines / 0.05).exp() / (cosines / 0.05).exp().sum(1, keepdim=True)
 by_hand = -(y_hat[0, 0].log() + y_hat[1, 1].log()) / 2
+
+# %% tags=["check"]
 loss = revcd.classification_loss(estimates, plane, targets, temperature=0.05)
-torch.testing.assert_close(loss, by_hand)
+desk.check(by_hand, loss, "It is another number: cosines, divided by 0.05, and a mean over two.")
+
+# %% [markdown] tags=["exercise"]
+# **Exercise 21.3: the wrong axis** (find the bug, 5 minutes, easy). The same probabilities as someone else has them:
+# all are between 0 and 1, and the loss goes down in training, but not by naming classes. Compute `fixed`.
+
+# %%
+alike = F.cosine_similarity(estimates.detach()[:, None], plane, dim=2)
+share = (alike / 0.05).softmax(0)
+print("a row an estimate, a column a class:", share.numpy().round(2).tolist())
+
+# %% [markdown] tags=["hint"]
+# <details><summary>Hint</summary>
+#
+# What should sum to 1 here, and what does?
+#
+# </details>
+
+# %% tags=["solution"]
+fixed = (alike / 0.05).softmax(1)  # classes compete for an estimate, not estimates for a class
+
+
+# %% tags=["check"]
+def gives_the_loss(shares: torch.Tensor) -> bool:
+    """Tell whether these probabilities sum to 1 where they should, and have the loss above."""
+    whole = torch.allclose(shares.sum(1), torch.ones(2))
+    return whole and torch.allclose(-shares[[0, 1], targets].log().mean(), loss, atol=1e-5)
+
+
+desk.check(fixed, gives_the_loss, "The probabilities of an estimate over all classes sum to 1.")
 
 # %%
 loss.backward()
@@ -272,7 +338,7 @@ torch.testing.assert_close(along, torch.zeros(2), atol=1e-5, rtol=0)
 
 # %% [markdown]
 # Its gradient is perpendicular to the estimate: this loss turns, and never stretches. How *long*
-# $\hat z$ should be it leaves to the others. And it does not point at the prototype either, but away
+# $\hat z_0$ should be it leaves to the others. And it does not point at the prototype either, but away
 # from the rivals (below, left). And on the benchmark (right)? Slide from each seen prototype to its most
 # similar other seen one, and see where the loss begins to mind.
 
@@ -314,15 +380,33 @@ with torch.no_grad():
 noise_hat = on.noise_from_z0(zt, z0_hat, t)  # eq. 11
 
 # %%
-errors, noise_errors = (z0_hat - z0).square().sum(1), (noise_hat - noise).square().sum(1)
-capped = (cap / on.signal_to_noise(t)).clamp(max=1)
+capped = (cap / on.signal_to_noise(t)).clamp(max=1)  # by which the noise's error is weighted
 guess = revcd.prototype_scores(z0_hat, untrained.prototypes) / settings.temperature
+
+# %% [markdown] tags=["exercise"]
+# **Exercise 21.4: who counts where** (code, 15 minutes, hard). Compute `by_hand`, a dictionary with the three terms of
+# this step: "reconstruction", "noise" (weighted by `capped`) and "classification" (from the logits `guess`). Errors are
+# summed over columns. `hidden` says of which samples the image was hidden.
+
+# %% [markdown] tags=["hint"]
+# <details><summary>Hint</summary>
+#
+# The image is hidden for the noise loss, which counts every sample. The other two leave hidden samples out, and are
+# means over those that remain.
+#
+# </details>
+
+# %% tags=["solution"]
+errors, noise_errors = (z0_hat - z0).square().sum(1), (noise_hat - noise).square().sum(1)
 by_hand = {
     "reconstruction": errors[~hidden].mean(),
     "noise": (capped * noise_errors).mean(),
     "classification": F.cross_entropy(guess[~hidden], targets[~hidden]),
 }
-torch.testing.assert_close(terms, by_hand, rtol=1e-4, atol=1e-4)
+
+# %% tags=["check"]
+wrong = "A term is off: which samples count in it, and is its mean over these alone?"
+desk.check(by_hand, terms, wrong, rtol=1e-4, atol=1e-4)
 
 # %% [markdown]
 # Now shake the null condition. If hiding touches the noise loss alone, the other two must not move:
@@ -401,7 +485,7 @@ start = revcd.prepare(bench, settings, 0, here.device)
 run = experiments.trained(bench, settings, 0, here.device)  # revcd.fit, if need be
 
 # %% [markdown]
-# What would a network score that has learnt nothing but the average class? It answers $\hat z = 0$,
+# What would a network score that has learnt nothing but the average class? It answers $\hat z_0 = 0$,
 # since the semantics are standardised, and guesses. That is the line to get below.
 
 # %%
@@ -458,7 +542,7 @@ here.figure(toy)
 
 # %% [markdown]
 # The walk at test time *begins* at the last step. Where a network is no closer to the best there than
-# the spread, it begins by guessing. That is not the end of it: a single late step gives $\hat z$ little
+# the spread, it begins by guessing. That is not the end of it: a single late step gives $\hat z_0$ little
 # weight (notebook 20), and better estimates may follow.
 #
 # ## What held, what did not
@@ -499,3 +583,15 @@ Markdown(
 # **To think about.** The targets $z_0$ are the prototypes of the seen classes, a few points and no
 # cloud. What is $\mathbb E[z_0 \mid z_t, x]$ then, for an image of an *unseen* class? Can any weighting of
 # any of these losses bring it to a point that is not between the seen prototypes?
+
+# %% [markdown] tags=["answer"]
+# <details><summary>One answer</summary>
+#
+# The best estimate is still an average of the seen prototypes, weighted by how likely each is given $z_t$ and $x$:
+# those are the only $z_0$ that training has. An image of an unseen class is given the weights of the seen classes that
+# it resembles. So at the optimum every estimate lies in the hull of the seen prototypes, and no weighting over steps moves
+# it, since at each step the minimum is the same. The classification loss only turns an estimate towards one of the seen
+# prototypes. What leaves the hull does so because a network of limited size draws a smooth map, and follows it beyond
+# the images it has met.
+#
+# </details>

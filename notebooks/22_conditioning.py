@@ -67,7 +67,7 @@ bench = here.benchmark
 # ## The network
 #
 # "Three hidden, fully connected dense layers", a U-Net with a skip from the way down to the way up.
-# Each layer is linear, with batch normalisation, ReLU and dropout; then time $\tau$ and image $v$
+# Each layer is linear, with batch normalisation, ReLU and dropout; then time $\gamma$ and image $v$
 # join it, each mapped to the layer's width. The picture is ours, from the text; Figure 2b was not at
 # hand.
 
@@ -89,13 +89,36 @@ here.figure(studies.revcd_network(bench, settings))
 d, T = 8, settings.steps
 steps = torch.arange(T)
 omega = torch.tensor([10000 ** (-2 * i / d) for i in range(d // 2)])
+
+# %% [markdown] tags=["exercise"]
+# **Exercise 22.1: eq. 17** (code, 5 minutes, easy). Compute `gamma`, a row for each of `steps`: sine, cosine, sine, cosine
+# and so on.
+
+# %% [markdown] tags=["hint"]
+# <details><summary>Hint</summary>
+#
+# All phases are an outer product of steps and frequencies. `torch.stack(..., dim=2).flatten(1)` interleaves two
+# matrices.
+#
+# </details>
+
+# %% tags=["solution"]
 phases = steps[:, None] * omega
 gamma = torch.stack([phases.sin(), phases.cos()], dim=2).flatten(1)  # sine, cosine, sine, ...
 
-# %%
+# %% tags=["check"]
 package = revcd.time_embedding(steps, d)
-torch.testing.assert_close(package[:, : d // 2], gamma[:, 0::2], rtol=0, atol=1e-4)
-torch.testing.assert_close(package[:, d // 2 :], gamma[:, 1::2], rtol=0, atol=1e-4)
+
+
+def is_gamma(mine: torch.Tensor) -> bool:
+    """Tell whether sines and cosines are those of the package, which has all sines first."""
+    sorted_out = torch.cat([mine[:, 0::2], mine[:, 1::2]], dim=1)
+    return torch.allclose(sorted_out, package, rtol=0, atol=1e-4)
+
+
+desk.check(
+    gamma, is_gamma, "A row has the sine, then the cosine, of each frequency times the step."
+)
 
 # %% [markdown]
 # The package puts all sines first; the linear map that follows does not mind the order. (Here $i$
@@ -108,6 +131,34 @@ torch.testing.assert_close(package[:, d // 2 :], gamma[:, 1::2], rtol=0, atol=1e
 apart = 37
 alike = (package[apart:] * package[:-apart]).sum(1)
 torch.testing.assert_close(alike, (omega * apart).cos().sum().expand_as(alike), rtol=0, atol=1e-3)
+
+# %% [markdown] tags=["exercise"]
+# **Exercise 22.2: the clocks stand still** (find the bug, 5 minutes, easy). In other code time runs from 0 to 1, and
+# someone feeds that to the same embedding. Now the first step and the last look the same to the network. Compute `fixed`,
+# the phases as they should be.
+
+# %%
+slow = (steps / T)[:, None] * omega
+print(f"the fastest clock turns by {slow[-1, 0]:.2f} radians in {T} steps")
+
+# %% [markdown] tags=["hint"]
+# <details><summary>Hint</summary>
+#
+# How far should the fastest clock turn in one step? The frequencies were made for steps that are counted.
+#
+# </details>
+
+# %% tags=["solution"]
+fixed = steps[:, None] * omega
+
+
+# %% tags=["check"]
+def are_phases(mine: torch.Tensor) -> bool:
+    """Tell whether sines and cosines of these are the package's."""
+    return torch.allclose(torch.cat([mine.sin(), mine.cos()], dim=1), package, rtol=0, atol=1e-4)
+
+
+desk.check(fixed, are_phases, "The fastest clock should turn by one radian a step.")
 
 # %%
 clocks = {width: revcd.time_embedding(steps, width) for width in settings.widths}
@@ -157,10 +208,26 @@ h = encoder.enter(parts) + encoder.positions
 # %%
 attention = encoder.layers.layers[0].self_attn
 Q, K, V = (h @ attention.in_proj_weight.T + attention.in_proj_bias).chunk(3, dim=2)
-weights = (Q @ K.transpose(1, 2) / math.sqrt(width)).softmax(dim=2)
-answer = attention.out_proj(weights @ V)
-torch.testing.assert_close(weights @ V, F.scaled_dot_product_attention(Q, K, V))
+
+# %% [markdown] tags=["exercise"]
+# **Exercise 22.3: attention in one line** (code, 10 minutes, medium). Compute `mixed`, for each token the mean of all values
+# that its query asks for. `Q`, `K` and `V` have an image, a token and a column each; $d$ is `width`.
+
+# %% [markdown] tags=["hint"]
+# <details><summary>Hint</summary>
+#
+# `K.transpose(1, 2)` swaps tokens and columns. The weights of one token's answer sum to 1: over which axis?
+#
+# </details>
+
+# %% tags=["solution"]
+mixed = (Q @ K.transpose(1, 2) / math.sqrt(width)).softmax(dim=2) @ V
+
+# %% tags=["check"]
+mine, mixed = mixed, F.scaled_dot_product_attention(Q, K, V)
+answer = attention.out_proj(mixed)
 torch.testing.assert_close(answer, attention(h, h, h)[0])
+desk.check(mine, mixed, "It is another mixture: check the root of d, and which weights sum to 1.")
 
 # %% [markdown]
 # The answer is added to the token, and a small network works on each token by itself; all tokens in
@@ -220,18 +287,58 @@ here.table(cut)
 #
 # On the way down a layer $h$ is *multiplied* by time and the image is *added*; on the way up the
 # reverse (section 3.3.1). The paper's reasons: noise is "entirely deterministic", and the image is
-# to condition the reconstruction more strongly. With $\tau$ and $v$ mapped to the layer's width:
+# to condition the reconstruction more strongly. With $\gamma$ and $v$ mapped to the layer's width:
 #
-# $$\text{down: } h \odot W_\tau \gamma(t) + W_v v, \qquad \text{up: } h \odot W_v v + W_\tau \gamma(t) .$$
+# $$\text{down: } h \odot W_\gamma \gamma(t) + W_v v, \qquad
+# \text{up: } h \odot W_v v + W_\gamma \gamma(t) .$$
 
 # %%
 with seeded(0, "lesson/join"):
     h, v, t = torch.randn(5, 8), torch.randn(5, 6), torch.randint(T, (5,))
     joins = {way: revcd.Join(8, 6, "cross", decoder=way == "up") for way in ("down", "up")}
-tau = {way: join.time(revcd.time_embedding(t, 8)) for way, join in joins.items()}
+time = {way: join.time(revcd.time_embedding(t, 8)) for way, join in joins.items()}
 seen = {way: join.visual(v) for way, join in joins.items()}
-torch.testing.assert_close(joins["down"](h, t, v), h * tau["down"] + seen["down"])
-torch.testing.assert_close(joins["up"](h, t, v), h * seen["up"] + tau["up"])
+
+# %% [markdown] tags=["exercise"]
+# **Exercise 22.4: both ways to join** (code, 5 minutes, easy). Compute `joined`, a dictionary with the layer after joining,
+# on the way "down" and on the way "up". `time[way]` and `seen[way]` are already mapped to the width.
+
+# %% [markdown] tags=["hint"]
+# <details><summary>Hint</summary>
+#
+# Down: time multiplies and the image is added. Up: the reverse.
+#
+# </details>
+
+# %% tags=["solution"]
+joined = {"down": h * time["down"] + seen["down"], "up": h * seen["up"] + time["up"]}
+
+# %% tags=["check"]
+package = {way: join(h, t, v) for way, join in joins.items()}
+desk.check(joined, package, "Which of time and image multiplies, which is added, on which way?")
+
+# %% [markdown] tags=["exercise"]
+# **Exercise 22.5: twice the layer** (predict, 3 minutes, medium). Another image moves the joined layer by some amount. With
+# $2h$ in the place of $h$, how many times that amount does it move it? Put one number for "down" and one for "up" into the
+# dictionary `predicted`.
+
+# %% [markdown] tags=["hint"]
+# <details><summary>Hint</summary>
+#
+# Write the difference of two joined layers, and see whether $h$ is still in it.
+#
+# </details>
+
+# %% tags=["solution"]
+predicted = {"down": 1.0, "up": 2.0}
+
+# %% tags=["check"]
+times = {}
+for way, join in joins.items():
+    moves = [(join(n * h, t, v.flip(0)) - join(n * h, t, v)).norm() for n in (1, 2)]
+    times[way] = float((moves[1] / moves[0]).detach())
+desk.check(predicted, times, "An image that is added does not mind h.", rtol=0, atol=0.01)
+times
 
 # %% [markdown]
 # What is the difference? An image that is added moves the layer by the same amount whatever is in
@@ -332,3 +439,14 @@ Markdown("\n".join(f"- {sentence}" for sentence in sentences))
 # **To think about.** On the way up the image multiplies. Suppose its map gave 0 in some column for
 # every seen class. Which unseen classes could the network then still describe, and would you rather
 # have the image added there?
+
+# %% [markdown] tags=["answer"]
+# <details><summary>One answer</summary>
+#
+# In that column the product is 0 whatever $h$ holds, and only the time is left: what the column should say is lost, for
+# seen and unseen classes alike. The network can still describe those unseen classes that differ from seen ones in other
+# columns only. An unseen class whose image would need that column stays without it, unless its image, unlike all seen
+# ones, opens it, and then with weights that no training has set. Added, an image cannot close a column: $h$ always gets
+# through, and the next layer decides. That is safer for unseen classes, and says less about how much each column counts.
+#
+# </details>

@@ -83,21 +83,67 @@ T = len(schedule)
 # %%
 with seeded(0, "lesson/weights"):
     with_image, without = torch.randn(2, 5, 3)
+
+# %% [markdown] tags=["exercise"]
+# **Exercise 23.1: eq. 22** (code, 5 minutes, easy). Write the guided noise as a function of both estimates and of the
+# scale.
+
+# %% [markdown] tags=["hint"]
+# <details><summary>Hint</summary>
+#
+# At scale 1 it is the estimate with the image, at 0 the one without.
+#
+# </details>
+
+
+# %% tags=["solution"]
+def guided(with_image: torch.Tensor, without: torch.Tensor, w: float) -> torch.Tensor:
+    """Mix two estimates of the noise, the image counted w times."""
+    return (1 - w) * without + w * with_image
+
+
+# %% tags=["check"]
 for w in (0.0, 1.0, 2.0, 4.0):
+    package = revcd.guided_noise(with_image, without, w)
     theirs = (1 + (w - 1)) * with_image - (w - 1) * without
-    torch.testing.assert_close(revcd.guided_noise(with_image, without, w), theirs)
+    torch.testing.assert_close(package, theirs)
+    desk.check(guided(with_image, without, w), package, f"It is another mixture at scale {w:g}.")
+
+# %% [markdown] tags=["exercise"]
+# **Exercise 23.2: one too many** (find the bug, 5 minutes, easy). A paper that counts as Ho and Salimans do reports its best
+# results at weight 2. Someone takes that number over into eq. 22, and gets less guidance than the paper had. Compute `fixed`,
+# the noise that the paper meant.
+
+# %%
+taken_over = revcd.guided_noise(with_image, without, 2.0)
+extra = (taken_over - with_image).norm() / (with_image - without).norm()
+print(f"beyond the plain conditional estimate: {extra:.1f} times the image's part")
+
+# %% [markdown] tags=["hint"]
+# <details><summary>Hint</summary>
+#
+# At their weight 0, what do they have? And we, at scale 0?
+#
+# </details>
+
+# %% tags=["solution"]
+fixed = revcd.guided_noise(with_image, without, 3.0)
+
+# %% tags=["check"]
+meant = 3 * with_image - 2 * without
+desk.check(fixed, meant, "Their weight counts what goes beyond the conditional estimate.")
 
 # %% [markdown]
 # ## A plane where everything is known
 #
 # Three classes in a plane, each of two Gaussian blobs, all of one width $s$. Noised to step $t$ a
-# blob at $\mu$ is a blob at $\sqrt{\bar\alpha_t}\, \mu$ of variance $v = \bar\alpha_t s^2 + 1 -
+# blob at $m$ is a blob at $\sqrt{\bar\alpha_t}\, m$ of variance $s_t^2 = \bar\alpha_t s^2 + 1 -
 # \bar\alpha_t$. So the best estimate is exact: in each blob as in notebook 20, and the blobs are
 # weighed by how likely $z_t$ came from them,
 #
-# $$\mathbb E[z_0 \mid z_t] = \sum_k r_k(z_t) \Big( \mu_k + \frac{\sqrt{\bar\alpha_t}\, s^2}{v} \big(z_t
-# - \sqrt{\bar\alpha_t}\, \mu_k \big) \Big), \qquad
-# r_k(z_t) \propto e^{-\lVert z_t - \sqrt{\bar\alpha_t}\, \mu_k \rVert^2 / 2 v} .$$
+# $$\mathbb E[z_0 \mid z_t] = \sum_i r_i(z_t) \Big( m_i + \frac{\sqrt{\bar\alpha_t}\, s^2}{s_t^2} \big(z_t
+# - \sqrt{\bar\alpha_t}\, m_i \big) \Big), \qquad
+# r_i(z_t) \propto e^{-\lVert z_t - \sqrt{\bar\alpha_t}\, m_i \rVert^2 / 2 s_t^2} .$$
 
 # %%
 s = 0.35
@@ -120,15 +166,15 @@ t = torch.full((50,), 90)
 left = plane.alphas_cumprod[90]
 with seeded(0, "lesson/tweedie"):
     zt = torch.randn(50, 2, requires_grad=True)
-v = left * s**2 + 1 - left
+variance = left * s**2 + 1 - left
 away = zt[:, None] - left.sqrt() * everyone
-log_p = (-away.square().sum(2) / (2 * v)).logsumexp(1).sum()
+log_p = (-away.square().sum(2) / (2 * variance)).logsumexp(1).sum()
 (score,) = torch.autograd.grad(log_p, zt)
 tweedie = (zt + (1 - left) * score) / left.sqrt()
 
 # %%
-r = (-away.square().sum(2) / (2 * v)).softmax(1)[:, :, None]
-mixed = (r * (everyone + left.sqrt() * s**2 / v * away)).sum(1)
+r = (-away.square().sum(2) / (2 * variance)).softmax(1)[:, :, None]
+mixed = (r * (everyone + left.sqrt() * s**2 / variance * away)).sum(1)
 exact = studies.mixture_denoiser(plane, everyone, s)(zt, t)
 torch.testing.assert_close(exact, mixed)
 torch.testing.assert_close(exact, tweedie, rtol=1e-4, atol=1e-4)
@@ -153,8 +199,8 @@ here.figure(tilted)
 # what is left. But it does **not** sample $p(z)\, p(x \mid z)^w$. Equation 21 holds at each step for
 # the noised densities. Had we noised the tilted density, its score would be another one: noising is
 # an average over neighbours, and the average of a power is not the power of the average. There is
-# one exception, Gaussians of one width, where the guided walk ends exactly at $\mu + w (\mu_x -
-# \mu)$:
+# one exception, Gaussians of one width, where the guided walk ends exactly at $m + w (m_x -
+# m)$:
 
 # %%
 middle, target_mean = torch.tensor([[-0.5, 0.3]]), torch.tensor([[0.5, 0.0]])
@@ -162,9 +208,31 @@ given, always = (studies.mixture_denoiser(plane, centre, s) for centre in (targe
 ended = revcd.ddim_sample(
     lambda zt, t: revcd.guided_noise(given(zt, t), always(zt, t), 3.0), plane, tilted.start, 200
 )
+
+# %% [markdown] tags=["exercise"]
+# **Exercise 23.3: where does it end?** (predict, 3 minutes, easy). All samples together have their mean at `middle`, class A
+# has its own at `target_mean`, and the walk above is guided with scale 3. Where is the mean of the guided samples? Put both
+# coordinates into the list `predicted`.
+
+# %% [markdown] tags=["hint"]
+# <details><summary>Hint</summary>
+#
+# From the middle towards the class, and three times as far.
+#
+# </details>
+
+# %% tags=["solution"]
+predicted = [-0.5 + 3 * 1.0, 0.3 - 3 * 0.3]
+
+# %% tags=["check"]
+found = ended.mean(0).tolist()
+desk.check(
+    predicted, found, "It is as far again, and once more, as the class is.", rtol=0, atol=0.03
+)
 torch.testing.assert_close(
     ended.mean(0), (middle + 3 * (target_mean - middle))[0], rtol=0, atol=0.03
 )
+
 torch.testing.assert_close(ended.std(0), torch.full((2,), s), rtol=0.05, atol=0)
 
 # %% [markdown]
@@ -189,8 +257,24 @@ with seeded(0, "lesson/step"):
 alpha, left = schedule.alphas[t], schedule.alphas_cumprod[t]
 eps = (zt - left.sqrt() * z0) / (1 - left).sqrt()  # eq. 11
 sigma = schedule.posterior_variance(torch.tensor([t])).sqrt()
+
+# %% [markdown] tags=["exercise"]
+# **Exercise 23.4: one step back** (code, 5 minutes, easy). Compute `by_hand`, $z_{t-1}$ by the formula above; `left` is
+# $\bar\alpha_t$.
+
+# %% [markdown] tags=["hint"]
+# <details><summary>Hint</summary>
+#
+# The estimated noise is taken out, with its weight; then all is divided by $\sqrt{\alpha_t}$; then fresh noise is added.
+#
+# </details>
+
+# %% tags=["solution"]
 by_hand = (zt - (1 - alpha) / (1 - left).sqrt() * eps) / alpha.sqrt() + sigma * eta
-torch.testing.assert_close(next_zt, by_hand, rtol=1e-4, atol=1e-4)
+
+# %% tags=["check"]
+wrong = "The step ends elsewhere: check the weight of eps, and what is divided by what."
+desk.check(by_hand, next_zt, wrong, rtol=1e-4, atol=1e-4)
 torch.testing.assert_close(end, visits[-1][2])  # the last step adds no noise
 
 # %% [markdown]
@@ -204,9 +288,25 @@ hops = []
 revcd.ddim_sample(denoise, schedule, start, 5, lambda *visit: hops.append(visit))
 (t, zt, z0), (after, next_zt, _) = hops[:2]
 left, target = schedule.alphas_cumprod[t], schedule.alphas_cumprod[after]
-eps = (zt - left.sqrt() * z0) / (1 - left).sqrt()
-by_hand = target.sqrt() * z0 + (1 - target).sqrt() * eps
-torch.testing.assert_close(next_zt, by_hand, rtol=1e-4, atol=1e-4)
+
+# %% [markdown] tags=["exercise"]
+# **Exercise 23.5: a jump** (code, 10 minutes, medium). Compute `jumped`, DDIM's next $z$, from `zt` and its estimate `z0`: from
+# a step where $\bar\alpha$ is `left` to one where it is `target`.
+
+# %% [markdown] tags=["hint"]
+# <details><summary>Hint</summary>
+#
+# First the noise that this estimate implies (eq. 11). Then noise the estimate again, with the same noise, but less of it.
+#
+# </details>
+
+# %% tags=["solution"]
+implied = (zt - left.sqrt() * z0) / (1 - left).sqrt()
+jumped = target.sqrt() * z0 + (1 - target).sqrt() * implied
+
+# %% tags=["check"]
+wrong = "It lands elsewhere: the noise has to be that of this estimate, at this step."
+desk.check(jumped, next_zt, wrong, rtol=1e-4, atol=1e-4)
 
 # %% [markdown]
 # ## Few steps or all, on the benchmark
@@ -355,3 +455,14 @@ Markdown("\n".join(f"- {sentence}" for sentence in sentences))
 # **To think about.** Guidance moves an estimate away from what the network says without an image,
 # which is an average of seen classes. For an image of an unseen class, which way is that? When does
 # it lead towards the unseen prototype, and when only further out?
+
+# %% [markdown] tags=["answer"]
+# <details><summary>One answer</summary>
+#
+# It leads from the average of the seen classes towards those seen classes that the image resembles, and on beyond them. An
+# unseen class lies there if it is more of what its relatives are: a mixture exaggerated in the right direction. If it lies
+# *between* seen classes, or differs from them in something that no seen class has, the way beyond leads only further out.
+# A cosine forgives length, so going too far does little harm where the direction is right; and where it is wrong, no
+# scale mends it.
+#
+# </details>

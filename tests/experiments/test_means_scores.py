@@ -8,12 +8,18 @@ import torch.nn.functional as F
 from toys import QUICK, corrupted, toy
 
 from zslnb.closed_form import predicted_means, residuals
-from zslnb.experiments import MeansSettings, generative, run
+from zslnb.experiments import MeansSettings, run
 from zslnb.experiments.families import Generator
-from zslnb.experiments.generative import classified
+from zslnb.experiments.generative import candidates, unit_features, with_synthetic
 from zslnb.experiments.means import chosen_kernel, fit_means, means_scores
 from zslnb.genzsl import class_diversity_promotion, top_k_referents
-from zslnb.protocol import best_constant, class_means, evaluate_gzsl, validation_split
+from zslnb.protocol import (
+    best_constant,
+    class_means,
+    evaluate_gzsl,
+    train_classifier,
+    validation_split,
+)
 
 HARD = toy(noise=0.5)  # so hard that settings differ
 KERNEL = (2.0, 0.1)
@@ -121,7 +127,8 @@ def test_clean_peeked_and_each_count_are_those_of_the_generative_protocol(scores
     inner = validation_split(HARD, 0)
     kernel = chosen_kernel(inner, FEW)
     tried, on_test = (
-        dict(generative.candidates(fit_means(b, FEW, kernel), b)) for b in (inner, HARD)
+        {pick: found for pick, (found, _) in candidates(fit_means(b, FEW, kernel), b)}
+        for b in (inner, HARD)
     )
     pick, lucky = (scores["chosen"][p] for p in ("clean", "peeked"))
     assert (pick["width"], pick["penalty"]) == kernel
@@ -136,21 +143,25 @@ def test_clean_peeked_and_each_count_are_those_of_the_generative_protocol(scores
     assert set(scores["clean"]) == SCORES
 
 
-def test_a_candidates_classifier_can_be_trained_again():
+def test_a_candidates_classifier_is_kept_as_it_was_scored():
     model = fit_means(HARD, FEW, KERNEL)
-    for pick, expected in generative.candidates(model, HARD):
-        held = classified(model, HARD, pick)
+    for (n, epochs), (expected, kept) in candidates(model, HARD):
+        held = kept.scored()
         found = evaluate_gzsl(torch.nn.Identity(), held.classes, held.scores, HARD)
         assert found == {name: expected[name] for name in found}
+        settings = replace(FEW.classifier, epochs=epochs)
+        again = train_classifier(*with_synthetic(model, HARD.unseen, n), settings, model.seed)
+        rows = HARD.test_unseen_idx
+        assert torch.equal(held.scores[rows], again.scores(unit_features(HARD, model)[rows]))
 
 
 def test_the_constant_is_the_best_on_the_validation_split(scores):
     inner, chosen = validation_split(HARD, 0), scores["chosen"]["calibrated"]
     pick = chosen["n_synthetic"], chosen["epochs"]
     kernel = chosen["width"], chosen["penalty"]
-    held = classified(fit_means(inner, FEW, kernel), inner, pick)
+    held = dict(candidates(fit_means(inner, FEW, kernel), inner))[pick][1].scored()
     assert chosen["calibration"] == best_constant(held)[0]
-    judged = classified(fit_means(HARD, FEW, kernel), HARD, pick)
+    judged = dict(candidates(fit_means(HARD, FEW, kernel), HARD))[pick][1].scored()
     lowered = judged.scores.double() - chosen["calibration"] * judged.is_seen
     expected = evaluate_gzsl(torch.nn.Identity(), judged.classes, lowered, HARD)
     assert {name: scores["calibrated"][name] for name in expected} == pytest.approx(expected)

@@ -17,13 +17,14 @@ def eszsl(
 ) -> Float[Tensor, "D S"]:
     """Closed-form bilinear compatibility of features and semantics (ESZSL).
 
-    V = (X'X + gamma I)^-1 X'Y S (S'S + lambda I)^-1 over the classes present in `labels`, with
-    Y = +1 for the class of an image and -1 for the others (Romera-Paredes and Torr 2015, eq. 6).
-    Score images with `features @ V @ semantics.T`.
+    W = (X'X + gamma I)^-1 X'Y Z (Z'Z + lam I)^-1 over the classes present in `labels`, with
+    Y = +1 for the class of an image and -1 for the others (Romera-Paredes and Torr 2015, eq. 6,
+    which calls W V and Z S). Score images with `features @ W @ semantics.T`.
 
     Args:
         features: (N, D). labels: (N,) class ids. semantics: (C, S), row = class id.
-        gamma, lam: both positive; penalties in feature and in semantic space.
+        gamma, lam: both positive; penalties in feature and in semantic space, lambda_X and
+            lambda_Z of the notebooks.
 
     Raises:
         ValueError: a penalty that is not positive.
@@ -37,10 +38,10 @@ def eszsl(
 def eszsl_for_penalties(
     features: Float[Tensor, "N D"], labels: Int64[Tensor, " N"], semantics: Float[Tensor, "C S"]
 ) -> Callable[[float, float], Float[Tensor, "D S"]]:
-    """Prepare `eszsl` on one training set; return it as a function of gamma and lambda alone.
+    """Prepare `eszsl` on one training set; return it as a function of its penalties alone.
 
-    With X'X = Q diag(l) Q' and S'S = P diag(m) P' the matrix is
-    Q [(Q' X'YS P)_ij / ((l_i + gamma) (m_j + lambda))] P'. A grid of penalties costs two
+    With X'X = Q diag(a) Q' and Z'Z = R diag(b) R' the matrix is
+    Q [(Q' X'YZ R)_ij / ((a_i + gamma) (b_j + lam))] R'. A grid of penalties costs two
     decompositions, each as long as some ten systems, instead of two linear systems a point.
     """
     x, s, middle = _parts(features, labels, semantics)
@@ -57,7 +58,7 @@ def eszsl_for_penalties(
 
 
 def _parts(features: Tensor, labels: Tensor, semantics: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Return X, S and X'YS in double precision."""
+    """Return X, Z and X'YZ in double precision."""
     classes, targets = labels.unique(return_inverse=True)
     x, s = features.double(), semantics[classes].double()
     y = 2.0 * F.one_hot(targets, len(classes)).double() - 1

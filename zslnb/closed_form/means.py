@@ -21,8 +21,8 @@ def kernel_ridge(
 ) -> Float64[Tensor, "C D"]:
     """Predict targets at `asked` by ridge regression with a Gaussian kernel, about their mean.
 
-    m + k(asked, inputs) (k(inputs, inputs) + penalty I)^-1 (targets - m) with
-    k(a, b) = exp(-|a - b|^2 / width). A large width makes it linear in the inputs.
+    m + kernel(asked, inputs) (kernel(inputs, inputs) + penalty I)^-1 (targets - m), m their mean,
+    with kernel(a, b) = exp(-|a - b|^2 / width). A large width makes it linear in the inputs.
 
     Args:
         inputs: (K, S), targets: (K, D) what is known.

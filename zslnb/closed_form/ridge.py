@@ -44,7 +44,7 @@ def ridge_for_penalties(
 ) -> Callable[[float], AffineMap]:
     """Prepare `ridge` on one training set; return it as a function of the penalty alone.
 
-    With X'X = Q diag(l) Q', W = Q diag(1 / (l + penalty)) Q' X'Y: one decomposition for any
+    With X'X = Q diag(a) Q', W = Q diag(1 / (a + penalty)) Q' X'Y: one decomposition for any
     number of penalties.
     """
     x, y, means = _centred(inputs, targets)

@@ -5,7 +5,8 @@ evaluation. What differs is the generator alone.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from copy import deepcopy
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -21,6 +22,7 @@ from zslnb.imagination import ImaginationSettings
 from zslnb.protocol import (
     ClassifierTrainer,
     Scored,
+    SoftmaxClassifier,
     best,
     calibrated_scores,
     hubness_scores,
@@ -69,9 +71,12 @@ def synthetic_scores(
     Args:
         trial: fitted to `inner`, the validation split. model: fitted to `benchmark`.
     """
-    tried, on_test = dict(candidates(trial, inner)), dict(candidates(model, benchmark))
+    on_trial, on_model = dict(candidates(trial, inner)), dict(candidates(model, benchmark))
+    tried, on_test = (
+        {pick: scores for pick, (scores, _) in found.items()} for found in (on_trial, on_model)
+    )
     chosen, peeked = best(tried.items())[0], best(on_test.items())[0]
-    on_validation, judged = classified(trial, inner, chosen), classified(model, benchmark, chosen)
+    on_validation, judged = on_trial[chosen][1].scored(), on_model[chosen][1].scored()
     constant, calibrated = calibrated_scores(on_validation, judged)
     return {
         "clean": on_test[chosen],
@@ -94,36 +99,47 @@ def synthetic_scores(
     }
 
 
-def classified(model: Generator, benchmark: Benchmark, pick: Pick) -> Scored:
-    """Score the test images with the classifier of one candidate, which is trained for it.
-
-    It is the classifier that `candidates` has after as many epochs on as many synthetic features.
-    """
-    n_synthetic, epochs = pick
-    settings = replace(model.settings.classifier, epochs=epochs)
-    samples = with_synthetic(model, benchmark.unseen, n_synthetic)
-    trainer = train_classifier(*samples, settings, model.seed)
-    scores = score_test_images(trainer.scores, unit_features(benchmark, model), benchmark)
-    return Scored(scores.cpu(), trainer.classes.cpu(), benchmark)
-
-
 def _named(pick: Pick) -> dict[str, int]:
     return dict(zip(("n_synthetic", "epochs"), pick, strict=True))
 
 
-def candidates(model: Generator, benchmark: Benchmark) -> Iterator[tuple[Pick, dict[str, float]]]:
-    """Score every number of synthetic samples with every number of classifier epochs."""
+@dataclass(frozen=True)
+class Classified:
+    """A classifier as it was after some epoch, and the test images that it was made for."""
+
+    model: SoftmaxClassifier
+    classes: Int64[Tensor, " K"]
+    features: Float[Tensor, "N D"]
+    benchmark: Benchmark
+
+    @torch.no_grad()
+    def scored(self) -> Scored:
+        """Score the test images."""
+        scores = score_test_images(self.model.eval(), self.features, self.benchmark)
+        return Scored(scores.cpu(), self.classes.cpu(), self.benchmark)
+
+
+def candidates(
+    model: Generator, benchmark: Benchmark
+) -> Iterator[tuple[Pick, tuple[dict[str, float], Classified]]]:
+    """Score every number of synthetic samples with every number of classifier epochs.
+
+    Each candidate's classifier comes with its scores, so that whoever picks one need not train it
+    again.
+    """
     features = unit_features(benchmark, model)
     for n in model.settings.n_synthetic_choices:
         samples = with_synthetic(model, benchmark.unseen, n)
         looks = Looks(features, samples[1].unique(), benchmark)
-        train_classifier(
-            *samples,
-            model.settings.classifier,
-            model.seed,
-            lambda trainer, looks=looks: looks.look(trainer.scores),
-        )
-        yield from (((n, epoch), scores) for epoch, scores in enumerate(looks.scores(), 1))
+        kept: list[Classified] = []
+
+        def note(trainer: ClassifierTrainer, looks: Looks = looks, kept: list = kept) -> None:
+            looks.look(trainer.scores)
+            kept.append(Classified(deepcopy(trainer.model), trainer.classes, features, benchmark))
+
+        train_classifier(*samples, model.settings.classifier, model.seed, note)
+        for epoch, candidate in enumerate(zip(looks.scores(), kept, strict=True), 1):
+            yield (n, epoch), candidate
 
 
 def unit_features(benchmark: Benchmark, model: Generator) -> Float[Tensor, "N D"]:

@@ -13,6 +13,7 @@ from zslnb.experiments.families import FIT
 from zslnb.experiments.fidelity import fidelity_scores
 from zslnb.experiments.generative import generative_scores, released_scores
 from zslnb.experiments.means import MeansSettings, NearestMeanSettings, means_scores
+from zslnb.experiments.means_look import means_look_scores
 from zslnb.experiments.nearest_mean import nearest_mean_scores
 from zslnb.experiments.referent_swap import swap_scores
 from zslnb.experiments.ridge import RidgeSettings, ridge_scores
@@ -48,6 +49,7 @@ METHODS = {
     "eszsl": Method(closed_form.eszsl_scores, closed_form.ESZSLSettings, False),
     "nearest_mean": Method(nearest_mean_scores, NearestMeanSettings, False),
     "means": Method(means_scores, MeansSettings),
+    "means_look": Method(means_look_scores, MeansSettings),
     "ridge": Method(ridge_scores, RidgeSettings, False),
     "looks": Method(closed_form.looks_scores, closed_form.LooksSettings, False),
     "genzsl": Method(generative_scores, GenZSLSettings),

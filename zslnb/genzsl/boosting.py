@@ -31,7 +31,7 @@ def boosting_loss(
     Args:
         x_hat: (B, D) generated features, unit norm.
         semantics: (B, D) semantics of each target, in feature space.
-        temperature: tau.
+        temperature: tau of the notebooks and of the paper.
         mode: "batch" or "classes".
         class_semantics: (K, D), for "classes".
         labels: (B,) rows of `class_semantics`, for "classes".
@@ -67,9 +67,9 @@ def semantics_to_features(
     """Map class semantics to feature space by ridge regression, fitted on training images.
 
     This is ours, not the paper's: with features and semantics of different widths the published
-    term has no meaning. W minimises ||(S[y] - s) W - (X - x)||^2 + penalty ||W||^2 with s and x
-    the means over the images; without them the common part of all features, which refined
-    semantics have lost, would bend every anchor.
+    term has no meaning. W minimises ||Z W - X||^2 + penalty ||W||^2, where Z and X are the images'
+    semantics and features less their means; with these in, the common part of all features,
+    which refined semantics have lost, would bend every anchor.
 
     Args:
         semantics: (C, S), row = class id. features: (N, D) of training images.

@@ -20,10 +20,11 @@ def class_diversity_promotion(
 ) -> Float[Tensor, "C S"]:
     """Remove the leading right singular directions of the class embeddings (GenZSL eqs. 1-2).
 
-    The released code forms the C-by-C projector P = U'U'^T from a full SVD without its first
-    columns. Since P E = E - sum_i <E, v_i> v_i over the removed directions, the same rows come
+    The released code forms the C-by-C projector P = E'E'^T from a full SVD of the embeddings Z,
+    E' the left singular vectors but the first. Since P Z = Z - sum_i (Z v_i) v_i^T over the
+    removed directions, the same rows come
     from a thin SVD and a rank-one deflation each; beyond a few thousand classes the directions
-    are eigenvectors of the S-by-S matrix E^T E, so that time grows with C and memory is that of
+    are eigenvectors of the S-by-S matrix Z^T Z, so that time grows with C and memory is that of
     the result. As released, rows are neither centred before nor re-normalised after.
 
     Args:
@@ -67,9 +68,9 @@ def _blocks(
 def _leading_directions(embeddings: Float[Tensor, "C S"], n: int) -> Float[Tensor, "n S"]:
     """Find the first n right singular vectors, or all there are of fewer.
 
-    In double precision, since singular values may lie too close together for float32. E^T E
+    In double precision, since singular values may lie too close together for float32. Z^T Z
     squares them: what that blurs is 1e-8 of the largest. Of many classes, blocks are multiplied
-    as they are first and summed in double precision, in half the time. That blurs E^T E by 1e-8
+    as they are first and summed in double precision, in half the time. That blurs Z^T Z by 1e-8
     of its largest eigenvalue, which the directions that are wanted do not feel if all others
     are clearly smaller; for class names the first is ten times the second and more.
     """
@@ -85,7 +86,7 @@ def _leading_directions(embeddings: Float[Tensor, "C S"], n: int) -> Float[Tenso
 
 
 def _gram(embeddings: Float[Tensor, "C S"], exact: bool) -> Float[Tensor, "S S"]:
-    """Sum E^T E over blocks of classes, in double precision; products so only if `exact`."""
+    """Sum Z^T Z over blocks of classes, in double precision; products so only if `exact`."""
     width = embeddings.shape[1]
     gram = torch.zeros(width, width, dtype=torch.float64, device=embeddings.device)
     for _, rows in _blocks(embeddings):

@@ -57,7 +57,7 @@ class GenZSLSettings(Settings):
     latent_dim: Count = 512
     reconstruction_weight: NotNegative = 1.0
     kl_weight: NotNegative = 1.0
-    boosting_weight: NotNegative = 0.1  # lambda
+    boosting_weight: NotNegative = 0.1  # lambda, the paper's and the notebooks'
     boosting_mode: Mode = "batch"
     temperature: Positive = 0.07
     # the released code has one Adam for the encoder and one for the decoder, which is the same:
@@ -105,12 +105,12 @@ REDUCED = {
         "classifier": ClassifierSettings(batch_size=128, epochs=15, lr=3e-3),
     },
     "medium": {
-        "hidden_dim": 512,
-        "latent_dim": 256,
+        "hidden_dim": 256,
+        "latent_dim": 128,
         "batch_size": 128,
-        "rounds": 4,
-        "n_synthetic": 400,
-        "n_synthetic_choices": (100, 400),
+        "rounds": 3,
+        "n_synthetic": 300,
+        "n_synthetic_choices": (100, 300),
         "classifier": ClassifierSettings(batch_size=256, epochs=15),
     },
     "full": {},

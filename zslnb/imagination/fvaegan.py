@@ -17,7 +17,7 @@ class Networks(nn.Module):
     """What is trained: a kind has only the networks it needs.
 
     One optimiser a network, as released; the encoder's has Adam's default betas. The buffer
-    `penalty_weight` is lambda_1, which moves where it is adaptive.
+    `penalty_weight` is f-VAEGAN's lambda, which moves where it is adaptive.
 
     Args:
         settings: see `ImaginationSettings`.

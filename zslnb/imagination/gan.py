@@ -83,7 +83,7 @@ def adapted_penalty_weight(
     2, a weak penalty; or without end, if the critic goes flat. `adaptive_penalty=False` keeps it.
 
     Args:
-        weight: lambda_1, before.
+        weight: f-VAEGAN's lambda, before.
         penalty: mean of (|gradient| - 1)^2 over the critic's steps.
     """
     weight, penalty = torch.as_tensor(weight, dtype=torch.float64), torch.as_tensor(penalty)

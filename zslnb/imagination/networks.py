@@ -1,4 +1,7 @@
-"""Encoder, generator and critic of f-VAEGAN, one hidden layer each, as released."""
+"""Encoder, generator and critic of f-VAEGAN, one hidden layer each, as released.
+
+They keep f-VAEGAN's letters: a are class semantics (z everywhere else), z is the latent (else o).
+"""
 
 import torch
 import torch.nn.functional as F

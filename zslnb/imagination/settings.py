@@ -42,8 +42,8 @@ class ImaginationSettings(Settings):
     kind: Kind = "fvaegan"
     hidden_dim: Count = 4096
     latent_dim: Count | None = None  # None: the width of the semantics, as released
-    adversarial_weight: Positive = 10.0  # gamma, of critic and generator alike
-    penalty_weight: Positive = 10.0  # lambda_1 at the start
+    adversarial_weight: Positive = 10.0  # f-VAEGAN's gamma, of critic and generator alike
+    penalty_weight: Positive = 10.0  # f-VAEGAN's lambda, at the start
     adaptive_penalty: bool = True  # as released; False keeps it fixed
     critic_steps: Count = 5  # to one of the generator
     encoded_noise: bool = True  # f-VAEGAN: the critic sees reconstructions, not samples of noise
@@ -85,13 +85,14 @@ REDUCED = {
         "n_synthetic_choices": (50, 100, 200, 400),
         "classifier": ClassifierSettings(batch_size=128, epochs=15, lr=3e-3),
     },
-    "medium": {
-        "hidden_dim": 512,
+    "medium": {  # nine passes of the generator, as GenZSL
+        "hidden_dim": 256,
         "latent_dim": 128,
         "lr": 1e-3,
-        "rounds": 5,
-        "n_synthetic": 400,
-        "n_synthetic_choices": (100, 400),
+        "passes": 3,
+        "rounds": 3,
+        "n_synthetic": 300,
+        "n_synthetic_choices": (100, 300),
         "classifier": ClassifierSettings(epochs=15),
     },
     "full": {},
@@ -101,7 +102,6 @@ REDUCED = {
 REDUCED_OF_KIND = {
     ("smoke", "fvaegan"): {"adaptive_penalty": False},
     ("medium", "fvaegan"): {"adaptive_penalty": False},
-    ("medium", "gan"): {"rounds": 6},
 }
 
 

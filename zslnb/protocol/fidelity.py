@@ -10,10 +10,11 @@ BLOCK = 1024  # samples whose distances to all others are held at once
 def frechet_distance(a: Float[Tensor, "N D"], b: Float[Tensor, "M D"]) -> float:
     """Squared 2-Wasserstein distance of the Gaussians fitted to two samples.
 
-    |m1 - m2|^2 + tr(C1 + C2 - 2 (C1 C2)^(1/2)) (Dowson & Landau 1982; on features of a network
-    it is known as FID, Heusel et al. 2017), with sample covariances over N - 1, in double
-    precision. It is 0 where means and covariances agree, scales with the square of the features,
-    and is biased upwards where N or M is not far above D: compare at equal sizes, with a yardstick.
+    |m - m'|^2 + tr(Sigma + Sigma' - 2 (Sigma Sigma')^(1/2)) (Dowson & Landau 1982; on features of
+    a network it is known as FID, Heusel et al. 2017), with sample covariances over N - 1, in
+    double precision. It is 0 where means and covariances agree, scales with the square of the
+    features, and is biased upwards where N or M is not far above D: compare at equal sizes, with
+    a yardstick.
 
     Args:
         a: (N, D), at least two samples.
@@ -24,9 +25,9 @@ def frechet_distance(a: Float[Tensor, "N D"], b: Float[Tensor, "M D"]) -> float:
     """
     a, b = _checked(a, b)
     roots = [_root(torch.atleast_2d(x.T.cov())) for x in (a, b)]
-    # the singular values of C1^(1/2) C2^(1/2) are the roots of the eigenvalues of C1 C2
+    # the singular values of A^(1/2) B^(1/2) are the roots of the eigenvalues of A B
     shared = torch.linalg.svdvals(roots[0] @ roots[1]).sum()
-    spread = sum(root.square().sum() for root in roots)  # tr C = |C^(1/2)|^2
+    spread = sum(root.square().sum() for root in roots)  # tr A = |A^(1/2)|^2
     distance = (a.mean(0) - b.mean(0)).square().sum() + spread - 2 * shared
     return max(0.0, float(distance))
 

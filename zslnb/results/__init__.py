@@ -6,6 +6,7 @@ from zslnb.results.statistics import (
     Difference,
     differences,
     mean_and_sd,
+    paired_gains,
     percent,
     points,
     protocol_gap,

@@ -48,6 +48,12 @@ class Difference:
     p: float
     apart: bool | None
 
+    def word(self, up: str, down: str) -> str:
+        """Call it by the word for more than nothing, or for less, where it is either."""
+        if self.apart is None:
+            return "too few seeds to tell"
+        return (up if self.mean > 0 else down) if self.apart else "not told apart"
+
 
 def differences(*gains: Sequence[float], least: float = LEAST) -> list[Difference]:
     """Test each of several sets of differences within seeds against 0.

@@ -19,10 +19,10 @@ def guided_noise(
 ) -> Float[Tensor, "B S"]:
     """Go from the unconditional estimate past the conditional one (eq. 22).
 
-    Scale 0 is the unconditional estimate, 1 the conditional one, more exaggerates what the
-    condition changes. For one z_t noise and clean sample are linear in each other (eq. 11), so
-    the same line guides estimates of z_0. (Ho and Salimans count from the conditional: their
-    weight is one less.)
+    The scale is the paper's w: 0 is the unconditional estimate, 1 the conditional one, more
+    exaggerates what the condition changes. For one z_t noise and clean sample are linear in each
+    other (eq. 11), so the same line guides estimates of z_0. (Ho and Salimans count from the
+    conditional: their weight is one less.)
     """
     return torch.lerp(unconditional, conditional, scale)
 

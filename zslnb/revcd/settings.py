@@ -59,7 +59,7 @@ class RevCDSettings(Settings):
     # "variational": the weights of eqs. 10 and 13
     weighting: Literal["simple", "variational"] = "simple"
     weight_cap: Positive = 5.0  # of the loss that eq. 11 derives, whose factor has no bound
-    reconstruction_weight: NotNegative = 1.0  # lambda_1
+    reconstruction_weight: NotNegative = 1.0  # the paper's lambda_1
     noise_weight: NotNegative = 0.1  # lambda_2
     classification_weight: NotNegative = 1.0  # lambda_3, which the paper varies
     temperature: Positive = 0.05  # of the classification's softmax over cosines
@@ -108,22 +108,24 @@ REDUCED = {
         "widths": (256, 128, 64),
         "token_dim": 32,
         "sampling_steps": 5,
+        "guidance_choices": (1.0, 2.0, 4.0, 8.0),
         "epochs": 6,
-        "epoch_choices": (6, 2),
+        "epoch_choices": (6, 2, 1),
     },
     "medium": {
-        "token_dim": 64,
-        "sampling_steps": 10,
-        "guidance_choices": (1.0, 2.0),
+        "widths": (256, 128, 64),
+        "token_dim": 32,
+        "sampling_steps": 5,
+        "guidance_choices": (1.0, 2.0, 4.0, 8.0),
         "epochs": 10,
-        "epoch_choices": (10, 4),
+        "epoch_choices": (10, 4, 2),
     },
     "full": {},
 }
-# a GAN is nothing yet where the others are overtrained; in smoke it takes the steps of 30 epochs
+# a GAN is nothing yet where the others are overtrained: here it takes the steps of 30 epochs
 LONGER = {
     "smoke": {"batch_size": 64, "epochs": 15, "epoch_choices": (15,)},
-    "medium": {"epochs": 20, "epoch_choices": (20,)},
+    "medium": {"batch_size": 64, "epochs": 15, "epoch_choices": (15,)},
     "full": {},
 }
 

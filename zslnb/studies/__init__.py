@@ -7,6 +7,7 @@ from importlib import import_module
 
 _STUDIES = {  # module -> what notebooks use of it
     "benchmarks": "baselines looks split",
+    "both_directions": "both_on_cub both_papers",
     "boosting": (
         "batch_floor copying copying_losses false_negatives order_floors orders pull_taken"
     ),
@@ -52,6 +53,7 @@ _STUDIES = {  # module -> what notebooks use of it
     "seen_bias": "bias_to_seen handicap mistaken",
     "speed": "speed_by_bar speed_gains step_costs training_speed",
     "study": "Study",
+    "training_curves": "gains_of training_gains watched_settings",
     "training_orders": (
         "after_the_last_epoch boosting_orders classifier_orders looks_at_test "
         "looks_of_training StoredOrders"

@@ -28,9 +28,9 @@ from zslnb.studies.study import Answered, Drawn, Tabled
 FORMULAS = {  # way to join -> on the way down, and up
     "cross": (DOWN, UP),
     "swapped": (UP, DOWN),
-    "addition": (r"$h + \tau + v$",) * 2,
-    "concatenation": (r"$W [h, \tau, v]$",) * 2,
-    "film": (r"$h \odot (1 + a) + b$, with $[a, b] = \tau + v$",) * 2,
+    "addition": (r"$h + \gamma + v$",) * 2,
+    "concatenation": (r"$W [h, \gamma, v]$",) * 2,
+    "film": (r"$h \odot (1 + a) + b$, with $[a, b] = \gamma + v$",) * 2,
 }
 OTHERS = [how for how in CONDITIONINGS if how != "cross"]
 BORDER = (
@@ -50,7 +50,7 @@ def ways_to_join(benchmark: Benchmark, settings: RevCDSettings) -> Tabled:
     weights = [sum(weight.numel() for weight in unet.parameters()) for unet in unets]
     ways["weights, thousands"] = [round(n / 1000) for n in weights]
     text = (
-        "Five ways to join a layer $h$ with time $\\tau$ and image $v$. Weights are those of the "
+        "Five ways to join a layer $h$ with time $\\gamma$ and image $v$. Weights are those of the "
         "U-shaped network in this profile."
     )
     return Tabled("ways", ways, text)

@@ -10,7 +10,10 @@ from zslnb.imagination import ImaginationSettings
 from zslnb.studies.rows import Device, Records, row_names, summary
 from zslnb.studies.study import Tabled
 
-COLOURS = {"f-VAEGAN": "C1", "cVAE": "C2", "GenZSL": "C0", "GenZSL, noise": "C4"}
+COLOURS = {
+    **{"f-VAEGAN": "C1", "cVAE": "C2", "GenZSL": "C0", "GenZSL, noise": "C4"},
+    "f-CLSWGAN": "C3",
+}
 Generators = Mapping[str, GenZSLSettings | ImaginationSettings]  # row -> what is trained
 
 

@@ -53,7 +53,7 @@ PROTOCOL_CAPTIONS = {
     ),
     "released": (
         "The same methods, each number the best that was seen on the test set. Not comparable "
-        "with the table above; shown because papers print such numbers."
+        "with protocol clean; shown because papers print such numbers."
     ),
 }
 

@@ -7,23 +7,23 @@ from zslnb.revcd import RevCDSettings
 from zslnb.studies import plots
 from zslnb.studies.study import Drawn
 
-DOWN, UP = r"$h \odot \tau + v$", r"$h \odot v + \tau$"  # RevCD's ways to join
+DOWN, UP = r"$h \odot \gamma + v$", r"$h \odot v + \gamma$"  # RevCD's ways to join
 
 
 def paradigms() -> Drawn:
     """Where does a synthetic feature start from?"""
     boxes = {
-        "noise $z \\sim \\mathcal{N}(0, I)$": (1.3, 3.5),
-        "semantics $a$ of\nan unseen class": (1.3, 2.75),
+        "noise $o \\sim \\mathcal{N}(0, I)$": (1.3, 3.5),
+        "semantics $z$ of\nan unseen class": (1.3, 2.75),
         "generator G": (4.2, 3.1),
-        "feature $\\hat x = \\mathrm{G}(z, a)$": (6.9, 3.1),
+        "feature $\\hat x = \\mathrm{G}(o, z)$": (6.9, 3.1),
         "features of similar\nseen classes $x^{refer}$": (1.3, 1.3),
         "semantics $\\tilde z$ of\nthe unseen class": (1.3, 0.4),
         "inductive VAE": (4.2, 0.85),
         "feature $\\hat x = \\mathrm{IVAE}(x^{refer}, \\tilde z)$": (6.9, 0.85),
     }
-    noise, a, generator, imagined, referent, text, ivae, induced = boxes
-    chains = (noise, generator, imagined), (a, generator), (referent, ivae, induced), (text, ivae)
+    noise, z, generator, imagined, referent, text, ivae, induced = boxes
+    chains = (noise, generator, imagined), (z, generator), (referent, ivae, induced), (text, ivae)
     fig = plots.schematic(boxes, chains, (8.4, 4.1), filled=(generator, ivae))
     for y, title in ((3.9, "(a) imagination"), (1.8, "(b) induction, GenZSL")):
         fig.axes[0].text(0.1, y, title, weight="bold", fontsize=10)
@@ -92,13 +92,13 @@ def revcd_losses() -> Drawn:
         "noised\n$z_t$": (3.1, 3.4),
         "network": (5.2, 2.6),
         "estimate\n$\\hat z_0$": (7.2, 2.6),
-        "its noise $\\hat\\epsilon$\n(eq. 11)": (7.2, 1.1),
-        "noise $\\epsilon$": (3.1, 4.3),
+        "its noise $\\hat\\varepsilon$\n(eq. 11)": (7.2, 1.1),
+        "noise $\\varepsilon$": (3.1, 4.3),
         "step $t$": (3.1, 1.1),
         "image $x$, or in a tenth\nno image": (1.0, 2.1),
         "1: squared error\nto $z_0$, image shown": (9.8, 3.6),
         "3: class among seen\nprototypes, image shown": (9.8, 2.4),
-        "2: squared error to\n$\\epsilon$, all samples": (9.8, 1.1),
+        "2: squared error to\n$\\varepsilon$, all samples": (9.8, 1.1),
     }
     z0, zt, network, estimate, noise_hat, noise, step, image, *ends = boxes
     chains = [(z0, zt, network, estimate), (noise, zt), (step, zt), (step, network)]
@@ -129,7 +129,7 @@ def revcd_network(benchmark: Benchmark, settings: RevCDSettings) -> Drawn:
         "Transformer": (4.3, 0.5),
         "image $v$": (5.7, 0.5),
         "step $t$": (8.6, 0.5),
-        "sines, cosines\n$\\tau$": (7.1, 0.5),
+        "sines, cosines\n$\\gamma$": (7.1, 0.5),
     }
     names = [*boxes]
     chains = names[:8], (names[1], names[5]), (names[2], names[4]), names[8:12], names[12:]

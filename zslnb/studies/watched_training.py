@@ -26,7 +26,7 @@ PANELS = (  # generator, loss term, title
     ("GenZSL", "boosting", "boosting term"),
     ("f-VAEGAN", "reconstruction", "cross-entropy"),
     ("f-VAEGAN", "kl", "KL"),
-    ("f-VAEGAN", "critic", r"critic's $D(\hat x) - D(x)$"),
+    ("f-VAEGAN", "critic", r"critic's $\mathrm{D}(\hat x) - \mathrm{D}(x)$"),
 )
 STYLE = {"marker": "o", "markersize": 4}
 ARMS = {  # trained with texts that are nearly the same -> how its line is drawn
@@ -150,7 +150,7 @@ def penalty_rule(run: Imagination, looks: pd.DataFrame) -> Drawn:
     style = {**STYLE, "color": COLOURS["f-VAEGAN"]}
     fig, axes = plt.subplots(1, 2, figsize=(8.6, 3.2))
     axes[0].plot([0, *steps], [start, *weights], **style)
-    axes[0].set(yscale="log", ylabel=r"weight $\lambda_1$ (log scale)")
+    axes[0].set(yscale="log", ylabel=r"weight $\lambda_{pen}$ (log scale)")
     axes[1].plot(steps, looks["steep"], **style)
     axes[1].axhline(1, color="k", linestyle=":", label="asked for by the formula")
     axes[1].axhline(2, color="k", linestyle="--", label="where the rule holds still")
@@ -161,7 +161,7 @@ def penalty_rule(run: Imagination, looks: pd.DataFrame) -> Drawn:
     goals = {0: "0: it is flat", 1: "1, as it should be", 2: "2, as the rule implies"}
     nearest = goals[min(goals, key=lambda goal: abs(steepness - goal))]
     text = (
-        rf"The released rule at work: $\lambda_1$ goes from "
+        rf"The released rule at work: $\lambda_{{pen}}$ goes from "
         f"{run.settings.penalty_weight:g} to {weights.iloc[-1]:.2g} (lowest "
         f"{weights.min():.2g}), and the critic's gradient ends at a mean length of "
         f"{steepness:.2f}: nearest to {nearest}."

@@ -1,0 +1,188 @@
+"""What training buys: scores along it, beside closed forms that take seconds."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from jaxtyping import Float
+from matplotlib.figure import Figure
+
+from zslnb import experiments, genzsl, imagination, results
+from zslnb.benchmark import Benchmark
+from zslnb.experiments.memo import run_rows
+from zslnb.genzsl import GenZSLSettings
+from zslnb.results import Difference
+from zslnb.studies import plots
+from zslnb.studies.generators import COLOURS, Device, Generators, predicted, untrained
+from zslnb.studies.rows import Records, row_names, values
+from zslnb.studies.study import Answered, Drawn, Tabled
+
+METRICS = ("H", "T1")
+KINDS = {"cVAE": "cvae", "f-CLSWGAN": "gan", "f-VAEGAN": "fvaegan"}
+SHARES = {"a quarter": 0.25, "half": 0.5, "end": 1.0}  # of the samples that a training draws
+BASE = "means + spread"
+LINES = {BASE: ("0.1", "-"), "nearest mean": ("0.4", "--"), "plain CLIP": ("0.4", ":")}
+LOOK = {"passes": 3, "n_synthetic": 100}  # in `medium`: seldom, and with a quick classifier
+PASSES = {"GenZSL": 36, "cVAE": 36, "f-CLSWGAN": 18, "f-VAEGAN": 18}  # in `medium`, in all
+Questions = Mapping[tuple[str, str], Difference]  # metric and row -> answer
+
+
+def watched_settings(benchmark: str, profile: str) -> dict[str, GenZSLSettings]:
+    """Settings of each generator whose training is looked at, with one classifier for all.
+
+    They are the profile's, and GenZSL is looked at after every pass. In `medium` the trainings are
+    longer than those of the tables, and looked at every third pass.
+    """
+    settings = genzsl.profile_settings(benchmark, profile)
+    rivals = {
+        row: imagination.profile_settings(benchmark, profile, kind) for row, kind in KINDS.items()
+    }
+    same = {"classifier": settings.classifier, "n_synthetic": settings.n_synthetic}
+    every = replace(settings, passes=1, rounds=settings.passes * settings.rounds)
+    rows = {"GenZSL": every, **{row: replace(rival, **same) for row, rival in rivals.items()}}
+    if profile != "medium":
+        return rows
+    rounds = {row: passes // LOOK["passes"] for row, passes in PASSES.items()}
+    return {row: replace(used, **LOOK, rounds=rounds[row]) for row, used in rows.items()}
+
+
+def training_gains(
+    benchmark: Benchmark, rows: Generators, seeds: Sequence[int], device: Device = "cpu"
+) -> Answered:
+    """Train generators, look at them on the way, and solve the closed forms beside them.
+
+    `rows` are those of `watched_settings`; GenZSL's row says what the closed form has.
+    """
+    settings = rows["GenZSL"]
+    shared = experiments.MeansSettings.beside(settings, n_synthetic_choices=(settings.n_synthetic,))
+    closed = {**untrained(benchmark), **predicted(settings), BASE: ("means_look", shared)}
+    trained = {
+        row: ("speed" if isinstance(used, GenZSLSettings) else "imagination_speed", used)
+        for row, used in rows.items()
+    }
+    asked = trained | {row: closed[row] for row in LINES if row in closed}
+    records = run_rows(asked, benchmark, seeds, device, table="training")
+    return gains_of(records, benchmark.name, kept=records)
+
+
+def gains_of(records: Records, title: str, name: str = "training", kept: Records = ()) -> Tabled:
+    """What does training buy, and is a closed form reached (by records of `training_gains`)?
+
+    `kept` are the records that the notebook is to keep, none if they are another run's.
+    """
+    if not records:
+        text = f"**{title}: what training buys.**"
+        return Tabled(name, pd.DataFrame({"method": ["not measured"]}), text)
+    told = _answers(records)
+    text = (
+        f"**{title}: what training buys.** Percent on test images at the first look after that "
+        "share of a training's samples, mean ± standard deviation over seeds; points gained in the "
+        f"last half, and over {BASE} at the end, within a seed. Nothing is chosen on the way; each "
+        "look has a new classifier of the same settings. Tested together, as notebook 14 says."
+    )
+    tabled = Tabled(name, _table(records, *told), text, kept)
+    return Answered(tabled, Drawn(name, _figure(records), _finding(records, title, *told), kept))
+
+
+def _curves(records: Records, row: str, metric: str) -> Float[np.ndarray, "R n"]:
+    """A line of percent for each seed of a training; of a closed form it has one point."""
+    if row in LINES:
+        return 100 * values(records, row, "clean", metric)[:, None]
+    return 100 * values(records, row, "curve", metric)
+
+
+def _at(records: Records, row: str, metric: str, share: float) -> Float[np.ndarray, " R"]:
+    """Percent of each seed at the first look after a share of the samples."""
+    if row in LINES:
+        return _curves(records, row, metric)[:, 0]
+    samples = values(records, row, "curve", "samples").mean(0)
+    look = int((samples >= share * samples[-1]).argmax())
+    return _curves(records, row, metric)[:, look]
+
+
+def _answers(records: Records) -> tuple[Questions, Questions]:
+    """Is a training still rising over its last half, and is it above the closed form at its end?"""
+    rows = row_names(records)
+    asked = [(metric, row) for metric in METRICS for row in rows]
+    rises = [pair for pair in asked if pair[1] not in LINES]
+    over = [pair for pair in asked if pair[1] != BASE]
+
+    def at(metric: str, row: str, share: float) -> Float[np.ndarray, " R"]:
+        return _at(records, row, metric, share)
+
+    gains = [at(m, row, 1) - at(m, row, 0.5) for m, row in rises]
+    gains += [at(m, row, 1) - at(m, BASE, 1) for m, row in over]
+    told = results.differences(*([*gain] for gain in gains))
+    return (
+        dict(zip(rises, told[: len(rises)], strict=True)),
+        dict(zip(over, told[len(rises) :], strict=True)),
+    )
+
+
+def _table(records: Records, rises: Questions, over: Questions) -> pd.DataFrame:
+    lines = []
+    for metric in METRICS:
+        for row in row_names(records):
+            at = {head: _at(records, row, metric, share) for head, share in SHARES.items()}
+            cells = {head: results.spread([*at[head]], 1) for head in SHARES}
+            if row in LINES:
+                cells = {**dict.fromkeys(cells, ""), "end": cells["end"]}
+            told = rises.get((metric, row)), over.get((metric, row))
+            gains = at["end"] - at["half"], at["end"] - _at(records, BASE, metric, 1)
+            words = ("rising", "falling"), ("above", "below")
+            later, beside = (
+                f"{results.points([*gain])}, {t.word(*word)}" if t else ""
+                for t, gain, word in zip(told, gains, words, strict=True)
+            )
+            lines.append(
+                {"metric": metric, "method": row, **cells}
+                | {"last half": later, f"over {BASE}": beside}
+            )
+    return pd.DataFrame(lines).set_index(["metric", "method"])
+
+
+def _figure(records: Records) -> Figure:
+    fig, axes = plt.subplots(1, 2, figsize=(9.4, 4.2))
+    rows = row_names(records)
+    for ax, metric in zip(axes, METRICS, strict=True):
+        for row, mark in zip((r for r in rows if r not in LINES), "osv^", strict=False):
+            samples = values(records, row, "curve", "samples").mean(0)
+            style = {"color": COLOURS[row], "marker": mark, "markersize": 4}
+            plots.band(ax, samples, _curves(records, row, metric), row, **style)
+        for row in (r for r in rows if r in LINES):
+            found, (colour, style) = _curves(records, row, metric), LINES[row]
+            ax.axhline(found.mean(), color=colour, linestyle=style, label=row)
+            ax.axhspan(found.min(), found.max(), color=colour, alpha=0.12, linewidth=0)
+        ax.set(xscale="log", xlabel="training samples drawn, log scale", title=metric)
+    axes[0].set_ylabel("on test images (%)")
+    plots.shared_legend(fig, axes[0], 4)
+    return fig
+
+
+def _finding(records: Records, title: str, rises: Questions, over: Questions) -> str:
+    trained = [row for row in row_names(records) if row not in LINES]
+    seconds = [values(records, row, "curve", "seconds")[:, -1].mean() for row in trained]
+    solved = np.mean([r["seconds"] for r in records if r["row"] == BASE])
+    seeds = len({r["seed"] for r in records})
+    return (
+        f"{title}: scores along training and, level, those of closed forms; mean and range over "
+        f"{seeds} seed{'s' * (seeds > 1)}. A sample is one training feature in a batch, the "
+        f"critic's batches counted. A training takes {min(seconds):.0f} to {max(seconds):.0f} s "
+        f"without its classifiers, {BASE} {solved:.1f} s with its own. "
+        f"In the last half {_listed(rises, trained, 'rising', 'falling')}. "
+        f"Against {BASE}, at the end {_listed(over, trained, 'above', 'below')}."
+    )
+
+
+def _listed(told: Questions, rows: Sequence[str], up: str, down: str) -> str:
+    """Answer a question for both metrics: which rows, by answer."""
+    parts = []
+    for metric in METRICS:
+        by_word: dict[str, list[str]] = {}
+        for row in rows:
+            by_word.setdefault(told[metric, row].word(up, down), []).append(row)
+        listed = ", ".join(f"{word} ({', '.join(found)})" for word, found in by_word.items())
+        parts.append(f"{metric} is {listed}")
+    return "; ".join(parts)
