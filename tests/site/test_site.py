@@ -169,6 +169,14 @@ def test_numbers_are_read_as_they_are_written(monkeypatch, text, found):
     assert [f"{kind} {n}" for kind, n in by_number.places(text)] == found
 
 
+def test_a_pages_own_figures_are_not_the_papers(monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT / "docs" / "extensions"))
+    by_number = importlib.import_module("by_number")
+    text = "Figure 2's diagonal, unlike the paper’s Figure 3, shows eq. 4 (Table 1)."
+    said = by_number._said(by_number.nodes.paragraph(text=text))
+    assert {*by_number.places(said)} == {("Figure", "3"), ("equation", "4")}
+
+
 def test_each_place_has_a_link_and_a_pages_own_figures_are_none(site):
     rows = soup(site / "docs" / "by-number.html").select("article tr")
     assert len(rows) > 50
