@@ -29,7 +29,7 @@ def test_a_stale_page_is_named_and_left_alone(tmp_path, monkeypatch):
         (tmp_path / page).write_text(f"# {page}")
     monkeypatch.setattr(report, "repository_dir", lambda name: tmp_path / name)
     monkeypatch.setattr(report, "filled", lambda page, text: f"{text}, made anew")
-    with pytest.raises(WorkError, match=r"README\.md and docs/data\.md: not up to date"):
+    with pytest.raises(WorkError, match=f"{' and '.join(report.PAGES)}: not up to date"):
         report.report(report.ReportRequest(check=True))
     assert (tmp_path / "README.md").read_text() == "# README.md"
 

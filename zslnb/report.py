@@ -13,7 +13,9 @@ from zslnb.errors import WorkError
 from zslnb.files import repository_dir, write_atomically
 from zslnb.notebook.sources import contents, find_sources
 from zslnb.results import (
+    differences,
     markdown_table,
+    points,
     published,
     recorded,
     results_beside,
@@ -21,6 +23,7 @@ from zslnb.results import (
     rows_of,
     verdicts,
 )
+from zslnb.results.statistics import paired_gains
 from zslnb.studies.calibration_curves import COUNTS, nearest_point
 from zslnb.studies.genzsl_results import (
     INGREDIENTS,
@@ -125,15 +128,54 @@ def answers_block() -> str:
 
 def _of_revcd(run: str) -> list[str]:
     """Compare rows of RevCD's tables in one run, asked together; those that the run has."""
-    asked = [
-        (records, *pair)
-        for table, pairs in OF_REVCD.items()
-        for records in [rows_of(recorded(run), table)]
-        for pair in pairs
-        if {*pair[:2]} <= {record["row"] for record in records}
-    ]
-    told = verdicts(asked, "clean") or ["not measured."]
+    told = verdicts(_asked_of_revcd(run), "clean") or ["not measured."]
     return [f"{FROM_IMAGES[run]}: {line}" for line in told]
+
+
+def _asked_of_revcd(run: str) -> list[tuple[list[dict], str, str, str]]:
+    return [asked for table, pairs in OF_REVCD.items() for asked in _asked(run, table, pairs)]
+
+
+def _asked(
+    run: str, table: str, pairs: tuple[tuple[str, str, str], ...]
+) -> list[tuple[list[dict], str, str, str]]:
+    """Give what is asked of one table of a run: its records, with each pair that it has."""
+    records = rows_of(recorded(run), table)
+    rows = {record["row"] for record in records}
+    return [(records, *pair) for pair in pairs if {*pair[:2]} <= rows]
+
+
+def finding_block() -> str:
+    """Say what came out in three sentences, whose numbers and verdicts the records give."""
+    referents = QUESTIONS["Does the referent carry information?"]
+    main = {name: _asked(run, "T2", BESIDE_CLOSED_FORMS) for run, name in SHORT_NAMES.items()}
+    ablation = {name: _asked(run, "T3", referents) for run, name in SHORT_NAMES.items()}
+    of_revcd = {name: _asked_of_revcd(run) for run, name in FROM_IMAGES.items()}
+    lines = (
+        f"**GenZSL** turns features of similar classes into those of an unseen one. Beside "
+        f"*means + spread*, a linear system that trains no generator, it is "
+        f"{_stand(main, 'GenZSL', 'means + spread', 'H')}.",
+        f"**Which similar classes** it starts from: beside the same model with random ones it is "
+        f"{_stand(ablation, 'GenZSL', 'random referents', 'H')}.",
+        f"**RevCD** turns a feature into its class's description, by diffusion. Beside one linear "
+        f"map it is {_stand(of_revcd, 'RevCD', 'ridge', 'H')}; beside its own first step, without "
+        f"diffusion's walk, {_stand(of_revcd, 'RevCD', 'RevCD, one step', 'T1')}.",
+    )
+    return bullets(lines)
+
+
+def _stand(sources: dict[str, list[tuple]], *pair: str) -> str:
+    """Say where the first row of a pair stands beside the second, by verdict and source."""
+    standing: dict[str, list[str]] = {}
+    for source, asked in sources.items():
+        found = differences(*(paired_gains(*one, "clean") for one in asked))
+        for (_, *other), gap in zip(asked, found, strict=True):
+            if other == [*pair]:
+                word = ("below", "above")[gap.mean > 0] if gap.apart else "not told apart"
+                place = source.replace("aviary", "the aviary").replace(", ", " with ")
+                standing.setdefault(word, []).append(f"{place} ({points([gap.mean])} {pair[-1]})")
+    told = (f"{word} on {' and '.join(places)}" for word, places in standing.items())
+    return ", ".join(told) or "not measured"
 
 
 def _nearest(records: list[dict]) -> str:
@@ -201,6 +243,7 @@ PAGES = {  # page -> its parts
         "notebooks": notebooks_block,
     },
     "docs/data.md": {"sources": sources_block},
+    "docs/index.md": {"finding": finding_block},
 }
 
 
