@@ -44,7 +44,7 @@ COMPILE = @$(BIN)/python -m compileall -qq -j 0 $(VENV)/lib || true
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help reproduce pictures test test-slow lab pair lint aviary data record report site \
+.PHONY: help reproduce pictures test test-slow lab pair lint aviary data record report site slides \
 	benchmark lock clean
 
 help: ## print this list
@@ -93,6 +93,9 @@ site: $(READY) ## build the pages and guides as a web site: SITE=build/site
 	@$(BIN)/python -m sphinx -q -E -n -W --keep-going -c docs -d $(call quoted,$(SITE).doctrees) \
 	. $(call quoted,$(SITE))
 	@echo $(call quoted,Open $(SITE)/index.html)
+
+slides: $(READY) ## make slides of every page, shown offline by reveal.js, in build/slides
+	@$(BIN)/python docs/slides/make.py
 
 benchmark: $(READY) ## time every hot path against its plain form and the machine: DEVICE=
 	@$(BIN)/python benchmarks/run.py --device $(call quoted,$(DEVICE)) $(ARGS)
