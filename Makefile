@@ -43,8 +43,8 @@ COMPILE = @$(BIN)/python -m compileall -qq -j 0 $(VENV)/lib || true
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help reproduce pictures test test-slow lab pair lint aviary data record report benchmark \
-	lock clean
+.PHONY: help reproduce pictures test test-slow lab pair exercises lint aviary data record report \
+	benchmark lock clean
 
 help: ## print this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' $(MAKEFILE_LIST) | while IFS='|' read -r target what; \
@@ -70,6 +70,9 @@ lab: $(READY) ## open JupyterLab on the notebooks, each paired with its .py sour
 
 pair: $(READY) ## execute the notebooks whose source changed (FORCE=1: all of them)
 	@$(ZSLNB) pair $(NOTEBOOKS) $(if $(FORCE),--force)
+
+exercises: $(READY) ## write the notebooks for students, with blanks, and for instructors
+	@$(ZSLNB) exercises $(NOTEBOOKS)
 
 lint: $(READY) ## check the style of every source
 	$(BIN)/python -m ruff check .

@@ -116,17 +116,39 @@ X = F.normalize(bench.features, dim=1)
 z = F.normalize(bench.semantics, dim=1)
 train, Z = X[bench.train_idx], z[bench.labels[bench.train_idx]]
 x_mean, z_mean = train.mean(0), Z.mean(0)
-Z = Z - z_mean
-W = torch.linalg.solve(Z.T @ Z + torch.eye(Z.shape[1]), Z.T @ (train - x_mean))
-expected = F.normalize(x_mean + (z - z_mean) @ W, dim=1)
-scores = X @ expected.T
 
 # %% [markdown]
-# The package holds the same map, and every notebook that needs it uses that one:
+# Now it is your turn. **Exercises** stand on every page, with how long they take. Here each is followed
+# by its worked cell and a check. To try them first, let `make exercises` write copies of all pages with
+# blanks; a check there says in a sentence what is wrong, and a blank left open stops nothing.
 
-# %%
-same = genzsl.semantics_to_features(z, train, bench.labels[bench.train_idx], penalty=1.0)
-assert torch.allclose(same, expected, atol=1e-4)
+# %% [markdown] tags=["exercise"]
+# **Exercise 00.1: what should every class look like?** (code, 10 minutes, medium). Compute $W$ from the
+# training images, then `expected`: for each of the classes, seen and unseen, the predicted feature, scaled
+# to length one. `train` and `Z` hold an image a row, `z` a class a row.
+
+# %% [markdown] tags=["hint"]
+# <details><summary>Hint</summary>
+#
+# Take the mean text out of `Z` and of `z`, and the mean image out of `train`; add the mean image back at
+# the end. `torch.linalg.solve(A, B)` is $A^{-1} B$ without an inverse.
+#
+# </details>
+
+# %% tags=["solution"]
+centred = Z - z_mean
+W = torch.linalg.solve(centred.T @ centred + torch.eye(Z.shape[1]), centred.T @ (train - x_mean))
+expected = F.normalize(x_mean + (z - z_mean) @ W, dim=1)
+
+# %% tags=["check"]
+mine = expected
+expected = genzsl.semantics_to_features(z, train, bench.labels[bench.train_idx], penalty=1.0)
+scores = X @ expected.T
+wrong = "Some class is predicted elsewhere: check both means, the penalty and the length."
+desk.check(mine, expected, wrong, rtol=0, atol=1e-4)
+
+# %% [markdown]
+# The package holds the same map, and every notebook that needs it uses that one.
 
 
 # %%
@@ -143,6 +165,32 @@ Markdown(
     f"- 12 unseen classes compete: {conventional:.0f} % of unseen images right\n"
     f"- all 60 classes compete: {generalised:.0f} % of unseen images right"
 )
+
+# %% [markdown] tags=["exercise"]
+# **Exercise 00.2: worse than chance** (find the bug, 5 minutes, easy). Someone computes the first of these
+# two numbers as below, and concludes that the map is useless. Compute `fixed`, the share of images that
+# are right, as it should have been.
+
+# %%
+guess = scores[images][:, bench.unseen].argmax(1)
+wrong_share = float((guess == bench.labels[images]).float().mean())
+print(f"{wrong_share:.0%} of the images right, where chance is {1 / len(bench.unseen):.0%}")
+
+# %% [markdown] tags=["hint"]
+# <details><summary>Hint</summary>
+#
+# What does `argmax` count: classes, or columns of what it is given?
+#
+# </details>
+
+# %% tags=["solution"]
+fixed = float((bench.unseen[guess] == bench.labels[images]).float().mean())
+
+# %% tags=["check"]
+answers = torch.where(torch.isin(everyone, bench.unseen), scores[images], -torch.inf).argmax(1)
+right_share = float((answers == bench.labels[images]).float().mean())
+desk.check(fixed, right_share, "The guesses are not yet compared as classes.")
+f"{fixed:.0%}"
 
 # %% [markdown]
 # ## Seen bias
@@ -205,6 +253,30 @@ Markdown(f"That share is an average over unequal birds: {uneven}.")
 # constant off every seen class's score and the balance tips: unseen birds win back their images, seen
 # birds lose theirs.
 
+# %% [markdown] tags=["exercise"]
+# **Exercise 00.3: the harmonic mean** (code, 5 minutes, easy). Write H as a function of S and U. A method
+# may score 0 on both.
+
+# %% [markdown] tags=["hint"]
+# <details><summary>Hint</summary>
+#
+# It is $2SU / (S + U)$, and 0 where that is 0 divided by 0.
+#
+# </details>
+
+
+# %% tags=["solution"]
+def harmonic(S: float, U: float) -> float:
+    """Harmonic mean of two accuracies; 0 where both are 0."""
+    return 2 * S * U / (S + U) if S + U else 0.0
+
+
+# %% tags=["check"]
+points = [(0.9, 0.1), (0.5, 0.5), (1.0, 0.0), (0.0, 0.0)]
+right_means = [protocol.harmonic_mean(*point) for point in points]
+desk.check([harmonic(*point) for point in points], right_means, "H is wrong for one of the points.")
+{point: round(mean, 2) for point, mean in zip(points, right_means, strict=True)}
+
 
 # %%
 def trade(handicap: float) -> dict[str, float]:
@@ -216,6 +288,26 @@ def trade(handicap: float) -> dict[str, float]:
         bench.labels[seen], guess[seen], bench.labels[unseen], guess[unseen]
     )
 
+
+# %% [markdown] tags=["exercise"]
+# **Exercise 00.4: as far as it goes** (predict, 5 minutes, medium). Before you draw the whole curve: what
+# are S and U under a huge handicap? Put them, as fractions, into the dictionary `predicted`. All you need
+# has been computed above.
+
+# %% [markdown] tags=["hint"]
+# <details><summary>Hint</summary>
+#
+# Which classes can still win? You have met the number that U becomes, under another name.
+#
+# </details>
+
+# %% tags=["solution"]
+predicted = {"S": 0.0, "U": conventional / 100}  # only unseen classes are left to answer
+
+# %% tags=["check"]
+extreme = {name: value for name, value in trade(10.0).items() if name in "SU"}
+desk.check(predicted, extreme, "Think again who can still answer, and on whose images.")
+extreme
 
 # %%
 handicap = studies.handicap(trade, span=float(scores.max() - scores.min()))
@@ -297,3 +389,14 @@ Markdown(
 # kernel and a chosen penalty, is its row *nearest mean*. Compare that with GenZSL, before and after: on
 # the aviary the handicap brings the map up to GenZSL, and brings GenZSL itself hardly anything. (Above
 # both is a row that makes features up and trains no generator: *means + spread*.)
+
+# %% [markdown] tags=["answer"]
+# <details><summary>One answer</summary>
+#
+# It can be, and the plain H does not tell. Two gains have to be kept apart: knowing unseen classes better,
+# and drawing the border to them elsewhere. A constant off the seen scores does the second and nothing else.
+# So give every method one, chosen on validation classes, and see what is left of its lead; or look at T1,
+# which knows no border. On the aviary GenZSL's lead over this page's map goes that way: it was mostly the
+# border.
+#
+# </details>

@@ -101,12 +101,30 @@ except BenchmarkError as error:
 # with *all* classes competing; **H** $= 2SU/(S+U)$ is their harmonic mean. **T1** is the
 # conventional score: unseen images, and only unseen classes compete.
 
-# %% tags=["nbval-check-output"]
+# %%
 truth = torch.tensor([0, 0, 0, 0, 1])
 guess = torch.tensor([0, 0, 0, 0, 0])
 by_image = float((truth == guess).float().mean())
-by_class = protocol.per_class_accuracy(truth, guess, torch.tensor([0, 1]))
+
+# %% [markdown] tags=["exercise"]
+# **Exercise 01.1: by class** (code, 5 minutes, easy). Compute `by_class`, the accuracy averaged over
+# classes, from `truth` and `guess` with tensors alone.
+
+# %% [markdown] tags=["hint"]
+# <details><summary>Hint</summary>
+#
+# For one class `c`, the images are `truth == c`; what share of these has the guess `c`?
+#
+# </details>
+
+# %% tags=["solution"]
+shares = [(guess[truth == c] == c).float().mean() for c in truth.unique()]
+by_class = float(torch.stack(shares).mean())
+
+# %% tags=["check", "nbval-check-output"]
+mine, by_class = by_class, protocol.per_class_accuracy(truth, guess, torch.tensor([0, 1]))
 print(f"right images {by_image:.0%}, but right by class {by_class:.0%}")
+desk.check(mine, by_class, "Each class counts once, however many images it has.")
 
 # %% [markdown]
 # ## A baseline without training: plain CLIP
@@ -139,11 +157,26 @@ Z = F.normalize(bench.semantics, dim=1).double()
 classes, target = bench.labels[rows].unique(return_inverse=True)
 Y = 2.0 * F.one_hot(target).double() - 1
 
-# %%
+# %% [markdown] tags=["exercise"]
+# **Exercise 01.2: ESZSL in three lines** (code, 10 minutes, medium). Compute $W$. `X` and `Y` hold an image
+# a row; of `Z`, which has all classes, the formula takes those of `classes`.
+
+# %% [markdown] tags=["hint"]
+# <details><summary>Hint</summary>
+#
+# Start with the two inverses, $(X^\top X + \lambda_X I)^{-1}$ and the like; the first penalty is `gamma`, the
+# second `lam`. Write down the shape of each factor if they do not fit.
+#
+# </details>
+
+# %% tags=["solution"]
 left = torch.linalg.inv(X.T @ X + gamma * torch.eye(X.shape[1]))
 right = torch.linalg.inv(Z[classes].T @ Z[classes] + lam * torch.eye(Z.shape[1]))
 W = left @ X.T @ Y @ Z[classes] @ right
-assert torch.allclose(W, closed_form.eszsl(X, bench.labels[rows], Z, gamma, lam), atol=1e-8)
+
+# %% tags=["check"]
+package = closed_form.eszsl(X, bench.labels[rows], Z, gamma, lam)
+desk.check(W, package, "W is another matrix: check penalties, the order of factors, and classes.")
 
 # %% [markdown]
 # Its two penalties must be chosen somewhere. *Clean*: on validation classes, inside trainval.
@@ -155,6 +188,33 @@ inner = protocol.validation_split(bench, seed=0)
 inner_tests = torch.cat([inner.test_seen_idx, inner.test_unseen_idx])
 assert not torch.isin(inner_tests, bench.test_seen_idx).any()
 inner
+
+# %% [markdown] tags=["exercise"]
+# **Exercise 01.3: peeking without meaning to** (find the bug, 10 minutes, medium). To choose penalties by
+# unseen accuracy, someone sets classes aside for validation and takes their images as below. No unseen
+# class is touched, and yet test images decide. Compute `fixed`, the images that may be used.
+
+# %%
+classes_aside = inner.unseen
+taken = torch.isin(bench.labels, classes_aside).nonzero()[:, 0]
+print(len(taken), "images to choose by")
+
+# %% [markdown] tags=["hint"]
+# <details><summary>Hint</summary>
+#
+# The validation classes are *seen* classes. Where else, by the picture above, are images of seen classes?
+#
+# </details>
+
+# %% tags=["solution"]
+fixed = bench.train_idx[torch.isin(bench.labels[bench.train_idx], classes_aside)]
+
+# %% tags=["check"]
+peeked = int(torch.isin(taken, bench.test_seen_idx).sum())
+print(peeked, "of them are test images of the benchmark")
+wrong = "Every training image of these classes may be used, and no image else."
+allowed = inner.test_unseen_idx.sort().values
+desk.check(fixed, lambda mine: torch.equal(mine.sort().values, allowed), wrong)
 
 # %%
 baselines = studies.baselines(bench, here.seeds)
@@ -192,6 +252,25 @@ by_hand = np.mean([max(pair) for pair in combinations(scores, 2)])
 formula = protocol.expected_best(scores, 2)
 print(f"best of two, all pairs listed: {by_hand:.3f}; by the formula: {formula:.3f}")
 
+# %% [markdown] tags=["exercise"]
+# **Exercise 01.4: one look, and all of them** (predict, 3 minutes, easy). For these four scores, what is the
+# average best of $k = 1$, and of $k = 4$? Put both into the list `predicted`, before you run the check.
+
+# %% [markdown] tags=["hint"]
+# <details><summary>Hint</summary>
+#
+# How many ways are there to choose one of four, and four of four?
+#
+# </details>
+
+# %% tags=["solution"]
+predicted = [52.5, 56.0]  # their mean, and their maximum
+
+# %% tags=["check"]
+ends = [protocol.expected_best(scores, k) for k in (1, 4)]
+desk.check(predicted, ends, "One look is an average score; after all looks one has seen the best.")
+ends
+
 # %%
 looks = studies.looks(bench, here.seeds)
 here.figure(looks)
@@ -212,3 +291,15 @@ Markdown(f"{baselines.lines}\n{looks.line}")
 #
 # **To think about.** A test set twice as large: how would the curve change, and why would the H of a
 # benchmark with ten unseen classes be easier to flatter than one with seventy-two?
+
+# %% [markdown] tags=["answer"]
+# <details><summary>One answer</summary>
+#
+# The scores of equal fits differ for two reasons: the fits are not quite the same, and the test set is a
+# sample. A test set twice as large leaves the first as it is, and shrinks the second, by about
+# $\sqrt 2$ if images are independent; so the curve rises less. U is an average over unseen classes. With ten
+# of them, one class that happens to be recognised moves U by a tenth of what it gains, with seventy-two by a
+# seventy-second; and since H is near $2U$ where U is small, H swings with it. What swings more has the
+# higher maximum.
+#
+# </details>

@@ -106,11 +106,26 @@ print("refined rows:\n", (P @ Z).numpy().round(3) + 0.0)
 # full $C \times C$ decomposition and a thin one with a *deflation* give the same rows; the package
 # does the second.
 
-# %%
+# %% [markdown] tags=["exercise"]
+# **Exercise 10.1: one direction less** (code, 5 minutes, easy). Compute `deflated`: the rows of $Z$, each
+# less its component along $v_1$, without building $P$.
+
+# %% [markdown] tags=["hint"]
+# <details><summary>Hint</summary>
+#
+# `torch.linalg.svd` returns $V^\top$: the directions are its *rows*. `Z @ v` has one number a class; it
+# needs a second axis before it can multiply the vector $v$.
+#
+# </details>
+
+# %% tags=["solution"]
 v1 = vh[0]
 deflated = Z - (Z @ v1)[:, None] * v1
+
+# %% tags=["check"]
+mine, deflated = deflated, genzsl.class_diversity_promotion(Z)
+desk.check(mine, deflated, "Some row still has a part along v1, or has lost more than that.")
 torch.testing.assert_close(P @ Z, deflated)
-torch.testing.assert_close(genzsl.class_diversity_promotion(Z), deflated)
 
 # %%
 here.figure(studies.small_case(Z, deflated))
@@ -133,6 +148,33 @@ lengths = refined.norm(dim=1)
 Markdown(
     f"Refined vectors of {bench.name} are between {lengths.min():.2f} and {lengths.max():.2f} long."
 )
+
+# %% [markdown] tags=["exercise"]
+# **Exercise 10.2: names that still sound alike** (find the bug, 5 minutes, medium). Here is the same step as
+# one often meets it. It runs, and every shape is right, but the names are as alike as before. Compute
+# `fixed`, what it should have been.
+
+# %%
+_, _, V = torch.linalg.svd(raw)
+first = V[:, :1]
+colleague = raw - raw @ first @ first.T
+print("mean cosine before:", round(genzsl.mean_cosines(raw)["with diagonal"], 2))
+print("colleague's, after:", round(genzsl.mean_cosines(colleague)["with diagonal"], 2))
+
+# %% [markdown] tags=["hint"]
+# <details><summary>Hint</summary>
+#
+# What does `torch.linalg.svd` return as its third value, $V$ or $V^\top$? `V` is square here, so that no
+# shape gives it away.
+#
+# </details>
+
+# %% tags=["solution"]
+first_direction = V[:1].T  # it is V transposed that comes back: a direction is a row
+fixed = raw - raw @ first_direction @ first_direction.T
+
+# %% tags=["check"]
+desk.check(fixed, refined, "What is taken away is not yet the component along the first direction.")
 
 # %%
 both = weak, studies.ClassCosines(bench, refined)
@@ -169,6 +211,29 @@ here.figure(studies.heat_maps(*both))
 # **Absolute.** Nothing forces this one. It is the mean that says how far from perpendicular pairs
 # are, and random directions in $d$ dimensions give about $\sqrt{2 / (\pi d)}$.
 
+# %% [markdown] tags=["exercise"]
+# **Exercise 10.3: three means** (code, 10 minutes, medium). From the rows of `raw` alone (they have length
+# one), compute the mean cosine with the diagonal, without it, and of absolute values without it, as the
+# list `by_hand` in this order.
+
+# %% [markdown] tags=["hint"]
+# <details><summary>Hint</summary>
+#
+# All cosines at once are `raw @ raw.T`. A mask that leaves the diagonal out is
+# `~torch.eye(len(raw), dtype=torch.bool)`.
+#
+# </details>
+
+# %% tags=["solution"]
+cells, apart = raw @ raw.T, ~torch.eye(len(raw), dtype=torch.bool)
+by_hand = [float(c.mean()) for c in (cells, cells[apart], cells[apart].abs())]
+
+# %% tags=["check"]
+right = [*genzsl.mean_cosines(raw).values()]
+wrong = "A mean is off: look at which cells it counts, and where signs go."
+desk.check(by_hand, right, wrong, rtol=1e-5, atol=1e-6)
+by_hand
+
 # %%
 m = raw.mean(0)
 before, after = genzsl.mean_cosines(raw), genzsl.mean_cosines(refined)
@@ -189,10 +254,30 @@ here.table(means)
 # bundles, with nothing to tell the fifty classes of a bundle apart. After CDP every pair of classes
 # has cosine 1 or -1, as far from perpendicular as can be, and yet:
 
-# %% tags=["nbval-check-output"]
+# %%
 bundles = torch.tensor([[0.9, 0.3], [0.9, -0.3]]).repeat_interleave(50, 0).double()
 worst = genzsl.mean_cosines(genzsl.class_diversity_promotion(bundles))
+
+# %% [markdown] tags=["exercise"]
+# **Exercise 10.4: the worst case** (predict, 5 minutes, medium). Before you run the check: what are the
+# three means of these hundred classes after CDP? Write them down as the list `predicted`, in the order of
+# the three stories above.
+
+# %% [markdown] tags=["hint"]
+# <details><summary>Hint</summary>
+#
+# The two bundles point in opposite directions afterwards. With the diagonal there are as many cells of 1
+# as of -1. How many cells of each are left without it?
+#
+# </details>
+
+# %% tags=["solution"]
+predicted = [0.0, -1 / 99, 1.0]  # in each row 49 cells of 1 and 50 of -1
+
+# %% tags=["check", "nbval-check-output"]
 print({name: round(value, 4) + 0.0 for name, value in worst.items()})
+wrong = "A mean is not as predicted: count cells of 1 and of -1."
+desk.check(predicted, [*worst.values()], wrong, rtol=0, atol=1e-6)
 
 # %% [markdown]
 # The mean with the diagonal is perfect. So a value such as the paper's, near 1e-5, is plausible, and it
@@ -284,3 +369,16 @@ Markdown(
 # **To think about.** Instead of removing $v_1$ one could subtract the mean vector $m$ from every
 # class. Which of the three means would then be exactly what arithmetic says? When would the two
 # differ?
+
+# %% [markdown] tags=["answer"]
+# <details><summary>One answer</summary>
+#
+# Centred vectors sum to 0. So the mean *inner product* with the diagonal is exactly 0, whatever the classes
+# are; without it, it is minus the mean squared length divided by $C - 1$. The cosines follow suit, up to
+# the detail above, that they divide by lengths which differ. The absolute mean is still free. CDP reaches
+# the same only as far as $v_1$ has the direction of $m$. The two differ where it has not: where names share
+# little, or differ in one way more than they agree in all. And they differ class by class. Centring takes
+# the same vector from every class, so that differences between classes stay as they were; CDP takes from
+# each class as much as it has of $v_1$, and a difference along $v_1$ is lost.
+#
+# </details>

@@ -64,20 +64,38 @@ bench = here.benchmark
 
 # %%
 refined = genzsl.class_diversity_promotion(F.normalize(bench.semantics, dim=1))
+
+# %% [markdown] tags=["exercise"]
+# **Exercise 11.1: the two nearest** (code, 5 minutes, easy). Compute `referents`, a tensor of class ids with
+# a row for each unseen class: the two seen classes whose refined semantics have the highest cosine with its
+# own, best first.
+
+# %% [markdown] tags=["hint"]
+# <details><summary>Hint</summary>
+#
+# Refined rows are not of length one. `topk` counts among the seen classes; `bench.seen` says which classes
+# they are.
+#
+# </details>
+
+# %% tags=["solution"]
 unit = F.normalize(refined, dim=1)
 cosines = unit[bench.unseen] @ unit[bench.seen].T
-best = cosines.topk(2, dim=1)
-referents = bench.seen[best.indices]
+referents = bench.seen[cosines.topk(2, dim=1).indices]
+
+# %% tags=["check"]
+same = genzsl.top_k_referents(refined[bench.unseen], refined[bench.seen], k=2)
+mine, referents = referents, bench.seen[same]
+desk.check(mine, referents, "Some class has others: are these class ids, by cosine, best first?")
 
 # %%
-same = genzsl.top_k_referents(refined[bench.unseen], refined[bench.seen], k=2)
-assert torch.equal(bench.seen[same], referents)
+similar = F.cosine_similarity(refined[bench.unseen][:, None], refined[referents], dim=2)
 start = genzsl.prepare(bench, genzsl.profile_settings(bench.name, profile), seed=0)
 assert torch.equal(start.referents[bench.unseen], referents)
 assert (start.referents[bench.seen] != bench.seen[:, None]).all()  # nobody stands in for itself
 
 # %%
-here.figure(studies.chosen_referents(bench, referents, best.values))
+here.figure(studies.chosen_referents(bench, referents, similar))
 
 # %% [markdown]
 # So there is something to induce from: on the aviary eight referents in ten are of the unseen class's
@@ -89,6 +107,30 @@ here.figure(studies.chosen_referents(bench, referents, best.values))
 raw = F.normalize(bench.semantics, dim=1)
 on_raw = bench.seen[genzsl.top_k_referents(raw[bench.unseen], raw[bench.seen], k=2)]
 here.table(studies.changed_referents(bench, on_raw, referents))
+
+# %% [markdown] tags=["exercise"]
+# **Exercise 11.2: nobody stands in for itself** (find the bug, 5 minutes, easy). In training, seen classes are
+# targets and have referents, too. These were found as for unseen classes. Compute `fixed`, class ids again,
+# as it should have been.
+
+# %%
+of_seen = bench.seen[genzsl.top_k_referents(refined[bench.seen], refined[bench.seen], k=2)]
+print(of_seen[:4].tolist(), "are the referents of", bench.seen[:4].tolist())
+
+# %% [markdown] tags=["hint"]
+# <details><summary>Hint</summary>
+#
+# Which class has the highest cosine with a seen class, if all seen classes are candidates? The function has
+# an option for it.
+#
+# </details>
+
+# %% tags=["solution"]
+others = genzsl.top_k_referents(refined[bench.seen], refined[bench.seen], k=2, exclude_self=True)
+fixed = bench.seen[others]
+
+# %% tags=["check"]
+desk.check(fixed, start.referents[bench.seen], "A class must not be among its own referents.")
 
 # %% [markdown]
 # ## One sample, one draw from each referent
@@ -130,6 +172,26 @@ if plots.class_picture(bench, 0):
         "themselves the draws bring in chance: pose, size, light, background."
     )
     here.figure(plots.picture_grid([pictures], [mixed], side=1.2), "draws", caption)
+
+# %% [markdown] tags=["exercise"]
+# **Exercise 11.3: how long is a mixture?** (predict, 3 minutes, easy). Two features of length one have a
+# cosine of 0.5. How long is 0.8 times the one plus 0.2 times the other? Put it into `predicted`.
+
+# %% [markdown] tags=["hint"]
+# <details><summary>Hint</summary>
+#
+# $\lVert a + b \rVert^2 = \lVert a \rVert^2 + \lVert b \rVert^2 + 2 \langle a, b \rangle$.
+#
+# </details>
+
+# %% tags=["solution"]
+predicted = (0.8**2 + 0.2**2 + 2 * 0.8 * 0.2 * 0.5) ** 0.5
+
+# %% tags=["check"]
+pair = torch.tensor([[1.0, 0.0], [0.5, 0.75**0.5]])  # a cosine of 0.5
+long = float((0.8 * pair[0] + 0.2 * pair[1]).norm())
+desk.check(predicted, long, "It is another length, and below 1.", rtol=0, atol=0.01)
+round(long, 3)
 
 # %% [markdown]
 # ## The inductive VAE
@@ -199,18 +261,32 @@ x, target_z, anchors = X[batch], refined[train_labels[batch]], start.anchors[tra
 with torch.no_grad(), seeded(0, "lesson/losses"):
     x_hat, mu, log_var = vae(start.referent_samples(train_labels[batch]), target_z)
 
-# %%
+# %% [markdown] tags=["exercise"]
+# **Exercise 11.4: three losses** (code, 15 minutes, hard). From `x_hat`, `x`, `mu`, `log_var` and the texts
+# `anchors`, a sample a row, compute `reconstruction`, `kl` and `boosting` ($\tau = 0.07$, without λ).
+
+# %% [markdown] tags=["hint"]
+# <details><summary>Hint</summary>
+#
+# Sums run over dimensions, averages over samples. $\sigma^2$ is `log_var.exp()`. In `boosting`, a softmax over
+# each row says which text a feature picks, one over each column which feature a text picks; the right
+# picks are on the diagonal, and the two mean surprises are averaged.
+#
+# </details>
+
+# %% tags=["solution"]
 reconstruction = (x_hat - x).square().sum(1).mean()
 kl = 0.5 * (mu**2 + log_var.exp() - 1 - log_var).sum(1).mean()
 logits = x_hat @ anchors.T / 0.07
 boosting = -(logits.log_softmax(1).diag() + logits.log_softmax(0).diag()).mean() / 2
 
-# %%
+# %% tags=["check"]
 with torch.no_grad(), seeded(0, "lesson/losses"):
     losses = start.losses(batch)
-expected = {"reconstruction": reconstruction, "kl": kl, "boosting": boosting}
-torch.testing.assert_close(losses, expected)
-torch.testing.assert_close(reconstruction, (2 - 2 * (x_hat * x).sum(1)).mean())
+desk.check(reconstruction, losses["reconstruction"], "The reconstruction term is off.")
+desk.check(kl, losses["kl"], "The KL term is off: sum over the latent, average over samples.")
+desk.check(boosting, losses["boosting"], "The boosting term is off: are both softmaxes in it?")
+torch.testing.assert_close(losses["reconstruction"], (2 - 2 * (x_hat * x).sum(1)).mean())
 
 # %% [markdown]
 # For vectors of length one the reconstruction term is $2 - 2\cos(\hat x, x)$. That gives a floor to
@@ -340,3 +416,15 @@ Markdown(
 #
 # **To think about.** What would you pair with what, or what would the loss have to reward, for the
 # referent to tell the generator something about the target that its name does not?
+
+# %% [markdown] tags=["answer"]
+# <details><summary>One answer</summary>
+#
+# Something that referent and target share beyond their classes: pose, size, light, background. Pair each
+# target with the referent picture that is most like it in these (its nearest neighbour after both classes'
+# means are taken out). Then $I(x^{refer};\, x \mid \tilde z)$ is above 0, and reconstruction rewards hearing
+# the referent. For an unseen class there is no target to pair with; but any referent will do then, and what
+# comes out varies as the referent does, which gives the class its spread. Or change the loss: one that compares
+# whole sets of features, such as a critic's, pays for variety where squared error asks for the mean.
+#
+# </details>

@@ -78,20 +78,6 @@ bench = here.benchmark
 # \ln \frac{e^{\langle \hat x_i, \tilde z_{y_i} \rangle / \tau}}
 # {\sum_{c=1}^{C^s} e^{\langle \hat x_i, \tilde z_c \rangle / \tau}} .$$
 
-
-# %%
-def batch_form(x_hat: torch.Tensor, z: torch.Tensor, tau: float) -> torch.Tensor:
-    """As released: each feature picks its text, each text its feature, within the batch."""
-    logits = x_hat @ z.T / tau
-    text, feature = logits.log_softmax(dim=1).diag(), logits.log_softmax(dim=0).diag()
-    return -(text + feature).mean() / 2
-
-
-def classes_form(x_hat: torch.Tensor, z: torch.Tensor, y: torch.Tensor, tau: float) -> torch.Tensor:
-    """As the paper means it: each feature picks its class among all seen ones."""
-    return -(x_hat @ z.T / tau).log_softmax(dim=1).gather(1, y[:, None]).mean()
-
-
 # %% [markdown]
 # Three features, two classes; the last two samples have the same text. The texts have length 0.5,
 # since refined semantics are not scaled back to length one. That makes the softmax softer: length
@@ -103,14 +89,58 @@ z_class, y, tau = torch.tensor([[0.5, 0.0], [0.0, 0.5]]), torch.tensor([0, 1, 1]
 z = z_class[y]
 x_hat @ z.T / tau
 
-# %%
-in_batch, in_classes = batch_form(x_hat, z, tau), classes_form(x_hat, z_class, y, tau)
-torch.testing.assert_close(genzsl.boosting_loss(x_hat, z, tau), in_batch)
-torch.testing.assert_close(
-    genzsl.boosting_loss(x_hat, z, tau, mode="classes", class_semantics=z_class, labels=y),
-    in_classes,
+# %% [markdown] tags=["exercise"]
+# **Exercise 12.1: the batch form** (code, 10 minutes, medium). Write $\mathcal L_{Boost}$ as a function of
+# features `x_hat` and texts `z`, a sample a row, and of the temperature.
+
+# %% [markdown] tags=["hint"]
+# <details><summary>Hint</summary>
+#
+# `log_softmax` along one axis lets features pick texts, along the other it lets texts pick features. The
+# right picks are on the diagonal of both.
+#
+# </details>
+
+
+# %% tags=["solution"]
+def batch_form(x_hat: torch.Tensor, z: torch.Tensor, tau: float) -> torch.Tensor:
+    """As released: each feature picks its text, each text its feature, within the batch."""
+    logits = x_hat @ z.T / tau
+    text, feature = logits.log_softmax(dim=1).diag(), logits.log_softmax(dim=0).diag()
+    return -(text + feature).mean() / 2
+
+
+# %% tags=["check"]
+mine, batch_form = batch_form, genzsl.boosting_loss
+in_batch = batch_form(x_hat, z, tau)
+desk.check(
+    mine(x_hat, z, tau), in_batch, "Both softmaxes count, with one half each, over the batch."
 )
 torch.testing.assert_close(batch_form(x_hat, z / 0.5, tau / 0.5), in_batch)
+
+# %% [markdown] tags=["exercise"]
+# **Exercise 12.2: the classes form** (code, 5 minutes, easy). And $\mathcal L_{classes}$; here `z` has a row for
+# each class, and `y` says which class a feature was made for.
+
+# %% [markdown] tags=["hint"]
+# <details><summary>Hint</summary>
+#
+# One softmax, over classes. `gather(1, y[:, None])` takes from each row the entry of its own class.
+#
+# </details>
+
+
+# %% tags=["solution"]
+def classes_form(x_hat: torch.Tensor, z: torch.Tensor, y: torch.Tensor, tau: float) -> torch.Tensor:
+    """As the paper means it: each feature picks its class among all seen ones."""
+    return -(x_hat @ z.T / tau).log_softmax(dim=1).gather(1, y[:, None]).mean()
+
+
+# %% tags=["check"]
+over_classes = {"mode": "classes", "class_semantics": z_class, "labels": y}
+in_classes = genzsl.boosting_loss(x_hat, z, tau, **over_classes)
+wrong = "Each feature picks among classes, each class once; and the mean is over features."
+desk.check(classes_form(x_hat, z_class, y, tau), in_classes, wrong)
 
 # %%
 start = genzsl.prepare(bench, genzsl.profile_settings(bench.name, profile), 0, here.device)
@@ -160,6 +190,57 @@ with seeded(0, "lesson/floor"):
 assert all(batch_form(X[b], start.anchors[labels[b]], 0.07) >= floor(labels[b]) for b in batches)
 torch.testing.assert_close(floor(y), 2 / 3 * math.log(2))
 assert floor(y) == studies.batch_floor(y)
+
+# %% [markdown] tags=["exercise"]
+# **Exercise 12.3: four classes in a batch** (predict, 3 minutes, easy). A batch of 64 has sixteen samples of each
+# of four classes. How low can the batch form get? Put it into `predicted`.
+
+# %% [markdown] tags=["hint"]
+# <details><summary>Hint</summary>
+#
+# Each class has $n_c / B = 1/4$ of the batch.
+#
+# </details>
+
+# %% tags=["solution"]
+predicted = math.log(16)
+
+# %% tags=["check"]
+lowest = studies.batch_floor(torch.arange(64) // 16)
+wrong = "Count how often each text occurs, not how many texts there are."
+desk.check(predicted, lowest, wrong, rtol=0, atol=0.01)
+round(lowest, 2)
+
+# %% [markdown] tags=["exercise"]
+# **Exercise 12.4: nothing left to teach** (find the bug, 10 minutes, medium). Someone trains on batches of 64 as
+# below, and wonders why the term stays near its start. Compute `order`, the rows of `X` in an order that mends
+# it.
+
+# %%
+stored = labels.argsort(stable=True)  # as folders of images are read: class by class
+floors = [floor(labels[batch]) for batch in stored.split(64)]
+print(f"mean floor {np.mean(floors):.2f} nats; one class alone: {math.log(64):.2f}")
+
+# %% [markdown] tags=["hint"]
+# <details><summary>Hint</summary>
+#
+# Look at `labels[stored[:64]]`. Which order has few samples of any class in a batch, without looking at
+# labels at all?
+#
+# </details>
+
+# %% tags=["solution"]
+order = torch.randperm(len(X), device=X.device)
+
+
+# %% tags=["check"]
+def is_mended(order: torch.Tensor) -> bool:
+    """Tell whether each image comes once, and batches leave the term something to teach."""
+    mended = np.mean([studies.batch_floor(labels[batch]) for batch in order.split(64)])
+    return len(order.unique()) == len(X) == len(order) and bool(mended < np.mean(floors) / 2)
+
+
+desk.check(order, is_mended, "Each image once, and few of a class in one batch.")
 
 # %% [markdown]
 # So the *order* of the data matters. The released code does not shuffle: batches follow the stored
@@ -340,3 +421,15 @@ Markdown(
 # **To think about.** A classifier is trained on these features, and it is scored on real ones. Which
 # would you rather give it: features that look like the class, or features that are easy to tell from
 # other classes? What would each do at the border between a seen class and an unseen one?
+
+# %% [markdown] tags=["answer"]
+# <details><summary>One answer</summary>
+#
+# What counts is where the border falls. The classifier is trained on real features of seen classes and on
+# made-up ones of unseen classes. Features that are easy to tell apart lie further out than real ones do, so
+# the border comes to lie too near to the real unseen images, or beyond them: these are then answered with
+# seen classes, and U is lost. Features that look like the class put the border in the right place, if they
+# also spread like it; a cloud too narrow leaves the seen side more room than it should have. Among unseen
+# classes only (T1) the first kind may still win, since there all competitors are exaggerated alike.
+#
+# </details>

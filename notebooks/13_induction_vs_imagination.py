@@ -91,10 +91,50 @@ with seeded(0, "lesson/small case"):
 # %%
 mean, log_var = encoder(x, z)
 x_hat = generator(mean + (log_var / 2).exp() * noise, z)
+
+# %% [markdown] tags=["exercise"]
+# **Exercise 13.1: a VAE's two losses** (code, 10 minutes, medium). Compute `cross_entropy` and `kl`, the two
+# terms of $\mathcal L_{VAE}$, from `x_hat`, `x`, `mean` and `log_var`, a sample a row.
+
+# %% [markdown] tags=["hint"]
+# <details><summary>Hint</summary>
+#
+# Sums run over columns, means over samples. The KL term is that of notebook 11.
+#
+# </details>
+
+# %% tags=["solution"]
 cross_entropy = -(x * x_hat.log() + (1 - x) * (1 - x_hat).log()).sum(1).mean()
 kl = 0.5 * (mean**2 + log_var.exp() - 1 - log_var).sum(1).mean()
+
+# %% tags=["check"]
 losses = imagination.cvae_losses(x_hat, x, mean, log_var)
-torch.testing.assert_close(losses, {"reconstruction": cross_entropy, "kl": kl})
+wrong = "The reconstruction term is off: a column of x near 0 counts as one near 1 does."
+desk.check(cross_entropy, losses["reconstruction"], wrong)
+desk.check(kl, losses["kl"], "The KL term is off: sum over the latent, mean over samples.")
+
+# %% [markdown] tags=["exercise"]
+# **Exercise 13.2: a latent that says nothing** (find the bug, 5 minutes, medium). Someone takes the library's
+# cross-entropy, and the KL term as above. The network trains, and soon puts nothing into the latent. Compute
+# `fixed`, the first term as it should be.
+
+# %%
+short = F.binary_cross_entropy(x_hat, x)
+print(f"reconstruction {float(short):.2f}, KL {float(losses['kl']):.2f}")
+
+# %% [markdown] tags=["hint"]
+# <details><summary>Hint</summary>
+#
+# What does the library average over, unless told otherwise? With 2,048 columns, how much would the KL term
+# weigh beside it?
+#
+# </details>
+
+# %% tags=["solution"]
+fixed = F.binary_cross_entropy(x_hat, x, reduction="sum") / len(x)
+
+# %% tags=["check"]
+desk.check(fixed, losses["reconstruction"], "A sum over columns, and a mean over samples only.")
 
 # %% [markdown]
 # The other is a Wasserstein GAN. A critic D learns to score real features above generated ones; its
@@ -133,7 +173,27 @@ with torch.no_grad():
         weight.mul_(30)  # as drawn they are tiny: slopes of both kinds are to occur
 context, point = critic.semantics(z), x.clone().requires_grad_()
 (automatic,) = torch.autograd.grad(critic(point, z).sum(), point)
+
+# %% [markdown] tags=["exercise"]
+# **Exercise 13.3: a gradient without autograd** (code, 10 minutes, hard). Compute `gradient`, the gradient of each
+# sample's score by its feature. $W_x$ is `critic.features.weight`, $u$ is `critic.out.weight`, and
+# `critic.features(x) + context` is what goes into $\phi$.
+
+# %% [markdown] tags=["hint"]
+# <details><summary>Hint</summary>
+#
+# The slope of a leaky ReLU is 1 where its input is above 0 and 0.2 elsewhere. Weigh $u$ by it, for each
+# sample; then go back through $W_x$.
+#
+# </details>
+
+# %% tags=["solution"]
+slope = torch.where(critic.features(x) + context > 0, 1.0, 0.2)
+gradient = (slope * critic.out.weight) @ critic.features.weight
+
+# %% tags=["check"]
 torch.testing.assert_close(critic.input_gradient(x, context), automatic)
+desk.check(gradient, automatic, "It is not autograd's: check where the slope is 0.2.")
 
 # %%
 fake, weights = x_hat.detach(), [critic.features.weight, critic.out.weight]
@@ -145,6 +205,33 @@ by_hand = {"critic": critic(fake, z).mean() - critic(x, z).mean(), "penalty": pe
 torch.testing.assert_close(terms, by_hand)
 twice, once = (torch.autograd.grad(p, weights) for p in (penalty, terms["penalty"]))
 torch.testing.assert_close(once, twice)
+
+# %% [markdown] tags=["exercise"]
+# **Exercise 13.4: flat or steep?** (predict, 3 minutes, easy). What is the penalty of a critic whose gradients
+# all have length 0, of one with length 1, and of one with length 2? Put the three into the list `predicted`,
+# without the factor $\lambda_{pen}$.
+
+# %% [markdown] tags=["hint"]
+# <details><summary>Hint</summary>
+#
+# It is a squared deviation from length one.
+#
+# </details>
+
+# %% tags=["solution"]
+predicted = [1.0, 0.0, 1.0]  # too flat and too steep look the same
+
+
+# %% tags=["check"]
+def penalty_at(length: float) -> float:
+    """Penalty of the small critic, scaled so that its mean gradient has this length."""
+    slopes = critic.input_gradient(x, context).detach()
+    scaled = slopes * length / slopes.norm(dim=1, keepdim=True)
+    return float(F.mse_loss(scaled.norm(dim=1), torch.ones(len(x))))
+
+
+wrong = "Square how far each length is from one."
+desk.check(predicted, [penalty_at(n) for n in (0, 1, 2)], wrong, rtol=0, atol=0.01)
 
 # %% [markdown]
 # In f-VAEGAN as released, $\lambda_{pen}$ starts at 10 and moves after every step of the generator: up by
@@ -519,3 +606,15 @@ Markdown(studies.bullets(lines))
 # **To think about.** f-CLSWGAN's samples of a class spread, GenZSL's and the cVAE's hardly do, and yet a
 # classifier learns from those; residuals spread too, and help it. What would you measure to tell a
 # spread that is worth its price from one that is not?
+
+# %% [markdown] tags=["answer"]
+# <details><summary>One answer</summary>
+#
+# Take the spread away, and put it back by measure. Give the classifier each class's synthetic mean with none
+# of the spread, with half of it, with all: what H, U and T1 do along this line is what the spread is worth. Then
+# ask where it points. Compute the share of it that lies along the directions in which *real* features of a class
+# vary (seen ones, which may be looked at), and give the classifier the same amount of spread in random
+# directions. A spread that is worth its price beats the random one, and has most of its share there; residuals
+# do by construction, since they are real.
+#
+# </details>

@@ -206,9 +206,35 @@ with seeded(0, "lesson/paper"):
     paper = paper.to(here.device)
 with torch.no_grad(), seeded(0, "lesson/draw"):
     x_hat, mu, log_var = paper(x_refer, z)
-with torch.no_grad(), seeded(0, "lesson/draw"):
-    o = mu + (log_var / 2).exp() * torch.randn_like(mu)
-torch.testing.assert_close(paper.decode(x_refer + o, z), x_hat)
+
+# %% [markdown] tags=["exercise"]
+# **Exercise 15.1: noise at another scale** (find the bug, 10 minutes, medium). The same latent by hand, and it
+# decodes to something else than `x_hat`. Compute `fixed`, the latent as it should be, with the same `noise`.
+
+# %%
+with seeded(0, "lesson/draw"):
+    noise = torch.randn_like(mu)
+o = mu + log_var.exp() * noise
+print(f"off by {(paper.decode(x_refer + o, z) - x_hat).abs().max():.4f} at most")
+
+# %% [markdown] tags=["hint"]
+# <details><summary>Hint</summary>
+#
+# `log_var` is the logarithm of a variance. What does a standard normal draw have to be multiplied by?
+#
+# </details>
+
+# %% tags=["solution"]
+fixed = mu + (log_var / 2).exp() * noise
+
+
+# %% tags=["check"]
+def decodes_alike(latent: torch.Tensor) -> bool:
+    """Tell whether the text's decoder makes of the latent what the network made."""
+    return torch.allclose(paper.decode(x_refer + latent, z), x_hat, atol=1e-6)
+
+
+desk.check(fixed, decodes_alike, "It does not decode to the network's output yet.")
 
 # %%
 mu_p, log_var_p = paper.prior_of(z)
@@ -311,7 +337,23 @@ here.figure(studies.boosting_orders(curves, small.passes, small.batch_size))
 x, y = torch.ones(500, 1), torch.arange(5).repeat_interleave(100)
 logits = torch.linspace(-1, 1, 5).repeat(500, 1).requires_grad_()
 (slope,) = torch.autograd.grad(F.cross_entropy(logits, y, reduction="sum"), logits)
-torch.testing.assert_close(slope, logits.softmax(1).detach() - F.one_hot(y, 5).float())
+
+# %% [markdown] tags=["exercise"]
+# **Exercise 15.2: which way logits move** (code, 5 minutes, easy). Compute `by_hand`, the gradient of the
+# cross-entropy by the logits, a sample a row, without autograd.
+
+# %% [markdown] tags=["hint"]
+# <details><summary>Hint</summary>
+#
+# $p_c - [c = y]$: a softmax, less a one where the class is the right one.
+#
+# </details>
+
+# %% tags=["solution"]
+by_hand = logits.softmax(1).detach() - F.one_hot(y, 5).float()
+
+# %% tags=["check"]
+desk.check(by_hand, slope, "Each row must sum to 0, and be below 0 at its own class only.")
 
 # %%
 plain = ClassifierSettings(batch_size=4, epochs=1, lr=0.05, scale=1.0)
@@ -495,3 +537,14 @@ Markdown(studies.bullets(lines))
 #
 # **To think about.** You are about to release the code of a paper of your own. Which of the rows of the
 # audit would you want a reader to find in the *text*, and which could stay in the code with no harm?
+
+# %% [markdown] tags=["answer"]
+# <details><summary>One answer</summary>
+#
+# In the text: whatever moves a number by more than its spread over seeds, or changes what it means. So: on what
+# images epochs and rounds were chosen, how T1 is counted, whether the classifier is reset, in which order
+# images come, and the loss that was trained. In the code, with no harm: what is nothing by proof, such as two
+# optimisers or a mode that changes no layer. Between the two are defaults that somebody else's data might
+# expose, as one referent's weight of 0.8: a line in the appendix, and a test.
+#
+# </details>

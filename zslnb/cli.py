@@ -43,6 +43,10 @@ VERBS = {
         "notebook.requests:PairRequest", "notebook.pairing:pair",
         "execute the notebooks whose source changed",
     ),
+    "exercises": Verb(
+        "notebook.requests:ExercisesRequest", "notebook.exercises:write_exercises",
+        "write copies of the notebooks for students and for instructors",
+    ),
     "report": Verb(
         "report:ReportRequest", "report:report",
         "write the generated parts of README.md and docs/ from results/",

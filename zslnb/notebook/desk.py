@@ -249,6 +249,36 @@ def begin(
     return here
 
 
+def check(
+    mine: object, right: object, wrong: str, *, rtol: float | None = None, atol: float | None = None
+) -> None:
+    """Compare a reader's answer to an exercise with the right one.
+
+    Args:
+        mine: the answer: a string, or whatever `torch.testing.assert_close` compares.
+        right: what it should be, or a function that tells whether an answer is right.
+        wrong: one sentence that says what is wrong if it is not.
+        rtol: relative tolerance; by the types unless said, then with `atol`.
+        atol: absolute tolerance.
+
+    Raises:
+        AssertionError: with that sentence; or nothing has been put in the place of the dots.
+    """
+    parts = [*mine.values()] if isinstance(mine, Mapping) else mine
+    if any(part is ... for part in (parts if isinstance(parts, list | tuple) else [parts])):
+        raise AssertionError("Not yet: put lines of your own in the place of the dots.")
+    try:
+        if callable(right):
+            mine, right = right(mine), True
+        if isinstance(right, str) and mine == right:
+            return
+        torch.testing.assert_close(mine, right, rtol=rtol, atol=atol, check_dtype=False)
+    except Exception:  # an answer may be of any kind
+        shapes = [tuple(getattr(value, "shape", ())) for value in (mine, right)]
+        shaped = f" (It has shape {shapes[0]}, not {shapes[1]}.)" if shapes[0] != shapes[1] else ""
+        raise AssertionError(wrong + shaped) from None
+
+
 def _forget(folder: Path, notebook: str) -> None:
     """Delete what an earlier run of the notebook left."""
     records = folder / "records" / f"{notebook}.jsonl"

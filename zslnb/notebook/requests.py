@@ -88,6 +88,19 @@ class PairRequest:
         _refuse_timeout(self.timeout)
 
 
+@dataclass(frozen=True)
+class ExercisesRequest:
+    """Write copies of the notebooks for students, with blanks, and for instructors, with solutions.
+
+    Attributes:
+        notebooks: numbers or names; all, if none is named.
+        folder: where the notebooks are; the repository's unless said.
+    """
+
+    notebooks: Positional[tuple[str, ...]] = ()
+    folder: Path | None = None
+
+
 def _refuse_timeout(seconds: float | None) -> None:
     if seconds is not None and not seconds > 0:
         raise RequestError(f"A time-out is above 0 seconds; it cannot be {seconds:g}.")
