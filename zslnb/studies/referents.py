@@ -63,7 +63,11 @@ def by_target(
             texts = [f"{spoken[c]}\n{cos:.2f}" for c, cos in zip(classes, row, strict=True)]
             pictures = [plots.class_picture(benchmark, c, 160) for c in (unseen, *classes)]
             fig = plots.picture_grid([pictures], [[spoken[unseen], *texts]], (0,), side=1.8)
-            of = " and ".join(f"{spoken[c]} ({cos:.2f})" for c, cos in zip(classes, row, strict=True))
+            for ax in fig.axes:
+                ax.set_anchor("N")  # or pictures would jump with the lines below them
+            of = " and ".join(
+                f"{spoken[c]} ({cos:.2f})" for c, cos in zip(classes, row, strict=True)
+            )
             yield spoken[unseen], f"{spoken[unseen]}, framed; its referents: {of}.", fig
 
     return Slider("Unseen class", frames(), named=True)

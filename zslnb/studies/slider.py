@@ -16,7 +16,7 @@ import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 from PIL import Image
 
-DPI, SHOWN_DPI, COLOURS = 150, 100, 64  # sharp on a fine screen; a page of all must stay small
+DPI, SHOWN_DPI, COLOURS = 150, 100, 128  # sharp on a fine screen; a page of all must stay small
 PNG = "data:image/png;base64,"
 HANDLER = f"""
 const all = this.closest('figure'), picture = all.querySelector('img');
