@@ -314,6 +314,17 @@ handicap = studies.handicap(trade, span=float(scores.max() - scores.min()))
 here.figure(handicap)
 
 # %% [markdown]
+# Now move the handicap yourself, from one that favours seen birds to one that nearly shuts them out: where do
+# the average and H part?
+
+# %%
+studies.by_handicap(trade, span=float(scores.max() - scores.min()))
+
+# %% [markdown]
+# Where S and U are nearly equal, so are their average and H. To either side H falls much faster, with the
+# smaller of the two.
+
+# %% [markdown]
 # (The best handicap was read off the test images, to draw a curve. Nobody may report it as a result;
 # notebook 01 measures what such peeking is worth.)
 #

@@ -181,6 +181,17 @@ both = weak, studies.ClassCosines(bench, refined)
 here.figure(studies.heat_maps(*both))
 
 # %% [markdown]
+# Try more directions than one: move from 0 to 5, and watch the red ground and the blocks along the diagonal.
+
+# %%
+studies.by_directions(weak)
+
+# %% [markdown]
+# On the aviary the first takes the red that all pairs share, and leaves the families' blocks. Each further one
+# takes from the blocks (the robins' goes with the second, the hawks' with the third), and the rest gets no
+# paler.
+
+# %% [markdown]
 # ## Three means that tell three stories
 #
 # The paper sums up such a heat-map by one number, its mean, and prints a fall to nearly nothing on

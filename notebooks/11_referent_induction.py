@@ -98,6 +98,17 @@ assert (start.referents[bench.seen] != bench.seen[:, None]).all()  # nobody stan
 here.figure(studies.chosen_referents(bench, referents, similar))
 
 # %% [markdown]
+# The figure has room for eight. Choose any unseen class from the list: would its referents help somebody who
+# has to paint it and has never seen it?
+
+# %%
+studies.by_target(bench, referents, similar)
+
+# %% [markdown]
+# On the aviary most referents share the shape and some of the colours. Not all: the striped scarlet-headed
+# owl gets a robin and a kiwi.
+
+# %% [markdown]
 # So there is something to induce from: on the aviary eight referents in ten are of the unseen class's
 # own family, and their features lie near those of the class (last table of this page). Does it
 # matter that the semantics are refined first? Chosen on raw semantics, some referents would be others,
