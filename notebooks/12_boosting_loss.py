@@ -61,8 +61,7 @@ bench = here.benchmark
 # ## Three features and two texts
 #
 # Hide from each generated feature which text it was made for. Let it guess, by a softmax over inner products
-# divided by a temperature; then let each text guess its feature. The mean surprise is the loss.
-# Here are three features in a plane, the last two of one class. Texts have length 0.5, since refined
+# divided by a temperature; then let each text guess its feature. The mean surprise is the loss. Here are three features in a plane, the last two of one class. Texts have length 0.5, since refined
 # semantics ([notebook 10](10_class_diversity_promotion.ipynb)) are not scaled back to length one. Below are
 # the logits: features in rows, texts in columns.
 
@@ -76,7 +75,7 @@ x_hat @ z.T / tau
 # %% [markdown]
 # $\hat x_1$ and $\hat x_2$ are pushed to their own text, away from the other. Look at $\hat x_3$: it points at
 # its text already, and is moved a little backwards. It shares the text with $\hat x_2$; each is a *false
-# negative* of the other, to which we come back.
+# negative* of the other.
 #
 # ## The loss, in print and in code
 #
@@ -152,7 +151,7 @@ lengths = start.anchors[start.seen].norm(dim=1)
 
 # %% [markdown]
 # The two forms differ by 0.4 nats, because two samples share a text. Real texts differ in length, and length
-# $r$ at temperature $\tau$ is length 1 at $\tau / r$: on the aviary, 0.08 to 0.16.
+# $r$ at temperature $\tau$ is length 1 at $\tau / r$: on the aviary 0.07 acts like 0.08 to 0.16.
 
 # %% [markdown]
 # ## A floor of ln B
@@ -195,8 +194,8 @@ assert floor(y) == studies.batch_floor(y)
 }
 
 # %% [markdown]
-# With one text for all, real features cannot get below $\ln 64 = 4.16$. In twenty random batches, with the
-# texts of their classes, the term could get much lower: to 0.7 nats on the aviary.
+# With one text for all, real features stay above $\ln 64 = 4.16$. In random batches, with the texts of their
+# classes, the term could get much lower: to 0.7 nats on the aviary.
 
 # %% [markdown] tags=["exercise"]
 # **Exercise 12.3: four classes in a batch** (predict, 3 minutes, easy). A batch of 64 has sixteen samples of each
@@ -250,8 +249,7 @@ def is_mended(order: torch.Tensor) -> bool:
 desk.check(order, is_mended, "Each image once, and few of a class in one batch.")
 
 # %% [markdown]
-# So *order* matters. The released code's batches follow the stored order in every pass; class by class, the
-# term has little left to teach:
+# So *order* matters. The released code's batches follow the stored order in every pass:
 
 # %%
 here.table(studies.order_floors(bench.name, labels.cpu()))
@@ -266,8 +264,8 @@ orders = studies.orders(bench, small, here.device)
 here.figure(orders)
 
 # %% [markdown]
-# In either order the term stays above its floor. And asked the same question, $\mathcal L_{classes}$ (caption),
-# on the aviary the network fed class by class does no better than one that never had the term.
+# The term stays above its floor. Asked for $\mathcal L_{classes}$ (caption), on the aviary the network fed class
+# by class does no better than one that never had the term.
 #
 # ## False negatives
 #
@@ -361,7 +359,7 @@ here.figure(copying)
 
 # %% [markdown]
 # Left: the copier copies in part, and the term wears that down. Under GenZSL's own objective there is nothing to
-# wear down. (All networks meet the same draws, so without any copying the measure is not quite 0.)
+# wear down. (As all networks meet the same draws, no copying is not quite 0.)
 
 # %% [markdown]
 # ## What the term does to fidelity
@@ -377,7 +375,7 @@ here.figure(copying)
 #   best),
 # - **to the text**: cosine of synthetic features with their class's text.
 #
-# Test images only measure here; nothing is chosen by them.
+# Test images only measure; nothing is chosen by them.
 
 # %% [markdown] tags=["appendix"]
 # <details><summary>Why: a larger λ never reconstructs training images better</summary>
@@ -401,7 +399,7 @@ here.figure(weight)
 
 # %% [markdown]
 # On the aviary features turn to their text at little cost up to λ = 0.1, and come a little nearer to the real
-# cloud; from λ = 1 on they leave it. Which changes are more than the luck of a seed?
+# cloud; from λ = 1 on they leave it. Which changes count?
 
 # %%
 here.table(weight.against_none())
@@ -415,9 +413,9 @@ here.table(weight.against_none())
 Markdown(f"{copying.verdicts}\n{weight.verdicts()}")
 
 # %% [markdown]
-# **To think about.** A classifier is trained on these features and scored on real ones. Which
-# would you rather give it: features that look like the class, or features that are easy to tell from
-# other classes? What would each do at the border between a seen class and an unseen one?
+# **To think about.** A classifier is trained on these features and scored on real ones. Would you rather give
+# it features that look like the class, or features that are easy to tell from other classes? What does each
+# do to the border between seen and unseen?
 
 # %% [markdown] tags=["answer"]
 # <details><summary>One answer</summary>
