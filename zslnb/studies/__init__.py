@@ -9,7 +9,7 @@ _STUDIES = {  # module -> what notebooks use of it
     "benchmarks": "baselines looks split",
     "both_directions": "both_on_cub both_papers",
     "boosting": (
-        "batch_floor copying copying_losses false_negatives order_floors orders pull_taken"
+        "batch_floor copying copying_losses false_negatives order_floors orders pull_taken pushes"
     ),
     "calibration_curves": "curves_beside_printed seen_unseen_curves",
     "class_cosines": (
