@@ -1,4 +1,4 @@
-"""`docs/teaching.md`: minutes add up, the cells it names are there, and its numbers are measured."""
+"""`docs/teaching.md`: minutes add up, cells it names are there, its numbers are measured."""
 
 import re
 
