@@ -43,7 +43,9 @@ _STUDIES = {  # module -> what notebooks use of it
         "printed_scores_of_revcd quoted_ablation quoted_results quoted_rivals quoted_semantics "
         "reductions revcd_table1 revcd_table2 revcd_text_claims"
     ),
-    "referents": ("changed_referents chosen_referents loss_terms pair_cosines swaps variety"),
+    "referents": (
+        "by_target changed_referents chosen_referents loss_terms pair_cosines swaps variety"
+    ),
     "revcd_results": (
         "benchmark_title classification_weight cosines_by_kind cub_hull cub_models cub_rows "
         "hull_distances losses_removed pooled revcd_findings revcd_models run_revcd settings_shown "
