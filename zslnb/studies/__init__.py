@@ -54,7 +54,7 @@ _STUDIES = {  # module -> what notebooks use of it
     ),
     "sampling": "guidance_scales guided_denoiser samplers starting_noise WalkDensity",
     "schematics": "paradigms pipeline revcd_direction revcd_losses revcd_network",
-    "seen_bias": "bias_to_seen by_handicap handicap mistaken",
+    "seen_bias": "all_species bias_to_seen by_handicap handicap mistaken two_species",
     "speed": "speed_by_bar speed_gains step_costs training_speed",
     "study": "Study",
     "training_curves": "gains_of training_gains watched_settings",
