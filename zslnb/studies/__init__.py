@@ -27,7 +27,8 @@ _STUDIES = {  # module -> what notebooks use of it
     "diffusion_losses": ("classification_losses diffusion_training loss_shares ToyLosses"),
     "fidelity": "boosting_weight feature_fidelity feature_plane more_like_real point_or_cloud",
     "forward_noise": (
-        "dissolving_class fixed_columns lost_signal noised_variance schedule_ends telling_apart"
+        "dissolving_class lost_signal noise_overtakes noised_variance noised_walk schedule_ends "
+        "share_identified step_back"
     ),
     "generators": "hubness",
     "genzsl_results": (
