@@ -29,7 +29,8 @@ _STUDIES = {  # module -> what notebooks use of it
         "boosting_weight by_weight feature_fidelity feature_plane more_like_real point_or_cloud"
     ),
     "forward_noise": (
-        "dissolving_class fixed_columns lost_signal noised_variance schedule_ends telling_apart"
+        "dissolving_class lost_signal noise_overtakes noised_variance noised_walk schedule_ends "
+        "share_identified step_back"
     ),
     "generators": "hubness",
     "genzsl_results": (
