@@ -21,8 +21,8 @@ _STUDIES = {  # module -> what notebooks use of it
         "never_resetting switch_gains switched_back train_as_released ways_to_a_number"
     ),
     "conditioning": (
-        "blind_attention conditionings feature_tokens image_swaps listening token_attention "
-        "ways_to_join"
+        "blind_attention conditionings feature_tokens image_swaps listening time_embeddings "
+        "token_attention ways_to_join"
     ),
     "diffusion_losses": ("classification_losses diffusion_training loss_shares ToyLosses"),
     "fidelity": (
