@@ -63,8 +63,8 @@ def time_embeddings(settings: RevCDSettings) -> Drawn:
     text = (
         f"Left: the embedding of width {narrow} over all {total} steps. {still} of {narrow} "
         "columns hardly change (standard deviation below 0.05). Right: cosine of two steps' "
-        f"embeddings; {cosines[narrow][1]:.2f} for neighbours and still {cosines[narrow][total // 2]:.2f} at "
-        "half of the way."
+        f"embeddings; {cosines[narrow][1]:.2f} for neighbours and still "
+        f"{cosines[narrow][total // 2]:.2f} at half of the way."
     )
     return Drawn("time", fig, text)
 
