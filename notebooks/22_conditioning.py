@@ -224,7 +224,7 @@ desk.check(mine, mixed, "It is another mixture: check the root of d, and which w
 # %% [markdown]
 # The answer is added to the token, and a small network works on each token by itself; all tokens in one row are the
 # condition $v$. Below, the weights of one image, a row for each token that asks. Rows sum to 1, and before training
-# all weights are near $1/4$.
+# all weights are not far from $1/4$.
 
 # %%
 layer = encoder.layers.layers[0]

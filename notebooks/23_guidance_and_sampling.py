@@ -19,7 +19,7 @@
 # %% [markdown]
 # # Guidance and sampling
 #
-# *RevCD (arXiv 2409.00511, second version), sections 3.5 and 4.2, equations 18 to 22, Figure 3.*
+# *[RevCD](https://arxiv.org/abs/2409.00511), second version, sections 3.5 and 4.2, equations 18 to 22, Figure 3.*
 #
 # A trained denoiser answers one question: given this noise, this step and this image, what were the
 # semantics? To get an estimate out of it one has to walk: from pure noise back to step 0. How to
@@ -32,7 +32,7 @@
 # - read what the guidance scale does to S, U, H and T1, and how far it pushes estimates,
 # - say at which step of the walk an image's class is decided.
 #
-# As on the pages before, the equations are rebuilt (notebook 20 says how).
+# As on the pages before, the equations are rebuilt ([20](20_forward_diffusion.ipynb) says how).
 #
 # Half a minute on two cores; under 1 GB.
 
@@ -77,7 +77,7 @@ T = len(schedule)
 # \tilde\varepsilon = (1 - w)\, \hat\varepsilon(z_t, t, \varnothing) + w\, \hat\varepsilon(z_t, t, x) .$$
 #
 # Scale $w = 0$ forgets the image, 1 is the plain conditional estimate, more exaggerates what the
-# image changes. Ho and Salimans (2022) count from the conditional estimate: **their weight is one
+# image changes. [Ho and Salimans (2022)](https://arxiv.org/abs/2207.12598) count from the conditional estimate: **their weight is one
 # less.**
 
 # %%
@@ -290,7 +290,7 @@ desk.check(by_hand, next_zt, wrong, rtol=1e-4, atol=1e-4)
 torch.testing.assert_close(end, visits[-1][2])  # the last step adds no noise
 
 # %% [markdown]
-# **DDIM** (Song et al., 2021) takes the same estimate and jumps: if $\hat z_0$ and $\hat\varepsilon$
+# **DDIM** ([Song et al., 2021](https://arxiv.org/abs/2010.02502)) takes the same estimate and jumps: if $\hat z_0$ and $\hat\varepsilon$
 # are right, then any earlier step $t'$ is $\sqrt{\bar\alpha_{t'}}\, \hat z_0 + \sqrt{1 -
 # \bar\alpha_{t'}}\, \hat\varepsilon$. No fresh noise, and as few steps as one likes. The paper does
 # not mention it; this package uses it by default, since the difference in work is tenfold and more.
@@ -479,3 +479,6 @@ Markdown("\n".join(f"- {sentence}" for sentence in sentences))
 # far does little harm where the direction is right; and where it is wrong, no scale mends it.
 #
 # </details>
+
+# %% [markdown]
+# **Before:** [Conditioning](22_conditioning.ipynb) · **Next:** [RevCD: the results](24_revcd_results.ipynb)

@@ -47,7 +47,7 @@ def test_slow_clocks_are_counted_and_neighbours_look_alike():
     assert int((clocks.std(0) < 0.05).sum()) == 2  # 1/100 and 1/1000 a step: the cosines
     assert "2 of 8 columns hardly change" in study.finding()
     alike = torch.cosine_similarity(clocks[0], clocks[[1, 50]])
-    assert "{:.2f} for neighbours and still {:.2f} at".format(*alike) in study.finding()
+    assert f"{alike[0]:.2f} for neighbours and still {alike[1]:.2f} at" in study.finding()
     assert len(study.figure().axes[1].lines) == 2
 
 
