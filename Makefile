@@ -88,7 +88,7 @@ data: $(READY) ## bring CUB, SUN, AWA2: BENCHMARK=cub|sun|awa2|all FEATURES=clip
 record: $(READY) ## promote a run's records to results/ (same variables as reproduce)
 	@$(ZSLNB) record $(RUN)
 
-report: $(READY) ## write the README's tables and picture from results/, and docs/data.md's
+report: $(READY) ## write what README.md and docs/ say of results/, and the picture of birds
 	@$(ZSLNB) report
 
 site: $(READY) ## build the pages and guides as a web site: SITE=build/site

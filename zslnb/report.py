@@ -20,10 +20,12 @@ from zslnb.results import (
     recorded,
     results_beside,
     results_counted,
+    results_table,
     rows_of,
     verdicts,
 )
 from zslnb.results.statistics import paired_gains
+from zslnb.studies.both_directions import DIRECTIONS, on_cub
 from zslnb.studies.calibration_curves import COUNTS, nearest_point
 from zslnb.studies.genzsl_results import (
     INGREDIENTS,
@@ -35,6 +37,11 @@ from zslnb.studies.quoted import printed_scores_of_revcd
 
 AVIARY, CUB = "aviary-smoke", "cub_resnet_fc1000-sentences-medium"
 CUB_ATTRIBUTES = "cub_resnet_fc1000-attributes-medium"
+SUMMARISED = (
+    *("plain CLIP", "ESZSL", "nearest mean", "means + spread"),
+    *("GenZSL", "cVAE", "f-CLSWGAN", "f-VAEGAN"),
+    *("ridge", "RevCD", "RevCD, one step", "RevCD without z_t"),
+)
 SHORT_NAMES = {AVIARY: "aviary", CUB: "CUB, sentences"}
 BESIDE_CLOSED_FORMS = (
     ("GenZSL", "means + spread", "H"),
@@ -69,6 +76,32 @@ FROM_IMAGES = {
     CUB: "CUB, sentences",
     CUB_ATTRIBUTES: "CUB, attributes",
 }
+
+
+def summary_block() -> str:
+    """Tabulate both papers' methods beside closed forms: calibrated H, and T1."""
+    columns = {}
+    for title, records in _both_papers().items():
+        moved = results_table(records, "calibrated")["H"] if records else pd.Series(dtype=str)
+        clean = results_table(records, "clean")["T1"] if records else pd.Series(dtype=str)
+        columns |= {f"{title}: H": moved, "T1" + " " * len(columns): clean}
+    frame = pd.DataFrame(columns).reindex(SUMMARISED).fillna("n/a").rename_axis("method")
+    frame.insert(0, "direction", [DIRECTIONS.get(row, "none") for row in frame.index])
+    text = (
+        "Percent, mean ± sd over 5 seeds. H is the harmonic mean of accuracies on seen and unseen "
+        "classes, with the border between them put by validation classes; T1 is the accuracy "
+        "among unseen classes alone. z is a class's description, x a picture's feature."
+    )
+    return f"{markdown_table(frame)}\n{text}"
+
+
+def _both_papers() -> dict[str, list[dict]]:
+    """Records of both papers' methods by benchmark and semantics."""
+    birds = rows_of(recorded(AVIARY), "both", " · clip_text")
+    return {
+        "drawn birds, names": birds,
+        **{f"CUB, {kind}": on_cub(kind) for kind in ("sentences", "attributes")},
+    }
 
 
 def results_block() -> str:
@@ -236,11 +269,11 @@ def sources_block() -> str:
 
 
 PAGES = {  # page -> its parts
-    "README.md": {
+    "README.md": {"summary": summary_block, "notebooks": notebooks_block},
+    "docs/results.md": {
         "results": results_block,
         "revcd": revcd_block,
         "answers": answers_block,
-        "notebooks": notebooks_block,
     },
     "docs/data.md": {"sources": sources_block},
     "docs/index.md": {"finding": finding_block},
