@@ -45,7 +45,7 @@ COMPILE = @$(BIN)/python -m compileall -qq -j 0 $(VENV)/lib || true
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help reproduce pictures test test-slow lab pair exercises lint aviary data record report \
-	site benchmark lock clean
+	site slides benchmark lock clean
 
 help: ## print this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' $(MAKEFILE_LIST) | while IFS='|' read -r target what; \
@@ -96,6 +96,9 @@ site: $(READY) ## build the pages and guides as a web site: SITE=build/site
 	@$(BIN)/python -m sphinx -q -E -n -W --keep-going -c docs -d $(call quoted,$(SITE).doctrees) \
 	. $(call quoted,$(SITE))
 	@echo $(call quoted,Open $(SITE)/index.html)
+
+slides: $(READY) ## make slides of every page, shown offline by reveal.js, in build/slides
+	@$(BIN)/python docs/slides/make.py
 
 benchmark: $(READY) ## time every hot path against its plain form and the machine: DEVICE=
 	@$(BIN)/python benchmarks/run.py --device $(call quoted,$(DEVICE)) $(ARGS)

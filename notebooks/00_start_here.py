@@ -124,8 +124,8 @@ x_mean, z_mean = train.mean(0), Z.mean(0)
 
 # %% [markdown] tags=["exercise"]
 # **Exercise 00.1: what should every class look like?** (code, 10 minutes, medium). Compute $W$ from the
-# training images, then `expected`: for each of the classes, seen and unseen, the predicted feature, scaled
-# to length one. `train` and `Z` hold an image a row, `z` a class a row.
+# training images, then `expected`: for each of the classes, seen and unseen, the predicted feature,
+# scaled to length one. `train` and `Z` hold an image a row, `z` a class a row.
 
 # %% [markdown] tags=["hint"]
 # <details><summary>Hint</summary>
@@ -167,9 +167,9 @@ Markdown(
 )
 
 # %% [markdown] tags=["exercise"]
-# **Exercise 00.2: worse than chance** (find the bug, 5 minutes, easy). Someone computes the first of these
-# two numbers as below, and concludes that the map is useless. Compute `fixed`, the share of images that
-# are right, as it should have been.
+# **Exercise 00.2: worse than chance** (find the bug, 5 minutes, easy). Someone computes the first of
+# these two numbers as below, and concludes that the map is useless. Compute `fixed`, the share of images
+# that are right, as it should have been.
 
 # %%
 guess = scores[images][:, bench.unseen].argmax(1)
@@ -314,6 +314,17 @@ handicap = studies.handicap(trade, span=float(scores.max() - scores.min()))
 here.figure(handicap)
 
 # %% [markdown]
+# Now move the handicap yourself, from one that favours seen birds to one that nearly shuts them out: where do
+# the average and H part?
+
+# %%
+studies.by_handicap(trade, span=float(scores.max() - scores.min()))
+
+# %% [markdown]
+# Where S and U are nearly equal, so are their average and H. To either side H falls much faster, with the
+# smaller of the two.
+
+# %% [markdown]
 # (The best handicap was read off the test images, to draw a curve. Nobody may report it as a result;
 # notebook 01 measures what such peeking is worth.)
 #
@@ -393,10 +404,10 @@ Markdown(
 # %% [markdown] tags=["answer"]
 # <details><summary>One answer</summary>
 #
-# It can be, and the plain H does not tell. Two gains have to be kept apart: knowing unseen classes better,
-# and drawing the border to them elsewhere. A constant off the seen scores does the second and nothing else.
-# So give every method one, chosen on validation classes, and see what is left of its lead; or look at T1,
-# which knows no border. On the aviary GenZSL's lead over this page's map goes that way: it was mostly the
-# border.
+# It can be, and the plain H does not tell. Two gains have to be kept apart: knowing unseen classes
+# better, and drawing the border to them elsewhere. A constant off the seen scores does the second and
+# nothing else. So give every method one, chosen on validation classes, and see what is left of its lead;
+# or look at T1, which knows no border. On the aviary GenZSL's lead over this page's map goes that way: it
+# was mostly the border.
 #
 # </details>

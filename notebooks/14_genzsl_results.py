@@ -124,9 +124,9 @@ here.table(studies.reductions({"GenZSL": settings, **rivals}, bench.name, captio
 # back after that.
 
 # %% [markdown] tags=["exercise"]
-# **Exercise 14.1: four points for nothing** (find the bug, 5 minutes, easy). A network was scored after each of six
-# epochs (made-up numbers). The report below is *released*, in the words above. Compute `honest`, what *clean* would
-# report.
+# **Exercise 14.1: four points for nothing** (find the bug, 5 minutes, easy). A network was scored after
+# each of six epochs (made-up numbers). The report below is *released*, in the words above. Compute
+# `honest`, what *clean* would report.
 
 # %%
 on_validation = torch.tensor([52.0, 58.0, 63.0, 61.0, 60.0, 57.0])  # H on validation classes
@@ -466,9 +466,9 @@ here.table(studies.selection_price({bench.name: main.records, "CUB, sentences": 
 # its last looks are about its best; that is no word on the thousands of the published one.
 
 # %% [markdown] tags=["exercise"]
-# **Exercise 14.2: an interval by hand** (code, 10 minutes, medium). Two methods, five seeds each, and the same five
-# (made-up numbers). Compute `interval`, the list of both ends of the 95 % interval of their mean difference,
-# paired by seed. For five seeds the quantile of Student's t is 2.776.
+# **Exercise 14.2: an interval by hand** (code, 10 minutes, medium). Two methods, five seeds each, and the
+# same five (made-up numbers). Compute `interval`, the list of both ends of the 95 % interval of their
+# mean difference, paired by seed. For five seeds the quantile of Student's t is 2.776.
 
 # %%
 ours = torch.tensor([71.2, 83.0, 69.5, 84.1, 72.4])
@@ -477,8 +477,8 @@ theirs = torch.tensor([70.1, 81.5, 69.0, 82.9, 70.6])
 # %% [markdown] tags=["hint"]
 # <details><summary>Hint</summary>
 #
-# Seeds differ by far more than the methods do. So take differences first; the error of their mean is their
-# standard deviation divided by $\sqrt 5$.
+# Seeds differ by far more than the methods do. So take differences first; the error of their mean is
+# their standard deviation divided by $\sqrt 5$.
 #
 # </details>
 
@@ -521,10 +521,10 @@ Markdown(studies.bullets(lines))
 # %% [markdown] tags=["answer"]
 # <details><summary>One answer</summary>
 #
-# As it stands, referents of a class are paired with targets of another at random, so that beyond the class they
-# share nothing; the least loss is had by a network that does not listen, and the rows with noise and with
-# random referents lose nothing. The objective would have to ask for what the semantics do not tell: this
-# sample's pose and light, say, with a referent that shares them; or for variety like that of real features, to
-# which referents that vary would be the cheapest way.
+# As it stands, referents of a class are paired with targets of another at random, so that beyond the
+# class they share nothing; the least loss is had by a network that does not listen, and the rows with
+# noise and with random referents lose nothing. The objective would have to ask for what the semantics do
+# not tell: this sample's pose and light, say, with a referent that shares them; or for variety like that
+# of real features, to which referents that vary would be the cheapest way.
 #
 # </details>

@@ -93,9 +93,9 @@ torch.testing.assert_close(schedule.alphas, alpha.float())
 torch.testing.assert_close(schedule.alphas_cumprod, abar.float())
 
 # %% [markdown] tags=["exercise"]
-# **Exercise 20.1: a squared schedule** (find the bug, 5 minutes, medium). Someone takes the schedule from other code,
-# with the same two ends. It leaves more of the class at the end than ours. Compute `fixed`, its $\bar\alpha_t$ as they
-# should be, for `T` steps.
+# **Exercise 20.1: a squared schedule** (find the bug, 5 minutes, medium). Someone takes the schedule from
+# other code, with the same two ends. It leaves more of the class at the end than ours. Compute `fixed`,
+# its $\bar\alpha_t$ as they should be, for `T` steps.
 
 # %%
 beta = torch.linspace(1e-4**0.5, 0.02**0.5, T, dtype=torch.float64) ** 2
@@ -141,8 +141,8 @@ with seeded(0, "lesson/walk"):
     eps = torch.randn(T, 2, dtype=torch.float64)
 
 # %% [markdown] tags=["exercise"]
-# **Exercise 20.2: all steps at once** (code, 5 minutes, easy). First in one step: compute `noised`, a row for each step
-# $t$, by eq. 1 with row $t$ of `eps` as its noise. No loop.
+# **Exercise 20.2: all steps at once** (code, 5 minutes, easy). First in one step: compute `noised`, a row
+# for each step $t$, by eq. 1 with row $t$ of `eps` as its noise. No loop.
 
 # %% [markdown] tags=["hint"]
 # <details><summary>Hint</summary>
@@ -263,8 +263,9 @@ Markdown(studies.fixed_columns(bench, z, varies, flat))
 # not hold for raw semantics, nor for a column that is constant.
 
 # %% [markdown] tags=["exercise"]
-# **Exercise 20.3: a column that is constant** (predict, 3 minutes, easy). It is 0 for every class after standardising.
-# What is its variance in $z_t$ at the step with $\bar\alpha_t = 0.25$? Put it into `predicted`.
+# **Exercise 20.3: a column that is constant** (predict, 3 minutes, easy). It is 0 for every class after
+# standardising. What is its variance in $z_t$ at the step with $\bar\alpha_t = 0.25$? Put it into
+# `predicted`.
 
 # %% [markdown] tags=["hint"]
 # <details><summary>Hint</summary>
@@ -399,15 +400,16 @@ with seeded(0, "lesson/posterior"):
 zt = schedule.q_sample(clean, t, noise)
 
 # %% [markdown] tags=["exercise"]
-# **Exercise 20.4: Bayes' rule, by precisions** (code, 15 minutes, hard). Compute `mu` and `sigma2`, mean and variance of
-# $z_{t-1}$ given `zt` and `clean`, a row for each step of `t`, from the two factors and not from eq. 8. `before[t]` is
-# $\bar\alpha_{t-1}$.
+# **Exercise 20.4: Bayes' rule, by precisions** (code, 15 minutes, hard). Compute `mu` and `sigma2`, mean
+# and variance of $z_{t-1}$ given `zt` and `clean`, a row for each step of `t`, from the two factors and
+# not from eq. 8. `before[t]` is $\bar\alpha_{t-1}$.
 
 # %% [markdown] tags=["hint"]
 # <details><summary>Hint</summary>
 #
-# As a function of $z_{t-1}$ the first factor is a Gaussian at $z_t / \sqrt{\alpha_t}$ with precision $\alpha_t / (1 -
-# \alpha_t)$. The second has precision $1 / (1 - \bar\alpha_{t-1})$. Add precisions; weigh means by them.
+# As a function of $z_{t-1}$ the first factor is a Gaussian at $z_t / \sqrt{\alpha_t}$ with precision
+# $\alpha_t / (1 - \alpha_t)$. The second has precision $1 / (1 - \bar\alpha_{t-1})$. Add precisions;
+# weigh means by them.
 #
 # </details>
 
@@ -519,10 +521,10 @@ Markdown(
 # %% [markdown] tags=["answer"]
 # <details><summary>One answer</summary>
 #
-# It has learnt that what little there is in $z_T$ points at the right class. So it takes the lean of a random draw
-# for a hint, and starts out for whichever class the noise happens to be near. How much that matters depends on how
-# well the image decides: where it does, the hint is overruled. Fresh noise in every step helps, since the first
-# draw's lean is forgotten on the way; and a schedule whose $\bar\alpha_T$ is 0 teaches no such hint in the first
-# place. Notebook 23 measures it.
+# It has learnt that what little there is in $z_T$ points at the right class. So it takes the lean of a
+# random draw for a hint, and starts out for whichever class the noise happens to be near. How much that
+# matters depends on how well the image decides: where it does, the hint is overruled. Fresh noise in
+# every step helps, since the first draw's lean is forgotten on the way; and a schedule whose
+# $\bar\alpha_T$ is 0 teaches no such hint in the first place. Notebook 23 measures it.
 #
 # </details>

@@ -91,14 +91,14 @@ steps = torch.arange(T)
 omega = torch.tensor([10000 ** (-2 * i / d) for i in range(d // 2)])
 
 # %% [markdown] tags=["exercise"]
-# **Exercise 22.1: eq. 17** (code, 5 minutes, easy). Compute `gamma`, a row for each of `steps`: sine, cosine, sine, cosine
-# and so on.
+# **Exercise 22.1: eq. 17** (code, 5 minutes, easy). Compute `gamma`, a row for each of `steps`: sine,
+# cosine, sine, cosine and so on.
 
 # %% [markdown] tags=["hint"]
 # <details><summary>Hint</summary>
 #
-# All phases are an outer product of steps and frequencies. `torch.stack(..., dim=2).flatten(1)` interleaves two
-# matrices.
+# All phases are an outer product of steps and frequencies. `torch.stack(..., dim=2).flatten(1)`
+# interleaves two matrices.
 #
 # </details>
 
@@ -133,9 +133,9 @@ alike = (package[apart:] * package[:-apart]).sum(1)
 torch.testing.assert_close(alike, (omega * apart).cos().sum().expand_as(alike), rtol=0, atol=1e-3)
 
 # %% [markdown] tags=["exercise"]
-# **Exercise 22.2: the clocks stand still** (find the bug, 5 minutes, easy). In other code time runs from 0 to 1, and
-# someone feeds that to the same embedding. Now the first step and the last look the same to the network. Compute `fixed`,
-# the phases as they should be.
+# **Exercise 22.2: the clocks stand still** (find the bug, 5 minutes, easy). In other code time runs from
+# 0 to 1, and someone feeds that to the same embedding. Now the first step and the last look the same to
+# the network. Compute `fixed`, the phases as they should be.
 
 # %%
 slow = (steps / T)[:, None] * omega
@@ -210,13 +210,15 @@ attention = encoder.layers.layers[0].self_attn
 Q, K, V = (h @ attention.in_proj_weight.T + attention.in_proj_bias).chunk(3, dim=2)
 
 # %% [markdown] tags=["exercise"]
-# **Exercise 22.3: attention in one line** (code, 10 minutes, medium). Compute `mixed`, for each token the mean of all values
-# that its query asks for. `Q`, `K` and `V` have an image, a token and a column each; $d$ is `width`.
+# **Exercise 22.3: attention in one line** (code, 10 minutes, medium). Compute `mixed`, for each token the
+# mean of all values that its query asks for. `Q`, `K` and `V` have an image, a token and a column each;
+# $d$ is `width`.
 
 # %% [markdown] tags=["hint"]
 # <details><summary>Hint</summary>
 #
-# `K.transpose(1, 2)` swaps tokens and columns. The weights of one token's answer sum to 1: over which axis?
+# `K.transpose(1, 2)` swaps tokens and columns. The weights of one token's answer sum to 1: over which
+# axis?
 #
 # </details>
 
@@ -300,8 +302,9 @@ time = {way: join.time(revcd.time_embedding(t, 8)) for way, join in joins.items(
 seen = {way: join.visual(v) for way, join in joins.items()}
 
 # %% [markdown] tags=["exercise"]
-# **Exercise 22.4: both ways to join** (code, 5 minutes, easy). Compute `joined`, a dictionary with the layer after joining,
-# on the way "down" and on the way "up". `time[way]` and `seen[way]` are already mapped to the width.
+# **Exercise 22.4: both ways to join** (code, 5 minutes, easy). Compute `joined`, a dictionary with the
+# layer after joining, on the way "down" and on the way "up". `time[way]` and `seen[way]` are already
+# mapped to the width.
 
 # %% [markdown] tags=["hint"]
 # <details><summary>Hint</summary>
@@ -318,9 +321,9 @@ package = {way: join(h, t, v) for way, join in joins.items()}
 desk.check(joined, package, "Which of time and image multiplies, which is added, on which way?")
 
 # %% [markdown] tags=["exercise"]
-# **Exercise 22.5: twice the layer** (predict, 3 minutes, medium). Another image moves the joined layer by some amount. With
-# $2h$ in the place of $h$, how many times that amount does it move it? Put one number for "down" and one for "up" into the
-# dictionary `predicted`.
+# **Exercise 22.5: twice the layer** (predict, 3 minutes, medium). Another image moves the joined layer by
+# some amount. With $2h$ in the place of $h$, how many times that amount does it move it? Put one number
+# for "down" and one for "up" into the dictionary `predicted`.
 
 # %% [markdown] tags=["hint"]
 # <details><summary>Hint</summary>
@@ -443,10 +446,11 @@ Markdown("\n".join(f"- {sentence}" for sentence in sentences))
 # %% [markdown] tags=["answer"]
 # <details><summary>One answer</summary>
 #
-# In that column the product is 0 whatever $h$ holds, and only the time is left: what the column should say is lost, for
-# seen and unseen classes alike. The network can still describe those unseen classes that differ from seen ones in other
-# columns only. An unseen class whose image would need that column stays without it, unless its image, unlike all seen
-# ones, opens it, and then with weights that no training has set. Added, an image cannot close a column: $h$ always gets
-# through, and the next layer decides. That is safer for unseen classes, and says less about how much each column counts.
+# In that column the product is 0 whatever $h$ holds, and only the time is left: what the column should
+# say is lost, for seen and unseen classes alike. The network can still describe those unseen classes that
+# differ from seen ones in other columns only. An unseen class whose image would need that column stays
+# without it, unless its image, unlike all seen ones, opens it, and then with weights that no training has
+# set. Added, an image cannot close a column: $h$ always gets through, and the next layer decides. That is
+# safer for unseen classes, and says less about how much each column counts.
 #
 # </details>

@@ -23,7 +23,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 LOCK = (ROOT / "requirements.lock").read_text()
 ENVIRONMENT = yaml.safe_load((ROOT / "environment.yml").read_text())
 TARGETS = """
-    help reproduce pictures test test-slow lab pair exercises lint aviary data record report site
+    help reproduce pictures test test-slow lab pair exercises lint aviary data record report site slides
     benchmark lock clean
 """.split()  # noqa: SIM905
 MAX_LINES = 45
@@ -186,7 +186,7 @@ def test_variables_reach_the_command(tmp_path, command, options):
 
 
 @pytest.mark.parametrize(
-    "target", ["reproduce", "test", "test-slow", "lab", "pair", "lint", "site"]
+    "target", ["reproduce", "test", "test-slow", "lab", "pair", "lint", "site", "slides"]
 )
 def test_a_second_call_spends_no_time_on_set_up(tmp_path, target):
     (tmp_path / "bin").mkdir()

@@ -13,7 +13,7 @@ _STUDIES = {  # module -> what notebooks use of it
     ),
     "calibration_curves": "curves_beside_printed seen_unseen_curves",
     "class_cosines": (
-        "changed_neighbours ClassCosines cosine_spread directions heat_maps "
+        "by_directions changed_neighbours ClassCosines cosine_spread directions heat_maps "
         "real_names small_case three_means"
     ),
     "code_audit": (
@@ -25,7 +25,9 @@ _STUDIES = {  # module -> what notebooks use of it
         "ways_to_join"
     ),
     "diffusion_losses": ("classification_losses diffusion_training loss_shares ToyLosses"),
-    "fidelity": "boosting_weight feature_fidelity feature_plane more_like_real point_or_cloud",
+    "fidelity": (
+        "boosting_weight by_weight feature_fidelity feature_plane more_like_real point_or_cloud"
+    ),
     "forward_noise": (
         "dissolving_class fixed_columns lost_signal noised_variance schedule_ends telling_apart"
     ),
@@ -50,7 +52,7 @@ _STUDIES = {  # module -> what notebooks use of it
     ),
     "sampling": "guidance_scales guided_denoiser samplers starting_noise WalkDensity",
     "schematics": "paradigms pipeline revcd_direction revcd_losses revcd_network",
-    "seen_bias": "bias_to_seen handicap mistaken",
+    "seen_bias": "bias_to_seen by_handicap handicap mistaken",
     "speed": "speed_by_bar speed_gains step_costs training_speed",
     "study": "Study",
     "training_curves": "gains_of training_gains watched_settings",
