@@ -23,8 +23,8 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 LOCK = (ROOT / "requirements.lock").read_text()
 ENVIRONMENT = yaml.safe_load((ROOT / "environment.yml").read_text())
 TARGETS = """
-    help reproduce pictures test test-slow lab pair exercises lint aviary data record report site slides
-    benchmark lock clean
+    help reproduce pictures test test-slow lab pair exercises lint aviary data record report site
+    slides benchmark lock clean
 """.split()  # noqa: SIM905
 MAX_LINES = 45
 SYSTEM = runpy.run_path(str(ROOT / ".ci" / "system.py"))
