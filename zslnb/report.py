@@ -15,6 +15,7 @@ from zslnb.notebook.sources import contents, find_sources
 from zslnb.results import (
     differences,
     markdown_table,
+    percent,
     points,
     published,
     recorded,
@@ -268,6 +269,37 @@ def sources_block() -> str:
     return markdown_table(pd.DataFrame(rows))
 
 
+TAUGHT = (  # metric, row, its table, protocol
+    ("H", "GenZSL", "T2", "clean"),
+    ("H", "means + spread", "T2", "clean"),
+    ("H", "plain CLIP", "T2", "clean"),
+    ("T1", "GenZSL", "T2", "clean"),
+    ("T1", "plain CLIP", "T2", "clean"),
+    ("H", "no CDP", "T3", "clean"),
+    ("H", "no boosting", "T3", "clean"),
+    ("H", "random referents", "T3", "clean"),
+    ("H", "noise for the referent", "T3", "clean"),
+    ("H", "GenZSL", "T2", "peeked"),
+    ("T1", "RevCD", "RevCD T2", "clean"),
+    ("U", "RevCD", "RevCD T2", "clean"),
+    ("U", "RevCD", "RevCD T2", "calibrated"),
+)
+
+
+def teaching_block() -> str:
+    """Tabulate the numbers that the teaching guide's answers use, by line."""
+    rows = []
+    for n, (metric, row, table, protocol) in enumerate(TAUGHT, 1):
+        line = {"line": f"N{n}", "number": f"{metric}, {row}, {protocol}"}
+        for run, name in SHORT_NAMES.items():
+            scores = [r["scores"] for r in rows_of(recorded(run), table) if r["row"] == row]
+            found = [s[protocol][metric] for s in scores if protocol in s]
+            line[name] = percent(found) if found else "not measured"
+        rows.append(line)
+    seeds = "Percent, mean ± sd over seeds; RevCD's on the aviary are with attributes."
+    return f"{seeds}\n\n{markdown_table(pd.DataFrame(rows))}"
+
+
 PAGES = {  # page -> its parts
     "README.md": {"summary": summary_block, "notebooks": notebooks_block},
     "docs/results.md": {
@@ -277,6 +309,7 @@ PAGES = {  # page -> its parts
     },
     "docs/data.md": {"sources": sources_block},
     "docs/index.md": {"finding": finding_block},
+    "docs/teaching.md": {"teaching": teaching_block},
 }
 
 

@@ -24,6 +24,16 @@ def test_the_floor_is_reached_where_features_are_their_texts() -> None:
     assert studies.batch_floor(torch.arange(5)) == 0
 
 
+def test_features_are_pushed_to_their_own_text_and_away_from_the_other() -> None:
+    x_hat = torch.tensor([[1.0, 0.0], [0.6, 0.8], [0.0, 1.0]])
+    z = torch.tensor([[0.5, 0.0], [0.0, 0.5], [0.0, 0.5]])
+    study = studies.pushes(x_hat, z, 0.25)
+    assert study.push[:2].sign().tolist() == [[1, -1], [-1, 1]]
+    assert study.push[2].norm() < study.push[:2].norm(dim=1).min() / 3  # it is there already
+    (ax,) = study.figure().axes
+    assert len([text for text in ax.texts if not text.get_text()]) == len(x_hat)  # arrows
+
+
 def test_shuffling_lowers_the_floor() -> None:
     study = studies.order_floors("toy", torch.arange(4).repeat_interleave(64))
     table = study.table()

@@ -87,9 +87,13 @@ def study(seeds: int = 3, mapped: bool = False) -> BoostingWeight:
 
 
 def test_a_weight_is_judged_by_mean_and_distance() -> None:
-    words = ("fidelity gained", "fidelity lost", "mixed fidelity", "no clear effect on fidelity")
-    for row, effect in zip((GAINED, LOST, MIXED, NONE), words, strict=True):
-        assert study().trade(row).startswith(f"- **{row}, unseen classes: {effect}.**")
+    table = study().against_none().table()
+    assert table.index.tolist() == [*WEIGHTS][1:]
+    effects = ["gained", "lost", "mixed", "no clear effect"]
+    assert table.loc[[GAINED, LOST, MIXED, NONE], "fidelity"].tolist() == effects
+    assert (
+        table.loc[LOST, ["to the real mean", "seen: to the real mean"]].tolist() == ["-0.100"] * 2
+    )
 
 
 def test_a_change_has_a_sign_if_it_is_told_apart() -> None:
@@ -97,7 +101,7 @@ def test_a_change_has_a_sign_if_it_is_told_apart() -> None:
     assert study().change("to mean", LOST) == (-1, "-0.100")
     assert study().change("to mean", NONE) == (0, "+0.000 (not told apart)")
     assert study(seeds=2).change("to mean", GAINED)[0] == 0
-    assert "too few seeds to tell" in study(seeds=2).trade(GAINED)
+    assert "too few seeds to tell" in study(seeds=2).effect(GAINED)
 
 
 def test_the_table_has_a_yardstick_where_there_is_one() -> None:
@@ -124,10 +128,10 @@ def test_the_figure_has_the_yardsticks() -> None:
 
 def test_verdicts_end_with_the_text() -> None:
     lines = study().verdicts().split("\n")
-    assert len(lines) == 5 + 3
-    assert "from 0.500 at λ = 0 to 0.600 at λ = 10; it never falls on the way" in lines[5]
-    assert "tells for 90.0% of unseen samples at λ = 0" in lines[6]
-    assert "Synthetic features have 0.600 at λ = 0 and 0.700 at λ = 10." in lines[7]
+    assert len(lines) == 3
+    assert "from 0.500 at λ = 0 to 0.600 at λ = 10; it never falls on the way" in lines[0]
+    assert "tells for 90.0% of unseen samples at λ = 0" in lines[1]
+    assert "Synthetic features have 0.600 at λ = 0 and 0.700 at λ = 10." in lines[2]
     assert study(mapped=True).verdicts().endswith("ridge regression here.)")
 
 

@@ -34,6 +34,36 @@ IN_ORDER, SHUFFLED, WITHOUT = "class by class", "shuffled", "without the term"
 Terms = Callable[[GenZSL, Tensor], Mapping[str, Tensor]]
 
 
+def pushes(x_hat: Float[Tensor, "B 2"], z: Float[Tensor, "B 2"], temperature: float) -> Drawn:
+    """Where does the term push features in a plane, each with the text of its class beside it?
+
+    `push` of what is returned is minus the term's gradient, a row a feature.
+    """
+    moved = x_hat.clone().requires_grad_()
+    (gradient,) = torch.autograd.grad(genzsl.boosting_loss(moved, z, temperature), moved)
+    fig, ax = plt.subplots(figsize=(4.6, 3.6))
+    angle = np.linspace(0, np.pi / 2, 91)
+    ax.plot(np.cos(angle), np.sin(angle), color="0.7", linewidth=0.8)
+    texts = z.unique(dim=0)
+    ax.plot(*texts.T, "k*", markersize=13)
+    for i, (point, text, push) in enumerate(
+        zip(x_hat, z, -gradient / gradient.norm(), strict=True)
+    ):
+        colour = f"C{int((texts == text).all(1).nonzero())}"
+        ax.plot(*point, "o", color=colour)
+        ax.annotate(rf"$\hat x_{i + 1}$", point.tolist(), (8, 6), textcoords="offset points")
+        ax.plot(*text, "*", color=colour, markersize=9)
+        style = {"arrowstyle": "->", "color": colour, "linewidth": 2}
+        ax.annotate("", (point + 0.5 * push).tolist(), point.tolist(), arrowprops=style)
+    ax.set(xlabel="first dimension", ylabel="second dimension", aspect="equal")
+    ax.set(xlim=(-0.4, 1.5), ylim=(-0.4, 1.4))
+    text = (
+        "Features (dots, of length one), the texts of their classes (stars, in the colour of their "
+        "features), and where the term pushes each feature (arrows)."
+    )
+    return Drawn("pushes", fig, text, push=-gradient)
+
+
 def batch_floor(labels: Int64[Tensor, " B"]) -> float:
     """The lowest value that the batch form of the term can have for samples of these classes."""
     counts = labels.unique(return_counts=True)[1].double()

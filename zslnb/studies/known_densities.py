@@ -159,7 +159,8 @@ class TiltedDensity(Study):
         seen = (
             f"At scale {w:g}, {outside:.0f} % of the walk's samples (dots) lie outside the shades, "
             f"which hold {100 * MASSES[0]:.0f} % of the tilted density; "
-            f"{self._surely(points):.0f} % are surely {next(iter(self.classes))}, where the density has {surely:.0f} %."
+            f"{self._surely(points):.0f} % are surely {next(iter(self.classes))}, where the "
+            f"density has {surely:.0f} %."
         )
         return f"{w:g}", seen, fig
 

@@ -1,4 +1,4 @@
-"""Whom are images of unseen classes taken for, and what would a handicap for seen classes give?"""
+"""Which classes are images of unseen birds taken for, and what would a handicap give?"""
 
 from collections.abc import Callable, Iterator
 
@@ -16,6 +16,22 @@ from zslnb.studies.slider import Slider
 from zslnb.studies.study import Drawn
 
 SHARES = tuple(i / 50 for i in range(-3, 7))  # of the span of all scores: handicaps to look at
+
+
+def all_species() -> Drawn:
+    """What do the species of the aviary look like, and which are unseen?"""
+    text = "The sixty species of the aviary; unseen ones are framed."
+    return Drawn("contact-sheet", plots.sheet(aviary.contact_sheet(size=112)), text)
+
+
+def two_species(unseen: int, relative: int) -> Drawn:
+    """What do pictures of an unseen species of the aviary look like, and of a seen relative?"""
+    birds = (unseen, relative)
+    first, second = (aviary.SPECIES[c].name for c in birds)
+    pictures = [[aviary.picture(c, i, size=160) for i in range(5)] for c in birds]
+    fig = plots.picture_grid(pictures, [["", "", name, "", ""] for name in (first, second)])
+    text = f"Above, an unseen class: {first}. Below, a seen relative: {second}."
+    return Drawn("pictures", fig, text)
 
 
 def bias_to_seen(margin: Float[Tensor, " N"]) -> Drawn:
