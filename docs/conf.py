@@ -22,8 +22,8 @@ author = "The zslnb maintainers"
 html_title = "Generative zero-shot learning, taken apart"
 
 root_doc = "docs/index"
-include_patterns = ["docs/*.md", "notebooks/*.ipynb"]
-exclude_patterns = [".*", "build", "results", "tests", "zslnb", "benchmarks", "papers"]
+include_patterns = ["docs/*.md", "notebooks/*.ipynb", "zslnb/datasets/aviary/CARD.md"]
+exclude_patterns = [".*", "build", "results", "tests", "benchmarks", "papers"]
 source_suffix = {".md": "myst-nb", ".ipynb": "myst-nb"}
 extensions = ["myst_nb", "mathml", "notebook_pages", "by_number", "glossary_links"]
 

@@ -15,6 +15,7 @@ ORDINARY = {
     "lenient",
     "peeked",
     "released",
+    "schedule",
     "strict",
 }
 # within these a word is no text, or a link already
