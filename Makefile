@@ -22,6 +22,7 @@ ARGS ?=
 # make data takes FEATURES= too; DRY_RUN=1 says what either would do
 FEATURES ?=
 DRY_RUN ?=
+SITE ?= build/site
 # for the shell, whatever quotes or spaces it holds
 quoted = '$(subst ','\'',$(1))'
 ZSLNB = $(BIN)/python -m zslnb
@@ -44,7 +45,7 @@ COMPILE = @$(BIN)/python -m compileall -qq -j 0 $(VENV)/lib || true
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help reproduce pictures test test-slow lab pair exercises lint aviary data record report \
-	benchmark lock clean
+	site slides benchmark lock clean
 
 help: ## print this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' $(MAKEFILE_LIST) | while IFS='|' read -r target what; \
@@ -87,8 +88,17 @@ data: $(READY) ## bring CUB, SUN, AWA2: BENCHMARK=cub|sun|awa2|all FEATURES=clip
 record: $(READY) ## promote a run's records to results/ (same variables as reproduce)
 	@$(ZSLNB) record $(RUN)
 
-report: $(READY) ## write the README's tables and picture from results/, and docs/data.md's
+report: $(READY) ## write what README.md and docs/ say of results/, and the picture of birds
 	@$(ZSLNB) report
+
+site: $(READY) ## build the pages and guides as a web site: SITE=build/site
+	@rm -rf $(call quoted,$(SITE))
+	@$(BIN)/python -m sphinx -q -E -n -W --keep-going -c docs -d $(call quoted,$(SITE).doctrees) \
+	. $(call quoted,$(SITE))
+	@echo $(call quoted,Open $(SITE)/index.html)
+
+slides: $(READY) ## make slides of every page, shown offline by reveal.js, in build/slides
+	@$(BIN)/python docs/slides/make.py
 
 benchmark: $(READY) ## time every hot path against its plain form and the machine: DEVICE=
 	@$(BIN)/python benchmarks/run.py --device $(call quoted,$(DEVICE)) $(ARGS)
@@ -96,7 +106,7 @@ benchmark: $(READY) ## time every hot path against its plain form and the machin
 lock: $(UV) ## pin the dependencies again (UPGRADE=1: to their newest versions)
 	UV_CUSTOM_COMPILE_COMMAND="make lock" $(UV) pip compile --quiet --universal \
 	--python-version 3.11 --generate-hashes --no-emit-index-url $(if $(UPGRADE),--upgrade) \
-	--extra dev -o requirements.lock pyproject.toml
+	--extra dev --extra site -o requirements.lock pyproject.toml
 
 clean: ## remove build/ (experiments included) and caches
 	rm -rf build .pytest_cache .ruff_cache
@@ -117,6 +127,6 @@ $(VENV)/.ready-lock: requirements.lock pyproject.toml | $(UV)
 
 # CPU wheels carry other hashes than the lock, so these come from the ranges
 $(VENV)/.ready-cpu: pyproject.toml | $(UV)
-	$(UV) pip install --python $(BIN)/python --torch-backend cpu -e '.[dev]'
+	$(UV) pip install --python $(BIN)/python --torch-backend cpu -e '.[dev,site]'
 	$(COMPILE)
 	@rm -f $(VENV)/.ready-* && echo cpu > $(VENV)/.torch && touch $@

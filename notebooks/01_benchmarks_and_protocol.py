@@ -158,14 +158,14 @@ classes, target = bench.labels[rows].unique(return_inverse=True)
 Y = 2.0 * F.one_hot(target).double() - 1
 
 # %% [markdown] tags=["exercise"]
-# **Exercise 01.2: ESZSL in three lines** (code, 10 minutes, medium). Compute $W$. `X` and `Y` hold an image
-# a row; of `Z`, which has all classes, the formula takes those of `classes`.
+# **Exercise 01.2: ESZSL in three lines** (code, 10 minutes, medium). Compute $W$. `X` and `Y` hold an
+# image a row; of `Z`, which has all classes, the formula takes those of `classes`.
 
 # %% [markdown] tags=["hint"]
 # <details><summary>Hint</summary>
 #
-# Start with the two inverses, $(X^\top X + \lambda_X I)^{-1}$ and the like; the first penalty is `gamma`, the
-# second `lam`. Write down the shape of each factor if they do not fit.
+# Start with the two inverses, $(X^\top X + \lambda_X I)^{-1}$ and the like; the first penalty is `gamma`,
+# the second `lam`. Write down the shape of each factor if they do not fit.
 #
 # </details>
 
@@ -253,8 +253,9 @@ formula = protocol.expected_best(scores, 2)
 print(f"best of two, all pairs listed: {by_hand:.3f}; by the formula: {formula:.3f}")
 
 # %% [markdown] tags=["exercise"]
-# **Exercise 01.4: one look, and all of them** (predict, 3 minutes, easy). For these four scores, what is the
-# average best of $k = 1$, and of $k = 4$? Put both into the list `predicted`, before you run the check.
+# **Exercise 01.4: one look, and all of them** (predict, 3 minutes, easy). For these four scores, what is
+# the average best of $k = 1$, and of $k = 4$? Put both into the list `predicted`, before you run the
+# check.
 
 # %% [markdown] tags=["hint"]
 # <details><summary>Hint</summary>
@@ -296,9 +297,9 @@ Markdown(f"{baselines.lines}\n{looks.line}")
 # <details><summary>One answer</summary>
 #
 # The scores of equal fits differ for two reasons: the fits are not quite the same, and the test set is a
-# sample. A test set twice as large leaves the first as it is, and shrinks the second, by about
-# $\sqrt 2$ if images are independent; so the curve rises less. U is an average over unseen classes. With ten
-# of them, one class that happens to be recognised moves U by a tenth of what it gains, with seventy-two by a
+# sample. A test set twice as large leaves the first as it is, and shrinks the second, by about $\sqrt 2$
+# if images are independent; so the curve rises less. U is an average over unseen classes. With ten of
+# them, one class that happens to be recognised moves U by a tenth of what it gains, with seventy-two by a
 # seventy-second; and since H is near $2U$ where U is small, H swings with it. What swings more has the
 # higher maximum.
 #

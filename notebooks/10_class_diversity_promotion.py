@@ -150,8 +150,8 @@ Markdown(
 )
 
 # %% [markdown] tags=["exercise"]
-# **Exercise 10.2: names that still sound alike** (find the bug, 5 minutes, medium). Here is the same step as
-# one often meets it. It runs, and every shape is right, but the names are as alike as before. Compute
+# **Exercise 10.2: names that still sound alike** (find the bug, 5 minutes, medium). Here is the same step
+# as one often meets it. It runs, and every shape is right, but the names are as alike as before. Compute
 # `fixed`, what it should have been.
 
 # %%
@@ -179,6 +179,17 @@ desk.check(fixed, refined, "What is taken away is not yet the component along th
 # %%
 both = weak, studies.ClassCosines(bench, refined)
 here.figure(studies.heat_maps(*both))
+
+# %% [markdown]
+# Try more directions than one: move from 0 to 5, and watch the red ground and the blocks along the diagonal.
+
+# %%
+studies.by_directions(weak)
+
+# %% [markdown]
+# On the aviary the first takes the red that all pairs share, and leaves the families' blocks. Each further one
+# takes from the blocks (the robins' goes with the second, the hawks' with the third), and the rest gets no
+# paler.
 
 # %% [markdown]
 # ## Three means that tell three stories
@@ -212,15 +223,15 @@ here.figure(studies.heat_maps(*both))
 # are, and random directions in $d$ dimensions give about $\sqrt{2 / (\pi d)}$.
 
 # %% [markdown] tags=["exercise"]
-# **Exercise 10.3: three means** (code, 10 minutes, medium). From the rows of `raw` alone (they have length
-# one), compute the mean cosine with the diagonal, without it, and of absolute values without it, as the
-# list `by_hand` in this order.
+# **Exercise 10.3: three means** (code, 10 minutes, medium). From the rows of `raw` alone (they have
+# length one), compute the mean cosine with the diagonal, without it, and of absolute values without it,
+# as the list `by_hand` in this order.
 
 # %% [markdown] tags=["hint"]
 # <details><summary>Hint</summary>
 #
-# All cosines at once are `raw @ raw.T`. A mask that leaves the diagonal out is
-# `~torch.eye(len(raw), dtype=torch.bool)`.
+# All cosines at once are `raw @ raw.T`. A mask that leaves the diagonal out is `~torch.eye(len(raw),
+# dtype=torch.bool)`.
 #
 # </details>
 
@@ -373,12 +384,12 @@ Markdown(
 # %% [markdown] tags=["answer"]
 # <details><summary>One answer</summary>
 #
-# Centred vectors sum to 0. So the mean *inner product* with the diagonal is exactly 0, whatever the classes
-# are; without it, it is minus the mean squared length divided by $C - 1$. The cosines follow suit, up to
-# the detail above, that they divide by lengths which differ. The absolute mean is still free. CDP reaches
-# the same only as far as $v_1$ has the direction of $m$. The two differ where it has not: where names share
-# little, or differ in one way more than they agree in all. And they differ class by class. Centring takes
-# the same vector from every class, so that differences between classes stay as they were; CDP takes from
-# each class as much as it has of $v_1$, and a difference along $v_1$ is lost.
+# Centred vectors sum to 0. So the mean *inner product* with the diagonal is exactly 0, whatever the
+# classes are; without it, it is minus the mean squared length divided by $C - 1$. The cosines follow
+# suit, up to the detail above, that they divide by lengths which differ. The absolute mean is still free.
+# CDP reaches the same only as far as $v_1$ has the direction of $m$. The two differ where it has not:
+# where names share little, or differ in one way more than they agree in all. And they differ class by
+# class. Centring takes the same vector from every class, so that differences between classes stay as they
+# were; CDP takes from each class as much as it has of $v_1$, and a difference along $v_1$ is lost.
 #
 # </details>

@@ -66,15 +66,15 @@ bench = here.benchmark
 refined = genzsl.class_diversity_promotion(F.normalize(bench.semantics, dim=1))
 
 # %% [markdown] tags=["exercise"]
-# **Exercise 11.1: the two nearest** (code, 5 minutes, easy). Compute `referents`, a tensor of class ids with
-# a row for each unseen class: the two seen classes whose refined semantics have the highest cosine with its
-# own, best first.
+# **Exercise 11.1: the two nearest** (code, 5 minutes, easy). Compute `referents`, a tensor of class ids
+# with a row for each unseen class: the two seen classes whose refined semantics have the highest cosine
+# with its own, best first.
 
 # %% [markdown] tags=["hint"]
 # <details><summary>Hint</summary>
 #
-# Refined rows are not of length one. `topk` counts among the seen classes; `bench.seen` says which classes
-# they are.
+# Refined rows are not of length one. `topk` counts among the seen classes; `bench.seen` says which
+# classes they are.
 #
 # </details>
 
@@ -98,6 +98,17 @@ assert (start.referents[bench.seen] != bench.seen[:, None]).all()  # nobody stan
 here.figure(studies.chosen_referents(bench, referents, similar))
 
 # %% [markdown]
+# The figure has room for eight. Choose any unseen class from the list: would its referents help somebody who
+# has to paint it and has never seen it?
+
+# %%
+studies.by_target(bench, referents, similar)
+
+# %% [markdown]
+# On the aviary most referents share the shape and some of the colours. Not all: the striped scarlet-headed
+# owl gets a robin and a kiwi.
+
+# %% [markdown]
 # So there is something to induce from: on the aviary eight referents in ten are of the unseen class's
 # own family, and their features lie near those of the class (last table of this page). Does it
 # matter that the semantics are refined first? Chosen on raw semantics, some referents would be others,
@@ -109,9 +120,9 @@ on_raw = bench.seen[genzsl.top_k_referents(raw[bench.unseen], raw[bench.seen], k
 here.table(studies.changed_referents(bench, on_raw, referents))
 
 # %% [markdown] tags=["exercise"]
-# **Exercise 11.2: nobody stands in for itself** (find the bug, 5 minutes, easy). In training, seen classes are
-# targets and have referents, too. These were found as for unseen classes. Compute `fixed`, class ids again,
-# as it should have been.
+# **Exercise 11.2: nobody stands in for itself** (find the bug, 5 minutes, easy). In training, seen
+# classes are targets and have referents, too. These were found as for unseen classes. Compute `fixed`,
+# class ids again, as it should have been.
 
 # %%
 of_seen = bench.seen[genzsl.top_k_referents(refined[bench.seen], refined[bench.seen], k=2)]
@@ -120,8 +131,8 @@ print(of_seen[:4].tolist(), "are the referents of", bench.seen[:4].tolist())
 # %% [markdown] tags=["hint"]
 # <details><summary>Hint</summary>
 #
-# Which class has the highest cosine with a seen class, if all seen classes are candidates? The function has
-# an option for it.
+# Which class has the highest cosine with a seen class, if all seen classes are candidates? The function
+# has an option for it.
 #
 # </details>
 
@@ -262,15 +273,16 @@ with torch.no_grad(), seeded(0, "lesson/losses"):
     x_hat, mu, log_var = vae(start.referent_samples(train_labels[batch]), target_z)
 
 # %% [markdown] tags=["exercise"]
-# **Exercise 11.4: three losses** (code, 15 minutes, hard). From `x_hat`, `x`, `mu`, `log_var` and the texts
-# `anchors`, a sample a row, compute `reconstruction`, `kl` and `boosting` ($\tau = 0.07$, without λ).
+# **Exercise 11.4: three losses** (code, 15 minutes, hard). From `x_hat`, `x`, `mu`, `log_var` and the
+# texts `anchors`, a sample a row, compute `reconstruction`, `kl` and `boosting` ($\tau = 0.07$, without
+# λ).
 
 # %% [markdown] tags=["hint"]
 # <details><summary>Hint</summary>
 #
-# Sums run over dimensions, averages over samples. $\sigma^2$ is `log_var.exp()`. In `boosting`, a softmax over
-# each row says which text a feature picks, one over each column which feature a text picks; the right
-# picks are on the diagonal, and the two mean surprises are averaged.
+# Sums run over dimensions, averages over samples. $\sigma^2$ is `log_var.exp()`. In `boosting`, a softmax
+# over each row says which text a feature picks, one over each column which feature a text picks; the
+# right picks are on the diagonal, and the two mean surprises are averaged.
 #
 # </details>
 
@@ -421,10 +433,11 @@ Markdown(
 # <details><summary>One answer</summary>
 #
 # Something that referent and target share beyond their classes: pose, size, light, background. Pair each
-# target with the referent picture that is most like it in these (its nearest neighbour after both classes'
-# means are taken out). Then $I(x^{refer};\, x \mid \tilde z)$ is above 0, and reconstruction rewards hearing
-# the referent. For an unseen class there is no target to pair with; but any referent will do then, and what
-# comes out varies as the referent does, which gives the class its spread. Or change the loss: one that compares
-# whole sets of features, such as a critic's, pays for variety where squared error asks for the mean.
+# target with the referent picture that is most like it in these (its nearest neighbour after both
+# classes' means are taken out). Then $I(x^{refer};\, x \mid \tilde z)$ is above 0, and reconstruction
+# rewards hearing the referent. For an unseen class there is no target to pair with; but any referent will
+# do then, and what comes out varies as the referent does, which gives the class its spread. Or change the
+# loss: one that compares whole sets of features, such as a critic's, pays for variety where squared error
+# asks for the mean.
 #
 # </details>

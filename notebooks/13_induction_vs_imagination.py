@@ -89,8 +89,8 @@ x_hat = generator(mean + (log_var / 2).exp() * noise, z)
 x[0], x_hat[0]
 
 # %% [markdown] tags=["exercise"]
-# **Exercise 13.1: a VAE's two losses** (code, 10 minutes, medium). Compute `cross_entropy` and `kl`, the two
-# terms of $\mathcal L_{VAE}$, from `x_hat`, `x`, `mean` and `log_var`, a sample a row.
+# **Exercise 13.1: a VAE's two losses** (code, 10 minutes, medium). Compute `cross_entropy` and `kl`, the
+# two terms of $\mathcal L_{VAE}$, from `x_hat`, `x`, `mean` and `log_var`, a sample a row.
 
 # %% [markdown] tags=["hint"]
 # <details><summary>Hint</summary>
@@ -110,9 +110,9 @@ desk.check(cross_entropy, losses["reconstruction"], wrong)
 desk.check(kl, losses["kl"], "The KL term is off: sum over the latent, mean over samples.")
 
 # %% [markdown] tags=["exercise"]
-# **Exercise 13.2: a latent that says nothing** (find the bug, 5 minutes, medium). Someone takes the library's
-# cross-entropy, and the KL term as above. The network trains, and soon puts nothing into the latent. Compute
-# `fixed`, the first term as it should be.
+# **Exercise 13.2: a latent that says nothing** (find the bug, 5 minutes, medium). Someone takes the
+# library's cross-entropy, and the KL term as above. The network trains, and soon puts nothing into the
+# latent. Compute `fixed`, the first term as it should be.
 
 # %%
 short = F.binary_cross_entropy(x_hat, x)
@@ -121,8 +121,8 @@ short = F.binary_cross_entropy(x_hat, x)
 # %% [markdown] tags=["hint"]
 # <details><summary>Hint</summary>
 #
-# What does the library average over, unless told otherwise? With 2,048 columns, how much would the KL term
-# weigh beside it?
+# What does the library average over, unless told otherwise? With 2,048 columns, how much would the KL
+# term weigh beside it?
 #
 # </details>
 
@@ -166,9 +166,9 @@ context, point = critic.semantics(z), x.clone().requires_grad_()
 automatic.norm(dim=1)
 
 # %% [markdown] tags=["exercise"]
-# **Exercise 13.3: a gradient without autograd** (code, 10 minutes, hard). Compute `gradient`, the gradient of each
-# sample's score by its feature. $W_x$ is `critic.features.weight`, $u$ is `critic.out.weight`, and
-# `critic.features(x) + context` is what goes into $\phi$.
+# **Exercise 13.3: a gradient without autograd** (code, 10 minutes, hard). Compute `gradient`, the
+# gradient of each sample's score by its feature. $W_x$ is `critic.features.weight`, $u$ is
+# `critic.out.weight`, and `critic.features(x) + context` is what goes into $\phi$.
 
 # %% [markdown] tags=["hint"]
 # <details><summary>Hint</summary>
@@ -199,9 +199,9 @@ torch.testing.assert_close(once, twice)
 {name: term.item() for name, term in terms.items()}
 
 # %% [markdown] tags=["exercise"]
-# **Exercise 13.4: flat or steep?** (predict, 3 minutes, easy). What is the penalty of a critic whose gradients
-# all have length 0, of one with length 1, and of one with length 2? Put the three into the list `predicted`,
-# without the factor $\lambda_{pen}$.
+# **Exercise 13.4: flat or steep?** (predict, 3 minutes, easy). What is the penalty of a critic whose
+# gradients all have length 0, of one with length 1, and of one with length 2? Put the three into the list
+# `predicted`, without the factor $\lambda_{pen}$.
 
 # %% [markdown] tags=["hint"]
 # <details><summary>Hint</summary>
@@ -366,7 +366,8 @@ here.table(clean, headline=True)
 # %% [markdown]
 # On the aviary no referent matters: one that is not heard ([notebook 11](11_referent_induction.ipynb)) can
 # neither help nor do harm. Random classes are the test of induction, since nothing but whose features enter
-# changes; noise also has another scale and shape. (Notebook 14 has a closed form that does gain by seen features.)
+# changes; noise also has another scale and shape. (In [notebook 14](14_genzsl_results.ipynb) a closed form does
+# gain by seen features.)
 #
 # ## Two ways to fail, on purpose
 #
@@ -441,12 +442,12 @@ Markdown(studies.bullets(lines))
 # %% [markdown] tags=["answer"]
 # <details><summary>One answer</summary>
 #
-# Take the spread away, and put it back by measure. Give the classifier each class's synthetic mean with none
-# of the spread, with half of it, with all: what H, U and T1 do along this line is what the spread is worth. Then
-# ask where it points. Compute the share of it that lies along the directions in which *real* features of a class
-# vary (seen ones, which may be looked at), and give the classifier the same amount of spread in random
-# directions. A spread that is worth its price beats the random one, and has most of its share there; the
-# residuals of notebook 14 do by construction, since they are real.
+# Take the spread away, and put it back by measure. Give the classifier each class's synthetic mean with
+# none of the spread, with half of it, with all: what H, U and T1 do along this line is what the spread is
+# worth. Then ask where it points. Compute the share of it that lies along the directions in which *real*
+# features of a class vary (seen ones, which may be looked at), and give the classifier the same amount of
+# spread in random directions. A spread that is worth its price beats the random one, and has most of its
+# share there; the residuals of notebook 14 do by construction, since they are real.
 #
 # </details>
 

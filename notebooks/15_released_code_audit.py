@@ -208,8 +208,9 @@ with torch.no_grad(), seeded(0, "lesson/draw"):
     x_hat, mu, log_var = paper(x_refer, z)
 
 # %% [markdown] tags=["exercise"]
-# **Exercise 15.1: noise at another scale** (find the bug, 10 minutes, medium). The same latent by hand, and it
-# decodes to something else than `x_hat`. Compute `fixed`, the latent as it should be, with the same `noise`.
+# **Exercise 15.1: noise at another scale** (find the bug, 10 minutes, medium). The same latent by hand,
+# and it decodes to something else than `x_hat`. Compute `fixed`, the latent as it should be, with the
+# same `noise`.
 
 # %%
 with seeded(0, "lesson/draw"):
@@ -541,10 +542,10 @@ Markdown(studies.bullets(lines))
 # %% [markdown] tags=["answer"]
 # <details><summary>One answer</summary>
 #
-# In the text: whatever moves a number by more than its spread over seeds, or changes what it means. So: on what
-# images epochs and rounds were chosen, how T1 is counted, whether the classifier is reset, in which order
-# images come, and the loss that was trained. In the code, with no harm: what is nothing by proof, such as two
-# optimisers or a mode that changes no layer. Between the two are defaults that somebody else's data might
-# expose, as one referent's weight of 0.8: a line in the appendix, and a test.
+# In the text: whatever moves a number by more than its spread over seeds, or changes what it means. So:
+# on what images epochs and rounds were chosen, how T1 is counted, whether the classifier is reset, in
+# which order images come, and the loss that was trained. In the code, with no harm: what is nothing by
+# proof, such as two optimisers or a mode that changes no layer. Between the two are defaults that
+# somebody else's data might expose, as one referent's weight of 0.8: a line in the appendix, and a test.
 #
 # </details>

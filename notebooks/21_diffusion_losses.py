@@ -184,9 +184,9 @@ torch.testing.assert_close(of_noise * (noise_hat - noise)[:, 0] ** 2, kl, rtol=1
 # w_z(t) = \mathrm{SNR}(t)\, w_\varepsilon(t) = \tfrac12 \big( \mathrm{SNR}(t - 1) - \mathrm{SNR}(t) \big) .$$
 
 # %% [markdown] tags=["exercise"]
-# **Exercise 21.1: the exchange rate** (predict, 3 minutes, easy). At a step with a signal-to-noise ratio of 100, an
-# estimate of the noise has a squared error of 0.01. What is the squared error of the $z_0$ that follows from it?
-# Put it into `predicted`.
+# **Exercise 21.1: the exchange rate** (predict, 3 minutes, easy). At a step with a signal-to-noise ratio
+# of 100, an estimate of the noise has a squared error of 0.01. What is the squared error of the $z_0$
+# that follows from it? Put it into `predicted`.
 
 # %% [markdown] tags=["hint"]
 # <details><summary>Hint</summary>
@@ -282,14 +282,14 @@ targets = torch.tensor([0, 1])
 
 # %% [markdown] tags=["exercise"]
 # **Exercise 21.2: a classifier without weights** (code, 10 minutes, medium). Compute `by_hand`, the loss
-# $\mathcal L_{cls}$ of these two `estimates`, at $\tau = 0.05$: prototypes are the rows of `plane`, the right ones are in
-# `targets`.
+# $\mathcal L_{cls}$ of these two `estimates`, at $\tau = 0.05$: prototypes are the rows of `plane`, the
+# right ones are in `targets`.
 
 # %% [markdown] tags=["hint"]
 # <details><summary>Hint</summary>
 #
-# A cosine divides by both lengths. Then a softmax over prototypes; the first estimate belongs to prototype 0, the second
-# to prototype 1.
+# A cosine divides by both lengths. Then a softmax over prototypes; the first estimate belongs to
+# prototype 0, the second to prototype 1.
 #
 # </details>
 
@@ -303,8 +303,9 @@ loss = revcd.classification_loss(estimates, plane, targets, temperature=0.05)
 desk.check(by_hand, loss, "It is another number: cosines, divided by 0.05, and a mean over two.")
 
 # %% [markdown] tags=["exercise"]
-# **Exercise 21.3: the wrong axis** (find the bug, 5 minutes, easy). The same probabilities as someone else has them:
-# all are between 0 and 1, and the loss goes down in training, but not by naming classes. Compute `fixed`.
+# **Exercise 21.3: the wrong axis** (find the bug, 5 minutes, easy). The same probabilities as someone
+# else has them: all are between 0 and 1, and the loss goes down in training, but not by naming classes.
+# Compute `fixed`.
 
 # %%
 alike = F.cosine_similarity(estimates.detach()[:, None], plane, dim=2)
@@ -384,15 +385,16 @@ capped = (cap / on.signal_to_noise(t)).clamp(max=1)  # by which the noise's erro
 guess = revcd.prototype_scores(z0_hat, untrained.prototypes) / settings.temperature
 
 # %% [markdown] tags=["exercise"]
-# **Exercise 21.4: who counts where** (code, 15 minutes, hard). Compute `by_hand`, a dictionary with the three terms of
-# this step: "reconstruction", "noise" (weighted by `capped`) and "classification" (from the logits `guess`). Errors are
-# summed over columns. `hidden` says of which samples the image was hidden.
+# **Exercise 21.4: who counts where** (code, 15 minutes, hard). Compute `by_hand`, a dictionary with the
+# three terms of this step: "reconstruction", "noise" (weighted by `capped`) and "classification" (from
+# the logits `guess`). Errors are summed over columns. `hidden` says of which samples the image was
+# hidden.
 
 # %% [markdown] tags=["hint"]
 # <details><summary>Hint</summary>
 #
-# The image is hidden for the noise loss, which counts every sample. The other two leave hidden samples out, and are
-# means over those that remain.
+# The image is hidden for the noise loss, which counts every sample. The other two leave hidden samples
+# out, and are means over those that remain.
 #
 # </details>
 
@@ -587,11 +589,11 @@ Markdown(
 # %% [markdown] tags=["answer"]
 # <details><summary>One answer</summary>
 #
-# The best estimate is still an average of the seen prototypes, weighted by how likely each is given $z_t$ and $x$:
-# those are the only $z_0$ that training has. An image of an unseen class is given the weights of the seen classes that
-# it resembles. So at the optimum every estimate lies in the hull of the seen prototypes, and no weighting over steps moves
-# it, since at each step the minimum is the same. The classification loss only turns an estimate towards one of the seen
-# prototypes. What leaves the hull does so because a network of limited size draws a smooth map, and follows it beyond
-# the images it has met.
+# The best estimate is still an average of the seen prototypes, weighted by how likely each is given $z_t$
+# and $x$: those are the only $z_0$ that training has. An image of an unseen class is given the weights of
+# the seen classes that it resembles. So at the optimum every estimate lies in the hull of the seen
+# prototypes, and no weighting over steps moves it, since at each step the minimum is the same. The
+# classification loss only turns an estimate towards one of the seen prototypes. What leaves the hull does
+# so because a network of limited size draws a smooth map, and follows it beyond the images it has met.
 #
 # </details>

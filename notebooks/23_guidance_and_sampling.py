@@ -85,8 +85,8 @@ with seeded(0, "lesson/weights"):
     with_image, without = torch.randn(2, 5, 3)
 
 # %% [markdown] tags=["exercise"]
-# **Exercise 23.1: eq. 22** (code, 5 minutes, easy). Write the guided noise as a function of both estimates and of the
-# scale.
+# **Exercise 23.1: eq. 22** (code, 5 minutes, easy). Write the guided noise as a function of both
+# estimates and of the scale.
 
 # %% [markdown] tags=["hint"]
 # <details><summary>Hint</summary>
@@ -110,9 +110,9 @@ for w in (0.0, 1.0, 2.0, 4.0):
     desk.check(guided(with_image, without, w), package, f"It is another mixture at scale {w:g}.")
 
 # %% [markdown] tags=["exercise"]
-# **Exercise 23.2: one too many** (find the bug, 5 minutes, easy). A paper that counts as Ho and Salimans do reports its best
-# results at weight 2. Someone takes that number over into eq. 22, and gets less guidance than the paper had. Compute `fixed`,
-# the noise that the paper meant.
+# **Exercise 23.2: one too many** (find the bug, 5 minutes, easy). A paper that counts as Ho and Salimans
+# do reports its best results at weight 2. Someone takes that number over into eq. 22, and gets less
+# guidance than the paper had. Compute `fixed`, the noise that the paper meant.
 
 # %%
 taken_over = revcd.guided_noise(with_image, without, 2.0)
@@ -195,6 +195,17 @@ here.table(tilted, "tilted")
 here.figure(tilted)
 
 # %% [markdown]
+# Turn the scale up yourself, beyond the figure's 4. Shades hold 95 % of the tilted density; dots are guided
+# walks, from the same noise at every scale.
+
+# %%
+tilted.by_scale()
+
+# %% [markdown]
+# From 1 to 3 nearly all dots stay within the shades, but they desert the lower blob. At 8 it is empty, though
+# the density holds on to it, and nearly half of the dots have run past the upper one.
+
+# %% [markdown]
 # Guidance pulls samples away from the other classes, mostly from where they come near; it narrows
 # what is left. But it does **not** sample $p(z)\, p(x \mid z)^w$. Equation 21 holds at each step for
 # the noised densities. Had we noised the tilted density, its score would be another one: noising is
@@ -210,9 +221,9 @@ ended = revcd.ddim_sample(
 )
 
 # %% [markdown] tags=["exercise"]
-# **Exercise 23.3: where does it end?** (predict, 3 minutes, easy). All samples together have their mean at `middle`, class A
-# has its own at `target_mean`, and the walk above is guided with scale 3. Where is the mean of the guided samples? Put both
-# coordinates into the list `predicted`.
+# **Exercise 23.3: where does it end?** (predict, 3 minutes, easy). All samples together have their mean
+# at `middle`, class A has its own at `target_mean`, and the walk above is guided with scale 3. Where is
+# the mean of the guided samples? Put both coordinates into the list `predicted`.
 
 # %% [markdown] tags=["hint"]
 # <details><summary>Hint</summary>
@@ -259,13 +270,14 @@ eps = (zt - left.sqrt() * z0) / (1 - left).sqrt()  # eq. 11
 sigma = schedule.posterior_variance(torch.tensor([t])).sqrt()
 
 # %% [markdown] tags=["exercise"]
-# **Exercise 23.4: one step back** (code, 5 minutes, easy). Compute `by_hand`, $z_{t-1}$ by the formula above; `left` is
-# $\bar\alpha_t$.
+# **Exercise 23.4: one step back** (code, 5 minutes, easy). Compute `by_hand`, $z_{t-1}$ by the formula
+# above; `left` is $\bar\alpha_t$.
 
 # %% [markdown] tags=["hint"]
 # <details><summary>Hint</summary>
 #
-# The estimated noise is taken out, with its weight; then all is divided by $\sqrt{\alpha_t}$; then fresh noise is added.
+# The estimated noise is taken out, with its weight; then all is divided by $\sqrt{\alpha_t}$; then fresh
+# noise is added.
 #
 # </details>
 
@@ -290,13 +302,14 @@ revcd.ddim_sample(denoise, schedule, start, 5, lambda *visit: hops.append(visit)
 left, target = schedule.alphas_cumprod[t], schedule.alphas_cumprod[after]
 
 # %% [markdown] tags=["exercise"]
-# **Exercise 23.5: a jump** (code, 10 minutes, medium). Compute `jumped`, DDIM's next $z$, from `zt` and its estimate `z0`: from
-# a step where $\bar\alpha$ is `left` to one where it is `target`.
+# **Exercise 23.5: a jump** (code, 10 minutes, medium). Compute `jumped`, DDIM's next $z$, from `zt` and
+# its estimate `z0`: from a step where $\bar\alpha$ is `left` to one where it is `target`.
 
 # %% [markdown] tags=["hint"]
 # <details><summary>Hint</summary>
 #
-# First the noise that this estimate implies (eq. 11). Then noise the estimate again, with the same noise, but less of it.
+# First the noise that this estimate implies (eq. 11). Then noise the estimate again, with the same noise,
+# but less of it.
 #
 # </details>
 
@@ -459,10 +472,10 @@ Markdown("\n".join(f"- {sentence}" for sentence in sentences))
 # %% [markdown] tags=["answer"]
 # <details><summary>One answer</summary>
 #
-# It leads from the average of the seen classes towards those seen classes that the image resembles, and on beyond them. An
-# unseen class lies there if it is more of what its relatives are: a mixture exaggerated in the right direction. If it lies
-# *between* seen classes, or differs from them in something that no seen class has, the way beyond leads only further out.
-# A cosine forgives length, so going too far does little harm where the direction is right; and where it is wrong, no
-# scale mends it.
+# It leads from the average of the seen classes towards those seen classes that the image resembles, and
+# on beyond them. An unseen class lies there if it is more of what its relatives are: a mixture
+# exaggerated in the right direction. If it lies *between* seen classes, or differs from them in something
+# that no seen class has, the way beyond leads only further out. A cosine forgives length, so going too
+# far does little harm where the direction is right; and where it is wrong, no scale mends it.
 #
 # </details>

@@ -103,8 +103,9 @@ title = studies.benchmark_title(bench)
 here.table(studies.revcd_models(models, title))
 
 # %% [markdown] tags=["exercise"]
-# **Exercise 24.1: H of means** (find the bug, 5 minutes, easy). Three seeds of one method (made-up numbers, in percent). The
-# tables here average each seed's own H. Someone prints the number below instead. Compute `fixed`.
+# **Exercise 24.1: H of means** (find the bug, 5 minutes, easy). Three seeds of one method (made-up
+# numbers, in percent). The tables here average each seed's own H. Someone prints the number below
+# instead. Compute `fixed`.
 
 # %%
 S, U = np.array([90.0, 80.0, 85.0]), np.array([2.0, 30.0, 10.0])
@@ -114,7 +115,8 @@ print(f"H {of_means:.1f}")
 # %% [markdown] tags=["hint"]
 # <details><summary>Hint</summary>
 #
-# H is not linear: an average of H is not the H of averages. Where U differs between seeds, which is the larger?
+# H is not linear: an average of H is not the H of averages. Where U differs between seeds, which is the
+# larger?
 #
 # </details>
 
@@ -226,14 +228,15 @@ p = np.array([0.5, 0.3, 0.2])  # p(y | x)
 grid = np.stack(np.meshgrid(*[np.linspace(-1, 2, 61)] * 2), -1).reshape(-1, 1, 2)
 
 # %% [markdown] tags=["exercise"]
-# **Exercise 24.2: the best answer** (code, 10 minutes, medium). Compute `answer`, the point of `grid` with the least expected
-# squared error, if the image is of class $y$ with probability `p[y]`. Try all points; do not use the formula.
+# **Exercise 24.2: the best answer** (code, 10 minutes, medium). Compute `answer`, the point of `grid`
+# with the least expected squared error, if the image is of class $y$ with probability `p[y]`. Try all
+# points; do not use the formula.
 
 # %% [markdown] tags=["hint"]
 # <details><summary>Hint</summary>
 #
-# `grid - prototypes` has a point, a class and a coordinate each. Sum squares over coordinates; average over classes with
-# the weights `p`.
+# `grid - prototypes` has a point, a class and a coordinate each. Sum squares over coordinates; average
+# over classes with the weights `p`.
 #
 # </details>
 
@@ -420,11 +423,12 @@ for title in [*outcomes][1:]:
 # %% [markdown] tags=["answer"]
 # <details><summary>One answer</summary>
 #
-# Each can be tried. *The loss*: one that does not ask for the mean, so that an uncertain image is answered with one of the
-# possible points and not with their average; or one that compares by cosine, as inference does. It still knows no other
-# points than seen ones. *The prototypes*: put the estimate and all prototypes in a space where unseen classes lie inside the
-# hull of seen ones, for instance one of few attributes that all classes share. *The question*: take the bias as given, and
-# correct it where it is: one constant off the seen cosines, chosen on validation classes, gains more here than any loss on
-# this page.
+# Each can be tried. *The loss*: one that does not ask for the mean, so that an uncertain image is
+# answered with one of the possible points and not with their average; or one that compares by cosine, as
+# inference does. It still knows no other points than seen ones. *The prototypes*: put the estimate and
+# all prototypes in a space where unseen classes lie inside the hull of seen ones, for instance one of few
+# attributes that all classes share. *The question*: take the bias as given, and correct it where it is:
+# one constant off the seen cosines, chosen on validation classes, gains more here than any loss on this
+# page.
 #
 # </details>

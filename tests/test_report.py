@@ -1,6 +1,7 @@
 """The README's generated parts."""
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -29,7 +30,7 @@ def test_a_stale_page_is_named_and_left_alone(tmp_path, monkeypatch):
         (tmp_path / page).write_text(f"# {page}")
     monkeypatch.setattr(report, "repository_dir", lambda name: tmp_path / name)
     monkeypatch.setattr(report, "filled", lambda page, text: f"{text}, made anew")
-    with pytest.raises(WorkError, match=r"README\.md and docs/data\.md: not up to date"):
+    with pytest.raises(WorkError, match=f"{' and '.join(report.PAGES)}: not up to date"):
         report.report(report.ReportRequest(check=True))
     assert (tmp_path / "README.md").read_text() == "# README.md"
 
@@ -83,6 +84,28 @@ def test_answers_come_from_the_records(results):
     answered = report.answers_block()
     assert "aviary: **GenZSL** is above **no CDP**: +1.0 points" in answered
     assert "adds +3.0 points" in answered
+
+
+def test_the_summary_has_both_papers_and_says_what_is_not_measured(results):
+    empty = report.summary_block()
+    assert all(f"| {row} " in empty for row in ("GenZSL", "RevCD", "means + spread"))
+    assert empty.count("n/a") == 6 * len(report.SUMMARISED)
+    scores = {"clean": dict.fromkeys(("S", "U", "H", "T1"), 0.5)}
+    scores["calibrated"] = {**scores["clean"], "H": 0.625}
+    line = {"row": "RevCD · clip_text", "seed": 0, "order": 0, "table": "both", "scores": scores}
+    (results / report.AVIARY).mkdir()
+    (results / report.AVIARY / "records.jsonl").write_text(json.dumps(line) + "\n")
+    (row,) = (line for line in report.summary_block().splitlines() if line.startswith("| RevCD  "))
+    assert [cell.strip() for cell in row.split("|")[3:5]] == ["62.5", "50.0"]
+
+
+def test_the_readmes_commands_are_run_in_order_on_a_fresh_clone():
+    """By continuous integration, which takes them from a bare machine."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    commands = re.findall(r"(?m)^make ([a-z-]+)", text)
+    targets = re.search(r"for target in (.*); do", (ROOT / ".ci" / "run").read_text()).group(1)
+    assert commands
+    assert [target for target in targets.split() if target in commands] == commands
 
 
 def test_every_notebook_is_on_the_map():

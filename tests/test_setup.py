@@ -23,8 +23,8 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 LOCK = (ROOT / "requirements.lock").read_text()
 ENVIRONMENT = yaml.safe_load((ROOT / "environment.yml").read_text())
 TARGETS = """
-    help reproduce pictures test test-slow lab pair exercises lint aviary data record report
-    benchmark lock clean
+    help reproduce pictures test test-slow lab pair exercises lint aviary data record report site
+    slides benchmark lock clean
 """.split()  # noqa: SIM905
 MAX_LINES = 45
 SYSTEM = runpy.run_path(str(ROOT / ".ci" / "system.py"))
@@ -39,8 +39,8 @@ def pins() -> dict[str, list[str]]:
 
 
 def direct() -> list[Requirement]:
-    lines = PROJECT["dependencies"] + PROJECT["optional-dependencies"]["dev"]
-    return [Requirement(line) for line in lines]
+    groups = [PROJECT["dependencies"], *PROJECT["optional-dependencies"].values()]
+    return [Requirement(line) for group in groups for line in group]
 
 
 @pytest.mark.parametrize("requirement", direct(), ids=str)
@@ -76,6 +76,13 @@ def test_conda_installs_the_same_pins():
     assert names == ["python", "pip"]  # anything else could differ from the lock
     python = conda[0].removeprefix("python=")
     assert python in SpecifierSet(PROJECT["requires-python"])
+
+
+def test_binder_installs_the_package_after_those_pins():
+    command = "pip install --no-deps --no-build-isolation -e ."
+    assert f"# {command}" in (ROOT / "environment.yml").read_text().splitlines()
+    assert command in (ROOT / "postBuild").read_text().splitlines()
+    assert os.access(ROOT / "postBuild", os.X_OK)
 
 
 def test_citation_and_project_agree():
@@ -152,7 +159,7 @@ def test_the_choice_of_torch_is_remembered(tmp_path):
     (tmp_path / "bin" / "uv").touch()
     (tmp_path / ".torch").write_text("cpu\n")
     remembered = make("--dry-run", "test", f"VENV={tmp_path}")
-    assert "--torch-backend cpu -e '.[dev]'" in remembered
+    assert "--torch-backend cpu -e '.[dev,site]'" in remembered
     assert "requirements.lock" not in remembered
     assert "--torch-backend" not in make("--dry-run", "test", f"VENV={tmp_path}", "TORCH=lock")
 
@@ -178,7 +185,9 @@ def test_variables_reach_the_command(tmp_path, command, options):
     assert arguments(f"make {command}", tmp_path) == (command.split()[0], shlex.split(options))
 
 
-@pytest.mark.parametrize("target", ["reproduce", "test", "test-slow", "lab", "pair", "lint"])
+@pytest.mark.parametrize(
+    "target", ["reproduce", "test", "test-slow", "lab", "pair", "lint", "site", "slides"]
+)
 def test_a_second_call_spends_no_time_on_set_up(tmp_path, target):
     (tmp_path / "bin").mkdir()
     for name in ("bin/uv", ".ready-lock"):
@@ -191,6 +200,9 @@ def test_continuous_integration_calls_make_targets_that_exist():
     script = (ROOT / ".ci" / "run").read_text()
     called = {*re.findall(r"run: make ([\w-]+)", workflow)}
     assert called == {"lint", "reproduce", "test", "test-slow"}
+    published = (ROOT / ".github" / "workflows" / "site.yml").read_text()
+    assert re.findall(r"run: make ([\w-]+)", published) == ["site"]
+    assert "path: build/site\n" in published
     assert "for target in lint reproduce test test-slow; do" in script
     assert os.access(ROOT / ".ci" / "run", os.X_OK)
 

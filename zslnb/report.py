@@ -13,14 +13,20 @@ from zslnb.errors import WorkError
 from zslnb.files import repository_dir, write_atomically
 from zslnb.notebook.sources import contents, find_sources
 from zslnb.results import (
+    differences,
     markdown_table,
+    percent,
+    points,
     published,
     recorded,
     results_beside,
     results_counted,
+    results_table,
     rows_of,
     verdicts,
 )
+from zslnb.results.statistics import paired_gains
+from zslnb.studies.both_directions import DIRECTIONS, on_cub
 from zslnb.studies.calibration_curves import COUNTS, nearest_point
 from zslnb.studies.genzsl_results import (
     INGREDIENTS,
@@ -32,6 +38,11 @@ from zslnb.studies.quoted import printed_scores_of_revcd
 
 AVIARY, CUB = "aviary-smoke", "cub_resnet_fc1000-sentences-medium"
 CUB_ATTRIBUTES = "cub_resnet_fc1000-attributes-medium"
+SUMMARISED = (
+    *("plain CLIP", "ESZSL", "nearest mean", "means + spread"),
+    *("GenZSL", "cVAE", "f-CLSWGAN", "f-VAEGAN"),
+    *("ridge", "RevCD", "RevCD, one step", "RevCD without z_t"),
+)
 SHORT_NAMES = {AVIARY: "aviary", CUB: "CUB, sentences"}
 BESIDE_CLOSED_FORMS = (
     ("GenZSL", "means + spread", "H"),
@@ -66,6 +77,32 @@ FROM_IMAGES = {
     CUB: "CUB, sentences",
     CUB_ATTRIBUTES: "CUB, attributes",
 }
+
+
+def summary_block() -> str:
+    """Tabulate both papers' methods beside closed forms: calibrated H, and T1."""
+    columns = {}
+    for title, records in _both_papers().items():
+        moved = results_table(records, "calibrated")["H"] if records else pd.Series(dtype=str)
+        clean = results_table(records, "clean")["T1"] if records else pd.Series(dtype=str)
+        columns |= {f"{title}: H": moved, "T1" + " " * len(columns): clean}
+    frame = pd.DataFrame(columns).reindex(SUMMARISED).fillna("n/a").rename_axis("method")
+    frame.insert(0, "direction", [DIRECTIONS.get(row, "none") for row in frame.index])
+    text = (
+        "Percent, mean ± sd over 5 seeds. H is the harmonic mean of accuracies on seen and unseen "
+        "classes, with the border between them put by validation classes; T1 is the accuracy "
+        "among unseen classes alone. z is a class's description, x a picture's feature."
+    )
+    return f"{markdown_table(frame)}\n{text}"
+
+
+def _both_papers() -> dict[str, list[dict]]:
+    """Records of both papers' methods by benchmark and semantics."""
+    birds = rows_of(recorded(AVIARY), "both", " · clip_text")
+    return {
+        "drawn birds, names": birds,
+        **{f"CUB, {kind}": on_cub(kind) for kind in ("sentences", "attributes")},
+    }
 
 
 def results_block() -> str:
@@ -125,15 +162,54 @@ def answers_block() -> str:
 
 def _of_revcd(run: str) -> list[str]:
     """Compare rows of RevCD's tables in one run, asked together; those that the run has."""
-    asked = [
-        (records, *pair)
-        for table, pairs in OF_REVCD.items()
-        for records in [rows_of(recorded(run), table)]
-        for pair in pairs
-        if {*pair[:2]} <= {record["row"] for record in records}
-    ]
-    told = verdicts(asked, "clean") or ["not measured."]
+    told = verdicts(_asked_of_revcd(run), "clean") or ["not measured."]
     return [f"{FROM_IMAGES[run]}: {line}" for line in told]
+
+
+def _asked_of_revcd(run: str) -> list[tuple[list[dict], str, str, str]]:
+    return [asked for table, pairs in OF_REVCD.items() for asked in _asked(run, table, pairs)]
+
+
+def _asked(
+    run: str, table: str, pairs: tuple[tuple[str, str, str], ...]
+) -> list[tuple[list[dict], str, str, str]]:
+    """Give what is asked of one table of a run: its records, with each pair that it has."""
+    records = rows_of(recorded(run), table)
+    rows = {record["row"] for record in records}
+    return [(records, *pair) for pair in pairs if {*pair[:2]} <= rows]
+
+
+def finding_block() -> str:
+    """Say what came out in three sentences, whose numbers and verdicts the records give."""
+    referents = QUESTIONS["Does the referent carry information?"]
+    main = {name: _asked(run, "T2", BESIDE_CLOSED_FORMS) for run, name in SHORT_NAMES.items()}
+    ablation = {name: _asked(run, "T3", referents) for run, name in SHORT_NAMES.items()}
+    of_revcd = {name: _asked_of_revcd(run) for run, name in FROM_IMAGES.items()}
+    lines = (
+        f"**GenZSL** turns features of similar classes into those of an unseen one. Beside "
+        f"*means + spread*, a linear system that trains no generator, it is "
+        f"{_stand(main, 'GenZSL', 'means + spread', 'H')}.",
+        f"**Which similar classes** it starts from: beside the same model with random ones it is "
+        f"{_stand(ablation, 'GenZSL', 'random referents', 'H')}.",
+        f"**RevCD** turns a feature into its class's description, by diffusion. Beside one linear "
+        f"map it is {_stand(of_revcd, 'RevCD', 'ridge', 'H')}; beside its own first step, without "
+        f"diffusion's walk, {_stand(of_revcd, 'RevCD', 'RevCD, one step', 'T1')}.",
+    )
+    return bullets(lines)
+
+
+def _stand(sources: dict[str, list[tuple]], *pair: str) -> str:
+    """Say where the first row of a pair stands beside the second, by verdict and source."""
+    standing: dict[str, list[str]] = {}
+    for source, asked in sources.items():
+        found = differences(*(paired_gains(*one, "clean") for one in asked))
+        for (_, *other), gap in zip(asked, found, strict=True):
+            if other == [*pair]:
+                word = ("below", "above")[gap.mean > 0] if gap.apart else "not told apart"
+                place = source.replace("aviary", "the aviary").replace(", ", " with ")
+                standing.setdefault(word, []).append(f"{place} ({points([gap.mean])} {pair[-1]})")
+    told = (f"{word} on {' and '.join(places)}" for word, places in standing.items())
+    return ", ".join(told) or "not measured"
 
 
 def _nearest(records: list[dict]) -> str:
@@ -193,14 +269,47 @@ def sources_block() -> str:
     return markdown_table(pd.DataFrame(rows))
 
 
+TAUGHT = (  # metric, row, its table, protocol
+    ("H", "GenZSL", "T2", "clean"),
+    ("H", "means + spread", "T2", "clean"),
+    ("H", "plain CLIP", "T2", "clean"),
+    ("T1", "GenZSL", "T2", "clean"),
+    ("T1", "plain CLIP", "T2", "clean"),
+    ("H", "no CDP", "T3", "clean"),
+    ("H", "no boosting", "T3", "clean"),
+    ("H", "random referents", "T3", "clean"),
+    ("H", "noise for the referent", "T3", "clean"),
+    ("H", "GenZSL", "T2", "peeked"),
+    ("T1", "RevCD", "RevCD T2", "clean"),
+    ("U", "RevCD", "RevCD T2", "clean"),
+    ("U", "RevCD", "RevCD T2", "calibrated"),
+)
+
+
+def teaching_block() -> str:
+    """Tabulate the numbers that the teaching guide's answers use, by line."""
+    rows = []
+    for n, (metric, row, table, protocol) in enumerate(TAUGHT, 1):
+        line = {"line": f"N{n}", "number": f"{metric}, {row}, {protocol}"}
+        for run, name in SHORT_NAMES.items():
+            scores = [r["scores"] for r in rows_of(recorded(run), table) if r["row"] == row]
+            found = [s[protocol][metric] for s in scores if protocol in s]
+            line[name] = percent(found) if found else "not measured"
+        rows.append(line)
+    seeds = "Percent, mean ± sd over seeds; RevCD's on the aviary are with attributes."
+    return f"{seeds}\n\n{markdown_table(pd.DataFrame(rows))}"
+
+
 PAGES = {  # page -> its parts
-    "README.md": {
+    "README.md": {"summary": summary_block, "notebooks": notebooks_block},
+    "docs/results.md": {
         "results": results_block,
         "revcd": revcd_block,
         "answers": answers_block,
-        "notebooks": notebooks_block,
     },
     "docs/data.md": {"sources": sources_block},
+    "docs/index.md": {"finding": finding_block},
+    "docs/teaching.md": {"teaching": teaching_block},
 }
 
 

@@ -5,6 +5,7 @@ Of each page only the cells are run here that its exercises need: no training, n
 
 import ast
 import io
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -19,6 +20,7 @@ from zslnb.notebook import desk
 from zslnb.notebook.exercises import (
     BEGIN,
     END,
+    Exercise,
     find_exercises,
     instructor_copy,
     stub,
@@ -29,6 +31,7 @@ from zslnb.notebook.exercises import (
 from zslnb.notebook.requests import ExercisesRequest
 from zslnb.notebook.sources import read_source, to_notebook, to_text
 
+SENTENCE = re.compile(r"^(?!Not yet)[A-Z].+[.?]\)?$")
 STUDIES = ("14", "15", "24")  # the other pages are lessons
 QUICK = "10_class_diversity_promotion"
 PAGES = {name: to_notebook(source) for name, source in SOURCES.items()}
@@ -69,6 +72,22 @@ def read_first(tree: ast.Module) -> set[str]:
     return names
 
 
+def cells_of(page: NotebookNode, exercise: Exercise) -> list[int]:
+    """Places of an exercise's code cells: what it gives, the solution, the check."""
+    heads = [
+        i for i, cell in enumerate(page.cells[: exercise.solution]) if "exercise" in tags(cell)
+    ]
+    places = range(heads[-1], exercise.check + 1)
+    return [place for place in places if page.cells[place].cell_type == "code"]
+
+
+def given(page: NotebookNode, exercise: Exercise, names: dict[str, object]) -> list[object]:
+    """What an exercise's own cells have set, such as what a bug makes."""
+    code = "\n".join(page.cells[place].source for place in cells_of(page, exercise)[:-2])
+    assert code or exercise.kind != "find the bug"
+    return [names[name] for name in sorted(assigned(ast.parse(code)) & {*names})]
+
+
 def cells_needed(page: NotebookNode) -> list[int]:
     """Places of the code cells that the page's exercises need, in order."""
     trees = {
@@ -77,7 +96,7 @@ def cells_needed(page: NotebookNode) -> list[int]:
         if cell.cell_type == "code"
     }
     chosen, wanted = set(), set()
-    exercised = {place for e in find_exercises(page) for place in (e.solution, e.check)}
+    exercised = {place for exercise in find_exercises(page) for place in cells_of(page, exercise)}
     for place in reversed(trees):
         if place in exercised or assigned(trees[place]) & wanted:
             chosen.add(place)
@@ -113,8 +132,12 @@ def test_blanks_and_wrong_answers_fail_their_check_and_solutions_pass(name, buil
             exec(cell.source, wrong)
             answers = assigned(ast.parse(stub(cell.source, check)))
             wrong |= {answer: otherwise(wrong[answer]) for answer in answers}
-            with pytest.raises(AssertionError, match=r"^(?!Not yet)[A-Z].+[.?]\)?$"):
+            with pytest.raises(AssertionError, match=SENTENCE):
                 exec(check, wrong)
+            for value in given(page, exercises[place], names):  # such as what a bug made
+                wrong |= dict.fromkeys(answers, value)
+                with pytest.raises(AssertionError, match=SENTENCE):
+                    exec(check, wrong)
         exec(cell.source, names)
 
 
@@ -141,19 +164,15 @@ def test_each_page_has_its_exercises_and_an_answer_to_its_question(name):
     exercises = find_exercises(page)
     number = name[:2]
     assert [e.number for e in exercises] == [f"{number}.{i + 1}" for i in range(len(exercises))]
-    code = [e for e in exercises if e.kind == "code"]
-    assert len(code) >= (1 if number in STUDIES else 2)
+    kinds = [exercise.kind for exercise in exercises]
+    assert kinds.count("code") >= (1 if number in STUDIES else 2)
+    assert "find the bug" in kinds
+    assert "predict" in kinds or number in STUDIES
     heads = [cell for cell in page.cells if "exercise" in tags(cell)]
     assert len(heads) == len(exercises)
     assert sum("hint" in tags(cell) for cell in page.cells) >= len(exercises)
     asked = sum("**To think about.**" in cell.source for cell in page.cells)
     assert sum("answer" in tags(cell) for cell in page.cells) == asked == 1
-
-
-def test_some_exercises_ask_to_predict_and_some_to_find_a_bug():
-    kinds = [exercise.kind for page in PAGES.values() for exercise in find_exercises(page)]
-    assert kinds.count("predict") >= 5
-    assert kinds.count("find the bug") >= 5
 
 
 def secrets(page: NotebookNode) -> Iterator[str]:

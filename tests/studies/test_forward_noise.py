@@ -19,16 +19,45 @@ FLAT = B.semantics.clone()  # its first column is
 FLAT[:, 0], FLAT[B.unseen[0], 0] = 0.3, 0.8
 
 
-def test_a_flat_column_is_counted_and_standardised_ones_keep_variance_1():
+def test_flat_columns_are_counted_and_standardised_ones_keep_variance_1():
     b = replace(B, semantics=FLAT)
     z = Standardiser.fitted(FLAT[b.seen])(FLAT)
-    words = studies.fixed_columns(b, z, VARIES, ~VARIES)
-    assert "1 of 8 columns are without variance; unseen classes differ in 1" in words
-    study = studies.noised_variance(b, SCHEDULE, z, VARIES, ~VARIES)
+    study = studies.noised_variance(b, SCHEDULE, z, VARIES)
     assert study.off < 0.3
     assert f"within {study.off:.3f} of 1" in study.caption()
-    raw = study.table().loc["raw, columns that vary"]
-    assert raw.iloc[0] < 0.5 < raw.iloc[-1]
+    table = study.table()
+    assert table["how many"].tolist() == [7, 7, 1]
+    assert table.loc["raw, vary", "step 1"] < 0.5 < table.loc["raw, vary", "step 500"]
+    every = torch.ones(8, dtype=torch.bool)
+    assert "do not vary" not in studies.noised_variance(B, SCHEDULE, Z, every).table().index
+
+
+def test_a_walk_is_drawn_beside_its_mean():
+    path = SCHEDULE.alphas_cumprod.sqrt()[:, None] * torch.tensor([2.0, -1.0])  # no noise
+    lines = studies.noised_walk(SCHEDULE, torch.tensor([2.0, -1.0]), path).figure().axes[0].lines
+    assert lines[0].get_ydata() == pytest.approx(lines[1].get_ydata())
+    assert len(lines) == 4
+
+
+def test_noise_overtakes_a_narrow_column_first():
+    snr = SCHEDULE.signal_to_noise(torch.arange(500))
+    says = studies.noise_overtakes("toy", torch.tensor([[0.01], [0.01]]) * snr, snr).finding()
+    narrow, standard = int((0.01 * snr > 1).sum()) + 1, int((snr > 1).sum()) + 1
+    assert narrow < standard
+    assert f"middle column at step {narrow} " in says
+    assert f"all of them at step {standard}." in says
+
+
+def test_pairs_lie_within_two_standard_deviations_of_the_step_back():
+    t, n = 60, 2000
+    at_t, z0 = torch.full((n,), t), torch.ones(n, 1)
+    noise = torch.randn(n, 1, generator=torch.Generator().manual_seed(0))
+    later = SCHEDULE.q_sample(z0, at_t, noise)
+    mean = SCHEDULE.posterior_mean(z0, later, at_t)[:, 0]
+    sigma = SCHEDULE.posterior_variance(at_t[:1]).sqrt()
+    inside, outside = mean + sigma, mean + 3 * sigma
+    assert studies.step_back(SCHEDULE, t, inside, later[:, 0], mean).inside == 1
+    assert studies.step_back(SCHEDULE, t, outside, later[:, 0], mean).inside == 0
 
 
 def test_a_dissolving_class_is_its_own_nearest_at_first():
@@ -58,13 +87,13 @@ def test_columns_that_are_shown_have_their_own_names():
     assert [rows[0, names.index(label)].item() for label in labels] == shown[0].tolist()
 
 
-def test_classes_are_told_at_first_and_guessed_at_the_end_of_a_schedule_that_leaves_nothing():
-    study = studies.telling_apart(B, SCHEDULE, Z, range(2))
+def test_classes_are_identified_at_first_and_guessed_at_the_end_of_a_schedule_that_leaves_nothing():
+    study = studies.share_identified(B, SCHEDULE, Z, range(2))
     accuracy = study.accuracy["standardised, cosine"]
     assert accuracy.shape == (2, 26)
     assert accuracy[:, 0].min() > 0.95
     assert study.at_end["standardised, cosine"] == pytest.approx(study.chance, abs=0.05)
-    assert f"guessing tells {study.chance:.1%}. Mean and range over seeds (2)." in study.finding()
+    assert f"guessing gives {study.chance:.1%}. Mean and range over seeds (2)." in study.finding()
     grid, below = np.linspace(1, 500, 26), np.flatnonzero(accuracy.mean(0) < 0.5)[0]
     step = int(study.finding().split("cosine schedule at step ")[1].split(".")[0])
     assert grid[below - 1] - 1 <= step <= grid[below]
@@ -85,5 +114,4 @@ def test_ddim_ends_short_of_the_mean_as_the_formula_says():
     assert abs(cosine).max() < 0.01
     assert f"{ddim[1]:+.3f} (DDIM)" in study.finding()
     assert abs(ancestral).max() < abs(ddim).max()
-    assert f"DDIM misses the mean by up to {abs(ddim).max():.3f}" in study.cost
     assert study.figure().axes[1].lines[0].get_ydata() == pytest.approx(study.predicted)

@@ -7,6 +7,16 @@ from zslnb import studies
 from zslnb.datasets import aviary
 
 
+def test_two_species_are_named_in_figure_and_caption() -> None:
+    study = studies.two_species(15, 16)
+    names = [aviary.SPECIES[c].name for c in (15, 16)]
+    assert study.finding().endswith(
+        f"unseen class: {names[0]}. Below, a seen relative: {names[1]}."
+    )
+    captions = [ax.get_xlabel().replace("\n", " ") for ax in study.figure().axes]
+    assert [text for text in captions if text] == names
+
+
 def test_a_seen_class_takes_what_has_a_margin_below_zero() -> None:
     bias = studies.bias_to_seen(torch.tensor([0.5, -0.1, 0.0, -0.2]))
     assert bias.finding().startswith("50 % of")

@@ -13,7 +13,7 @@ _STUDIES = {  # module -> what notebooks use of it
     ),
     "calibration_curves": "curves_beside_printed seen_unseen_curves",
     "class_cosines": (
-        "changed_neighbours ClassCosines cosine_spread directions heat_maps "
+        "by_directions changed_neighbours ClassCosines cosine_spread directions heat_maps "
         "real_names small_case three_means"
     ),
     "code_audit": (
@@ -21,13 +21,16 @@ _STUDIES = {  # module -> what notebooks use of it
         "never_resetting switch_gains switched_back train_as_released ways_to_a_number"
     ),
     "conditioning": (
-        "blind_attention conditionings feature_tokens image_swaps listening token_attention "
-        "ways_to_join"
+        "blind_attention conditionings feature_tokens image_swaps listening time_embeddings "
+        "token_attention ways_to_join"
     ),
     "diffusion_losses": ("classification_losses diffusion_training loss_shares ToyLosses"),
-    "fidelity": "boosting_weight feature_fidelity feature_plane more_like_real point_or_cloud",
+    "fidelity": (
+        "boosting_weight by_weight feature_fidelity feature_plane more_like_real point_or_cloud"
+    ),
     "forward_noise": (
-        "dissolving_class fixed_columns lost_signal noised_variance schedule_ends telling_apart"
+        "dissolving_class lost_signal noise_overtakes noised_variance noised_walk schedule_ends "
+        "share_identified step_back"
     ),
     "generators": "hubness",
     "genzsl_results": (
@@ -41,7 +44,9 @@ _STUDIES = {  # module -> what notebooks use of it
         "printed_scores_of_revcd quoted_ablation quoted_results quoted_rivals quoted_semantics "
         "reductions revcd_table1 revcd_table2 revcd_text_claims"
     ),
-    "referents": ("changed_referents chosen_referents loss_terms pair_cosines swaps variety"),
+    "referents": (
+        "by_target changed_referents chosen_referents loss_terms pair_cosines swaps variety"
+    ),
     "revcd_results": (
         "benchmark_title classification_weight cosines_by_kind cub_hull cub_models cub_rows "
         "hull_distances losses_removed pooled revcd_findings revcd_models run_revcd settings_shown "
@@ -50,7 +55,7 @@ _STUDIES = {  # module -> what notebooks use of it
     ),
     "sampling": "guidance_scales guided_denoiser samplers starting_noise WalkDensity",
     "schematics": "paradigms pipeline revcd_direction revcd_losses revcd_network",
-    "seen_bias": "bias_to_seen handicap mistaken",
+    "seen_bias": "all_species bias_to_seen by_handicap handicap mistaken two_species",
     "speed": "speed_by_bar speed_gains step_costs training_speed",
     "study": "Study",
     "training_curves": "gains_of training_gains watched_settings",

@@ -61,11 +61,16 @@ def both_papers(
 
 def both_on_cub(kind: str) -> Tabled:
     """Put the recorded rows of pages 14 and 24 on CUB side by side, for one kind of semantics."""
+    title = f"CUB, ResNet fc1000 features, {kind}"
+    return both_of(on_cub(kind), title, f"cub-both-{_slug(kind)}")
+
+
+def on_cub(kind: str) -> list[dict]:
+    """Gather the recorded rows of pages 14 and 24 on CUB, for one kind of semantics."""
     there = results.rows_of(results.recorded(CUB_RUN), "T4", f" · {kind}")
     records = [record for record in there if record["row"] in {*GENERATORS, *DIRECTIONS, "ESZSL"}]
     back = cub_rows(kind, "RevCD T2")
-    records += [{**record, "row": RENAMED.get(record["row"], record["row"])} for record in back]
-    return both_of(records, f"CUB, ResNet fc1000 features, {kind}", f"cub-both-{_slug(kind)}")
+    return records + [{**r, "row": RENAMED.get(r["row"], r["row"])} for r in back]
 
 
 def both_of(records: Records, title: str, name: str, kept: Records = ()) -> Tabled:

@@ -1,6 +1,6 @@
 """How alike are classes by their semantics, before class diversity promotion (CDP) and after?"""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -8,14 +8,16 @@ import pandas as pd
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
+from matplotlib.figure import Figure
 from torch import Tensor
 
 from zslnb.benchmark import Benchmark
 from zslnb.experiments import SimilaritySettings
 from zslnb.experiments.memo import run_rows
-from zslnb.genzsl import mean_cosines, top_k_referents
+from zslnb.genzsl import class_diversity_promotion, mean_cosines, top_k_referents
 from zslnb.results import recorded
 from zslnb.studies import plots
+from zslnb.studies.slider import Slider
 from zslnb.studies.study import Answered, Drawn, Study, Tabled
 from zslnb.text import markdown
 
@@ -76,6 +78,29 @@ def heat_maps(before: ClassCosines, after: ClassCosines) -> Drawn:
         f"white: single pairs reach from {after.pairs.min():.2f} to {after.pairs.max():.2f}."
     )
     return Drawn("heat-maps", fig, text)
+
+
+def by_directions(before: ClassCosines, most: int = 5) -> Slider:
+    """Look at the cosines of every two classes as CDP removes 0, 1, 2, ... directions."""
+    order, alike = readable_order(before.embeddings), before.pairs.topk(min(30, len(before.pairs)))
+    names = [before.names[c] for c in order]
+
+    def frames() -> Iterator[tuple[str, str, Figure]]:
+        for n in range(min(most + 1, *before.embeddings.shape)):
+            rows = class_diversity_promotion(before.embeddings, n)
+            cosines = ClassCosines(before.benchmark, rows)
+            fig, ax = plt.subplots(figsize=(5.4, 4.6))
+            shown = cosines.matrix[order][:, order].numpy()
+            fig.colorbar(plots.cosine_heatmap(ax, shown, names), label="cosine of two classes")
+            ax.set_title(f"{n} removed")
+            seen = (
+                f"{n} removed: the mean cosine of different classes is {cosines.pairs.mean():.2f}, "
+                f"the mean absolute one {cosines.pairs.abs().mean():.2f}; pairs that were most "
+                f"alike have {cosines.pairs[alike.indices].mean():.2f}."
+            )
+            yield str(n), seen, fig
+
+    return Slider("Directions removed", frames())
 
 
 def cosine_spread(before: ClassCosines, after: ClassCosines) -> Drawn:

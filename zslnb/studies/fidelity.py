@@ -1,6 +1,6 @@
 """How near synthetic features are to real ones, by generator and by weight of the boosting term."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -11,16 +11,19 @@ import torch
 import torch.nn.functional as F
 from jaxtyping import Float
 from matplotlib.figure import Figure
+from torch import Tensor
 
 from zslnb.benchmark import Benchmark
 from zslnb.experiments.generative import Generator
 from zslnb.experiments.memo import run_rows
+from zslnb.experiments.models import trained
 from zslnb.genzsl import GenZSL, within_class_cosine
 from zslnb.protocol import class_means
 from zslnb.results import Difference, differences, told_apart
 from zslnb.studies import plots
 from zslnb.studies.generators import Device, Generators, run_generators
 from zslnb.studies.rows import Records, by_row, plus_minus, row_names, summary, values
+from zslnb.studies.slider import Slider
 from zslnb.studies.study import Drawn, Study, Tabled
 
 LEAST = 0.002  # of a measure of fidelity: a smaller difference is called none
@@ -119,13 +122,8 @@ def feature_plane(
     The plane is fitted to real features alone; synthetic ones are drawn from `stream`.
     """
     b = benchmark
-    several = b.unseen[b.labels[b.test_unseen_idx].bincount()[b.unseen] > 1]
-    classes = several[:: max(1, len(several) // 6)][:6]
-    rows = b.test_unseen_idx[torch.isin(b.labels[b.test_unseen_idx], classes)]
-    real, labels = F.normalize(b.features[rows], dim=1), b.labels[rows]
-    means = class_means(real, labels)
-    origin = means.mean(0)
-    directions = torch.linalg.svd(means - origin, full_matrices=False).Vh[:2]
+    classes, real, labels = _six_classes(b)
+    origin, directions = _widest_plane(real, labels)
     fig, panels = plt.subplots(
         1, len(generators), figsize=(10.4, 4.9), sharex=True, sharey=True, squeeze=False
     )
@@ -152,6 +150,21 @@ def feature_plane(
         f"{explained:.0%} of the real variance. Mean cosine within a class: {', '.join(alike)}."
     )
     return Drawn("figure-4", fig, text)
+
+
+def _six_classes(b: Benchmark) -> tuple[Tensor, Tensor, Tensor]:
+    """Six unseen classes with two images or more; the features, at length one, and their labels."""
+    several = b.unseen[b.labels[b.test_unseen_idx].bincount()[b.unseen] > 1]
+    classes = several[:: max(1, len(several) // 6)][:6]
+    rows = b.test_unseen_idx[torch.isin(b.labels[b.test_unseen_idx], classes)]
+    return classes, F.normalize(b.features[rows], dim=1), b.labels[rows]
+
+
+def _widest_plane(real: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+    """Find the origin and the two directions that spread class means most."""
+    means = class_means(real, labels)
+    origin = means.mean(0)
+    return origin, torch.linalg.svd(means - origin, full_matrices=False).Vh[:2]
 
 
 def _plane_legend(fig: Figure, names: Sequence[str]) -> None:
@@ -327,3 +340,49 @@ def boosting_weight(
         run_rows(rows, benchmark, seeds, device),
         not benchmark.shared_space,
     )
+
+
+def by_weight(benchmark: Benchmark, start: GenZSL, device: Device = "cpu") -> Slider:
+    """Look at features of six unseen classes, weight by weight: those of `boosting_weight`, seed 0.
+
+    They are drawn in the plane that spreads real class means most.
+    """
+    classes, real, labels = _six_classes(benchmark)
+    origin, directions = _widest_plane(real, labels)
+    texts, means = F.normalize(start.anchors[classes].cpu(), dim=1), class_means(real, labels)
+    flat_real, flat_texts = ((some - origin) @ directions.T for some in (real, texts))
+    corners = torch.cat([flat_real, flat_texts])
+    (left, low), (right, high) = (
+        (corners.min(0)[0] - 0.1).tolist(),
+        (corners.max(0)[0] + 0.1).tolist(),
+    )
+
+    def frames() -> Iterator[tuple[str, str, Figure]]:
+        for value in WEIGHTS.values():
+            model = trained(benchmark, replace(start.settings, boosting_weight=value), 0, device)
+            x, y = (part.cpu() for part in model.synthesise(classes, 30, "lesson/weights"))
+            place = (y[:, None] == classes).int().argmax(1)
+            fig, ax = plt.subplots(figsize=(5.6, 4.6))
+            for i, c in enumerate(classes):
+                ax.plot(*flat_real[labels == c].T, ".", color=f"C{i}", markersize=4, alpha=0.4)
+                made = (x[y == c] - origin) @ directions.T
+                ax.plot(*made.T, "x", color=f"C{i}", markersize=5)
+                ax.plot(*flat_texts[i], "*", color=f"C{i}", markersize=14, markeredgecolor="k")
+            marks = zip(("real image", "synthetic", "class text"), ".x*", strict=True)
+            handles = [
+                plt.Line2D([], [], ls="", marker=m, c="0.3", label=name) for name, m in marks
+            ]
+            fig.legend(handles=handles, loc="outside lower center", ncols=3)
+            ax.set(xlim=(left, right), ylim=(low, high), title=f"λ = {value:g}")
+            ax.set(xlabel="first direction", ylabel="second direction")
+            to_text, to_mean = (
+                float(F.cosine_similarity(x, some[place]).mean()) for some in (texts, means)
+            )
+            seen = (
+                f"λ = {value:g}: synthetic features (crosses, a colour for each of six classes) "
+                f"have a mean cosine of {to_text:.2f} with their class's text (star) and of "
+                f"{to_mean:.2f} with the mean of its real images (dots)."
+            )
+            yield f"{value:g}", seen, fig
+
+    return Slider("Weight λ of the boosting term", frames())

@@ -26,62 +26,97 @@ STARTS = 10_000  # of walks, and as many mirrored ones
 Columns = Bool[Tensor, " S"]
 
 
-def fixed_columns(
-    benchmark: Benchmark, z: Float[Tensor, "C S"], varies: Columns, flat: Columns
-) -> str:
-    """Say which columns are flat, without variance, and what standardising leaves as it was."""
-    b = benchmark
-    crumbs = int((~varies & ~flat).sum())
-    differ = int((z[b.unseen][:, flat].abs() > 1e-6).any(0).sum())
-    distinct = [len(z[b.seen, j].unique()) for j in varies.nonzero()[:, 0]]
-    blown = (
-        f"{crumbs} more vary by next to nothing (a ten-thousandth of their size) and are blown up "
-        "to 1. "
+def noised_walk(
+    schedule: NoiseSchedule, clean: Float[Tensor, " n"], path: Float[Tensor, "T n"]
+) -> Drawn:
+    """Where do attributes go, noised step by step, and where are they expected?
+
+    `clean` are their values at the start, `path` those after each step.
+    """
+    step, amplitude = np.arange(1, len(path) + 1), schedule.alphas_cumprod.sqrt().numpy()
+    spread = np.sqrt(1 - amplitude**2)
+    fig, ax = plt.subplots(figsize=(8, 3.4))
+    for i, start in enumerate(clean.tolist()):
+        expected, colour = amplitude * start, f"C{i}"
+        ax.plot(step, path[:, i], colour, lw=0.9, label=f"attribute {i + 1}, $z_0$ = {start:g}")
+        ax.plot(step, expected, "--", color=colour)
+        ends = expected - 2 * spread, expected + 2 * spread
+        ax.fill_between(step, *ends, color=colour, alpha=0.1)
+    ax.set(xlabel="step", ylabel="value (standard deviations)", xlim=(0, len(path)))
+    ax.legend(loc="upper right", fontsize=8)
+    text = (
+        "Attributes on their walk, each with its mean $\\sqrt{\\bar\\alpha_t} z_0$ (dashed) and "
+        f"two standard deviations about it. After {len(path)} steps {amplitude[-1]:.1%} of each is "
+        f"left, under noise of standard deviation {spread[-1]:.3f}."
     )
-    seen, unseen = (float(z[ids][:, varies].abs().max()) for ids in (b.seen, b.unseen))
-    return (
-        f"On {b.name} {int(flat.sum())} of {len(flat)} columns are without variance; unseen "
-        f"classes differ in {differ} of these. {blown if crumbs else ''}The largest value of a "
-        f"seen class is {seen:.1f} standard deviations, of an unseen one {unseen:.1f}. And a "
-        "column of the seen classes still takes as many different values as before, "
-        f"{int(np.median(distinct))} in the middle case: an affine map gives it the mean and the "
-        'variance of a Gaussian, never the shape, although the paper says "resemble".'
+    return Drawn("walk", fig, text)
+
+
+def noise_overtakes(
+    benchmark: str, ratio: Float[Tensor, "n T"], standardised: Float[Tensor, " T"]
+) -> Drawn:
+    """At which step is a column's noise more than its signal, raw and standardised?
+
+    `ratio` are signal-to-noise ratios of raw columns at each step; `standardised` is the one of
+    every column of variance 1.
+    """
+    steps = len(standardised)
+    overtaken, at_once = (ratio > 1).sum(1).numpy() + 1, int((standardised > 1).sum()) + 1
+    low, middle, high = np.quantile(overtaken, [0.05, 0.5, 0.95]).astype(int)
+    least, median, most = np.quantile(ratio.numpy(), [0.05, 0.5, 0.95], axis=0)
+    fig, (left, right) = plt.subplots(1, 2, figsize=(9.2, 3.3))
+    step = np.arange(1, steps + 1)
+    left.plot(step, median, label="raw: middle column, nine in ten")
+    left.fill_between(step, least, most, alpha=0.25, linewidth=0)
+    left.plot(step, standardised, label="standardised: every column")
+    left.axhline(1, color="k", linestyle=":", label="signal = noise")
+    left.set(yscale="log", xlabel="step", ylabel="signal-to-noise ratio")
+    right.hist(overtaken, bins=np.linspace(0, steps, 51), label="raw")
+    right.axvline(at_once, color="C1", label="standardised")
+    right.set(xlabel="step at which noise overtakes the signal", ylabel="columns")
+    for ax in (left, right):
+        ax.legend(fontsize=8)
+    text = (
+        f"{benchmark}, {len(ratio)} columns that vary over the seen classes. Raw, noise overtakes "
+        f"the middle column at step {middle} (from {low} to {high} for nine in ten); standardised, "
+        f"all of them at step {at_once}."
     )
+    return Drawn("standardising", fig, text)
 
 
 def noised_variance(
-    benchmark: Benchmark,
-    schedule: NoiseSchedule,
-    z: Float[Tensor, "C S"],
-    varies: Columns,
-    flat: Columns,
+    benchmark: Benchmark, schedule: NoiseSchedule, z: Float[Tensor, "C S"], varies: Columns
 ) -> Tabled:
     """Does the variance of columns stay 1 while they are noised?
 
-    `z` are standardised semantics; `off`, of what is returned, says how far from 1 their variance
-    goes.
+    `z` are standardised semantics; `off`, of what is returned, says how far from 1 the variance of
+    those goes that vary.
     """
     t = [0, 99, 249, len(schedule) - 1]
     known, seen = benchmark.semantics[benchmark.seen].double(), z[benchmark.seen]
     rows = {
-        "raw, columns that vary": (known - known.mean(0))[:, varies].float(),
-        "standardised, columns that vary": seen[:, varies],
-        "columns that do not vary": seen[:, flat],
+        "raw, vary": (known - known.mean(0))[:, varies].float(),
+        "standardised, vary": seen[:, varies],
+        "do not vary": seen[:, ~varies],
     }
-    variances = {}
+    lines = {}
     for kind, columns in rows.items():
+        if not columns.shape[1]:
+            continue
         many = columns.repeat(COPIES, 1)
         with seeded(0, "lesson/variance"):
             noise = torch.randn_like(many)
-        noised = (schedule.q_sample(many, torch.full((len(many),), step), noise) for step in t)
-        variances[kind] = [float(zt.var(0).mean()) for zt in noised]
-    frame = pd.DataFrame(variances, index=[f"step {step + 1}" for step in t]).T.round(3)
-    off = float((frame.loc["standardised, columns that vary"] - 1).abs().max())
+        lines[kind] = {"how many": columns.shape[1]}
+        for step in t:
+            zt = schedule.q_sample(many, torch.full((len(many),), step), noise)
+            lines[kind][f"step {step + 1}"] = round(float(zt.var(0).mean()), 3)
+    frame = pd.DataFrame(lines.values(), index=[*lines]).rename_axis("columns")
+    off = float((frame.loc["standardised, vary"].iloc[1:] - 1).abs().max())
     text = (
-        f"Variance over the seen classes and {COPIES} draws of noise each. Standardised columns "
-        f"stay within {off:.3f} of 1, by chance; the others grow towards it."
+        f"Mean variance of a column over the seen classes and {COPIES} draws of noise each. "
+        f"Standardised columns stay within {off:.3f} of 1, by chance; the others grow towards it."
     )
-    return Tabled("variance", frame.rename_axis("mean variance of a column"), text, off=off)
+    return Tabled("variance", frame, text, off=off)
 
 
 def dissolving_class(
@@ -132,13 +167,14 @@ def _semantics_rows(benchmark: Benchmark, rows: Float[Tensor, "n S"], labels: li
     return fig
 
 
-def telling_apart(
+def share_identified(
     benchmark: Benchmark, schedule: NoiseSchedule, z: Float[Tensor, "C S"], seeds: Iterable[int]
 ) -> Drawn:
-    """How long can a class be told, by semantics and by schedule?
+    """How long can a class be identified, by semantics and by schedule?
 
     `z` are standardised semantics. Of what is returned, `accuracy` has for each way (R, 26) shares
-    told, a line for each seed, `at_end` its mean at the last step; `chance` is what guessing tells.
+    that are nearest to their own prototype, a line for each seed, `at_end` its mean at the last
+    step; `chance` is what guessing gives.
     """
     grid, chance = torch.linspace(0, len(schedule) - 1, 26).long(), 1 / benchmark.n_classes
     cosine = NoiseSchedule.cosine(len(schedule))
@@ -166,13 +202,13 @@ def telling_apart(
     half = {way: _half_lost(grid + 1, shares.mean(0)) for way, shares in accuracy.items()}
     at_end = {way: float(shares[:, -1].mean()) for way, shares in accuracy.items()}
     text = (
-        f"Half of the noised prototypes are lost: standardised {half['standardised, linear']}, raw "
-        f"{half['raw, linear']}, with the cosine schedule {half['standardised, cosine']}. At the "
-        f"last step {at_end['standardised, linear']:.1%} are still told (linear) and "
-        f"{at_end['standardised, cosine']:.1%} (cosine), where guessing tells {chance:.1%}. Mean "
-        f"and range over seeds ({len(accuracy['raw, linear'])})."
+        "Half of the noised prototypes are no longer nearest to their own: standardised "
+        f"{half['standardised, linear']}, raw {half['raw, linear']}, with the cosine schedule "
+        f"{half['standardised, cosine']}. At the last step {at_end['standardised, linear']:.1%} "
+        f"still are (linear) and {at_end['standardised, cosine']:.1%} (cosine); guessing gives "
+        f"{chance:.1%}. Mean and range over seeds ({len(accuracy['raw, linear'])})."
     )
-    return Drawn("told", fig, text, accuracy=accuracy, at_end=at_end, chance=chance)
+    return Drawn("identified", fig, text, accuracy=accuracy, at_end=at_end, chance=chance)
 
 
 def _half_lost(steps: Int64[Tensor, " n"], shares: Float[np.ndarray, " n"]) -> str:
@@ -215,7 +251,7 @@ def schedule_ends(schedule: NoiseSchedule) -> Tabled:
         for label, used in _schedules(schedule).items()
     }
     frame = pd.DataFrame(lines).T.iloc[[0, 2, 1]].rename_axis("at the last step")
-    text = "What the schedules leave of a class. A thousand steps are usual for images."
+    text = "What schedules leave of a class. A thousand steps are usual for images."
     return Tabled("ends", frame, text)
 
 
@@ -223,7 +259,7 @@ def lost_signal(linear: NoiseSchedule, mean: float, sd: Float[Tensor, " K"]) -> 
     """How far from the mean do exact walks end that start from pure noise?
 
     Of what is returned, `lack` is by way to walk (K,) the mean reached less `mean`, `predicted`
-    (K,) DDIM's by formula; `cost` says by how much each way misses the mean at most.
+    (K,) DDIM's by formula.
     """
     n, cosine, unit = len(linear), NoiseSchedule.cosine(len(linear)), sd.tolist().index(1.0)
     with seeded(0, "lesson/start"):
@@ -249,19 +285,13 @@ def lost_signal(linear: NoiseSchedule, mean: float, sd: Float[Tensor, " K"]) -> 
     fig = _draw_lack(paths, sd, lack, predicted)
     ddim, _, ancestral, at_cosine = (float(missed[unit]) for missed in lack.values())
     text = (
-        f"Starts from noise without the rest of the signal, {mean:g} the mean to be reached. Left, "
-        "for $s$ = 1: DDIM carries the lack to the end, ancestral sampling forgets it. Right: what "
-        f"is lacking at the end, for $s$ = 1 {ddim:+z.3f} (DDIM), {ancestral:+z.3f} (ancestral) "
-        f"and {at_cosine:+z.3f} (DDIM, cosine schedule). Chance moves the ancestral mean by "
-        f"{error:.3f} there."
+        f"Walks that start from pure noise; the mean to be reached is {mean:g}. Left, for $s$ = 1: "
+        "what the start lacks is lacking at the end with DDIM, and forgotten by ancestral "
+        f"sampling. Right: mean reached less $m$; for $s$ = 1 {ddim:+z.3f} (DDIM), "
+        f"{ancestral:+z.3f} (ancestral) and {at_cosine:+z.3f} (DDIM, cosine schedule). Chance "
+        f"moves the ancestral mean by {error:.3f} there."
     )
-    ddim, _, ancestral, at_cosine = (np.abs(missed).max() for missed in lack.values())
-    cost = (
-        f"DDIM misses the mean by up to {ddim:.3f} here, ancestral sampling by {ancestral:.3f}, "
-        f"DDIM with the cosine schedule by {at_cosine:.3f}. Chance alone moves an ancestral mean "
-        f"by up to {error * float(sd.max()):.3f}."
-    )
-    return Drawn("rest", fig, text, lack=lack, predicted=predicted, cost=cost)
+    return Drawn("rest", fig, text, lack=lack, predicted=predicted)
 
 
 def _draw_lack(paths: dict, sd: Tensor, lack: dict, predicted: np.ndarray) -> Figure:
@@ -278,3 +308,39 @@ def _draw_lack(paths: dict, sd: Tensor, lack: dict, predicted: np.ndarray) -> Fi
     right.set(xlabel="standard deviation $s$ of the data", ylabel="mean reached less $m$")
     right.legend(fontsize=8)
     return fig
+
+
+def step_back(
+    schedule: NoiseSchedule,
+    t: int,
+    earlier: Float[Tensor, " N"],
+    later: Float[Tensor, " N"],
+    mean: Float[Tensor, " N"],
+) -> Drawn:
+    """Where is z_{t-1}, given z_t and z_0, and which of the two does its mean follow?
+
+    `earlier` and `later` are pairs of neighbours on walks from one z_0, `mean` is eq. 8 of each.
+    """
+    every = torch.arange(len(schedule))
+    one, none = torch.ones(len(every), 1), torch.zeros(len(every), 1)
+    of_z0, of_zt = (schedule.posterior_mean(*of, every)[:, 0] for of in ((one, none), (none, one)))
+    sigma, order = schedule.posterior_variance(every).sqrt(), later.argsort()
+    inside = float(((earlier - mean).abs() < 2 * sigma[t]).double().mean())
+    fig, (left, right) = plt.subplots(1, 2, figsize=(9.6, 3.6))
+    left.plot(later, earlier, ".", markersize=2, alpha=0.4, label="pairs")
+    left.plot(later[order], mean[order], "k", label="eq. 8, mean and 2 standard deviations")
+    for sign in (-2, 2):
+        left.plot(later[order], mean[order] + sign * sigma[t], "k:")
+    left.set(xlabel=f"$z_t$, step {t + 1}", ylabel=f"$z_{{t-1}}$, step {t}")
+    left.legend(fontsize=8, loc="upper left")
+    for values, label in ((of_z0, "weight of $z_0$"), (of_zt, "weight of $z_t$")):
+        right.plot(every + 1, values, label=label)
+    right.plot(every + 1, sigma, label=r"$\sigma_q(t)$")
+    right.set(xscale="log", xlabel="step (log scale)", ylabel="weight, or standard deviation")
+    right.legend(fontsize=8)
+    text = (
+        f"Left: {inside:.1%} of the pairs lie within two standard deviations of eq. 8 (95.4% "
+        f"expected). Right: the mean follows $z_0$ in the first steps (weight {of_z0[4]:.2f} at "
+        f"step 5), $z_t$ later ({of_zt[99]:.2f} at step 100)."
+    )
+    return Drawn("posterior", fig, text, inside=inside)

@@ -6,8 +6,10 @@ from collections.abc import Callable, Iterator, Mapping
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+import seaborn as sns
 import torch
-from jaxtyping import Float, Int64
+from jaxtyping import Bool, Float, Int64
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 from torch import Tensor
@@ -15,6 +17,7 @@ from torch import Tensor
 from zslnb.device import one_thread
 from zslnb.revcd import NoiseSchedule, ancestral_sample, ddim_sample, guided_noise
 from zslnb.seeds import seeded
+from zslnb.studies.slider import Slider
 from zslnb.studies.study import Study
 
 # z_t and t in, E[z_0 | z_t] out
@@ -53,6 +56,8 @@ def mixture_denoiser(schedule: NoiseSchedule, centres: Float[Tensor, "K S"], sd:
 
 
 SCALES = (0.0, 1.0, 2.0, 4.0)
+FINER = (0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0)
+MASSES = (0.95, 0.75, 0.5, 0.25)  # of the tilted density, within each of its shades
 FINE, REACH, COARSE = 160, 4.0, 32  # cells a side of the window -4..4, to draw from and to compare
 
 
@@ -87,8 +92,7 @@ class TiltedDensity(Study):
                 sampler: [self._walk(w, sampler) for w in SCALES]
                 for sampler in ("DDIM", "ancestral")
             }
-        first, every = self._log_densities(self.cells)
-        tilted = [((1 - w) * every + w * first).softmax(0) for w in SCALES]
+        tilted = [self._log_tilted(self.cells, w).softmax(0) for w in SCALES]
         self.direct = [self._drawn(density) for density in tilted]
         self.gaps = pd.DataFrame([self._line(i, density) for i, density in enumerate(tilted)])
 
@@ -105,14 +109,10 @@ class TiltedDensity(Study):
     def figure(self) -> Figure:
         fig, axes = plt.subplots(2, len(SCALES), figsize=(10, 5.4), sharex=True, sharey=True)
         lines = ("guided walk", self.walked["DDIM"], "C1"), ("tilted", self.direct, "C0")
-        outlined = [withStroke(linewidth=3, foreground="w")]
         for row, (label, samples, colour) in zip(axes, lines, strict=True):
             for ax, points in zip(row, samples, strict=True):
                 ax.plot(*points[:1500].T.numpy(), ".", color=colour, ms=2, alpha=0.4)
-                for name, centres in self.classes.items():
-                    for x, y in centres.tolist():
-                        ax.text(x, y, name, ha="center", va="center", path_effects=outlined)
-                ax.set(xlim=(-2.9, 2.9), ylim=(-2.9, 2.9), aspect="equal")
+                self._name_blobs(ax)
             row[0].set_ylabel(f"{label}\nsecond attribute")
         for above, below, w in zip(*axes, SCALES, strict=True):
             above.set_title(f"scale {w:g}")
@@ -137,16 +137,55 @@ class TiltedDensity(Study):
             f"{last['DDIM walk']:.2f} where chance alone has {last['chance alone']:.2f}."
         )
 
-    def _walk(self, w: float, sampler: str) -> Float[Tensor, "n 2"]:
+    def by_scale(self, samples: int = 600) -> Slider:
+        """Look at the tilted density (shades) and guided walks from one noise (dots), by scale."""
+        frames = (self._frame(w, samples) for w in FINER)
+        return Slider("Guidance scale", frames, FINER.index(1.0))
+
+    def _frame(self, w: float, samples: int) -> tuple[str, str, Figure]:
+        points = self._walk(w, "DDIM", samples)
+        cells, at_points = self._log_tilted(self.cells, w), self._log_tilted(points, w)
+        edges, density = _edges(cells), cells.softmax(0)
+        outside = 100 * float((at_points < edges[0]).double().mean())
+        surely = 100 * float(density[self._is_surely(self.cells)].sum())
+        fig, ax = plt.subplots(figsize=(5.2, 4.6))
+        side = self.cells[:FINE, 1].numpy()
+        shades = sns.color_palette("Blues", len(MASSES))
+        ax.contourf(side, side, cells.view(FINE, FINE).T.numpy(), [*edges, 1e9], colors=shades)
+        ax.plot(*points.T.numpy(), ".", color="C1", ms=3, alpha=0.6)
+        self._name_blobs(ax)
+        ax.set(xlabel="first attribute", ylabel="second attribute", title=f"scale {w:g}")
+        ax.grid(False)
+        seen = (
+            f"At scale {w:g}, {outside:.0f} % of the walk's samples (dots) lie outside the shades, "
+            f"which hold {100 * MASSES[0]:.0f} % of the tilted density; "
+            f"{self._surely(points):.0f} % are surely {next(iter(self.classes))}, where the "
+            f"density has {surely:.0f} %."
+        )
+        return f"{w:g}", seen, fig
+
+    def _name_blobs(self, ax: Axes) -> None:
+        outlined = [withStroke(linewidth=3, foreground="w")]
+        for name, centres in self.classes.items():
+            for x, y in centres.tolist():
+                ax.text(x, y, name, ha="center", va="center", path_effects=outlined)
+        ax.set(xlim=(-2.9, 2.9), ylim=(-2.9, 2.9), aspect="equal")
+
+    def _log_tilted(self, points: Float[Tensor, "M 2"], w: float) -> Float[Tensor, " M"]:
+        first, every = self._log_densities(points)  # up to a constant
+        return (1 - w) * every + w * first
+
+    def _walk(self, w: float, sampler: str, samples: int | None = None) -> Float[Tensor, "n 2"]:
         given, always = (mixture_denoiser(self.schedule, c, self.sd) for c in self.centres)
 
         def guided(zt: Tensor, t: Tensor) -> Tensor:
             return guided_noise(given(zt, t), always(zt, t), w)
 
+        start = self.start[:samples]
         with seeded(1, "lesson/plane"):
             if sampler == "ancestral":
-                return ancestral_sample(guided, self.schedule, self.start)
-            return ddim_sample(guided, self.schedule, self.start, len(self.schedule))
+                return ancestral_sample(guided, self.schedule, start)
+            return ddim_sample(guided, self.schedule, start, len(self.schedule))
 
     def _log_densities(self, points: Float[Tensor, "M 2"]) -> Iterator[Float[Tensor, " M"]]:
         for centres in self.centres:
@@ -168,9 +207,18 @@ class TiltedDensity(Study):
         return {**line, "surely A, tilted (%)": self._surely(self.direct[i])}
 
     def _surely(self, points: Float[Tensor, "n 2"]) -> float:
+        return 100 * float(self._is_surely(points).double().mean())
+
+    def _is_surely(self, points: Float[Tensor, "n 2"]) -> Bool[Tensor, " n"]:
         first, every = self._log_densities(points)
-        ratio = first - every - math.log(len(self.classes))
-        return 100 * float((ratio.exp() > 0.9).double().mean())
+        return (first - every - math.log(len(self.classes))).exp() > 0.9
+
+
+def _edges(logs: Float[Tensor, " M"]) -> list[float]:
+    """Log densities above which each of MASSES lies, on a grid."""
+    falling = logs.sort(descending=True).values
+    held = falling.softmax(0).cumsum(0)
+    return [float(falling[int((held < mass).sum())]) for mass in MASSES]
 
 
 def _total_variation(points: Float[Tensor, "n 2"], density: Float[Tensor, " M"]) -> float:

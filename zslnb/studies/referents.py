@@ -1,7 +1,8 @@
 """Which classes stand in for an unseen one, and does GenZSL hear what is drawn from them?"""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from itertools import islice
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -9,6 +10,7 @@ import pandas as pd
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float, Int64
+from matplotlib.figure import Figure
 from torch import Tensor
 
 from zslnb.benchmark import Benchmark
@@ -17,9 +19,11 @@ from zslnb.genzsl import SWAPS, GenZSLSettings
 from zslnb.studies import plots
 from zslnb.studies.generators import Device
 from zslnb.studies.rows import Records, row_names, summary, values
+from zslnb.studies.slider import Slider
 from zslnb.studies.study import Answered, Drawn, Tabled
 
 SHOWN = 8  # unseen classes, two in a row
+LISTED = 50  # unseen classes in a list
 FULL, WEAK, LONGER = ROWS = ("KL weight 1", "KL weight 0.001", "0.001, twice as long")
 OTHER_CLASSES, OTHER_TEXT = SWAPS[1], SWAPS[5]
 TERMS = ("reconstruction", "kl", "boosting")
@@ -45,6 +49,28 @@ def chosen_referents(
         "semantics, never pictures."
     )
     return Drawn("referents", plots.picture_grid(pictures, names, framed=(0, 3)), text)
+
+
+def by_target(
+    benchmark: Benchmark, chosen: Int64[Tensor, "U 2"], cosines: Float[Tensor, "U 2"]
+) -> Slider:
+    """Look at the referents of one unseen class at a time, chosen from a list."""
+    spoken = plots.spoken_names(benchmark)
+
+    def frames() -> Iterator[tuple[str, str, Figure]]:
+        rows = zip(benchmark.unseen.tolist(), chosen.tolist(), cosines.tolist(), strict=True)
+        for unseen, classes, row in islice(rows, LISTED):
+            texts = [f"{spoken[c]}\n{cos:.2f}" for c, cos in zip(classes, row, strict=True)]
+            pictures = [plots.class_picture(benchmark, c, 160) for c in (unseen, *classes)]
+            fig = plots.picture_grid([pictures], [[spoken[unseen], *texts]], (0,), side=1.8)
+            for ax in fig.axes:
+                ax.set_anchor("N")  # or pictures would jump with the lines below them
+            of = " and ".join(
+                f"{spoken[c]} ({cos:.2f})" for c, cos in zip(classes, row, strict=True)
+            )
+            yield spoken[unseen], f"{spoken[unseen]}, framed; its referents: {of}.", fig
+
+    return Slider("Unseen class", frames(), named=True)
 
 
 def changed_referents(

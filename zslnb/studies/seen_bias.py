@@ -1,16 +1,37 @@
-"""Whom are images of unseen classes taken for, and what would a handicap for seen classes give?"""
+"""Which classes are images of unseen birds taken for, and what would a handicap give?"""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from jaxtyping import Float, Int64
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from torch import Tensor
 
 from zslnb.datasets import aviary
 from zslnb.studies import plots
+from zslnb.studies.slider import Slider
 from zslnb.studies.study import Drawn
+
+SHARES = tuple(i / 50 for i in range(-3, 7))  # of the span of all scores: handicaps to look at
+
+
+def all_species() -> Drawn:
+    """What do the species of the aviary look like, and which are unseen?"""
+    text = "The sixty species of the aviary; unseen ones are framed."
+    return Drawn("contact-sheet", plots.sheet(aviary.contact_sheet(size=112)), text)
+
+
+def two_species(unseen: int, relative: int) -> Drawn:
+    """What do pictures of an unseen species of the aviary look like, and of a seen relative?"""
+    birds = (unseen, relative)
+    first, second = (aviary.SPECIES[c].name for c in birds)
+    pictures = [[aviary.picture(c, i, size=160) for i in range(5)] for c in birds]
+    fig = plots.picture_grid(pictures, [["", "", name, "", ""] for name in (first, second)])
+    text = f"Above, an unseen class: {first}. Below, a seen relative: {second}."
+    return Drawn("pictures", fig, text)
 
 
 def bias_to_seen(margin: Float[Tensor, " N"]) -> Drawn:
@@ -79,14 +100,10 @@ def handicap(trade: Callable[[float], dict[str, float]], span: float) -> Drawn:
         The figure; S, U and H in percent for 80 handicaps are its `curve`, without one `plain`,
         and with that of the highest H `best`.
     """
-    steps = np.linspace(-0.2 * span, 0.8 * span, 80)
-    curve = 100 * pd.DataFrame([trade(float(step)) for step in steps])
+    curve = _curve(trade, span)
     plain, best = 100 * pd.Series(trade(0.0)), curve.loc[curve.H.idxmax()]
     fig, ax = plt.subplots(figsize=(4.8, 4.2))
-    s, u = np.meshgrid(np.linspace(0.5, 100, 200), np.linspace(0.5, 100, 200))
-    equal = {"levels": range(10, 100, 10), "colors": "0.7", "linewidths": 0.8}
-    lines = ax.contour(s, u, 2 * s * u / (s + u), **equal)
-    ax.clabel(lines, fmt="H %d", fontsize=7)
+    _h_lines(ax)
     ax.plot(curve.S, curve.U, linewidth=2, label="a handicap for seen classes")
     for point, mark, label in ((plain, "o", "no"), (best, "s", "best")):
         ax.plot(point.S, point.U, mark, label=f"{label} handicap: H {point.H:.0f}")
@@ -98,3 +115,37 @@ def handicap(trade: Callable[[float], dict[str, float]], span: float) -> Drawn:
         "= 0 would average 50 % and have H = 0: nobody can hide behind the seen classes."
     )
     return Drawn("harmonic", fig, text, curve=curve, plain=plain, best=best)
+
+
+def by_handicap(trade: Callable[[float], dict[str, float]], span: float) -> Slider:
+    """Look at S, U, their average and H for one handicap at a time; arguments as `handicap`'s."""
+    curve = _curve(trade, span)
+
+    def frames() -> Iterator[tuple[str, str, Figure]]:
+        for share in SHARES:
+            value, scores = share * span, 100 * pd.Series(trade(share * span))
+            bars = {"S": scores.S, "U": scores.U, "average": (scores.S + scores.U) / 2}
+            bars["H"] = scores.H
+            fig, (left, right) = plt.subplots(1, 2, figsize=(6, 3.4), width_ratios=(1.4, 1))
+            _h_lines(left)
+            left.plot(curve.S, curve.U, linewidth=2)
+            left.plot(scores.S, scores.U, "o", color="C1", markersize=10)
+            left.set(xlabel="S (%)", ylabel="U (%)", title=f"handicap {value:+.2f}")
+            drawn = right.bar([*bars], [*bars.values()], color=["C0", "C0", "0.6", "C1"])
+            right.bar_label(drawn, fmt="%.0f")
+            right.set(ylim=(0, 100), ylabel="%")
+            said = ", ".join(f"{name} {score:.0f} %" for name, score in bars.items())
+            yield f"{value:+.2f}", f"Handicap {value:+.2f}: {said}.", fig
+
+    return Slider("Handicap of seen classes (cosine)", frames(), SHARES.index(0.0))
+
+
+def _curve(trade: Callable[[float], dict[str, float]], span: float) -> pd.DataFrame:
+    steps = np.linspace(-0.2 * span, 0.8 * span, 80)
+    return 100 * pd.DataFrame([trade(float(step)) for step in steps])
+
+
+def _h_lines(ax: Axes) -> None:
+    s, u = np.meshgrid(np.linspace(0.5, 100, 200), np.linspace(0.5, 100, 200))
+    equal = {"levels": range(10, 100, 10), "colors": "0.7", "linewidths": 0.8}
+    ax.clabel(ax.contour(s, u, 2 * s * u / (s + u), **equal), fmt="H %d", fontsize=7)

@@ -1,0 +1,203 @@
+"""The site, built once as `make site` builds it: it reads offline, and its links lead somewhere."""
+
+import importlib
+import json
+import os
+import re
+import subprocess
+import sys
+from copy import copy
+from functools import cache
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import pytest
+from conftest import ROOT
+from pages import INHERITED
+
+from zslnb.notebook.sources import find_sources
+
+pytest.importorskip("sphinx", reason="Sphinx is not installed; make site brings it.")
+bs4 = pytest.importorskip("bs4", reason="Beautiful Soup is not installed; make site brings it.")
+
+ELSEWHERE = re.compile(r"^(?:[a-z]+:)?//", re.IGNORECASE)
+LOADS = "img[src], script[src], iframe[src], source[src], link[rel~=stylesheet], link[rel~=preload]"
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What `make site` writes, with this Python in the place of `.venv`."""
+    folder = tmp_path_factory.mktemp("site")
+    (folder / "venv" / "bin").mkdir(parents=True)
+    for name in ("bin/uv", ".ready-lock"):
+        (folder / "venv" / name).touch()
+    python = folder / "venv" / "bin" / "python"
+    python.write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
+    python.chmod(0o755)
+    done = subprocess.run(
+        ["make", "--no-print-directory", "site", f"VENV={folder}/venv", f"SITE={folder}/site"],
+        cwd=ROOT,
+        env={key: value for key, value in os.environ.items() if key not in INHERITED},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""  # no warning either
+    return folder / "site"
+
+
+@cache
+def soup(path: Path) -> "bs4.BeautifulSoup":
+    return bs4.BeautifulSoup(path.read_text(encoding="utf-8"), "html.parser")
+
+
+def pages(site: Path) -> list[Path]:
+    """Pages that a reader meets; a theme's templates are not."""
+    found = [path for path in site.rglob("*.html") if "_static" not in path.parts]
+    assert len(found) > len(find_sources())
+    return found
+
+
+def row(site: Path, place: str) -> dict[str, str]:
+    """Links of one row of the index by the papers' numbers: text -> address."""
+    links = soup(site / "docs" / "by-number.html").select(f"tr#{place} a")
+    return {link.get_text(): link["href"] for link in links}
+
+
+def test_nothing_is_loaded_from_elsewhere(site):
+    addresses = [
+        tag.get("src") or tag["href"] for page in pages(site) for tag in soup(page).select(LOADS)
+    ]
+    styles = [path.read_text(encoding="utf-8") for path in site.rglob("*.css")]
+    addresses += re.findall(r"""(?:url\(|@import )["']?([^"')]+)""", "\n".join(styles))
+    assert any("STIXTwoMath" in address for address in addresses)
+    assert not [address for address in addresses if ELSEWHERE.match(address)]
+
+
+def test_what_is_loaded_is_there(site):
+    missing = [
+        (page.name, address)
+        for page in pages(site)
+        for tag in soup(page).select(LOADS)
+        for address in [urlsplit(tag.get("src") or tag["href"]).path]
+        if address and not (page.parent / unquote(address)).is_file()
+    ]
+    assert not missing
+
+
+def test_links_and_anchors_within_the_site_resolve(site):
+    broken = []
+    for page in pages(site):
+        for link in soup(page).select("a[href]"):
+            address = urlsplit(link["href"])
+            if address.scheme or address.netloc:
+                continue
+            target = (page.parent / unquote(address.path)).resolve() if address.path else page
+            found = target.is_file()
+            if found and address.fragment and target.suffix == ".html":
+                found = soup(target).find(id=unquote(address.fragment)) is not None
+            if not found and link["href"] != "#":  # a button of the theme
+                broken.append((page.name, link["href"]))
+    assert not broken
+
+
+def test_the_front_page_maps_all_pages_in_order_and_the_root_leads_there(site):
+    front = soup(site / "docs" / "index.html").find("article")
+    listed = [Path(link["href"]).stem for link in front.select('a[href*="notebooks/"]')]
+    names = [source.name for source in find_sources()]
+    assert sorted(listed) == names
+    assert listed.index("23_guidance_and_sampling") < listed.index("14_genzsl_results")
+    assert "url=docs/index.html" in (site / "index.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("source", find_sources(), ids=lambda source: source.name)
+def test_a_page_has_its_number_its_formulas_and_a_text_for_each_figure(site, source):
+    page = soup(site / "notebooks" / f"{source.name}.html")
+    assert page.h1.get_text().startswith(f"{source.number} {source.title}")
+    texts = [image.get("alt", "") for image in page.select(".cell_output img")]
+    assert all(len(text) > len("Figure 1.") and "_images" not in text for text in texts)
+    outputs = json.loads(source.executed.read_text(encoding="utf-8"))["cells"]
+    shown = str(outputs).count("'image/png': '") + str(outputs).count("'image/jpeg': '")
+    assert len(texts) == shown
+    written = copy(page.find("article"))
+    for code in written.select("annotation, pre, code"):
+        code.extract()
+    assert not re.search(r"\$[^$]*\\", written.get_text())  # no formula stays as it is typed
+
+
+def test_the_search_finds_the_boosting_loss(site):
+    from sphinx.search.en import SearchEnglish
+
+    text = (site / "searchindex.js").read_text(encoding="utf-8")
+    index = json.loads(text.removeprefix("Search.setIndex(").rstrip().removesuffix(")"))
+    page = index["docnames"].index("notebooks/12_boosting_loss")
+    for word in ("boosting", "loss"):
+        stem = SearchEnglish({}).stem(word)
+        found = [index[kind].get(stem, []) for kind in ("terms", "titleterms")]
+        assert page in [n for some in found for n in (some if isinstance(some, list) else [some])]
+
+
+@pytest.mark.parametrize(
+    ("place", "page", "words"),
+    [
+        ("genzsl-table-3", "14_genzsl_results", "(Table 3)"),
+        ("genzsl-figure-5", "13_induction_vs_imagination", "Figure 5"),
+        ("revcd-figure-3", "23_guidance_and_sampling", "(Figure 3)"),
+        ("revcd-equation-22", "23_guidance_and_sampling", "Guidance"),
+        ("revcd-equation-11", "21_diffusion_losses", ", code"),
+    ],
+)
+def test_a_place_of_a_paper_leads_to_what_makes_it(site, place, page, words):
+    found = row(site, place)
+    assert [text for text, address in found.items() if page in address and words in text]
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("Tables 1 and 2", ["Table 1", "Table 2"]),
+        ("equations 3 to 5 and 9", ["equation 3", "equation 4", "equation 5", "equation 9"]),
+        ("(eqs. 23, 24), Figure 2a", ["equation 23", "equation 24", "Figure 2a"]),
+        ("sections 3.1 to 3.3 and 4", ["section 3.1", "section 3.2", "section 3.3", "section 4"]),
+        ("Figures 2a to 2b; algorithm 1", ["Figure 2a", "Figure 2b", "algorithm 1"]),
+        ("the tables of 2 papers", []),
+    ],
+)
+def test_numbers_are_read_as_they_are_written(monkeypatch, text, found):
+    monkeypatch.syspath_prepend(str(ROOT / "docs" / "extensions"))
+    by_number = importlib.import_module("by_number")
+    assert [f"{kind} {n}" for kind, n in by_number.places(text)] == found
+
+
+def test_a_pages_own_figures_are_not_the_papers(monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT / "docs" / "extensions"))
+    by_number = importlib.import_module("by_number")
+    text = "Figure 2's diagonal, unlike the paper’s Figure 3, shows eq. 4 (Table 1)."
+    said = by_number._said(by_number.nodes.paragraph(text=text))
+    assert {*by_number.places(said)} == {("Figure", "3"), ("equation", "4")}
+
+
+def test_each_place_has_a_link_and_a_pages_own_figures_are_none(site):
+    rows = soup(site / "docs" / "by-number.html").select("article tr")
+    assert len(rows) > 50
+    assert all(found.select("a") for found in rows)
+    assert not row(site, "genzsl-figure-7")  # no page rebuilds it
+    assert not row(site, "revcd-figure-5")  # pages have a fifth figure, RevCD has none
+
+
+def test_a_word_of_the_glossary_says_what_it_means_where_it_comes_first(site):
+    page = soup(site / "notebooks" / "11_referent_induction.html")
+    (link,) = [a for a in page.select("a.term") if a.get_text() == "referents"]
+    assert link["href"] == "../docs/glossary.html#term-referent"
+    assert link["title"].startswith("A seen class whose semantics are most similar")
+
+
+def test_a_word_of_every_day_is_a_term_only_where_it_is_set_apart(site):
+    linked = {
+        name: [
+            a.get_text().lower() for a in soup(site / "notebooks" / f"{name}.html").select("a.term")
+        ]
+        for name in ("14_genzsl_results", "21_diffusion_losses")
+    }
+    assert "clean" in linked["14_genzsl_results"]  # the protocol
+    assert "clean" not in linked["21_diffusion_losses"]  # the sample
