@@ -60,10 +60,11 @@ bench = here.benchmark
 # %% [markdown]
 # ## Three features and two texts
 #
-# Hide from each generated feature which text it was made for. Let it guess, by a softmax over inner products
-# divided by a temperature; then let each text guess its feature. The mean surprise is the loss. Here are three features in a plane, the last two of one class. Texts have length 0.5, since refined
-# semantics ([notebook 10](10_class_diversity_promotion.ipynb)) are not scaled back to length one. Below are
-# the logits: features in rows, texts in columns.
+# Hide from each generated feature which text it was made for. Let it guess, by a softmax over inner
+# products divided by a temperature; then let each text guess its feature. The mean surprise is the
+# loss. Here are three features in a plane, the last two of one class. Texts have length 0.5, since
+# refined semantics ([notebook 10](10_class_diversity_promotion.ipynb)) are not scaled back to length
+# one. Below are the logits: features in rows, texts in columns.
 
 # %%
 x_hat = torch.tensor([[1.0, 0.0], [0.6, 0.8], [0.0, 1.0]])

@@ -25,12 +25,11 @@
 # *[GenZSL](https://arxiv.org/abs/2505.11882) (ICML 2025; numbered as an earlier version is, see
 # [notebook 00](00_start_here.ipynb)), sections 1, 3 and 4; Figures 1, 4 and 5.*
 #
-# Generative zero-shot learning mostly **imagines** features of unseen classes out of noise. GenZSL argues that
-# one should **induce** them from features of similar seen classes, and makes three promises: features that
-# look more like real ones, training many times as fast, and no need for hand-made semantics. After this page
-# you can
+# Generative zero-shot learning mostly **imagines** features of unseen classes out of noise. GenZSL would
+# **induce** them from features of similar seen classes, and promises features that look more real, training
+# many times as fast, and no need for hand-made semantics. After this page you can
 #
-# - write the losses of f-VAEGAN, the rival of those figures,
+# - write the losses of f-VAEGAN, the rival,
 # - compare synthetic features by more than a picture,
 # - define a speed-up so that it can fail, and say what it is due to.
 #
@@ -66,14 +65,14 @@ bench = here.benchmark
 here.figure(studies.paradigms())
 
 # %% [markdown]
-# That is how the paper draws it. In the code the inductive VAE, too, makes its feature from noise, and the
-# referent speaks through the noise's mean and spread only.
+# That is how the paper draws it. In the code the inductive VAE, too, makes its feature from noise; the referent
+# speaks through the noise's mean and spread only.
 #
 # ## Imagination in a few lines
 #
-# [f-VAEGAN](https://arxiv.org/abs/1903.10132) (CVPR 2019) is two models with one generator. The first is a
-# conditional VAE: an encoder E turns a feature and its class's semantics into a latent, and G turns them back.
-# Features are scaled to $0 \ldots 1$, so that the error can be a cross-entropy:
+# [f-VAEGAN](https://arxiv.org/abs/1903.10132) (CVPR 2019) is two models with one generator G. The first is a
+# conditional VAE, with an encoder E. Features are scaled to $0 \ldots 1$, so that the error can be a
+# cross-entropy:
 #
 # > **f-VAEGAN**, in the letters of these pages:
 # > $\mathcal L_{VAE} = -\sum_j [x_j \ln \hat x_j + (1 - x_j) \ln (1 - \hat x_j)]
@@ -117,7 +116,7 @@ desk.check(kl, losses["kl"], "The KL term is off: sum over the latent, mean over
 
 # %%
 short = F.binary_cross_entropy(x_hat, x)
-print(f"reconstruction {short:.2f}, KL {losses['kl']:.2f}")
+{"reconstruction": short.item(), "KL": losses["kl"].item()}
 
 # %% [markdown] tags=["hint"]
 # <details><summary>Hint</summary>
@@ -134,18 +133,17 @@ fixed = F.binary_cross_entropy(x_hat, x, reduction="sum") / len(x)
 desk.check(fixed, losses["reconstruction"], "A sum over columns, and a mean over samples only.")
 
 # %% [markdown]
-# The second is a Wasserstein GAN. A critic D learns to score real features above generated ones. Its gradient
-# is kept near length one at random points $x'$ between the two:
+# The second is a Wasserstein GAN. A critic D learns to score real features above generated ones, its gradient
+# kept near length one at random points $x'$ between the two:
 #
-# > **f-VAEGAN**, in the letters of these pages, on average over a batch:
+# > **f-VAEGAN**, on average over a batch:
 # > $\mathcal L_{\mathrm{D}} = \mathrm{D}(\hat x, z) - \mathrm{D}(x, z)
 # > + \lambda_{pen} (\lVert \nabla_{x'} \mathrm{D}(x', z) \rVert - 1)^2$ and
 # > $\mathcal L_{\mathrm{G}} = \mathcal L_{VAE} - \lambda_{adv}\, \mathrm{D}(\hat x, z)$
 #
-# To train the critic one has to differentiate through a gradient. The released code lets autograd do that, as
-# below. But this critic has one hidden layer, $\mathrm{D}(x, z) = u^\top \phi(W_x x + W_z z + b) + b'$, and
-# $\phi$, a leaky ReLU, has slope $\phi'$ 1 or 0.2. So its gradient can be written down,
-# $W_x^\top (u \odot \phi')$, and that is what the package does.
+# To train the critic one has to differentiate through a gradient; as released, by autograd (below). But this
+# critic has one hidden layer, $\mathrm{D}(x, z) = u^\top \phi(W_x x + W_z z + b) + b'$, and the slope $\phi'$ of
+# its leaky ReLU is 1 or 0.2. So the package writes the gradient down: $W_x^\top (u \odot \phi')$.
 
 
 # %%
@@ -188,9 +186,6 @@ gradient = (slope * critic.out.weight) @ critic.features.weight
 torch.testing.assert_close(critic.input_gradient(x, context), automatic)
 desk.check(gradient, automatic, "It is not autograd's: check where the slope is 0.2.")
 
-# %% [markdown]
-# The same numbers, and the same gradients of the penalty for $W_x$ and $u$:
-
 # %%
 fake, weights = x_hat.detach(), [critic.features.weight, critic.out.weight]
 with seeded(0, "lesson/share"):
@@ -201,7 +196,7 @@ by_hand = {"critic": critic(fake, z).mean() - critic(x, z).mean(), "penalty": pe
 torch.testing.assert_close(terms, by_hand)
 twice, once = (torch.autograd.grad(p, weights) for p in (penalty, terms["penalty"]))
 torch.testing.assert_close(once, twice)
-{name: float(term) for name, term in terms.items()}
+{name: term.item() for name, term in terms.items()}
 
 # %% [markdown] tags=["exercise"]
 # **Exercise 13.4: flat or steep?** (predict, 3 minutes, easy). What is the penalty of a critic whose
@@ -233,10 +228,10 @@ desk.check(predicted, [penalty_at(n) for n in (0, 1, 2)], wrong, rtol=0, atol=0.
 # %% [markdown]
 # ## Both paradigms, one seed
 #
-# All methods have the same final classifier, and equally many synthetic features a class. **cVAE** is
-# f-VAEGAN without its critic. After every round we look at **T1 of synthetic features alone** on unseen test
-# images (its classifier never saw a seen class; plain **T1**, below, is read off the generalised one), at how
-# **alike** synthetic class means are, and at how **steep** the critic is.
+# All have the same final classifier, and equally many synthetic features a class. **cVAE** is f-VAEGAN without
+# its critic. After every round we look at **T1 of synthetic features alone** (the classifier never saw a seen
+# class; plain **T1**, below, is read off the generalised one), at how **alike** synthetic class means are, and
+# at how **steep** the critic is.
 
 # %%
 settings = genzsl.profile_settings(bench.name, profile)
@@ -258,11 +253,10 @@ here.figure(studies.losses(live))
 # A critic that does its work has its difference below 0. On the aviary at profile smoke it is above for half of
 # the rounds or more: the rival here is not at its best.
 #
-# And the penalty's weight? As released it starts at 10 and moves after every step of the generator: up by a
-# tenth where the mean penalty is above 1.05, down by a tenth where it is below 1.001. In between, where the
-# rule holds still, gradients have length 2 or so, not the length one that the formula asks for. And a flat
-# critic has a penalty of 1, so that its weight goes on falling. Profiles smoke and medium, which train at ten
-# times the released rate, fix the weight at 10. Here is f-VAEGAN once more with the released rule:
+# And the penalty's weight? As released it starts at 10, and after every step goes up by a tenth where the mean
+# penalty is above 1.05, and down by a tenth where it is below 1.001. In between gradients have length 2 or so,
+# not one. And a flat critic has a penalty of 1, so its weight goes on falling. (Profiles smoke and medium, at
+# ten times the released learning rate, fix it at 10.) With the released rule:
 
 # %%
 rule = imagination.adapted_penalty_weight
@@ -274,22 +268,21 @@ here.figure(penalty_rule)
 Markdown(imagination.critic_death(ruled.history) or "The critic lives.")
 
 # %% [markdown]
-# Once nothing asks the critic for a slope it is dead, and what is left of f-VAEGAN is a VAE. No loss says so; the
-# package warns.
+# What is left of f-VAEGAN is a VAE. No loss says so; the package warns.
 #
 # ## Figure 4: do the features look real?
 #
 # The paper shows real and synthetic features of unseen classes in a plane. Ours is fitted to real features
-# alone, so that it is not chosen by what it is to judge:
+# alone, not chosen by what it is to judge:
 
 # %%
 here.figure(studies.feature_plane(bench, live))
 
 # %% [markdown]
-# A plane leaves out most of the space. So count, in all dimensions, over seeds, with equally many real and
-# synthetic features. **Fréchet**, **1-NN** and **to mean** are those of
-# [notebook 12](12_boosting_loss.ipynb); **within** is the mean cosine of samples of one class. The yardstick is
-# one half of the real features against the other. Test images only measure; nothing is chosen by them.
+# A plane leaves out most of the space. So count in all dimensions. **Fréchet**, **1-NN** and **to mean** are
+# those of [notebook 12](12_boosting_loss.ipynb); **within** is the mean cosine of samples of one class; the
+# yardstick is one half of the real features against the other. Test images only measure; nothing is chosen
+# by them.
 
 # %%
 noise = replace(settings, referent="noise")
@@ -304,20 +297,18 @@ here.table(fidelity)
 
 # %% [markdown]
 # Look at *within*: on the aviary the samples of a class are nearly one point, but for f-CLSWGAN's, and the
-# nearest neighbour recognises every generator's features. A classifier may still learn from them: it needs to
-# know first of all where a class *is*.
+# nearest neighbour recognises all as synthetic. A classifier may still learn from them: it needs to know first
+# of all where a class *is*.
 #
 # ## Figure 5: how fast?
 #
-# > **GenZSL, Figure 5**, on AWA2: more than 60 times as fast as f-VAEGAN, and 24.7 points better. (Quoted from
-# > the abstract and reviews; how speed is defined is not said.)
+# > **GenZSL, Figure 5**, AWA2: more than 60 times as fast as f-VAEGAN, and 24.7 points better (quoted; how
+# > speed is defined is not said)
 #
-# One definition that can fail: **the time f-VAEGAN needs for its own best score, divided by the time GenZSL
-# needs for that score.** Time is the generator's training alone, on one thread. If GenZSL never reaches the
-# score, there is no speed-up, however short its steps.
-#
-# Two controls tell what a speed-up is due to. *GenZSL, noise* has noise for its referents: no induction. *cVAE*
-# has no adversary. Short schedules ([notebook 14](14_genzsl_results.ipynb) lists them) decide speed as well.
+# One definition that can fail: **the time f-VAEGAN needs for its own best score, over the time GenZSL needs
+# for that score.** Time is the generator's training alone. If GenZSL never reaches the score, there is no
+# speed-up, however short its steps. Two controls: *GenZSL, noise* has noise for its referents, so no
+# induction; *cVAE* has no adversary.
 
 # %%
 watched = studies.watched_settings(bench.name, profile)
@@ -327,22 +318,18 @@ speed = studies.training_speed(bench, rows, here.seeds, here.device)
 here.figure(speed, "figure-5")
 
 # %% [markdown]
-# Where f-VAEGAN's H is still on its way up, its best is a low bar that the short schedule sets. Its T1 levels off
-# on the aviary, and is the fairer bar. The bar decides; so here are all of them, ours at the right end:
+# Where f-VAEGAN's H still rises, its best is a low bar that the short schedule sets; its T1 levels off on the
+# aviary, and is the fairer one. So here are all bars, ours at the right end:
 
 # %%
 here.figure(studies.speed_by_bar(speed))
 
 # %% [markdown]
-# Both controls have most of the speed-up in H. Where does it come from? Time is steps times what a step costs.
-# The first depends on the schedule, the learning rate and how often one looks; the second mostly on the critic:
+# In H both controls have most of the speed-up on the aviary. Time is steps times what a step costs. The first
+# factor depends on schedule, learning rate and how often one looks; the second mostly on the critic:
 
 # %%
 here.table(studies.step_costs(speed))
-
-# %% [markdown]
-# And in the paper? By the released scripts for AWA2 (f-VAEGAN's are from a repository of GenZSL's second author;
-# that Figure 5 used it is our inference):
 
 # %%
 n = next(size["trainval"] for size in results.published_sizes() if size["benchmark"] == "AWA2")
@@ -355,15 +342,15 @@ assert (gain, times, equal, new.rounds, round(new.lr / old.lr)) == (24.7, 60, 8,
 {"f-VAEGAN": slow, "its critic": slow * old.critic_steps, "GenZSL, to its first look": quick}
 
 # %% [markdown]
-# If all these steps cost the same, f-VAEGAN's whole schedule lasts 60 times as long as 8 of GenZSL's 150 rounds,
-# at a hundredth of the learning rate. A factor of 60 can come from schedule, rate and critic alone; how the
-# paper measured it we do not know.
+# That is AWA2 by the released scripts (f-VAEGAN's are from a repository of GenZSL's second author; that Figure 5
+# used it is our inference). If all steps cost the same, f-VAEGAN's schedule lasts 60 times as long as 8 of
+# GenZSL's 150 rounds, at a hundredth of the learning rate: schedule, rate and critic alone can make 60.
 #
 # ## And better? Does the referent matter?
 #
-# Induction would show if better referents made better features. So three GenZSL models that differ in one
-# thing, referents from similar classes, from random seen classes, or noise in their place, beside two that
-# imagine. Protocol *clean*: each method's classifier and number of features are chosen on validation classes.
+# If induction helps, better referents make better features. So GenZSL with referents from similar classes, from
+# random seen classes, or noise in their place, beside two that imagine; protocol *clean*, all choices made on
+# validation classes.
 
 # %%
 rows = {
@@ -377,15 +364,15 @@ clean = studies.compared(bench, rows, "GenZSL", here.seeds, here.device, name="c
 here.table(clean, headline=True)
 
 # %% [markdown]
-# On the aviary no referent matters: a referent that is not heard
-# ([notebook 11](11_referent_induction.ipynb)) can neither help nor do harm. Against random classes only whose
-# features enter changes: that is the test of induction. Noise also changes the input's scale and shape.
-# (Notebook 14 has a closed form that does gain by features of seen classes.)
+# On the aviary no referent matters: one that is not heard ([notebook 11](11_referent_induction.ipynb)) can
+# neither help nor do harm. Random classes are the test of induction, since nothing but whose features enter
+# changes; noise also has another scale and shape. (In [notebook 14](14_genzsl_results.ipynb) a closed form does
+# gain by seen features.)
 #
 # ## Two ways to fail, on purpose
 #
 # **Slow convergence** is the paper's complaint about imagination. Is it the paradigm, the adversary or the
-# learning rate? All three methods again, at a tenth of the rate:
+# learning rate? All three methods at a tenth of the rate:
 
 # %%
 slower = {"GenZSL": settings, "cVAE": vae}
@@ -395,10 +382,10 @@ for name, used in slower.items():
 here.figure(studies.slow_rates(watch.looks, [*slower], {"f-VAEGAN": old.lr, "GenZSL": new.lr}))
 
 # %% [markdown]
-# **Semantic collapse.** Suppose class texts had nearly everything in common: add one large random vector to all.
-# A generator that cannot distinguish them makes one feature for all classes. Class diversity promotion
-# ([notebook 10](10_class_diversity_promotion.ipynb)) is meant to prevent that. It does not scale what is left
-# back to length one, so there is a row with that as well, and the plain VAE, without and with it.
+# **Semantic collapse.** Add one large random vector to all class texts. A generator that cannot distinguish them
+# makes one feature for all classes. Class diversity promotion
+# ([notebook 10](10_class_diversity_promotion.ipynb)) is to prevent that; as released it does not scale what is
+# left back to length one.
 
 # %%
 plain = F.normalize(bench.semantics, dim=1)
@@ -426,12 +413,11 @@ here.figure(studies.collapse(bench, watch.looks, passes, after))
 
 # %% [markdown]
 # On the aviary CDP at unit length cures both, the one that induces and the one that imagines: it works on
-# semantics before any generator sees them. As released, GenZSL starts far behind and mostly catches up.
+# semantics before any generator sees them. As released, GenZSL starts far behind, and catches up in part.
 #
 # ## What held, what did not
 #
-# By the records of this run. A difference within seeds counts by the rule of notebook 14: a paired t test,
-# corrected for what is asked together, and a point at least.
+# A difference within seeds counts by the rule of [notebook 14](14_genzsl_results.ipynb).
 
 # %%
 by_referent = studies.verdicts(clean.records, "GenZSL", "random classes", "noise")
@@ -447,12 +433,11 @@ lines = [
 Markdown(studies.bullets(lines))
 
 # %% [markdown]
-# The aviary says how two mechanisms behave on sixty drawn birds, at a small part of the published schedules. The
-# paper's figures on AWA2 are neither confirmed nor refuted.
+# The aviary says how two mechanisms behave on drawn birds and short schedules. The paper's figures on AWA2 are
+# neither confirmed nor refuted.
 #
-# **To think about.** f-CLSWGAN's samples of a class spread, GenZSL's and the cVAE's hardly do, and yet a
-# classifier learns from those. What would you measure to tell a spread that is worth its price from one that
-# is not?
+# **To think about.** f-CLSWGAN's samples of a class spread, GenZSL's hardly do, and yet a classifier learns from
+# those. What would you measure to tell a spread that is worth its price from one that is not?
 
 # %% [markdown] tags=["answer"]
 # <details><summary>One answer</summary>
@@ -462,7 +447,7 @@ Markdown(studies.bullets(lines))
 # worth. Then ask where it points. Compute the share of it that lies along the directions in which *real*
 # features of a class vary (seen ones, which may be looked at), and give the classifier the same amount of
 # spread in random directions. A spread that is worth its price beats the random one, and has most of its
-# share there; residuals do by construction, since they are real.
+# share there; the residuals of notebook 14 do by construction, since they are real.
 #
 # </details>
 

@@ -42,7 +42,7 @@ from dataclasses import replace
 
 import torch
 import torch.nn.functional as F
-from IPython.display import Markdown
+from IPython.display import Markdown, display
 
 from zslnb import experiments, genzsl, imagination, protocol, results, studies
 from zslnb.device import one_thread
@@ -175,6 +175,24 @@ here.table(gains)
 # Read the last two columns together. A row that is below the closed form and still rising was stopped
 # early, and may yet arrive; one that is below and level has had its training. (*Not told apart* is no
 # proof of being level: with five seeds that scatter, a gain of ten points can miss the mark.)
+
+# %% [markdown]
+# ### Whose spread?
+#
+# *Means + spread* surrounds a predicted mean with the residuals that its referents' real features have about
+# their own class mean. Would those of any seen class do, of one Gaussian fitted to all, or none?
+
+# %%
+here.table(studies.whose_spread(bench, settings, here.seeds, here.device))
+
+# %% tags=["nbval-check-output"]
+for kind in ("sentences", "attributes"):
+    display(here.table(studies.whose_spread_on_cub(kind)))
+
+# %% [markdown]
+# Spread is worth points, on the aviary and on CUB, and whose it is hardly shows: that of strangers does no worse
+# than that of relatives. So features of seen classes have something to give; GenZSL does not take it, and this
+# does not show that relatives have more of it than strangers.
 
 # %% [markdown]
 # ### The same methods, best on test
