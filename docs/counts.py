@@ -3,7 +3,8 @@
 Prints a table of the pages as executed, and of those at a revision of git, if one is given. Words
 are those of Markdown cells, "by code" those of outputs. A silent cell shows nothing. A line of code
 is plumbing if its statement imports, or names what draws, tabulates or displays; all other lines
-are mechanism. Hints, answers and the texts of exercises are counted as exercises alone.
+are mechanism, checks of exercises among them. Hints, answers, folded proofs (`appendix`) and the
+texts of exercises are left out.
 """
 
 import ast
@@ -23,7 +24,7 @@ PLUMBING = {
     *("here", "desk", "studies", "results", "display", "Markdown"),
     *("plt", "fig", "ax", "axes", "sns", "pd", "caption", "text", "title", "lines", "print"),
 }
-ASIDE = {"exercise", "hint", "answer"}
+ASIDE = {"exercise", "hint", "answer", "appendix"}
 
 
 def count(page: nbformat.NotebookNode) -> dict[str, int]:
@@ -99,7 +100,9 @@ def _kinds(source: str) -> Iterator[str]:
     for statement in ast.parse(source).body:
         imports = isinstance(statement, ast.Import | ast.ImportFrom)
         names = {node.id for node in ast.walk(statement) if isinstance(node, ast.Name)}
-        kind = "plumbing" if imports or names & PLUMBING else "mechanism"
+        is_check = "desk.check(" in ast.unparse(statement)
+        is_plumbing = imports or (names & PLUMBING and not is_check)
+        kind = "plumbing" if is_plumbing else "mechanism"
         for line in lines[statement.lineno - 1 : statement.end_lineno]:
             if line.strip() and not line.lstrip().startswith("#"):
                 yield kind
