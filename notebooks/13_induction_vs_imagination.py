@@ -75,8 +75,8 @@ here.figure(studies.paradigms())
 # cross-entropy:
 #
 # > **f-VAEGAN**, in the letters of these pages:
-# > $\mathcal L_{VAE} = -\sum_j [x_j \ln \hat x_j + (1 - x_j) \ln (1 - \hat x_j)]
-# > + \mathrm{KL}(\mathrm{E}(x, z)\,\|\,\mathcal N(0, I))$
+# > $\mathcal L_{VAE} = -\sum_j [x_j \ln \hat x_j + (1 - x_j) \ln (1 - \hat x_j)] +
+# > \mathrm{KL}(\mathrm{E}(x, z)\,\|\,\mathcal N(0, I))$
 
 # %%
 B, D, S, L = 6, 5, 3, 2  # a small case: features 5-d, semantics 3-d, latent 2-d
@@ -137,8 +137,8 @@ desk.check(fixed, losses["reconstruction"], "A sum over columns, and a mean over
 # kept near length one at random points $x'$ between the two:
 #
 # > **f-VAEGAN**, on average over a batch:
-# > $\mathcal L_{\mathrm{D}} = \mathrm{D}(\hat x, z) - \mathrm{D}(x, z)
-# > + \lambda_{pen} (\lVert \nabla_{x'} \mathrm{D}(x', z) \rVert - 1)^2$ and
+# > $\mathcal L_{\mathrm{D}} = \mathrm{D}(\hat x, z) - \mathrm{D}(x, z) +
+# > \lambda_{pen} (\lVert \nabla_{x'} \mathrm{D}(x', z) \rVert - 1)^2$ and
 # > $\mathcal L_{\mathrm{G}} = \mathcal L_{VAE} - \lambda_{adv}\, \mathrm{D}(\hat x, z)$
 #
 # To train the critic one has to differentiate through a gradient; as released, by autograd (below). But this
