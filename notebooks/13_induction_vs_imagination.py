@@ -33,7 +33,7 @@
 # - compare synthetic features by more than a picture,
 # - define a speed-up so that it can fail, and say what it is due to.
 #
-# Half a minute on two cores once the experiments have been run, three minutes the first time; under 1 GB.
+# Half a minute on two cores once the experiments have been run, minutes the first time; under 1 GB.
 
 # %% tags=["parameters"]
 benchmark = "aviary"

@@ -28,7 +28,7 @@
 # - tell a number that was chosen inside the training data from one that was chosen on the test set,
 # - say which of GenZSL's ingredients earn their place on the benchmark in front of you.
 #
-# Half a minute on two cores once the experiments have been run, ten minutes the first time; under 1 GB.
+# Half a minute on two cores once the experiments have been run, many minutes the first time; under 1 GB.
 
 # %% tags=["parameters"]
 benchmark = "aviary"

@@ -30,7 +30,7 @@
 # - say what each difference is worth in points of H, and which are worth nothing by proof,
 # - say how much of a printed H can come from choosing on the test set.
 #
-# Half a minute on two cores once the experiments have been run, five minutes the first time; under 1 GB.
+# Half a minute on two cores once the experiments have been run, minutes the first time; under 1 GB.
 
 # %% tags=["parameters"]
 benchmark = "aviary"

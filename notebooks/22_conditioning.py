@@ -32,7 +32,7 @@
 #
 # Equations are rebuilt, as before. The text gives neither widths nor how a feature becomes tokens: both are ours.
 #
-# Half a minute on two cores, two minutes the first time; under 1 GB.
+# Half a minute on two cores, minutes the first time; under 1 GB.
 
 # %% tags=["parameters"]
 benchmark = "aviary"

@@ -27,7 +27,7 @@
 # - tell how much of a printed number a protocol can be worth,
 # - say why a model that estimates semantics from an image seldom answers with an unseen class.
 #
-# Half a minute on two cores once the experiments have been run, eight minutes the first time (less after
+# Half a minute on two cores once the experiments have been run, many minutes the first time (less after
 # notebook 14, whose rows it shows again); under 1 GB.
 
 # %% tags=["parameters"]
@@ -136,7 +136,7 @@ here.table(studies.validation_choices(models))
 # it. T1, which knows no border, and calibrated H, which puts it where validation classes want it, carry
 # the comparison. By these, on the aviary, RevCD is ahead of the other two generative models on average,
 # and the diffusion is not why: one step and the network without $z_t$ do as well or better, and the
-# ridge is about level. The walk and the noised input do not help here; what is left of RevCD is a
+# ridge, in T1, a little more. The walk and the noised input do not help here; what is left of RevCD is a
 # regression. That says nothing against sampling as such: here each class has one point in the
 # semantics, and an image for which several fit would ask more.
 #
@@ -284,8 +284,9 @@ here.table(studies.cosines_by_kind(mine, bench, settings, here.device))
 # The same notebook, given real images' features, wrote the records behind these tables. CUB here is
 # 11,788 photographs as ResNet `fc1000` outputs, with expert attributes (312-d) as in the paper, or
 # sentences (1024-d): real, but not the paper's features, so a stand-in without a verdict. Profile
-# `medium`, and with sentences `full` as well, the whole default schedule, on a GPU; those of `full` were
-# recorded before validation chose the space of comparison, and compare standardised.
+# `medium`, and with sentences `full` as well, the whole default schedule, on a GPU. Rows of single losses
+# and weights, on this page's figures and tables below too, are of an earlier recording: three seeds, wider
+# networks, before validation chose the space of comparison, so standardised; and so are those of `full`.
 
 # %%
 cub = {

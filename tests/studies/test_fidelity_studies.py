@@ -33,12 +33,6 @@ def test_the_yardstick_stands_below_and_has_no_class_means():
     assert "Nearest as a cloud: f-VAEGAN. Nearest class means: f-VAEGAN." in study.caption()
 
 
-def test_a_row_is_a_point_or_a_cloud():
-    text = studies.point_or_cloud(RECORDS)
-    assert "- **GenZSL:** samples of a class are nearly one point (mean cosine 0.990)" in text
-    assert "- **f-VAEGAN:** samples of a class are a cloud" in text
-
-
 def test_the_promise_is_judged_seed_by_seed():
     promise = studies.more_like_real(RECORDS)
     assert "in 90.0% of cases or more (real against real: 50.0%)" in promise

@@ -6,7 +6,6 @@ from zslnb.studies.speed import (
     SpeedUp,
     TrainingSpeed,
     speed_by_bar,
-    speed_gains,
     speed_up,
     speed_up_words,
     steady,
@@ -123,12 +122,6 @@ def test_a_steps_cost_and_the_adversarys_price():
     study = step_costs(SPEED)
     assert study.table().loc["cVAE"].tolist() == ["200.00 ± 0.00", 64, "0.001", 30]
     assert "The adversary makes a step 3.0 times as dear" in study.caption()
-
-
-def test_gains_are_of_the_best_and_of_the_end():
-    table = speed_gains(SPEED).table()
-    assert table.loc["GenZSL", "H, best on test"] == "+10.0 ± 0.0"
-    assert table.loc["GenZSL, noise", "T1, at the end"] == "-6.0 ± 0.0"
 
 
 def test_a_line_of_speed_ups_ends_at_the_highest_bar_that_is_reached():

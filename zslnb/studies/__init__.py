@@ -25,9 +25,7 @@ _STUDIES = {  # module -> what notebooks use of it
         "token_attention ways_to_join"
     ),
     "diffusion_losses": ("classification_losses diffusion_training loss_shares ToyLosses"),
-    "fidelity": (
-        "boosting_weight by_weight feature_fidelity feature_plane more_like_real point_or_cloud"
-    ),
+    "fidelity": ("boosting_weight by_weight feature_fidelity feature_plane more_like_real"),
     "forward_noise": (
         "dissolving_class lost_signal noise_overtakes noised_variance noised_walk schedule_ends "
         "share_identified step_back"
@@ -56,7 +54,7 @@ _STUDIES = {  # module -> what notebooks use of it
     "sampling": "guidance_scales guided_denoiser samplers starting_noise WalkDensity",
     "schematics": "paradigms pipeline revcd_direction revcd_losses revcd_network",
     "seen_bias": "all_species bias_to_seen by_handicap handicap mistaken two_species",
-    "speed": "speed_by_bar speed_gains step_costs training_speed",
+    "speed": "speed_by_bar step_costs training_speed",
     "study": "Study",
     "training_curves": "gains_of training_gains watched_settings",
     "training_orders": (

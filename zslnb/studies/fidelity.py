@@ -79,20 +79,6 @@ def fidelity_of(records: Records) -> Tabled:
     return Tabled("fidelity", frame, text, records, headline=True)
 
 
-def point_or_cloud(records: Records) -> str:
-    """Say of each generator what the samples of a class are, a line each."""
-    within, apart = (_means(records, measure) for measure in ("within", "nearest neighbour"))
-    real = values(records, records[0]["row"], "real", "within").mean()
-    lines = [f"Between real samples of a class the mean cosine is {real:.3f}.\n"]
-    for row, cosine in within.items():
-        kind = "nearly one point" if cosine > 0.95 else "a cloud"
-        lines.append(
-            f"- **{row}:** samples of a class are {kind} (mean cosine {cosine:.3f}); the "
-            f"nearest neighbour tells real from synthetic in {apart[row]:.1%} of cases."
-        )
-    return "\n".join(lines)
-
-
 def more_like_real(records: Records, row: str = "GenZSL", other: str = "f-VAEGAN") -> str:
     """Say whether any row's features pass for real, and whether one's are nearer than other's."""
     apart = min(_means(records, "nearest neighbour").values())

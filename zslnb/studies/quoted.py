@@ -72,13 +72,12 @@ def reductions(
     settings: Mapping[str, GenZSLSettings | ImaginationSettings],
     benchmark: str,
     text: str,
-    by_method: bool = False,
     name: str = "reductions",
 ) -> Tabled:
     """What do settings here, of each method, change in the published ones of a benchmark?
 
-    A benchmark that the papers do not know takes CUB's. With `by_method` there is a line for each
-    method and setting; else methods that agree share one. `text` is the caption.
+    A benchmark that the papers do not know takes CUB's. Methods that agree share a line. `text` is
+    the caption.
     """
     lines = [
         {"method": method, "setting": setting, "published": str(before), "here": str(after)}
@@ -87,9 +86,8 @@ def reductions(
         for setting, (before, after) in paper.reductions(used, benchmark).items()
     ]
     frame = pd.DataFrame(lines, columns=["method", "setting", "published", "here"])
-    if not by_method:
-        grouped = frame.groupby(["setting", "published", "here"], sort=False)["method"]
-        frame = grouped.agg(", ".join).reset_index().rename(columns={"method": "methods"})
+    grouped = frame.groupby(["setting", "published", "here"], sort=False)["method"]
+    frame = grouped.agg(", ".join).reset_index().rename(columns={"method": "methods"})
     return Tabled(name, frame, text)
 
 

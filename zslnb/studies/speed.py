@@ -13,7 +13,6 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator
 
 from zslnb.benchmark import Benchmark
-from zslnb.results import points
 from zslnb.studies import plots
 from zslnb.studies.generators import COLOURS, Device, Generators, run_generators
 from zslnb.studies.rows import Records, plus_minus, row_names
@@ -269,19 +268,3 @@ def step_costs(speed: TrainingSpeed) -> Tabled:
         "the same VAE's alone."
     )
     return Tabled("steps", frame, text, speed.records)
-
-
-def speed_gains(speed: TrainingSpeed) -> Tabled:
-    """Is it better, too? Scores against f-VAEGAN's, best on test and at the end."""
-    cells = {}
-    for metric in METRICS:
-        base = 100 * speed.curves(SLOWER, metric)
-        scores = [100 * speed.curves(row, metric) for row in speed.faster]
-        cells[f"{metric}, best on test"] = [points([*(s.max(1) - base.max(1))]) for s in scores]
-        cells[f"{metric}, at the end"] = [points([*(s[:, -1] - base[:, -1])]) for s in scores]
-    frame = pd.DataFrame(cells, index=speed.faster).rename_axis(f"minus {SLOWER}")
-    text = (
-        f"Points gained over {SLOWER}, mean ± standard deviation of the differences within a "
-        "seed. Best on test favours the method that is evaluated most often."
-    )
-    return Tabled("gain", frame, text, speed.records)
