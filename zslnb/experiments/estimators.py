@@ -31,8 +31,8 @@ def estimator_scores(
     the constant grows, for each number of epochs; "hull" is `hull_scores`, and "history" the
     training's.
     """
-    tried = _candidates(validation_split(benchmark, seed), settings, seed, device)
-    tested = _candidates(benchmark, settings, seed, device)
+    tried = candidates(validation_split(benchmark, seed), settings, seed, device)
+    tested = candidates(benchmark, settings, seed, device)
     strict = {pick: judged.plain for pick, (_, judged) in tested.items()}
     scores = judged_scores(*({k: j for k, (_, j) in some.items()} for some in (tried, tested)))
     epochs, scale, space = chosen = scores["chosen"]["clean"]
@@ -50,7 +50,7 @@ def estimator_scores(
     }
 
 
-def _candidates(
+def candidates(
     benchmark: Benchmark, settings: RevCDSettings, seed: int, device: torch.device | str
 ) -> dict[Pick, tuple[RevCD, Judged]]:
     """Train for each number of epochs; judge each guidance scale in each space."""
