@@ -17,6 +17,7 @@ from zslnb.results import Difference
 from zslnb.revcd import RevCDSettings
 from zslnb.studies import plots
 from zslnb.studies.generators import Device
+from zslnb.studies.genzsl_results import CUB_RUN
 from zslnb.studies.rows import Records, plus_minus, row_names
 from zslnb.studies.study import Answered, Drawn, Tabled
 
@@ -45,21 +46,22 @@ def pair_settings(
 
 
 def run_pairs(
-    benchmarks: Mapping[str, Benchmark],
+    benchmark: Benchmark,
     settings: experiments.TwoDirectionsSettings,
     seeds: Sequence[int],
     device: Device = "cpu",
 ) -> list[dict]:
-    """Score all methods and pairs for each kind of semantics, or read the records back.
+    """Score all methods and pairs, or read the records back; the row is the kind of semantics."""
+    kind = benchmark.provenance.get("semantics") or "semantics"
+    rows = {kind: ("two_directions", settings)}
+    return run_rows(rows, benchmark, seeds, device, table=TABLE)
 
-    `benchmarks` are named by their kind of semantics, which is the row of a record.
-    """
-    rows = ((kind, b) for kind, b in benchmarks.items())
-    return [
-        record
-        for kind, b in rows
-        for record in run_rows({kind: ("two_directions", settings)}, b, seeds, device, table=TABLE)
-    ]
+
+def pairs_on_cub(kind: str) -> Answered | None:
+    """Lay out what is recorded of CUB with one kind of semantics; None if nothing is."""
+    records = [r for r in results.rows_of(results.recorded(CUB_RUN), TABLE) if r["row"] == kind]
+    title = f"CUB, ResNet fc1000 features, {kind}"
+    return two_directions(records, title, f"cub-{kind}") if records else None
 
 
 def two_directions(records: Records, title: str, name: str, kept: Records = ()) -> Answered:
