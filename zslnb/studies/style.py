@@ -1,5 +1,7 @@
 """How figures look: one style, one look of each method and each score, sizes that can be read."""
 
+from collections.abc import Iterable
+
 from matplotlib import font_manager, rcParams
 from matplotlib.figure import Figure
 from matplotlib.text import Text
@@ -37,6 +39,12 @@ SCORES: dict[str, Look] = {
     "H": _look("C2"),
     "T1": _look("C3", linestyle="-."),
 }
+
+
+def in_order(rows: Iterable[str]) -> list[str]:
+    """Put rows in the order of `METHODS`; others follow as they come."""
+    rows, known = [*rows], [*METHODS]
+    return [row for row in known if row in rows] + [row for row in rows if row not in known]
 
 
 def set_style() -> None:
