@@ -99,10 +99,10 @@ class Desk:
             raise ValueError(unknown_name("figure format", format, FORMATS))
         if not alt.strip() or alt == caption:
             raise ValueError(f"Figure {name!r} needs a text `alt` that says what it shows.")
-        number = self._number("figure", name, caption)
         with _glyphs_missing() as missing:
             picture = _drawn(fig, format)
         style.check_readable(fig)  # ticks have their labels only once they are drawn
+        number = self._number("figure", name, caption)
         plt.close(fig)  # or the notebook would show it a second time, without its caption
         write_atomically(self.run_dir / "figures" / f"{self.notebook}-{name}.{format}", picture)
         note = f" *{NO_FONT}*" if missing else ""

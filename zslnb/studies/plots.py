@@ -77,14 +77,6 @@ def shared_legend(fig: Figure, ax: Axes, columns: int, **style: object) -> None:
     fig.legend(*handles, loc="outside lower center", ncols=columns, **style)
 
 
-def sheet(picture: Image, width: float = PAGE) -> Figure:
-    """Show one picture as a figure of its own, so many inches wide."""
-    fig, ax = plt.subplots(figsize=(width, width * picture.height / picture.width))
-    ax.imshow(picture)
-    ax.axis("off")
-    return fig
-
-
 def spoken_names(benchmark: Benchmark) -> list[str]:
     """Write class names as one would say them: the first of several, with spaces."""
     return [name.split(",")[0].replace("_", " ") for name in benchmark.class_names]

@@ -26,7 +26,7 @@ def all_species() -> Drawn:
     """What do the species of the aviary look like, and which are unseen?"""
     unseen = {aviary.SPECIES[i] for i in aviary.split()[0]}
     families = [[*of] for _, of in groupby(aviary.SPECIES, key=lambda one: one.family)]
-    fig, ax = plt.subplots(figsize=(PAGE, 0.55 * PAGE))
+    fig, ax = plt.subplots(figsize=(PAGE, 0.8 * PAGE))
     for i, members in enumerate(families):
         left, top = i % 2 * (len(members) + 0.4), i // 2 * 1.4
         ax.text(left, top - 0.06, members[0].family, weight="bold")

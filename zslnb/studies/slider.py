@@ -16,9 +16,9 @@ import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 from PIL import Image
 
-from zslnb.studies.style import DPI, SHOWN_DPI, check_readable
+from zslnb.studies.style import SHOWN_DPI, check_readable
 
-COLOURS = 128  # of all frames; a page that holds them must stay small
+DPI, COLOURS = 150, 128  # sharp on a fine screen; a page of all frames must stay small
 PNG = "data:image/png;base64,"
 HANDLER = f"""
 const all = this.closest('figure'), picture = all.querySelector('img');
