@@ -21,7 +21,7 @@ import pandas as pd
 import torch
 from IPython.display import Image, Markdown, display
 from matplotlib.figure import Figure
-from PIL.Image import Dither
+from PIL.Image import Dither, Quantize
 from PIL.Image import open as open_picture
 
 from zslnb.benchmark import Benchmark
@@ -179,7 +179,7 @@ def _drawn(fig: Figure, format: str) -> bytes:
     fig.savefig(stream, dpi=style.DPI, format="png")
     picture = open_picture(stream).convert("RGB")
     if format == "png":
-        picture = picture.quantize(COLOURS, dither=Dither.NONE)
+        picture = picture.quantize(COLOURS, Quantize.MAXCOVERAGE, dither=Dither.NONE)
     picture.save(small, format, optimize=True, quality=85, dpi=(style.DPI, style.DPI))
     return small.getvalue()
 

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 
 from zslnb.studies import rows
 from zslnb.studies.study import Drawn
-from zslnb.studies.style import PAGE, SMALLEST
+from zslnb.studies.style import PAGE
 
 COUNTS = {"strict": "S", "lenient": "S, lenient"}  # names in a record's "curves"
 STYLES = {"strict": "-", "lenient": ":"}
@@ -80,12 +80,14 @@ def curves_beside_printed(
 ) -> Drawn:
     """How near does any border come to a printed S and U, by title of the records of "RevCD"?"""
     n = len(by_kind)
-    fig, axes = plt.subplots(1, n, figsize=(min(PAGE, 2 + 3.2 * n), 3.3), squeeze=False)
+    fig, axes = plt.subplots(
+        1, n, figsize=(min(PAGE, 2 + 3 * n), 3.2), squeeze=False, layout="compressed"
+    )
     for ax, (kind, records) in zip(axes[0], by_kind.items(), strict=True):
         _draw(ax, records)
         ax.plot(printed["U"], printed["S"], "k*", markersize=12, label="printed")
         ax.set_title(f"CUB, {kind}")
-    axes[0, -1].legend(loc="upper left", bbox_to_anchor=(1, 1), fontsize=SMALLEST)
+    fig.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside right upper")
     near = "; ".join(
         f"{kind}, {count}: {nearest_point(records, ROW, count, printed)}"
         for kind, records in by_kind.items()

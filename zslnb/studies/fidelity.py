@@ -223,7 +223,7 @@ class BoostingWeight(Study):
             ax.set_xscale("symlog", linthresh=0.001)
             ax.set(title=title, ylabel=unit)
         for ax in axes[1]:
-            ax.set_xlabel("weight λ of the boosting term (log scale from 0.001)")
+            ax.set_xlabel("weight λ of the term (log scale from 0.001)")
         axes[0, 1].legend()
         return fig
 

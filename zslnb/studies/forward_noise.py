@@ -41,10 +41,11 @@ def noised_walk(
     for i, start in enumerate(clean.tolist()):
         expected, colour = amplitude * start, f"C{i}"
         ax.plot(step, path[:, i], colour, lw=0.9, label=f"attribute {i + 1}, $z_0$ = {start:g}")
-        ax.plot(step, expected, "--", color=colour, label="" if i else "its mean")
+        ax.plot(step, expected, "--", color=colour)
         ends = expected - 2 * spread, expected + 2 * spread
-        within = "" if i else "2 standard deviations"
-        ax.fill_between(step, *ends, color=colour, alpha=0.1, label=within)
+        ax.fill_between(step, *ends, color=colour, alpha=0.1)
+    ax.plot([], [], "--", color="0.4", label="mean")
+    ax.fill_between([], [], color="0.4", alpha=0.2, label="2 standard deviations")
     ax.set(xlabel="step", ylabel="value (standard deviations)", xlim=(0, len(path)))
     ax.legend(loc="upper right", ncols=2)
     text = (

@@ -15,6 +15,7 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from matplotlib.patches import Rectangle
+from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 from matplotlib.transforms import Bbox
 from PIL.Image import Image
 
@@ -75,6 +76,14 @@ def shared_legend(fig: Figure, ax: Axes, columns: int, **style: object) -> None:
     """Put the legend of one panel below all of them."""
     handles = ax.get_legend_handles_labels()
     fig.legend(*handles, loc="outside lower center", ncols=columns, **style)
+
+
+def log_steps(ax: Axes) -> None:
+    """Label the log scale of an x axis with 1, 3, 10, 30, ..., as they are spoken."""
+    ax.set_xscale("log")
+    ax.xaxis.set_major_locator(LogLocator(subs=(1, 3)))
+    ax.xaxis.set_major_formatter(StrMethodFormatter("{x:,g}"))
+    ax.xaxis.set_minor_formatter(NullFormatter())
 
 
 def spoken_names(benchmark: Benchmark) -> list[str]:

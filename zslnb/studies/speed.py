@@ -8,7 +8,6 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from jaxtyping import Float
-from matplotlib import ticker
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator
 
@@ -159,13 +158,10 @@ class TrainingSpeed(Study):
                     plots.band(ax, x, y, row, **METHODS[row])
                 top, look = 100 * self.curves(SLOWER, metric).max(1).mean(), METHODS[SLOWER]
                 ax.axhline(top, color=look["color"], linestyle=":", label=f"{SLOWER}'s best")
-                ax.set_xscale("log")
+                plots.log_steps(ax)
             line[0].set_ylabel(f"{metric} on test images (%)")
         for ax, label in zip(axes[1], ALONG.values(), strict=True):
             ax.set_xlabel(f"{label} (log)")
-            ax.xaxis.set_major_locator(ticker.LogLocator(subs=(1, 3)))
-            ax.xaxis.set_major_formatter(ticker.StrMethodFormatter("{x:g}"))
-            ax.xaxis.set_minor_formatter(ticker.NullFormatter())
         plots.shared_legend(fig, axes[0, 0], 5)
         return fig
 

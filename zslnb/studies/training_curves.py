@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float
 from matplotlib.figure import Figure
-from matplotlib.ticker import NullFormatter
 
 from zslnb import experiments, genzsl, imagination, results
 from zslnb.benchmark import Benchmark
@@ -163,8 +162,8 @@ def _figure(records: Records) -> Figure:
             found, look = _curves(records, row, metric), METHODS[row]
             ax.axhline(found.mean(), label=row, **look)
             ax.axhspan(found.min(), found.max(), color=look["color"], alpha=0.12, linewidth=0)
-        ax.set(xscale="log", xlabel="training samples drawn (log scale)", title=metric)
-        ax.xaxis.set_minor_formatter(NullFormatter())
+        ax.set(xlabel="training samples drawn (log scale)", title=metric)
+        plots.log_steps(ax)
     axes[0].set_ylabel("on test images (%)")
     plots.shared_legend(fig, axes[0], 4)
     return fig
