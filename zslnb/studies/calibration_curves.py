@@ -54,7 +54,7 @@ def nearest_point(
 
 def seen_unseen_curves(records: Sequence[dict], benchmark: str) -> Drawn:
     """Which pairs of S and U can a border between seen and unseen reach?"""
-    fig, ax = plt.subplots(figsize=(6.4, 3.8))
+    fig, ax = plt.subplots(figsize=(5.8, 3.6))
     _draw(ax, records)
     ax.legend(loc="upper left", bbox_to_anchor=(1, 1))
     (u, s), (moved_u, moved_s) = (
@@ -80,9 +80,7 @@ def curves_beside_printed(
 ) -> Drawn:
     """How near does any border come to a printed S and U, by title of the records of "RevCD"?"""
     n = len(by_kind)
-    fig, axes = plt.subplots(
-        1, n, figsize=(min(PAGE, 2 + 3 * n), 3.2), squeeze=False, layout="compressed"
-    )
+    fig, axes = plt.subplots(1, n, figsize=(min(PAGE, 2 + 3 * n), 3.2), squeeze=False)
     for ax, (kind, records) in zip(axes[0], by_kind.items(), strict=True):
         _draw(ax, records)
         ax.plot(printed["U"], printed["S"], "k*", markersize=12, label="printed")
@@ -112,4 +110,4 @@ def _draw(ax: Axes, records: Sequence[dict]) -> None:
             )
             ax.plot(u[0], s[0], "o", color=f"C{i}", markersize=4)
     ax.plot([], [], "o", color="0.4", markersize=4, label="without a constant")
-    ax.set(xlim=(0, 100), ylim=(0, 100), xlabel="U (%)", ylabel="S (%)", aspect="equal")
+    ax.set(xlim=(0, 100), ylim=(0, 100), xlabel="U (%)", ylabel="S (%)")
