@@ -65,7 +65,7 @@ def readable_order(rows: Float[Tensor, "C S"]) -> list[int]:
 def heat_maps(before: ClassCosines, after: ClassCosines) -> Drawn:
     """What does CDP do to the cosine of every two classes?"""
     order, n = readable_order(before.embeddings), len(before.matrix)
-    fig, axes = plt.subplots(1, 2, figsize=(8, 4.4), sharey=True)
+    fig, axes = plt.subplots(1, 2, figsize=(8, 4), sharey=True)
     for ax, cosines, title in zip(axes, (before, after), ("before CDP", "after CDP"), strict=True):
         names = [before.names[c] for c in order]
         image = plots.cosine_heatmap(ax, cosines.matrix[order][:, order].numpy(), names)
@@ -182,7 +182,8 @@ def small_case(before: Float[Tensor, "3 3"], after: Float[Tensor, "3 3"]) -> Dra
         ax.plot([0, 0], [0, 0], [0, 1], ":", color="0.3", label="$v_1$")
         ax.set(xlim=(-0.6, 0.6), ylim=(-0.6, 0.6), zlim=(0, 1), xticks=[-0.5, 0, 0.5])
         ax.set(yticks=[-0.5, 0, 0.5], zticks=[0, 0.5, 1], xlabel="axis 1", ylabel="axis 2")
-        ax.set_zlabel("axis 3")
+        ax.zaxis.set_rotate_label(False)
+        ax.set_zlabel("axis 3", rotation=90, labelpad=-2)
         ax.view_init(18, 35)
     plots.shared_legend(fig, ax, 4)
     text = "Three classes before and after. Without $v_1$ they lie flat, 120° apart."
@@ -213,7 +214,7 @@ def directions(
     left.bar(range(1, len(share) + 1), 100 * share)
     left.set(xlabel="direction $i$", ylabel=r"share $\sigma_i^2 / C$ (%)")
     middle.plot(counts, 100 * np.array(kept), "o-")
-    middle.set(ylabel="classes that keep their nearest (%)", ylim=(0, 105))
+    middle.set(ylabel="nearest class kept (%)", ylim=(0, 105))
     right.plot(counts, frame["absolute"], "s-")
     right.set(ylabel="mean absolute cosine", ylim=(0, None))
     for ax in (middle, right):
