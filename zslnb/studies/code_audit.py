@@ -328,8 +328,7 @@ def measured_differences(models: Tabled, training: Tabled, one_referent: Gains) 
     alt = (
         "A row for each difference between code and paper, by points of H: dots are seeds, a "
         "bar their mean, blue where it is told apart from none, grey elsewhere. Most rows lie "
-        "close about the line at zero; a few blue ones lie far from it, two of them to the "
-        "right."
+        "close about the line at zero; a few blue ones lie far from it, on either side."
     )
     return Drawn("differences", fig, text, alt=alt, gains=gains, apart=apart, quiet=quiet)
 

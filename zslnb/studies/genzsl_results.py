@@ -314,7 +314,7 @@ def sensitivity_figure(records: Records, kept: Records = ()) -> Drawn:
         "Three panels of S, U, H and T1, each with a band over seeds. By boosting weight S, U "
         "and H stay level for small weights and fall for large ones. By the number of "
         "referents all are level. By synthetic features a class U and H rise or stay level. "
-        "T1 is level throughout."
+        "T1 is nearly level throughout."
     )
     return Drawn("sensitivity", fig, text, kept, alt=alt)
 

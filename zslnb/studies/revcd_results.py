@@ -190,8 +190,8 @@ def classification_weight(records: Records, title: str) -> Drawn:
     )
     alt = (
         "Accuracy by classification weight, with bands over seeds: S, solid where it is "
-        "counted on test images and dotted, higher, on training images; T1, close to strict "
-        "S; and U, the lowest by far, which is highest at one of the larger weights."
+        "counted on test images and dotted, higher, on training images; T1; and U, the "
+        "lowest by far, which is highest at one of the larger weights."
     )
     return Drawn("weight", fig, text, alt=alt)
 
