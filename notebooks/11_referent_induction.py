@@ -182,7 +182,8 @@ if plots.class_picture(bench, 0):
         "The training pictures behind the first four draws, two to a draw. Beside the birds "
         "themselves the draws bring in chance: pose, size, light, background."
     )
-    here.figure(plots.picture_grid([pictures], [mixed], side=1.2), "draws", caption)
+    alt = "A row of eight pictures of birds, two for each draw, each with its share of the mixture."
+    here.figure(plots.picture_grid([pictures], [mixed]), "draws", caption, alt=alt)
 
 # %% [markdown] tags=["exercise"]
 # **Exercise 11.3: how long is a mixture?** (predict, 3 minutes, easy). Two features of length one have a
@@ -231,7 +232,11 @@ caption = (
     "The inductive VAE; trained parts are filled. A referent can reach the feature in one way only, "
     "through the latent; the target's semantics have a way of their own."
 )
-here.figure(fig, "network", caption)
+alt = (
+    "A flow diagram: a referent enters an encoder, whose mean and variance, with noise, give a "
+    "latent; a decoder makes a feature of it. The target's semantics enter encoder and decoder."
+)
+here.figure(fig, "network", caption, alt=alt)
 
 # %% [markdown]
 # The paper also writes $x^{refer} + o$, as if the referent were handed to the decoder too. In the

@@ -235,7 +235,7 @@ weights["the bound"] = torch.cat([torch.zeros(1), of_clean])  # it starts at the
 half = {loss: int((w.cumsum(0) / w.sum() < 0.5).sum()) + 1 for loss, w in weights.items()}
 
 # %%
-fig, axes = plt.subplots(1, 2, figsize=(9.6, 3.6))
+fig, axes = plt.subplots(1, 2, figsize=(8, 3.2))
 axes[0].plot(steps + 1, of_clean, label="$w_z(t)$, eq. 10")
 axes[0].plot(steps + 1, of_noise, label=r"$w_\varepsilon(t)$, eq. 13")
 axes[0].plot(range(1, T + 1), snr, "k:", label="their ratio, SNR")
@@ -245,12 +245,17 @@ for (loss, w), style in zip(weights.items(), ("-", "--", "-.", ":"), strict=True
 axes[1].set(ylabel="weight of a squared error of $z_0$")
 for ax in axes:
     ax.set(xscale="log", yscale="log", xlabel="step (log scale)")
-    ax.legend(fontsize=8)
+    ax.legend()
 caption = f"""Left: the weights of eqs. 10 and 13, each in its own currency. Right: four losses in \
 the currency of $z_0$. Half of the total weight lies in the first {half["noise, simple"]} steps \
 (noise, simple), {half["the bound"]} (the bound), {half["noise, capped"]} (noise, capped) and \
 {half["clean, simple"]} (clean, simple) of {T}."""
-here.figure(fig, "weights", caption)
+alt = (
+    "Two panels of weights by step, on log scales. Left, the weight of errors of the clean value "
+    "falls steeply and that of noise slowly; their ratio falls too. Right, the bound and the simple "
+    "noise loss fall over many powers of ten, the capped one is level first, the clean one always."
+)
+here.figure(fig, "weights", caption, alt=alt)
 
 # %% [markdown]
 # A network free to answer differently at every step and every $z_t$ would not care: wherever a
