@@ -100,7 +100,7 @@ def cosine_spread(before: ClassCosines, after: ClassCosines) -> Drawn:
     plots.density(ax, bins, {"before CDP": pairs.numpy(), "after CDP": left.numpy()})
     ax.plot(bins, normal, "k:", label=f"random directions in {width} dimensions")
     ax.legend()
-    ax.set(xlabel="cosine of two different classes", ylabel="density of pairs", xlim=(-0.75, 1))
+    ax.set(xlabel="cosine of two different classes", ylabel="density of pairs", xlim=(-1, 1))
     text = (
         f"Cosines of all pairs. Their mean goes from {pairs.mean():.2f} to {left.mean():.2f}, "
         f"their standard deviation from {pairs.std():.2f} to {left.std():.2f}, where random "
@@ -143,7 +143,7 @@ def changed_neighbours(before: ClassCosines, after: ClassCosines) -> Tabled:
     for side, cosines, nearest in (("before", before, first), ("after", after, second)):
         columns[f"nearest {side}"] = names[nearest[changed]]
         columns[f"cosine {side}"] = cosines.matrix.numpy()[changed, nearest[changed]]
-    text = f"{len(changed)} of {len(names)} classes change their nearest class; the first of them."
+    text = f"{len(changed)} of {len(names)} classes change their nearest class, these first."
     return Tabled("changed", pd.DataFrame(columns).round(2).head(6), text)
 
 
