@@ -132,10 +132,7 @@ deflated = Z - (Z @ v1)[:, None] * v1
 mine, deflated = deflated, genzsl.class_diversity_promotion(Z)
 desk.check(mine, deflated, "Some row still has a part along v1, or has lost more than that.")
 torch.testing.assert_close(P @ Z, deflated)
-deflated.norm(dim=1)
-
-# %% [markdown]
-# Each row keeps its tilt, $\sin 30° = 0.5$:
+deflated.norm(dim=1)  # each row keeps its tilt: sin 30° = 0.5
 
 # %%
 here.figure(studies.small_case(Z, deflated))
@@ -145,7 +142,7 @@ here.figure(studies.small_case(Z, deflated))
 #
 # Both forms agree on the benchmark, for any number of directions. As released, rows are neither centred before
 # nor scaled to length one afterwards, so a refined vector is short where its class had much of the common
-# part. The shortest length, the median and the longest:
+# part. The shortest, the median and the longest length:
 
 # %%
 u, sigma, vh = torch.linalg.svd(raw)
@@ -309,7 +306,7 @@ here.figure(studies.cosine_spread(weak, promoted))
 
 # %% [markdown]
 # That spread is useful: GenZSL next picks the seen classes most similar to each class, and among perpendicular ones
-# there would be nothing to pick by. On the aviary CDP leaves relatives to pick, though not in every family (Figure 1).
+# there would be nothing to pick by. On the aviary CDP leaves relatives to pick, though not in every family.
 #
 # ## More directions, and who is whose neighbour
 #

@@ -181,7 +181,7 @@ def directions(
     share = 100 * spectrum[:10]
     fig, (left, middle, right) = plt.subplots(1, 3, figsize=(9.6, 2.9))
     left.bar(range(1, len(share) + 1), share)
-    left.set(xlabel="direction $i$", ylabel=r"share $\sigma_i^2 / C$ (%)")
+    left.set(xlabel="direction $i$", ylabel=r"share $\sigma_i^2 / C$ (%)", xticks=(1, 4, 7, 10))
     for ax, numbers, label, top in (
         (middle, 100 * kept, "classes that keep their\nnearest class (%)", 105),
         (right, absolute, "mean absolute cosine\nof different classes", 1.05 * absolute.max()),
