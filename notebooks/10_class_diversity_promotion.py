@@ -51,7 +51,7 @@ torch.set_printoptions(precision=3, sci_mode=False)
 # %% [markdown]
 # ## Names that sound alike
 #
-# Each class $c$ comes as one vector $z_c$: its *semantics*, here scaled to length one. A text encoder's output
+# Each class $c$ comes as one vector $z_c$: its *semantics*, scaled to length one. A text encoder's output
 # for a class name is *weak* semantics, says the paper, since nobody described the class. Two classes are
 # compared by the cosine of their vectors:
 
