@@ -53,7 +53,7 @@ def readable_order(rows: Float[Tensor, "C S"]) -> list[int]:
 def heat_maps(before: ClassCosines, after: ClassCosines) -> Drawn:
     """What does CDP do to the cosine of every two classes?"""
     order, n = readable_order(before.embeddings), len(before.matrix)
-    fig, axes = plt.subplots(1, 2, figsize=(9.6, 5.3), sharey=True)
+    fig, axes = plt.subplots(1, 2, figsize=(9.6, 4.8), sharey=True)
     for ax, cosines, title in zip(axes, (before, after), ("before CDP", "after CDP"), strict=True):
         names = [before.names[c] for c in order]
         image = plots.cosine_heatmap(ax, cosines.matrix[order][:, order].numpy(), names)
