@@ -63,17 +63,16 @@ bench = here.benchmark
 # This page runs on *aviary*, the benchmark that is built in, unless another one is asked for: sixty
 # kinds of drawn birds, encoded by a small CLIP. These are toy data, and need no download.
 #
-# Its classes are divided first. A class is either seen or unseen, never both. Then images are: those of a
-# seen class are for training (*trainval*) or for the test on seen classes; those of an unseen class are
-# for testing, all of them.
+# Its classes are divided first. A class is either seen or unseen, never both. Then images are divided: those
+# of a seen class are for training (*trainval*) or for the test on seen classes; those of an unseen class are
+# for testing, all of them. What a method may know of an unseen class is its semantics: attributes, or the text
+# of its name.
 
 # %%
 here.figure(studies.split(bench))
 bench
 
 # %% [markdown]
-# What a method may know of an unseen class is its semantics: attributes, or the text of its name.
-#
 # The package refuses a benchmark that breaks these rules. Put one test image into the training set:
 
 # %% tags=["nbval-check-output"]

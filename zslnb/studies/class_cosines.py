@@ -99,7 +99,7 @@ def cosine_spread(before: ClassCosines, after: ClassCosines) -> Drawn:
     fig, ax = plt.subplots(figsize=(7, 3.4))
     plots.density(ax, bins, {"before CDP": pairs.numpy(), "after CDP": left.numpy()})
     ax.plot(bins, normal, "k:", label=f"random directions in {width} dimensions")
-    ax.legend()
+    plots.shared_legend(fig, ax, 3)
     ax.set(xlabel="cosine of two different classes", ylabel="density of pairs", xlim=(-1, 1))
     text = (
         f"Cosines of all pairs. Their mean goes from {pairs.mean():.2f} to {left.mean():.2f}, "
