@@ -43,7 +43,7 @@ _STUDIES = {  # module -> what notebooks use of it
         "reductions revcd_table1 revcd_table2 revcd_text_claims"
     ),
     "referents": (
-        "by_target changed_referents chosen_referents loss_terms pair_cosines swaps variety"
+        "by_target chosen_referents loss_terms pair_cosines pictures_drawn swaps variety"
     ),
     "revcd_results": (
         "benchmark_title classification_weight cosines_by_kind cub_hull cub_models cub_rows "
@@ -52,7 +52,7 @@ _STUDIES = {  # module -> what notebooks use of it
         "without_each_loss"
     ),
     "sampling": "guidance_scales guided_denoiser samplers starting_noise WalkDensity",
-    "schematics": "paradigms pipeline revcd_direction revcd_losses revcd_network",
+    "schematics": "inductive_vae paradigms pipeline revcd_direction revcd_losses revcd_network",
     "seen_bias": "all_species bias_to_seen by_handicap handicap mistaken two_species",
     "speed": "speed_by_bar step_costs training_speed",
     "study": "Study",
