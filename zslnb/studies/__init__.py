@@ -24,7 +24,9 @@ _STUDIES = {  # module -> what notebooks use of it
         "blind_attention conditionings feature_tokens image_swaps listening time_embeddings "
         "token_attention ways_to_join"
     ),
-    "diffusion_losses": ("classification_losses diffusion_training loss_shares ToyLosses"),
+    "diffusion_losses": (
+        "classification_losses diffusion_training loss_shares loss_weights ToyLosses"
+    ),
     "fidelity": ("boosting_weight by_weight feature_fidelity feature_plane more_like_real"),
     "forward_noise": (
         "dissolving_class lost_signal noise_overtakes noised_variance noised_walk schedule_ends "

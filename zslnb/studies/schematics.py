@@ -126,7 +126,7 @@ def revcd_losses() -> Drawn:
     chains = [(z0, zt, network, estimate), (noise, zt), (step, zt), (step, network)]
     chains += [(image, network)]
     chains += [(estimate, noise_hat, ends[2]), (estimate, ends[0]), (estimate, ends[1])]
-    fig = plots.schematic(boxes, chains, (11.4, 4.2), filled=(network,))
+    fig = plots.schematic(boxes, chains, (11.4, 4.7), filled=(network,))
     text = (
         "The three losses and what they compare (after the text of the paper's Figure 2a). Hiding "
         "the image is for loss 2 alone. What is trained is filled."
