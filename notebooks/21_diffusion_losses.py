@@ -70,7 +70,7 @@ here.figure(studies.revcd_losses())
 # ## One error, two currencies
 #
 # Take one column, at a step with $\bar\alpha_t = 0.64$: the signal is scaled by 0.8, the noise by 0.6. Let $z_0 = 2$,
-# $\varepsilon = 0.5$ and the estimate $\hat z_0 = 1.7$. If that were right, which noise would be in $z_t = 1.9$? The
+# $\varepsilon = 0.5$ and the estimate $\hat z_0 = 1.7$. If that were right, which noise would be in $z_t = 1.9$? Both
 # squared errors come last:
 
 # %%
@@ -81,7 +81,7 @@ torch.tensor([zt, noise_hat, (z0_hat - z0) ** 2, (noise_hat - noise) ** 2])
 
 # %% [markdown]
 # Their ratio, $0.16 / 0.09 = 0.64 / 0.36$, is $\bar\alpha_t / (1 - \bar\alpha_t)$, the *signal-to-noise ratio* (SNR).
-# At every step an error of $z_0$ *is* an error of the noise, counted in another currency.
+# At every step an error of $z_0$ *is* one of the noise, in another currency.
 #
 # > **RevCD, section 3.1.1, eq. 10, and section 3.1.2, eq. 13** (rebuilt). "[...] our formulation of diffusion loss"
 # > and "an additional noise loss term that corresponds to our clean-sample predictor":
@@ -89,7 +89,7 @@ torch.tensor([zt, noise_hat, (z0_hat - z0) ** 2, (noise_hat - noise) ** 2])
 # > \mathbb E\; w_\varepsilon(t)\, \lVert \hat\varepsilon - \varepsilon \rVert^2$$
 #
 # The code has both weights (their origin: appendix). See $w_z$, $w_\varepsilon$ and SNR at steps 2, 10, 100 and 500: the
-# first is the product of the others.
+# first is the others' product.
 
 # %%
 schedule = revcd.schedule_of(settings)
@@ -159,10 +159,11 @@ f"{z_off**2:.4f}"
 #   [Hang et al., 2023](https://arxiv.org/abs/2303.09556)),
 # - **the bound**: $w_z(t)$.
 #
-# On the right, look at the first steps and at the last.
+# Look right, at the first steps and the last.
 
 # %%
 cap = settings.weight_cap
+assert snr[0] > 9000 > 0.01 > snr[-1]
 weights = {"clean, simple": torch.ones(T), "noise, simple": snr}
 weights |= {"noise, capped": snr.clamp(max=cap), "the bound": torch.cat([torch.zeros(1), w_z])}
 here.figure(studies.loss_weights(w_z, w_noise, weights))
@@ -281,8 +282,8 @@ here.figure(turning)
 # > **Section 3.2.** "[...] we adopt a conditional dropout strategy during training, randomly masking the visual
 # > condition when computing the noise prediction loss"
 #
-# So hidden samples, with a learnt *null condition* for the image, count in the noise loss alone. (The use:
-# [page 23](23_guidance_and_sampling.ipynb).) One step by hand, with half of the batch hidden:
+# So hidden samples, with a learnt *null condition* for the image, count in the noise loss alone. One step by hand, with
+# half of the batch hidden:
 
 # %%
 rows = torch.arange(0, len(net.labels), max(1, len(net.labels) // 64), device=here.device)[:64]
@@ -389,12 +390,12 @@ here.table(shares, "early")
 
 # %% [markdown]
 # On the aviary even the first steps keep an error: this small network, briefly trained, has not learnt to copy. More than
-# four fifths of the simple noise loss and of the bound come from a fiftieth of the steps. But a walk starts from noise, at
-# the last step. That is what the cap is for.
+# four fifths of the simple noise loss and of the bound come from a fiftieth of the steps. But at test time a network starts
+# from noise, at the last step: hence the cap.
 #
 # ## Beside the best denoiser
 #
-# How near does a trained network come to $\mathbb E[z_0 \mid z_t, x]$? On real data nobody knows it, so make data: an
+# How near does training come to $\mathbb E[z_0 \mid z_t, x]$? On real data nobody knows it, so make data: an
 # "image" $x$ and one attribute, $z_0 = 0.8\, x + 0.6\, \eta$, with $x$ and $\eta$ from $\mathcal N(0, 1)$. The best estimate
 # is linear in $z_t$ (as on page 20). Three networks put out $\hat z_0$, a fourth the noise. Which is nearest at the first
 # steps, and which at the last?
@@ -412,11 +413,12 @@ first, last = ({kind: d.mean(0)[i] for kind, d in toy.distance.items()} for i in
 assert min(first, key=first.get) == max(last, key=last.get) == "puts out noise, simple"
 assert max(last["clean, simple"], last["both, capped"]) < toy.spread[-1] / 5
 assert last["noise, simple"] > toy.spread[-1] / 2
+assert max(toy.distance[kind].mean(0).max() for kind in ("clean, simple", "both, capped")) < 0.1
 here.figure(toy)
 
 # %% [markdown]
 # On the simple noise loss networks are near the best early; at the last step they are about as far off as the spread of
-# $z_0$, or further, so a walk from there begins by guessing. The other two are near throughout.
+# $z_0$, or further, and so begin by guessing. The other two stay within 0.1.
 #
 # ## What held, what did not
 #
