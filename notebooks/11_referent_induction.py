@@ -107,7 +107,7 @@ referents = bench.seen[cosines.topk(2, dim=1).indices]
 same = genzsl.top_k_referents(refined[bench.unseen], refined[bench.seen], k=2)
 mine, referents = referents, bench.seen[same]
 desk.check(mine, referents, "Some class has others: are these class ids, by cosine, best first?")
-[bench.class_names[c] for c in (bench.unseen[0], *referents[0])]
+[bench.class_names[i] for i in (bench.unseen[0], *referents[0])]
 
 # %% [markdown] tags=["exercise"]
 # **Exercise 11.2: nobody stands in for itself** (find the bug, 5 minutes, easy). In training, seen
