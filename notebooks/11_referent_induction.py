@@ -68,7 +68,7 @@ similar = F.cosine_similarity(z[bench.unseen][:, None], z[chosen], dim=2)
 here.figure(studies.chosen_referents(bench, chosen, similar))
 
 # %% [markdown]
-# All of them:
+# On the aviary most are relatives, but the striped owl gets a robin and a kiwi:
 
 # %%
 studies.by_target(bench, chosen, similar)
@@ -187,7 +187,7 @@ round(long, 3)
 
 # %% [markdown]
 # Are referents near? Mix the *mean* features of both classes, and take the cosine with the mean of the target's test
-# images (they only measure). Does it matter that semantics are refined? Compare the first two.
+# images (they only measure). Does refining matter? Compare the first two.
 
 # %%
 x = F.normalize(bench.features, dim=1)
@@ -221,8 +221,8 @@ near
 here.figure(studies.inductive_vae())
 
 # %% [markdown]
-# The paper also writes $x^{refer} + o$, as if the decoder got the referent, too. In the released code it does not, and
-# $\hat x$ is scaled to length one; so here. Step by step, with untrained weights, four columns of $\mu$, $\sigma$ and
+# The paper also writes $x^{refer} + o$, as if the decoder got the referent, too. In the released code, as here, it does
+# not, and $\hat x$ is scaled to length one. Step by step, with untrained weights, four columns of $\mu$, $\sigma$ and
 # $o$ for the first target. How much of the referent is in $o$?
 
 # %%
@@ -349,7 +349,7 @@ here.table(swaps)
 # ## Why the referent has no effect
 #
 # Any picture of the referent class is paired with any of the target class. So once the class is known, a referent says
-# nothing about the target $x$, and the best generator ignores it, at any KL weight.
+# nothing about the target $x$, and the best generator ignores it, at any KL weight above 0.
 
 # %% [markdown] tags=["appendix"]
 # <details><summary>Why: the optimum of the whole objective ignores the referent</summary>
@@ -407,8 +407,8 @@ here.table(variety)
 # - **Still useful:** their means are nearer to the real means than the referents' are. What is learnt is a smooth map
 #   from semantics to the middle of a class, by regression: that is quick, and may explain the paper's speed.
 #
-# Then Gaussian noise in the referent's place should do as well:
-# [13](13_induction_vs_imagination.ipynb) and [14](14_genzsl_results.ipynb) run that control.
+# Then noise in the referent's place should do as well: [13](13_induction_vs_imagination.ipynb) and
+# [14](14_genzsl_results.ipynb) test it.
 #
 # **Rows filled:** `referent_swap`, for each of the three settings.
 #
