@@ -348,7 +348,7 @@ here.table(swaps)
 #
 # ## Why the referent has no effect
 #
-# Any picture of the referent class is paired with any of the target class. So once the class is known, a referent says
+# Any picture of the referent class is paired with any of the target class. Once the class is known, a referent says
 # nothing about the target $x$, and the best generator ignores it, at any KL weight above 0.
 
 # %% [markdown] tags=["appendix"]
@@ -367,7 +367,7 @@ here.table(swaps)
 # </details>
 
 # %% [markdown]
-# In the data: with class means taken away, the mean cosine of target and referent is 0 within two standard errors.
+# With class means taken away, the mean cosine of target and referent is 0 within two standard errors.
 
 # %%
 with seeded(0, "lesson/independence"):
@@ -410,7 +410,7 @@ here.table(variety)
 # Then noise in the referent's place should do as well: [13](13_induction_vs_imagination.ipynb) and
 # [14](14_genzsl_results.ipynb) test it.
 #
-# **Rows filled:** `referent_swap`, for each of the three settings.
+# **Rows filled:** `referent_swap`, three settings.
 #
 # **To think about.** What would you pair with what, or what would the loss have to reward, for the
 # referent to tell the generator something about the target that its name does not?
