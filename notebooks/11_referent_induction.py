@@ -33,8 +33,8 @@
 # - test, by swapping one input at a time, which inputs a trained generator uses.
 #
 # You need [notebook 10](10_class_diversity_promotion.ipynb) and the idea of a VAE
-# ([Kingma and Welling, 2014](https://arxiv.org/abs/1312.6114)). Twenty minutes to read; half a minute on two
-# cores, under 1 GB. Indented parts report the paper.
+# ([Kingma and Welling, 2014](https://arxiv.org/abs/1312.6114)). Twenty minutes to read. Indented parts report
+# the paper.
 
 # %% tags=["parameters"]
 benchmark = "aviary"
