@@ -38,7 +38,7 @@ def loss_weights(
     first steps that have half of all weight.
     """
     half = {loss: int((w.cumsum(0) / w.sum() < 0.5).sum()) + 1 for loss, w in weights.items()}
-    fig, (left, right) = plt.subplots(1, 2, figsize=(9.6, 3.6))
+    fig, (left, right) = plt.subplots(1, 2, figsize=(8, 3.2))
     for part, label, style in (
         (of_clean, "$w_z(t)$, eq. 10", "-"),
         (of_noise, r"$w_\varepsilon(t)$, eq. 13", "-"),
@@ -51,7 +51,7 @@ def loss_weights(
     right.set(ylabel="weight of a squared error of $z_0$")
     for ax in (left, right):
         ax.set(xscale="log", yscale="log", xlabel="step (log scale)")
-        ax.legend(fontsize=8)
+        ax.legend()
     text = (
         "Left: the weights of eqs. 10 and 13, each in its own currency. Right: four losses in the "
         "currency of $z_0$. Half of the total weight lies in the first "
