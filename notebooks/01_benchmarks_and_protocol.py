@@ -180,7 +180,7 @@ four_scores(x @ z.T) if bench.shared_space else "images and texts share no space
 # %%
 rows, gamma, lam = bench.train_idx[::10], 1.0, 1.0
 X, Z = x[rows].double(), z.double()
-classes, target = bench.labels[rows].unique(return_inverse=True)
+classes, target = bench.labels[rows].unique(return_inverse=True)  # those that occur
 Y = 2.0 * F.one_hot(target).double() - 1
 {"X": tuple(X.shape), "Y": tuple(Y.shape), "Z, of all classes": tuple(Z.shape)}
 
