@@ -35,6 +35,17 @@
 #
 # Half a minute on two cores once the experiments have been run, minutes the first time; under 1 GB.
 
+# %% tags=["colab", "remove-cell"]
+# Colab opens a page alone: this brings the rest of the repository; elsewhere it does nothing
+import subprocess
+import sys
+
+if "google.colab" in sys.modules:
+    address = input("Where this repository is published, https://...: ")
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--src", "src", "--editable"]
+    subprocess.run([*pip, f"git+{address}#egg=zslnb"], check=True)
+    sys.path.insert(0, "src/zslnb")
+
 # %% tags=["parameters"]
 benchmark = "aviary"
 semantics = ""
@@ -75,8 +86,8 @@ here.figure(studies.paradigms())
 # cross-entropy:
 #
 # > **f-VAEGAN**, in the letters of these pages:
-# > $\mathcal L_{VAE} = -\sum_j [x_j \ln \hat x_j + (1 - x_j) \ln (1 - \hat x_j)] +
-# > \mathrm{KL}(\mathrm{E}(x, z)\,\|\,\mathcal N(0, I))$
+# > $$\mathcal L_{VAE} = -\sum_j [x_j \ln \hat x_j + (1 - x_j) \ln (1 - \hat x_j)] +
+# > \mathrm{KL}(\mathrm{E}(x, z)\,\|\,\mathcal N(0, I))$$
 
 # %%
 B, D, S, L = 6, 5, 3, 2  # a small case: features 5-d, semantics 3-d, latent 2-d

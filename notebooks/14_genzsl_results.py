@@ -30,6 +30,17 @@
 #
 # Half a minute on two cores once the experiments have been run, many minutes the first time; under 1 GB.
 
+# %% tags=["colab", "remove-cell"]
+# Colab opens a page alone: this brings the rest of the repository; elsewhere it does nothing
+import subprocess
+import sys
+
+if "google.colab" in sys.modules:
+    address = input("Where this repository is published, https://...: ")
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--src", "src", "--editable"]
+    subprocess.run([*pip, f"git+{address}#egg=zslnb"], check=True)
+    sys.path.insert(0, "src/zslnb")
+
 # %% tags=["parameters"]
 benchmark = "aviary"
 semantics = ""
