@@ -27,7 +27,7 @@
 # - explain why the field scores with a harmonic mean and not with an average,
 # - measure how far a perfectly ordinary method favours the classes it was trained on.
 #
-# Twenty minutes to read, and as long for the exercises. It runs in seconds, on under 1 GB.
+# Twenty minutes to read, and as long for the exercises.
 
 # %% tags=["colab", "remove-cell"]
 # Colab opens a page alone: this brings the rest of the repository; elsewhere it does nothing
@@ -359,7 +359,7 @@ studies.by_handicap(trade, span=float(scores.max() - scores.min()))
 # One letter means one thing on all of them: [the notation](../docs/notation.md).
 
 # %% tags=["nbval-check-output"]
-order = "Read them in this order; each also stands alone. Seconds: the first time, on two cores."
+order = "Read them in this order; each also stands alone."
 here.table(contents(), "contents", order)
 
 # %% [markdown]

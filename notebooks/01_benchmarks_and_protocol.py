@@ -28,8 +28,6 @@
 # - read a zero-shot benchmark's split and check that it is one,
 # - write the two baselines every generative method must beat, in five lines each,
 # - say how much H is gained by doing nothing but looking at the test set more often.
-#
-# A quarter of a minute on two cores; under 1 GB.
 
 # %% tags=["colab", "remove-cell"]
 # Colab opens a page alone: this brings the rest of the repository; elsewhere it does nothing

@@ -26,8 +26,6 @@
 # - carry out CDP by hand on three classes, and in one line on a thousand,
 # - say why the singular value decomposition in the paper is a projection along one direction,
 # - read a mean cosine: which of three means it is, and what it can and cannot show.
-#
-# A quarter of a minute on two cores; under 1 GB.
 
 # %% tags=["colab", "remove-cell"]
 # Colab opens a page alone: this brings the rest of the repository; elsewhere it does nothing

@@ -30,8 +30,6 @@
 # - find a class's referents and draw a referent sample,
 # - write the inductive VAE and its three losses in a few lines each,
 # - test, by swapping one input at a time, what a trained generator really listens to.
-#
-# Half a minute on two cores; under 1 GB.
 
 # %% tags=["colab", "remove-cell"]
 # Colab opens a page alone: this brings the rest of the repository; elsewhere it does nothing

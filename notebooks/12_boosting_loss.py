@@ -32,8 +32,6 @@
 # - give its lowest value for any batch, and say what false negatives do,
 # - make a network copy on purpose, and see when the term stops it,
 # - weigh alignment with the text against fidelity.
-#
-# Half a minute on two cores; under 1 GB.
 
 # %% tags=["colab", "remove-cell"]
 # Colab opens a page alone: this brings the rest of the repository; elsewhere it does nothing

@@ -32,8 +32,6 @@
 # - write the losses of f-VAEGAN, the rival,
 # - compare synthetic features by more than a picture,
 # - define a speed-up so that it can fail, and say what it is due to.
-#
-# Half a minute on two cores once the experiments have been run, minutes the first time; under 1 GB.
 
 # %% tags=["colab", "remove-cell"]
 # Colab opens a page alone: this brings the rest of the repository; elsewhere it does nothing

@@ -27,8 +27,6 @@
 # - run the method from features to S, U, H and read each number,
 # - tell a number that was chosen inside the training data from one that was chosen on the test set,
 # - say which of GenZSL's ingredients earn their place on the benchmark in front of you.
-#
-# Half a minute on two cores once the experiments have been run, many minutes the first time; under 1 GB.
 
 # %% tags=["colab", "remove-cell"]
 # Colab opens a page alone: this brings the rest of the repository; elsewhere it does nothing

@@ -29,8 +29,6 @@
 # - run the method as the paper describes it and as the repository runs it, and list what differs,
 # - say what each difference is worth in points of H, and which are worth nothing by proof,
 # - say how much of a printed H can come from choosing on the test set.
-#
-# Half a minute on two cores once the experiments have been run, minutes the first time; under 1 GB.
 
 # %% tags=["colab", "remove-cell"]
 # Colab opens a page alone: this brings the rest of the repository; elsewhere it does nothing

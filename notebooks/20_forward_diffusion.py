@@ -30,8 +30,7 @@
 # - say how long a class can be identified, and what is left at the end,
 # - derive the step back (eq. 8) from Bayes' rule.
 #
-# You need [page 00](00_start_here.ipynb) and the normal distribution. Twenty minutes to read; half a
-# minute on two cores, under 1 GB.
+# You need [page 00](00_start_here.ipynb) and the normal distribution. Twenty minutes to read.
 #
 # The text of the paper that we have has lost its formulas, but not their numbers. They are rebuilt here from
 # the sentences around them and the derivation that the paper cites

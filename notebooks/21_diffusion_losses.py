@@ -34,8 +34,6 @@
 #
 # As on the page before: the public text has lost its equations, and those here are rebuilt from the
 # sentences around them and from the derivation that the paper cites.
-#
-# Half a minute on two cores; under 1 GB.
 
 # %% tags=["colab", "remove-cell"]
 # Colab opens a page alone: this brings the rest of the repository; elsewhere it does nothing

@@ -31,8 +31,6 @@
 # - test by swapping the image whether a trained network uses it, and at which steps.
 #
 # Equations are rebuilt, as before. The text gives neither widths nor how a feature becomes tokens: both are ours.
-#
-# Half a minute on two cores, minutes the first time; under 1 GB.
 
 # %% tags=["colab", "remove-cell"]
 # Colab opens a page alone: this brings the rest of the repository; elsewhere it does nothing

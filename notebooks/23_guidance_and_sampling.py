@@ -33,8 +33,6 @@
 # - say at which step of the walk an image's class is decided.
 #
 # As on the pages before, the equations are rebuilt ([20](20_forward_diffusion.ipynb) says how).
-#
-# Half a minute on two cores; under 1 GB.
 
 # %% tags=["colab", "remove-cell"]
 # Colab opens a page alone: this brings the rest of the repository; elsewhere it does nothing
