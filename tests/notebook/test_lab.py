@@ -139,7 +139,7 @@ def write(page: "Page", cell: "Locator", text: str) -> None:
     page.keyboard.insert_text(text)
 
 
-def test_a_page_runs_from_top_to_end(lab, tmp_path):
+def test_a_page_runs_from_top_to_end_and_saving_it_leaves_the_source(lab, tmp_path):
     path = tmp_path / "notebooks" / SOURCE.executed.name
     cells = run_all(lab("notebooks"), path)
     assert [text for cell in cells for text in errors(cell)] == []
