@@ -42,7 +42,12 @@ def split(benchmark: Benchmark) -> Drawn:
     ax.set(xlabel="class (seen, then unseen)", ylabel="images", xlim=(-0.5, len(counts) - 0.5))
     ax.legend(loc="upper center", bbox_to_anchor=(0.5, 1.2), ncols=3, frameon=False)
     text = "Every class is on one side of the line; only seen classes train."
-    return Drawn("split", fig, text)
+    alt = (
+        "A stacked bar chart of images by class. Seen classes, left of a line, have training "
+        "images and, on top of them, test images; unseen classes, right of it, have test "
+        "images alone."
+    )
+    return Drawn("split", fig, text, alt=alt)
 
 
 def baselines(benchmark: Benchmark, seeds: Sequence[int]) -> Tabled:
@@ -83,7 +88,7 @@ def best_of_looks(n_unseen: int, n_seen: int, records: Records) -> Drawn:
     )
     fig, ax = plt.subplots(figsize=(6, 3.4))
     plots.band(ax, counts, gain, "mean over seeds, and their range", marker="o")
-    ax.set(xscale="log", xlabel="looks at the test set, k")
+    ax.set(xscale="log", xlabel="looks at the test set, k (log scale)")
     ax.set_ylabel("H gained by reporting\nthe best of k (points)")
     ax.set_xticks([1, 3, 10, 30, 100], ["1", "3", "10", "30", "100"])
     ax.legend(loc="upper left")
@@ -96,4 +101,10 @@ def best_of_looks(n_unseen: int, n_seen: int, records: Records) -> Drawn:
         f"- The best of {n} equal looks adds {best:.1f} "
         f"points of H; of 10, {gain[:, counts.index(10)].mean():.1f}."
     )
-    return Drawn("looks", fig, text, records, counts=counts, gain=gain, line=line)
+    alt = (
+        "A line that rises from zero with the number of looks at the test set, on a log "
+        "scale: the points of H that reporting the best look gains. Its band, the range over "
+        "seeds, widens."
+    )
+    facts = {"counts": counts, "gain": gain, "line": line}
+    return Drawn("looks", fig, text, records, alt=alt, **facts)

@@ -65,7 +65,7 @@ def readable_order(rows: Float[Tensor, "C S"]) -> list[int]:
 def heat_maps(before: ClassCosines, after: ClassCosines) -> Drawn:
     """What does CDP do to the cosine of every two classes?"""
     order, n = readable_order(before.embeddings), len(before.matrix)
-    fig, axes = plt.subplots(1, 2, figsize=(9.6, 5.3), sharey=True)
+    fig, axes = plt.subplots(1, 2, figsize=(8, 4), sharey=True)
     for ax, cosines, title in zip(axes, (before, after), ("before CDP", "after CDP"), strict=True):
         names = [before.names[c] for c in order]
         image = plots.cosine_heatmap(ax, cosines.matrix[order][:, order].numpy(), names)
@@ -77,7 +77,13 @@ def heat_maps(before: ClassCosines, after: ClassCosines) -> Drawn:
         f"goes from {before.pairs.mean():.2f} to {after.pairs.mean():.2f}; what remains is not "
         f"white: single pairs reach from {after.pairs.min():.2f} to {after.pairs.max():.2f}."
     )
-    return Drawn("heat-maps", fig, text)
+    alt = (
+        "Two heat maps side by side, a row and a column a class. Before CDP nearly all cells "
+        "are red, that is positive, with darker blocks of families on the diagonal. After it "
+        "cells are pale red and blue alike, and mostly the blocks on the diagonal stay dark "
+        "red."
+    )
+    return Drawn("heat-maps", fig, text, alt=alt)
 
 
 def by_directions(before: ClassCosines, most: int = 5) -> Slider:
@@ -118,7 +124,12 @@ def cosine_spread(before: ClassCosines, after: ClassCosines) -> Drawn:
         f"their standard deviation from {pairs.std():.2f} to {left.std():.2f}, where random "
         f"directions have {random:.2f}: some classes stay far more alike than others."
     )
-    return Drawn("histogram", fig, text)
+    alt = (
+        "Histograms of cosines between different classes. Before CDP they lie far to the "
+        "right of zero; after it they are centred near zero, but much wider than the narrow "
+        "dotted bell curve of random directions."
+    )
+    return Drawn("histogram", fig, text, alt=alt)
 
 
 def three_means(before: ClassCosines, after: ClassCosines, expected: float) -> Tabled:
@@ -171,10 +182,17 @@ def small_case(before: Float[Tensor, "3 3"], after: Float[Tensor, "3 3"]) -> Dra
         ax.plot([0, 0], [0, 0], [0, 1], ":", color="0.3", label="$v_1$")
         ax.set(xlim=(-0.6, 0.6), ylim=(-0.6, 0.6), zlim=(0, 1), xticks=[-0.5, 0, 0.5])
         ax.set(yticks=[-0.5, 0, 0.5], zticks=[0, 0.5, 1], xlabel="axis 1", ylabel="axis 2")
+        ax.zaxis.set_rotate_label(False)
+        ax.set_zlabel("axis 3", rotation=90, labelpad=-2)
         ax.view_init(18, 35)
     plots.shared_legend(fig, ax, 4)
     text = "Three classes before and after. Without $v_1$ they lie flat, 120° apart."
-    return Drawn("three-classes", fig, text)
+    alt = (
+        "Two three-dimensional plots of three arrows from the origin. Before, all three point "
+        "upwards around a dotted vertical line; after, they lie in the horizontal plane, "
+        "equally far apart."
+    )
+    return Drawn("three-classes", fig, text, alt=alt)
 
 
 def directions(
@@ -192,14 +210,15 @@ def directions(
     frame = pd.DataFrame([r["scores"]["after"] for r in records], index=counts)
     frame["keep their nearest class"] = kept
     share = spectrum[:10]
-    fig, (left, right) = plt.subplots(1, 2, figsize=(8.6, 3.2))
+    fig, (left, middle, right) = plt.subplots(1, 3, figsize=(8, 2.7))
     left.bar(range(1, len(share) + 1), 100 * share)
     left.set(xlabel="direction $i$", ylabel=r"share $\sigma_i^2 / C$ (%)")
-    right.plot(counts, 100 * np.array(kept), "o-", label="keep nearest class")
-    right.plot(counts, 100 * frame["absolute"], "s--", label="mean absolute cosine × 100")
-    right.set_ylabel("% of classes, or cosine × 100")
-    right.set(xlabel="directions removed", ylim=(0, 105))
-    fig.legend(loc="outside lower right", ncols=2)
+    middle.plot(counts, 100 * np.array(kept), "o-")
+    middle.set(ylabel="nearest class kept (%)", ylim=(0, 105))
+    right.plot(counts, frame["absolute"], "s-")
+    right.set(ylabel="mean absolute cosine", ylim=(0, None))
+    for ax in (middle, right):
+        ax.set_xlabel("directions removed")
     text = (
         f"The first direction holds {spectrum[0]:.0%} of the squared length, the second "
         f"{spectrum[1]:.0%}. Removing one leaves {kept[1]:.0%} of the nearest classes as they "
@@ -207,7 +226,13 @@ def directions(
     )
     caption = f"What more directions do to the class cosines of {benchmark.name}."
     tabled = Tabled("directions", frame, caption, records, kept=kept)
-    return Answered(tabled, Drawn("directions", fig, text))
+    alt = (
+        "Three panels. Left, bars of the share of the squared length that each direction "
+        "holds: the first is by far the tallest. Middle, a line that falls as directions are "
+        "removed: classes that keep their nearest class. Right, the mean absolute cosine, "
+        "which falls with the first direction and hardly after it."
+    )
+    return Answered(tabled, Drawn("directions", fig, text, alt=alt))
 
 
 def real_names(benchmark: str, records: Sequence[dict]) -> Tabled:
