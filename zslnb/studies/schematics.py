@@ -57,8 +57,8 @@ def inductive_vae() -> Drawn:
         "only, through the latent; the target's semantics have a way of their own."
     )
     alt = (
-        "A flow diagram: a referent enters an encoder, whose mean and deviation, with noise, give a "
-        "latent; a decoder makes a feature of it. The target's semantics enter encoder and decoder."
+        "A flow diagram: a referent enters an encoder, whose mean and deviation give, with noise, "
+        "a latent; a decoder makes a feature of it. The target's semantics enter encoder and decoder."
     )
     return Drawn("network", fig, finding, alt=alt)
 
