@@ -58,7 +58,7 @@ def inductive_vae() -> Drawn:
     )
     alt = (
         "A flow diagram: a referent enters an encoder, whose mean and deviation give, with noise, "
-        "a latent; a decoder makes a feature of it. The target's semantics enter encoder and decoder."
+        "a latent; a decoder makes a feature of it. The target's semantics enter both."
     )
     return Drawn("network", fig, finding, alt=alt)
 
