@@ -5,7 +5,7 @@
 #       extension: .py
 #       format_name: percent
 #   kernelspec:
-#     display_name: Python 3
+#     display_name: Python 3 (ipykernel)
 #     language: python
 #     name: python3
 #   zslnb:
@@ -26,8 +26,17 @@
 # - carry out CDP by hand on three classes, and in one line on a thousand,
 # - say why the paper's singular value decomposition takes away one direction,
 # - read a mean cosine: which of three means it is, and what it can and cannot show.
-#
-# A quarter of a minute on two cores; under 1 GB.
+
+# %% tags=["colab", "remove-cell"]
+# Colab opens a page alone: this brings the rest of the repository; elsewhere it does nothing
+import subprocess
+import sys
+
+if "google.colab" in sys.modules:
+    address = input("Where this repository is published, https://...: ")
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--src", "src", "--editable"]
+    subprocess.run([*pip, f"git+{address}#egg=zslnb"], check=True)
+    sys.path.insert(0, "src/zslnb")
 
 # %% tags=["parameters"]
 benchmark = "aviary"

@@ -5,7 +5,7 @@
 #       extension: .py
 #       format_name: percent
 #   kernelspec:
-#     display_name: Python 3
+#     display_name: Python 3 (ipykernel)
 #     language: python
 #     name: python3
 #   zslnb:
@@ -35,6 +35,17 @@
 # You need [notebook 10](10_class_diversity_promotion.ipynb) and the idea of a VAE
 # ([Kingma and Welling, 2014](https://arxiv.org/abs/1312.6114)). Twenty minutes to read. Indented parts report
 # the paper.
+
+# %% tags=["colab", "remove-cell"]
+# Colab opens a page alone: this brings the rest of the repository; elsewhere it does nothing
+import subprocess
+import sys
+
+if "google.colab" in sys.modules:
+    address = input("Where this repository is published, https://...: ")
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--src", "src", "--editable"]
+    subprocess.run([*pip, f"git+{address}#egg=zslnb"], check=True)
+    sys.path.insert(0, "src/zslnb")
 
 # %% tags=["parameters"]
 benchmark = "aviary"

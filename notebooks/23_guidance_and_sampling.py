@@ -5,7 +5,7 @@
 #       extension: .py
 #       format_name: percent
 #   kernelspec:
-#     display_name: Python 3
+#     display_name: Python 3 (ipykernel)
 #     language: python
 #     name: python3
 #   zslnb:
@@ -33,8 +33,17 @@
 # - say at which step of the walk an image's class is decided.
 #
 # As on the pages before, the equations are rebuilt ([20](20_forward_diffusion.ipynb) says how).
-#
-# Half a minute on two cores; under 1 GB.
+
+# %% tags=["colab", "remove-cell"]
+# Colab opens a page alone: this brings the rest of the repository; elsewhere it does nothing
+import subprocess
+import sys
+
+if "google.colab" in sys.modules:
+    address = input("Where this repository is published, https://...: ")
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--src", "src", "--editable"]
+    subprocess.run([*pip, f"git+{address}#egg=zslnb"], check=True)
+    sys.path.insert(0, "src/zslnb")
 
 # %% tags=["parameters"]
 benchmark = "aviary"

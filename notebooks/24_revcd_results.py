@@ -5,7 +5,7 @@
 #       extension: .py
 #       format_name: percent
 #   kernelspec:
-#     display_name: Python 3
+#     display_name: Python 3 (ipykernel)
 #     language: python
 #     name: python3
 #   zslnb:
@@ -26,9 +26,17 @@
 # - run the method from an image to S, U and H, and say what *seen accuracy* was measured on,
 # - tell how much of a printed number a protocol can be worth,
 # - say why a model that estimates semantics from an image seldom answers with an unseen class.
-#
-# Half a minute on two cores once the experiments have been run, many minutes the first time (less after
-# notebook 14, whose rows it shows again); under 1 GB.
+
+# %% tags=["colab", "remove-cell"]
+# Colab opens a page alone: this brings the rest of the repository; elsewhere it does nothing
+import subprocess
+import sys
+
+if "google.colab" in sys.modules:
+    address = input("Where this repository is published, https://...: ")
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--src", "src", "--editable"]
+    subprocess.run([*pip, f"git+{address}#egg=zslnb"], check=True)
+    sys.path.insert(0, "src/zslnb")
 
 # %% tags=["parameters"]
 benchmark = "aviary"

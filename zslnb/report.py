@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import pandas as pd
 
@@ -237,14 +238,14 @@ def _printed(paper: str, method: str, columns: list[str], inputs: str) -> str:
     return f"**What the paper prints for {method}** (quoted; {inputs}{remark}).\n\n{table}"
 
 
-def notebooks_block() -> str:
+def notebooks_block(folder: str = "notebooks/") -> str:
     """List the notebooks with the time and memory of the recorded run on the aviary."""
     path = repository_dir("results") / AVIARY / "manifest.json"
     ran = json.loads(path.read_text(encoding="utf-8"))["notebooks"] if path.is_file() else []
     used = {outcome["notebook"]: outcome for outcome in ran}
     outcomes = [used.get(source.name) for source in find_sources()]
     table = contents()
-    table["notebook"] = table["notebook"].str.replace("](", "](notebooks/", regex=False)
+    table["notebook"] = table["notebook"].str.replace("](", f"]({folder}", regex=False)
     table["seconds"] = [round(o["seconds"]) if o else pd.NA for o in outcomes]
     table["memory"] = [f"{o['peak_memory'] / 1e9:.1f} GB" if o else pd.NA for o in outcomes]
     return markdown_table(table)
@@ -308,6 +309,7 @@ PAGES = {  # page -> its parts
         "answers": answers_block,
     },
     "docs/data.md": {"sources": sources_block},
+    "docs/running.md": {"notebooks": partial(notebooks_block, "../notebooks/")},
     "docs/index.md": {"finding": finding_block},
     "docs/teaching.md": {"teaching": teaching_block},
 }

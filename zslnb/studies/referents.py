@@ -104,8 +104,11 @@ def pictures_drawn(
     shares = weights.tolist() * len(chosen[:4])
     names = [f"{share:.1f} × {spoken[c]}" for share, c in zip(shares, classes, strict=True)]
     text = f"What is mixed in the first {len(chosen[:4])} draws, {len(weights)} to a draw."
-    alt = "A row of eight pictures of birds, two for each draw, each with its share of the mixture."
-    return Drawn("draws", plots.picture_grid([pictures], [names], side=1.2), text, alt=alt)
+    alt = (
+        "A row of training images, two for each draw where there are two referents, each with its "
+        "share of the mixture and the name of its class."
+    )
+    return Drawn("draws", plots.picture_grid([pictures], [names]), text, alt=alt)
 
 
 def swaps(
@@ -141,14 +144,14 @@ def turns_of(records: Records) -> Answered:
         "line the swaps of the referent, below it two for comparison. With KL weight 1, samples of "
         f"random classes for the referent turn it by {other:.0e}, other semantics by {text:.1g}."
     )
-    effect = {row: other / text for row, (other, text) in turns.items()}
-    tabled = Tabled("swaps", frame, caption, records, headline=True, effect=effect)
     alt = (
         "A dot plot on a log scale: a row for each input that is swapped, a marker for each "
         "of three trainings, by how far the output turns. Swaps of the referent, above a "
         "line, stay far to the left, most of all with full KL weight; another class's "
         "semantics, the last row, turn the output by far the most."
     )
+    effect = {row: other / text for row, (other, text) in turns.items()}
+    tabled = Tabled("swaps", frame, caption, records, headline=True, effect=effect)
     return Answered(tabled, Drawn("swaps", _turns(records), finding, alt=alt))
 
 

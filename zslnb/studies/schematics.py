@@ -51,15 +51,14 @@ def inductive_vae() -> Drawn:
     text, noise = "semantics of the target $\\tilde z$", "noise $\\varepsilon$"
     rows = [["", "", "", noise], way, ["", "", text]]
     arrows = [way, (text, encoder), (text, decoder), (noise, latent)]
-    fig = plots.diagram(rows, arrows, filled=(encoder, decoder))
+    fig = plots.diagram(rows, arrows, (encoder, decoder), height=0.95)
     finding = (
         "The inductive VAE; trained parts are filled. A referent can reach the feature in one way "
         "only, through the latent; the target's semantics have a way of their own."
     )
     alt = (
-        "A flow diagram: a referent enters an encoder, whose mean and variance, with noise, give "
-        "a latent; a decoder makes a feature of it. The target's semantics enter encoder and "
-        "decoder."
+        "A flow diagram: a referent enters an encoder, whose mean and deviation give, with noise, "
+        "a latent; a decoder makes a feature of it. The target's semantics enter both."
     )
     return Drawn("network", fig, finding, alt=alt)
 
