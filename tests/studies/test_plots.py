@@ -110,3 +110,13 @@ def test_densities_have_area_one() -> None:
     plots.density(ax, np.linspace(0, 1, 11), {"some": np.array([0.1, 0.2, 0.9])})
     assert sum(bar.get_height() * bar.get_width() for bar in ax.patches) == pytest.approx(1)
     assert ax.get_legend_handles_labels()[1] == ["some"]
+
+
+def test_a_log_scale_is_labelled_as_it_is_spoken() -> None:
+    fig, ax = plt.subplots()
+    ax.set_xlim(800, 200_000)
+    plots.log_steps(ax)
+    fig.canvas.draw()
+    ticks = zip(ax.get_xticks(), ax.get_xticklabels(), strict=True)
+    shown = [label.get_text() for x, label in ticks if 800 <= x <= 200_000]
+    assert shown == ["1,000", "3,000", "10,000", "30,000", "100,000"]
