@@ -12,8 +12,12 @@ from pages import INHERITED
 
 @pytest.fixture(scope="session")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What `make site` writes, with this Python in the place of `.venv`."""
-    folder = tmp_path_factory.mktemp("site")
+    """What `make site` writes."""
+    return built(tmp_path_factory.mktemp("site"))
+
+
+def built(folder: Path, **variables: str) -> Path:
+    """Run `make site` with this Python in the place of `.venv`, and more environment variables."""
     (folder / "venv" / "bin").mkdir(parents=True)
     for name in ("bin/uv", ".ready-lock"):
         (folder / "venv" / name).touch()
@@ -23,7 +27,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     done = subprocess.run(
         ["make", "--no-print-directory", "site", f"VENV={folder}/venv", f"SITE={folder}/site"],
         cwd=ROOT,
-        env={key: value for key, value in os.environ.items() if key not in INHERITED},
+        env={k: v for k, v in os.environ.items() if k not in INHERITED} | variables,
         capture_output=True,
         text=True,
     )

@@ -95,16 +95,18 @@ def served(folder: Path) -> Iterator[str]:
         server.wait(30)
 
 
-def run_all(page: "Page", path: Path) -> list[nbformat.NotebookNode]:
-    """Run all cells and save, both by their menus; read the cells from the file."""
+def choose(page: "Page", name: str) -> None:
+    """Take an entry of the menu Run."""
     page.get_by_role("menuitem", name="Run", exact=True).click()
-    page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
-    code = page.locator(".jp-CodeCell")
-    prompts = code.locator(".jp-InputPrompt")
+    page.get_by_role("menuitem", name=name, exact=True).click()
+
+
+def run_all(page: "Page", path: Path) -> list[nbformat.NotebookNode]:
+    """Run all cells and save; read the cells from the file."""
+    choose(page, "Run All Cells")
     page.wait_for_function(
-        "n => { const all = [...document.querySelectorAll('.jp-CodeCell .jp-InputPrompt')];"
-        " return all.length == n && all.every(p => /\\d/.test(p.textContent)); }",
-        arg=prompts.count(),
+        "() => [...document.querySelectorAll('.jp-CodeCell .jp-InputPrompt')]"
+        ".every(prompt => /\\d/.test(prompt.textContent))"
     )
     before = path.stat().st_mtime_ns
     page.keyboard.press("Control+s")
@@ -119,16 +121,22 @@ def errors(cell: nbformat.NotebookNode) -> list[str]:
     return [out.evalue for out in cell.get("outputs", ()) if out.output_type == "error"]
 
 
+@contextmanager
+def waited_for(page: "Page", cell: "Locator") -> Iterator[None]:
+    """Wait, at the end of the block, until a cell has run anew."""
+    prompt = cell.locator(".jp-InputPrompt")
+    before, end = prompt.inner_text(), time.monotonic() + 300
+    yield
+    while (now := prompt.inner_text()) == before or not re.search(r"\d", now):
+        assert time.monotonic() < end
+        page.wait_for_timeout(100)
+
+
 def ran(page: "Page", cell: "Locator") -> str:
     """Run a cell by Shift and Enter; give what it shows."""
-    prompt = cell.locator(".jp-InputPrompt")
-    before = prompt.inner_text()
-    cell.locator(".cm-content").click()
-    page.keyboard.press("Shift+Enter")
-    for _ in range(3000):
-        if prompt.inner_text() != before and re.search(r"\d", prompt.inner_text()):
-            break
-        page.wait_for_timeout(100)
+    with waited_for(page, cell):
+        cell.locator(".cm-content").click()
+        page.keyboard.press("Shift+Enter")
     return " ".join(cell.locator(".jp-OutputArea-output").all_inner_texts())
 
 
@@ -161,6 +169,10 @@ def test_an_exercise_fails_until_it_is_solved(lab, tmp_path):
     ]
     here = page.locator(".jp-Cell")
     solution, check = here.nth(first.solution), here.nth(first.check)
+    above = max(n for n, cell in enumerate(cells[: first.solution]) if cell.cell_type == "code")
+    with waited_for(page, here.nth(above)):  # later cells give names another meaning
+        solution.locator(".cm-content").click()
+        choose(page, "Run All Above Selected Cell")
     write(page, solution, "deflated = Z")
     assert "Error" not in ran(page, solution)
     assert "Some row still has a part along v1" in ran(page, check)

@@ -10,7 +10,7 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 from conftest import ROOT
-from website import pages
+from website import built, pages
 
 from zslnb.notebook.sources import find_sources
 
@@ -177,3 +177,17 @@ def test_a_word_of_every_day_is_a_term_only_where_it_is_set_apart(site):
     }
     assert "clean" in linked["14_genzsl_results"]  # the protocol
     assert "clean" not in linked["21_diffusion_losses"]  # the sample
+
+
+@pytest.mark.slow
+def test_each_page_has_buttons_to_colab_and_binder_once_the_repository_is_published(tmp_path):
+    """Both services are elsewhere; what can be checked here is that the page they open is there."""
+    published = built(tmp_path, ZSLNB_REPOSITORY="https://github.com/someone/zslnb")
+    for source in find_sources():
+        page = soup(published / "notebooks" / f"{source.name}.html")
+        links = {a["href"] for a in page.select("a[href*=someone]")}
+        path = source.executed.relative_to(ROOT).as_posix()
+        colab = "https://colab.research.google.com/github/someone/zslnb/blob/main/"
+        binder = "https://mybinder.org/v2/gh/someone/zslnb/main?urlpath=lab/tree/"
+        assert {colab + path, binder + path} <= links
+        assert not page.find(string=re.compile("google.colab"))  # nor shows it the cell for Colab
