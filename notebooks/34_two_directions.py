@@ -31,6 +31,17 @@
 # - tell complementary methods from methods that are merely unstable,
 # - say what a second direction is worth, and to whom.
 
+# %% tags=["colab", "remove-cell"]
+# Colab opens a page alone: this brings the rest of the repository; elsewhere it does nothing
+import subprocess
+import sys
+
+if "google.colab" in sys.modules:
+    address = input("Where this repository is published, https://...: ")
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--src", "src", "--editable"]
+    subprocess.run([*pip, f"git+{address}#egg=zslnb"], check=True)
+    sys.path.insert(0, "src/zslnb")
+
 # %% tags=["parameters"]
 benchmark = "aviary"
 semantics = ""
