@@ -124,8 +124,6 @@ class Row:
     notebook: str = ""
     over: str = ""
     score: str = ""
-    measure: str = ""
-    least: float | None = None
 
     def fault(self) -> str:
         """Say what is wrong with it, if anything."""

@@ -12,8 +12,8 @@ The rule, in the order in which it is applied:
 3. A statement is decided by its comparisons, each on every run that has both rows. One speaks for
    the statement if the rows are told apart as it says, against it if the other way round (paired
    t test, Holm over the claim's comparisons, at least a point). **reproduced**: all speak for it;
-   **direction reproduced**: at least half do, and none against; otherwise **not reproduced**.
-   Without any: **not measured**, with the reason.
+   **direction reproduced**: some do, and none against; otherwise **not reproduced**, be it that
+   one speaks against it or that nothing is told apart. Without any: **not measured**.
 """
 
 import json
@@ -30,7 +30,7 @@ import pandas as pd
 from zslnb.files import repository_dir
 from zslnb.results.claims import published
 from zslnb.results.records import recorded
-from zslnb.results.statements import Check, Claim, Comparison, Row, Setting, claims, settings
+from zslnb.results.statements import Check, Claim, Comparison, Setting, claims, settings
 from zslnb.results.statistics import LEAST, LEVEL, Difference, differences, mean_and_sd
 
 REPRODUCED, DIRECTION, NOT_REPRODUCED, CONTRADICTED, NOT_MEASURED = VERDICTS = (
@@ -92,9 +92,9 @@ class Finding:
     metric: str
     ours: tuple[float, ...]
     beside: tuple[float, ...]
-    difference: Difference | None
-    standing: str
     wanted: str = ""
+    difference: Difference | None = None
+    standing: str = "open"
 
 
 @dataclass(frozen=True)
@@ -174,7 +174,7 @@ def _checked(claim: Claim, printed: Mapping[str, float]) -> Iterable[tuple[str, 
         mean = 2 * seen * unseen / (seen + unseen)
         # rounding moves the mean of two by at most twice what it moves each, and H once more
         holds = abs(claim.value - mean) <= 3 * ROUNDED
-        yield f"H {claim.value:g} is the harmonic mean of {seen:g} and {unseen:g}: {mean:.1f}", holds
+        yield f"H {claim.value:g} is the harmonic mean of {seen:g} and {unseen:g}: {mean:.1f}", bool(holds)
 
 
 def _check(check: Check, printed: Mapping[str, float]) -> tuple[str, bool]:
@@ -184,19 +184,18 @@ def _check(check: Check, printed: Mapping[str, float]) -> tuple[str, bool]:
     else:
         value, text = _printed(check.that, printed)
     if check.equals is not None:
-        return f"{text} {value:g}, said to be {check.equals:g}", (
-            abs(value - check.equals) <= check.within + 1e-9
-        )
+        near = abs(value - check.equals) <= check.within + 1e-9
+        return f"{text} {value:g}, said to be {check.equals:g}", bool(near)
     if pattern := check.highest or check.median:
         others = _like(pattern, printed)
         bar = max(others.values()) if check.highest else statistics.median(others.values())
         best = max(others, key=others.get)
         kind = f"the highest of {pattern} ({best})" if check.highest else f"the median of {pattern}"
-        return f"{text} {value:g} is at least {bar:g}, {kind}", value >= bar
+        return f"{text} {value:g} is at least {bar:g}, {kind}", bool(value >= bar)
     up = check.above is not None
     bar, name = _printed(check.above if up else check.below, printed)
     text = f"{text} {value:g} is {'above' if up else 'below'} {name} {bar:g}".replace("  ", " ")
-    return text, value > bar if up else value < bar
+    return text, bool(value > bar if up else value < bar)
 
 
 def _printed(that: Any, printed: Mapping[str, float]) -> tuple[float, str]:
@@ -228,10 +227,10 @@ def _decide_statement(claim: Claim, evidence: Evidence) -> Verdict:
         for finding in _compared(comparison, run, evidence.measures)
     ]
     if not asked:
-        why = claim.why or (
-            "nothing recorded has these rows" if claim.measured else "the printed numbers agree"
-        )
-        return Verdict(claim, NOT_MEASURED, why)
+        if claim.is_number:
+            return Verdict(claim, NOT_MEASURED, "")
+        nothing = "nothing recorded has these rows" if claim.measured else "the printed numbers agree"
+        return Verdict(claim, NOT_MEASURED, claim.why or nothing)
     gains = [_gains(finding) for finding, _ in asked]
     told = differences(*gains, least=0.0)
     findings = tuple(
@@ -243,7 +242,7 @@ def _decide_statement(claim: Claim, evidence: Evidence) -> Verdict:
     )
     if len(told_for) == len(findings):
         word = REPRODUCED
-    elif not against and 2 * len(told_for) >= len(findings):
+    elif told_for and not against:
         word = DIRECTION
     else:
         word = NOT_REPRODUCED
@@ -276,8 +275,6 @@ def _compared(
                 _metric(asked),
                 tuple(ours[seed] for seed in shared),
                 tuple(beside[seed] for seed in shared),
-                None,
-                "open",
                 "above" if asked.sign > 0 else "below",
             ),
             asked,
@@ -350,19 +347,19 @@ def _scored(records: list[dict], row: str, path: tuple[str, ...]) -> dict[int, f
 
 def _decide_number(claim: Claim, evidence: Evidence) -> Verdict:
     setting = evidence.made_on[claim.paper]
-    row = setting.rows.get(claim.method)
-    ways = setting.ways.get(claim.protocol, ())
-    if row is None or not ways:
-        return Verdict(claim, NOT_MEASURED, claim.why or "no row of ours is this method")
-    own, elsewhere = [], []
-    for run in evidence.runs:
-        found = [f for way in ways for f in _figures(claim, row, way, run, evidence.measures)]
-        (own if _is_own(claim, setting, run) else elsewhere).extend(found)
-    if not own:
-        text = f"needs {claim.benchmark} with {setting.features} features, {setting.semantics}"
-        return Verdict(claim, NOT_MEASURED, claim.why or text, stand_ins=tuple(elsewhere))
-    word, reason = _nearest(claim, row, own)
-    return Verdict(claim, word, reason, tuple(own), tuple(elsewhere))
+    own, elsewhere = (
+        replace(evidence, runs=[r for r in evidence.runs if _is_own(claim, setting, r) is side])
+        for side in (True, False)
+    )
+    if claim.measured:  # the number is a bound
+        verdict, beside = _decide_statement(claim, own), _decide_statement(claim, elsewhere)
+        stand_ins = tuple(replace(f, standing="open") for f in beside.findings)
+    else:
+        verdict, stand_ins = _nearest(claim, setting, own), tuple(_figures(claim, setting, elsewhere))
+    if verdict.is_decided:
+        return replace(verdict, stand_ins=stand_ins)
+    needs = f"needs {claim.benchmark} with {setting.features} features and {setting.semantics}"
+    return replace(verdict, reason=claim.why or verdict.reason or needs, stand_ins=stand_ins)
 
 
 def _is_own(claim: Claim, setting: Setting, run: Run) -> bool:
@@ -376,43 +373,45 @@ def _is_own(claim: Claim, setting: Setting, run: Run) -> bool:
     )
 
 
-def _figures(
-    claim: Claim, row: Row, way: str, run: Run, measures: Mapping[str, Measure]
-) -> Iterable[Finding]:
-    """Give our own figure for a printed number in one run, where it has one."""
-    records = run.picked(row.table, row.notebook)
+def _figures(claim: Claim, setting: Setting, evidence: Evidence) -> Iterable[Finding]:
+    """Give our own figures for a printed number, one a run and way of counting that has it."""
+    row = setting.rows.get(claim.method)
+    if row is None:
+        return
     metric = claim.metric.split()[0] if claim.metric.split()[0] in PERCENT else "H"
-    path = tuple(row.score.split("/")) if row.score else (way, metric)
-    if row.measure:
-        asked = Comparison(row.row, above=0.0, metric="T1", measure=row.measure, against=row.over)
-        values = measures[row.measure](records, asked) if row.measure in measures else {}
-    else:
-        values = _scored(records, row.row, path)
-        if row.over:
-            base = _scored(records, row.over, path)
-            sign = -1 if claim.metric.endswith("drop") else 1
-            values = {s: sign * (values[s] - base[s]) for s in values if s in base}
-    if values:
-        record = next(r for r in records if r["row"] == row.row)
-        shown = f"{row.row} over {row.over}" if row.over else row.row
-        named = row.score or f"{claim.metric}, {row.measure or way}"
-        ours = tuple(values.values())
-        yield Finding(run, record, shown, "printed", named, ours, (claim.value,), None, "open")
+    shown = f"{row.row} over {row.over}" if row.over else row.row
+    for run in evidence.runs:
+        records = run.picked(row.table, row.notebook)
+        for way in setting.ways.get(claim.protocol, ()):
+            path = tuple(row.score.split("/")) if row.score else (way, metric)
+            values = _scored(records, row.row, path)
+            if row.over:
+                base = _scored(records, row.over, path)
+                sign = -1 if claim.metric.endswith("drop") else 1
+                values = {s: sign * (values[s] - base[s]) for s in values if s in base}
+            if values:
+                record = next(r for r in records if r["row"] == row.row)
+                named, ours = row.score or f"{claim.metric}, {way}", tuple(values.values())
+                yield Finding(run, record, shown, "printed", named, ours, (claim.value,))
 
 
-def _nearest(claim: Claim, row: Row, own: list[Finding]) -> tuple[str, str]:
+def _nearest(claim: Claim, setting: Setting, own: Evidence) -> Verdict:
     """Decide a number by the way of counting that comes nearest to it."""
-    enough = [f for f in own if len(f.ours) >= FEWEST or row.score]
+    figures = tuple(_figures(claim, setting, own))
+    if not figures:
+        no_row = claim.method not in setting.rows
+        return Verdict(claim, NOT_MEASURED, "no row of ours is this method" if no_row else "")
+    row = setting.rows[claim.method]
+    enough = [f for f in figures if len(f.ours) >= FEWEST or row.score]
     if not enough:
-        return NOT_MEASURED, f"fewer than {FEWEST} seeds"
+        return Verdict(claim, NOT_MEASURED, f"fewer than {FEWEST} seeds", figures)
     finding = min(enough, key=lambda f: abs(mean_and_sd(f.ours)[0] - claim.value))
     mean = mean_and_sd(finding.ours)[0]
-    is_percent = not (row.score or row.measure)
-    least = row.least if row.least is not None else LEAST if is_percent else NEAR * claim.value
-    reason = f"ours is {mean:.4g} ({finding.metric})"
-    if abs(mean - claim.value) <= least:
-        return REPRODUCED, reason
-    told = differences(finding.ours, least=LEAST if is_percent else 0.0)[0]
-    is_gain = bool(row.over) and not row.measure
-    same_side = is_gain and bool(told.apart) and told.mean * claim.value > 0
-    return (DIRECTION if same_side else NOT_REPRODUCED), reason
+    told = differences(finding.ours)[0]
+    if abs(mean - claim.value) <= (NEAR * claim.value if row.score else LEAST):
+        word = REPRODUCED
+    elif row.over and told.apart and told.mean * claim.value > 0:
+        word = DIRECTION
+    else:
+        word = NOT_REPRODUCED
+    return Verdict(claim, word, f"ours is {mean:.4g} ({finding.metric})", figures)
