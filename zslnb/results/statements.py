@@ -291,7 +291,7 @@ def _numbers(paper: str, folder: Path) -> list[Claim]:
         Claim(
             paper=paper,
             id=name,
-            says=f"{entry.method}: {entry.metric} {entry.value:g}",
+            says=f"{entry.method} on {entry.benchmark}: {entry.metric} {entry.value:g}.",
             **{part: entry[part] for part in (*ENTRY, "value", "method", "note")},
         )
         for name, entry in own.iterrows()
