@@ -26,6 +26,7 @@ from zslnb.results import (
     rows_of,
     verdicts,
 )
+from zslnb.results.deciding import Verdict, ledger, recorded_runs
 from zslnb.results.ledger import (
     because,
     counts,
@@ -37,7 +38,6 @@ from zslnb.results.ledger import (
 )
 from zslnb.results.statements import PAPERS, Comparison
 from zslnb.results.statistics import paired_gains
-from zslnb.results.verdicts import Verdict, ledger, recorded_runs
 from zslnb.studies.both_directions import DIRECTIONS, on_cub
 from zslnb.studies.calibration_curves import COUNTS, nearest_point
 from zslnb.studies.genzsl_results import (

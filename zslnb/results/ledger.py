@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pandas as pd
 
+from zslnb.results.deciding import VERDICTS, Finding, Verdict
 from zslnb.results.statements import PAPERS
 from zslnb.results.statistics import spread
 from zslnb.results.tables import markdown_table
-from zslnb.results.verdicts import VERDICTS, Finding, Verdict
 
 NAMES = {  # of benchmarks in records -> as pages call them
     "aviary": "aviary",
@@ -41,7 +41,8 @@ def counts(verdicts: Iterable[Verdict]) -> dict[str, int]:
 def counts_table(verdicts: Sequence[Verdict]) -> str:
     """Tabulate how many claims of each paper have each verdict, as Markdown."""
     by_paper = {
-        name: counts(v for v in verdicts if v.claim.paper == paper) for paper, name in PAPERS.items()
+        name: counts(v for v in verdicts if v.claim.paper == paper)
+        for paper, name in PAPERS.items()
     }
     frame = pd.DataFrame(by_paper).assign(both=lambda f: f.sum(axis=1))
     frame.loc["all"] = frame.sum()
@@ -163,7 +164,9 @@ def compared(finding: Finding) -> str:
 def facts(verdict: Verdict) -> dict[str, str]:
     """Say of a claim where it stands, how well it is known, and how it was decided."""
     claim = verdict.claim
-    checks = "; ".join(f"{text}: {'holds' if ok else 'does not hold'}" for text, ok in verdict.checks)
+    checks = "; ".join(
+        f"{text}: {'holds' if ok else 'does not hold'}" for text, ok in verdict.checks
+    )
     lines = {
         "Claimed": f"{PAPERS[claim.paper]}, {claim.place}; benchmark {claim.benchmark}; "
         f"{claim.metric}; protocol: {claim.protocol}; {GRADES[claim.grade]}.",
@@ -240,7 +243,8 @@ def ledger_html(verdicts: Sequence[Verdict], static: Path) -> str:
     shown = ", ".join(f"{n} {word}" for word, n in summed.items())
     body = "\n".join(_html(verdict) for verdict in verdicts)
     return (
-        f'<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n<title>{TITLE}</title>\n'
+        f'<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        f"<title>{TITLE}</title>\n"
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         f'<link rel="icon" href="data:,">\n<style>\n{style}</style>\n</head>\n'
         f'<body class="ledger-page">\n<main>\n<h1>{TITLE}</h1>\n'
@@ -254,35 +258,35 @@ def intervals_svg(verdict: Verdict) -> str:
     drawn = [f for f in verdict.findings if f.difference and f.difference.low == f.difference.low]
     if not drawn:
         return ""
-    bounds = [abs(b) for f in drawn for b in (f.difference.low, f.difference.high)]
-    scale = 95 / (max(bounds) or 1.0)
+    scale = 95 / max(abs(b) for f in drawn for b in (f.difference.low, f.difference.high, 1e-9))
     parts = []
     for line, f in enumerate(drawn):
         told, y = f.difference, 22 * line + 14
-        low, mean, high = (520 + scale * at for at in (told.low, told.mean, told.high))
-        name = html.escape(f"{line + 1}. {benchmark(f)}: {told.mean:+.3g}")
+        low, mean, high = (120 + scale * at for at in (told.low, told.mean, told.high))
+        size = 4 if f.standing == "open" else 6
         parts.append(
-            f'<text x="0" y="{y + 4}">{name}</text><path d="M{low:.1f} {y}H{high:.1f}"/>'
-            f'<circle cx="{mean:.1f}" cy="{y}" r="{4 if f.standing == "open" else 6}"/>'
+            f'<path d="M{low:.1f} {y}H{high:.1f}"/><circle cx="{mean:.1f}" cy="{y}" r="{size}"/>'
+            f'<text x="230" y="{y + 4}">{html.escape(benchmark(f))}</text>'
         )
     height = 22 * len(drawn) + 6
     return (
-        f'<svg role="img" width="620" height="{height}" viewBox="0 0 620 {height}">'
-        "<title>Mean differences and their 95 % intervals, in the table's order; large dots are "
-        f'told apart from nothing.</title><path stroke-dasharray="3" d="M520 0V{height}"/>'
-        f"{''.join(parts)}</svg>"
+        f'<svg role="img" viewBox="0 0 460 {height}" width="460" height="{height}">'
+        "<title>Mean differences and their 95 % intervals, in the table's order, about nothing; "
+        'large dots are told apart from it.</title><path stroke-dasharray="3" '
+        f'd="M120 0V{height}"/>{"".join(parts)}</svg>'
     )
 
 
 def _html(verdict: Verdict) -> str:
     """One claim of the HTML file."""
     lines = "".join(
-        f"<p><strong>{name}.</strong> {html.escape(text)}</p>" for name, text in facts(verdict).items()
+        f"<p><strong>{name}.</strong> {html.escape(text)}</p>"
+        for name, text in facts(verdict).items()
     )
     table = ""
     if verdict.findings or verdict.stand_ins:
         frame = findings_frame(verdict).to_html(index=False, border=0, justify="left")
-        table = f'<div class="wide" tabindex="0">{frame}{intervals_svg(verdict)}</div>'
+        table = f'<div class="wide" tabindex="0">{frame}</div>{intervals_svg(verdict)}'
     made = "".join(
         f'<p><a href="../notebooks/{page}.ipynb">{page}</a>: <code>{html.escape(how)}</code>, '
         f"revision {made}</p>"

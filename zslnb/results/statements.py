@@ -2,7 +2,7 @@
 
 Numbers stand in `papers/genzsl.yml` and `papers/revcd.yml`; `papers/claims.yml` adds what is
 claimed in words, and says which rows of ours decide what. Nothing is decided here:
-`zslnb.results.verdicts` does.
+`zslnb.results.deciding` does.
 """
 
 import math

@@ -21,7 +21,6 @@ import statistics
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -61,8 +60,7 @@ class Run:
         return [
             r
             for r in self.records
-            if (not table or r.get("table") == table)
-            and r.get("notebook", "").startswith(notebook)
+            if (not table or r.get("table") == table) and r.get("notebook", "").startswith(notebook)
         ]
 
 
@@ -132,11 +130,6 @@ class Evidence:
     made_on: Mapping[str, Setting]
     measures: Mapping[str, Measure] = field(default_factory=dict)
 
-    @cached_property
-    def values(self) -> dict[str, dict[str, float]]:
-        """Printed numbers by paper and id."""
-        return {paper: dict(frame["value"]) for paper, frame in self.printed.items()}
-
 
 def ledger(measures: Mapping[str, Measure] | None = None) -> list[Verdict]:
     """Decide every claim of both papers by what is recorded in `results/`."""
@@ -152,7 +145,7 @@ def decide(claim: Claim, evidence: Evidence) -> Verdict:
     Raises:
         ValueError: a check names a number that is not printed.
     """
-    checks = tuple(_checked(claim, evidence.values[claim.paper]))
+    checks = tuple(_checked(claim, evidence.printed[claim.paper]))
     found = _decide_number if claim.is_number else _decide_statement
     verdict = replace(found(claim, evidence), checks=checks)
     if failed := [text for text, holds in checks if not holds]:
@@ -163,57 +156,61 @@ def decide(claim: Claim, evidence: Evidence) -> Verdict:
 # -- the paper's own numbers
 
 
-def _checked(claim: Claim, printed: Mapping[str, float]) -> Iterable[tuple[str, bool]]:
+def _checked(claim: Claim, printed: pd.DataFrame) -> Iterable[tuple[str, bool]]:
     """Check what is declared, and each H against its S and U."""
     for check in claim.printed:
         yield _check(check, printed)
-    stem = claim.id.removesuffix("-H")
-    parts = [printed.get(f"{stem}-{m}") for m in "SU"]
-    if claim.is_number and claim.id.endswith("-H") and None not in parts:
-        seen, unseen = parts
+    parts = [f"{claim.id.removesuffix('-H')}-{m}" for m in "SU"]
+    if claim.is_number and claim.id.endswith("-H") and {*parts} <= {*printed.index}:
+        seen, unseen = printed.loc[parts, "value"]
         mean = 2 * seen * unseen / (seen + unseen)
+        text = f"H {claim.value:g} is the harmonic mean of {seen:g} and {unseen:g}, {mean:.1f}"
         # rounding moves the mean of two by at most twice what it moves each, and H once more
-        holds = abs(claim.value - mean) <= 3 * ROUNDED
-        yield f"H {claim.value:g} is the harmonic mean of {seen:g} and {unseen:g}: {mean:.1f}", bool(holds)
+        yield text, bool(abs(claim.value - mean) <= 3 * ROUNDED)
 
 
-def _check(check: Check, printed: Mapping[str, float]) -> tuple[str, bool]:
+def _check(check: Check, printed: pd.DataFrame) -> tuple[str, bool]:
     """Check one thing: in words, and whether it holds."""
     if check.count:
-        value, text = float(len(_like(check.count, printed))), f"{check.count}: there are"
+        value, text = float(len(_like(check.count, printed))), f"numbers named {check.count}:"
     else:
         value, text = _printed(check.that, printed)
+    text = f"{text} {value:g}"
     if check.equals is not None:
         near = abs(value - check.equals) <= check.within + 1e-9
-        return f"{text} {value:g}, said to be {check.equals:g}", bool(near)
+        return f"{text}, said to be {check.equals:g}", bool(near)
     if pattern := check.highest or check.median:
         others = _like(pattern, printed)
-        bar = max(others.values()) if check.highest else statistics.median(others.values())
-        best = max(others, key=others.get)
-        kind = f"the highest of {pattern} ({best})" if check.highest else f"the median of {pattern}"
-        return f"{text} {value:g} is at least {bar:g}, {kind}", bool(value >= bar)
+        if check.highest:
+            best = others.idxmax()
+            bar, kind = others[best], f"the highest, {_printed(best, printed)[1]}"
+        else:
+            bar, kind = others.median(), f"the median of {len(others)}"
+        return f"{text} is at least {kind} {bar:g}", bool(value >= bar)
     up = check.above is not None
     bar, name = _printed(check.above if up else check.below, printed)
-    text = f"{text} {value:g} is {'above' if up else 'below'} {name} {bar:g}".replace("  ", " ")
-    return text, bool(value > bar if up else value < bar)
+    words = filter(None, (text, "is above" if up else "is below", name, f"{bar:g}"))
+    return " ".join(words), bool(value > bar if up else value < bar)
 
 
-def _printed(that: Any, printed: Mapping[str, float]) -> tuple[float, str]:
+def _printed(that: Any, printed: pd.DataFrame) -> tuple[float, str]:
     """Give a printed number, or the difference of two, and its name; a number has none."""
     if isinstance(that, int | float):
         return float(that), ""
-    ids = (that,) if isinstance(that, str) else tuple(that)
-    if unknown := [name for name in ids if printed.get(name) is None]:
+    ids = [that] if isinstance(that, str) else [*that]
+    if unknown := [name for name in ids if name not in printed.index]:
         raise ValueError(f"claims.yml checks {unknown[0]!r}, which the paper's file does not have.")
-    values = [printed[name] for name in ids]
-    return round(values[0] - sum(values[1:]), 6), " minus ".join(ids)
+    rows = printed.loc[ids]
+    names = [f"{r.method}'s {r.metric} on {r.benchmark}" for r in rows.itertuples()]
+    first, *others = rows["value"]
+    return round(first - sum(others), 6), " minus ".join(names)
 
 
-def _like(pattern: str, printed: Mapping[str, float]) -> dict[str, float]:
-    found = {k: v for k, v in printed.items() if fnmatchcase(k, pattern) and v == v}
-    if not found:
+def _like(pattern: str, printed: pd.DataFrame) -> pd.Series:
+    names = [name for name in printed.index if fnmatchcase(name, pattern)]
+    if not names:
         raise ValueError(f"claims.yml checks {pattern!r}, which no printed number has.")
-    return found
+    return printed.loc[names, "value"].dropna()
 
 
 # -- statements
@@ -229,7 +226,9 @@ def _decide_statement(claim: Claim, evidence: Evidence) -> Verdict:
     if not asked:
         if claim.is_number:
             return Verdict(claim, NOT_MEASURED, "")
-        nothing = "nothing recorded has these rows" if claim.measured else "the printed numbers agree"
+        nothing = (
+            "nothing recorded has these rows" if claim.measured else "the printed numbers agree"
+        )
         return Verdict(claim, NOT_MEASURED, claim.why or nothing)
     gains = [_gains(finding) for finding, _ in asked]
     told = differences(*gains, least=0.0)
@@ -237,9 +236,7 @@ def _decide_statement(claim: Claim, evidence: Evidence) -> Verdict:
         _stand(finding, comparison, difference, len(values))
         for (finding, comparison), difference, values in zip(asked, told, gains, strict=True)
     )
-    told_for, against = (
-        [f for f in findings if f.standing == side] for side in ("for", "against")
-    )
+    told_for, against = ([f for f in findings if f.standing == side] for side in ("for", "against"))
     if len(told_for) == len(findings):
         word = REPRODUCED
     elif told_for and not against:
@@ -355,7 +352,10 @@ def _decide_number(claim: Claim, evidence: Evidence) -> Verdict:
         verdict, beside = _decide_statement(claim, own), _decide_statement(claim, elsewhere)
         stand_ins = tuple(replace(f, standing="open") for f in beside.findings)
     else:
-        verdict, stand_ins = _nearest(claim, setting, own), tuple(_figures(claim, setting, elsewhere))
+        verdict, stand_ins = (
+            _nearest(claim, setting, own),
+            tuple(_figures(claim, setting, elsewhere)),
+        )
     if verdict.is_decided:
         return replace(verdict, stand_ins=stand_ins)
     needs = f"needs {claim.benchmark} with {setting.features} features and {setting.semantics}"
