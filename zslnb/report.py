@@ -26,7 +26,7 @@ from zslnb.results import (
     rows_of,
     verdicts,
 )
-from zslnb.results.deciding import Verdict, ledger, recorded_runs
+from zslnb.results.deciding import Run, Verdict, ledger, recorded_runs
 from zslnb.results.ledger import (
     because,
     counts,
@@ -330,31 +330,25 @@ def claims_block() -> str:
 def ledger_block() -> str:
     """Give every claim with its verdict, folded, below a table of counts."""
     verdicts = _verdicts()
-    parts = [counts_table(verdicts)]
-    for paper, name in PAPERS.items():
-        of_paper = [v for v in verdicts if v.claim.paper == paper]
-        parts.append(f"## {name}\n\n{ledger_markdown(of_paper)}")
-    return "\n\n".join(parts)
+    return f"{counts_table(verdicts)}\n{ledger_markdown(verdicts)}"
 
 
 def compute_block() -> str:
     """Sum the seconds that recorded experiments took, each counted once."""
-    rows = []
-    for run in recorded_runs():
-        took = {r["id"]: r["seconds"] for r in run.records}
-        device = run.manifest.get("device", {})
-        cores = run.manifest.get("cores")
-        rows.append(
-            {
-                "run": run.name,
-                "device": device.get("name", "unknown") + (f", {cores} cores" if cores else ""),
-                "experiments": len(took),
-                "hours": f"{sum(took.values()) / 3600:.2f}",
-                "longest, minutes": f"{max(took.values()) / 60:.1f}",
-                "revision": run.manifest.get("git", {}).get("revision", "unknown")[:7],
-            }
-        )
+    rows = [_compute(run) for run in recorded_runs()]
     return markdown_table(pd.DataFrame(rows)) if rows else "Not measured.\n"
+
+
+def _compute(run: Run) -> dict:
+    took = {r["id"]: r["seconds"] for r in run.records}
+    cores = run.manifest.get("cores")
+    return {
+        "run": run.name,
+        "device": run.manifest["device"]["name"] + (f", {cores} cores" if cores else ""),
+        "experiments": len(took),
+        "hours": f"{sum(took.values()) / 3600:.2f}",
+        "longest, minutes": f"{max(took.values()) / 60:.1f}",
+    }
 
 
 def _verdicts() -> list[Verdict]:

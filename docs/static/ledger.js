@@ -1,5 +1,5 @@
 // Filters and sorts the ledger's claims, where a page has them. They are complete without it.
-(() => {
+document.addEventListener("DOMContentLoaded", () => {
   const claims = [...document.querySelectorAll("details.claim")];
   if (!claims.length) return;
   const values = (key) =>
@@ -52,4 +52,4 @@
   form.addEventListener("input", show);
   form.addEventListener("submit", (event) => event.preventDefault());
   show();
-})();
+});

@@ -75,7 +75,7 @@ def test_ours_stands_beside_theirs(verdicts):
     assert first["compared"] == "GenZSL above no CDP, H"
     assert (first["ours"], first["beside"]) == ("51.0 ± 1.4", "49.5 ± 0.7")
     assert (first["difference"], first["p"]) == ("+1.5 (-2.0 to +5.0)", "0.200")
-    assert pages.findings_frame(verdicts[1]).iloc[0][""] == "stands in"
+    assert pages.findings_frame(verdicts[1]).iloc[0]["outcome"] == "stands in"
 
 
 def test_csv_and_latex_have_a_line_a_claim(verdicts):
@@ -155,12 +155,14 @@ def test_in_a_browser_it_filters_and_sorts_and_nothing_overlaps(verdicts, tmp_pa
     watch = "<script>window.errors = []; onerror = (m) => errors.push(m);</script>"
     text = text.replace("</head>", f"{watch}</head>")
     frame = tmp_path / "ledger.html"
-    frame.write_text(text.replace("</body>", f"<script>{script}</script></body>"))
+    frame.write_text(
+        text.replace("</body>", f"<script>onload = () => {{{script}}};</script></body>")
+    )
     # a window of a browser has a least width, a frame has none
     page = tmp_path / "page.html"
     page.write_text(
         f'<iframe src="ledger.html" style="width:{width}px;height:2000px"></iframe><script>'
-        "onload = () => document.title = frames[0].document.body.dataset.found;</script>"
+        "onload = () => { document.title = frames[0].document.body.dataset.found; };</script>"
     )
     done = subprocess.run(
         [

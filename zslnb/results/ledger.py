@@ -145,7 +145,9 @@ def findings_frame(verdict: Verdict) -> pd.DataFrame:
                 line["difference"] += f" ({told.low:+.{digits}f} to {told.high:+.{digits}f})"
                 line["p"] = "< 0.001" if told.p < 0.001 else f"{told.p:.3f}"
         line["seeds"] = len(f.ours)
-        line[""] = "stands in" if f in verdict.stand_ins else SIDES[f.standing] * bool(f.wanted)
+        line["outcome"] = (
+            "stands in" if f in verdict.stand_ins else SIDES[f.standing] * bool(f.wanted)
+        )
         rows.append(line)
     return pd.DataFrame(rows).dropna(axis=1, how="all").fillna("")
 
