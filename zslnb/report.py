@@ -323,7 +323,11 @@ def claims_block() -> str:
         f"*{v.claim.says}* ({PAPERS[v.claim.paper]}) **{v.word.capitalize()}**; {because(v)}."
         for v in first
     )
-    text = f"{len(verdicts)} claims of both papers, {decided} of them decided: {counted}."
+    numbers = sum(v.claim.is_number and not v.is_decided for v in verdicts)
+    text = (
+        f"{len(verdicts)} claims of both papers, {decided} of them decided: {counted}. Of the "
+        f"last, {numbers} are printed numbers, which only their own benchmark can decide."
+    )
     return f"{text}\n\n{bullets(lines)}"
 
 

@@ -66,7 +66,7 @@ def test_a_finding_says_where_it_comes_from():
 
 def test_a_verdict_says_on_which_benchmarks_what_was_found(verdicts):
     places = "CUB (fc1000, sentences)"
-    assert pages.because(verdicts[0]) == f"speaks for it: {places}; not told apart: {places}"
+    assert pages.because(verdicts[0]) == f"as claimed on {places}; not told apart on {places}"
     assert pages.because(verdicts[1]) == "needs SUN"
 
 

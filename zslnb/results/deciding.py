@@ -148,8 +148,8 @@ def decide(claim: Claim, evidence: Evidence) -> Verdict:
     checks = tuple(_checked(claim, evidence.printed[claim.paper]))
     found = _decide_number if claim.is_number else _decide_statement
     verdict = replace(found(claim, evidence), checks=checks)
-    if failed := [text for text, holds in checks if not holds]:
-        return replace(verdict, word=CONTRADICTED, reason=f"does not hold: {'; '.join(failed)}")
+    if failed := [text.replace(" is ", " is not ", 1) for text, holds in checks if not holds]:
+        return replace(verdict, word=CONTRADICTED, reason="; ".join(failed))
     return verdict
 
 

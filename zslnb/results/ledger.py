@@ -28,7 +28,7 @@ GRADES = {  # how well a claim is known, in words
     "inference": "our inference",
     "summary": "read in a public summary",
 }
-SIDES = {"for": "speaks for it", "against": "speaks against it", "open": "not told apart"}
+SIDES = {"for": "as claimed", "against": "the other way round", "open": "not told apart"}
 TITLE = "Ledger of claims: GenZSL and RevCD"
 
 
@@ -95,7 +95,7 @@ def _where(findings: Sequence[Finding]) -> Iterable[str]:
         times = {name: of_side.count(name) for name in of_side}
         places = [f"{n} × {name}" if n > 1 else name for name, n in times.items()]
         if places:
-            yield f"{words}: {', '.join(places)}"
+            yield f"{words} on {', '.join(places)}"
 
 
 def benchmark(finding: Finding) -> str:
