@@ -1,6 +1,7 @@
 """The rule behind the verdicts, on made-up records: each verdict is reached."""
 
 import math
+from dataclasses import replace
 
 import pandas as pd
 import pytest
@@ -52,10 +53,11 @@ def claim(**changes):
 
 def run(rows, name="cub", profile="full", **extra):
     """A run whose rows have these H, one a seed; lenient ones are ten points higher."""
+    on = {"name": name, "semantics": "attributes", "features": "resnet101"} | extra
     records = [
         {
             "row": row, "seed": seed, "table": "T2", "notebook": "24_results", "id": f"{row}{seed}",
-            "benchmark": {"name": name, "semantics": "attributes"},
+            "benchmark": on,
             "scores": {
                 protocol: {"H": (h + more) / 100, "S": (h + 5) / 100, "U": (h - 5) / 100}
                 for protocol, more in (("clean", 0), ("lenient", 10))
@@ -64,7 +66,6 @@ def run(rows, name="cub", profile="full", **extra):
         for row, scores in rows.items()
         for seed, h in enumerate(scores)
     ]  # fmt: skip
-    on = {"name": name, "semantics": "attributes", "features": "resnet101"} | extra
     return Run(f"{name}-{profile}", records, {"profile": profile, "benchmark": on})
 
 
@@ -169,6 +170,8 @@ def test_a_comparison_may_be_asked_on_one_benchmark_only():
         (Check(("T1-CUB-S", "T1-CUB-U"), below=5), CONTRADICTED),
         (Check(("T1-CUB-S", "T1-CUB-U"), equals=20.4, within=0.5), REPRODUCED),
         (Check(("T1-CUB-S", "T1-CUB-U"), equals=21, within=0.5), CONTRADICTED),
+        (Check("T1-CUB-S", equals="T1-SUN-S"), REPRODUCED),
+        (Check("T1-CUB-S", equals="T1-SUN-U"), CONTRADICTED),
         (Check("T1-CUB-GAN-H", highest="T1-CUB-*H"), REPRODUCED),
         (Check("T1-CUB-H", highest="T1-CUB-*H"), CONTRADICTED),
         (Check("T1-CUB-GAN-H", median="T1-*-H"), REPRODUCED),
@@ -225,6 +228,23 @@ def test_elsewhere_a_figure_of_ours_stands_in_and_decides_nothing(elsewhere):
     found = decided(claim(value=51.0), elsewhere)
     assert (found.word, found.findings, len(found.stand_ins)) == (NOT_MEASURED, (), 2)
     assert found.reason == "needs CUB with resnet101 features and attributes"
+
+
+def test_of_a_run_with_two_kinds_of_features_the_papers_own_decide():
+    both = run(ABOVE)
+    both.records.extend(run(BELOW, features="clip").records)
+    found = decided(claim(value=51.0), both)
+    assert (found.word, len(found.findings), len(found.stand_ins)) == (REPRODUCED, 2, 2)
+
+
+def test_a_way_of_counting_may_be_a_path():
+    made = run(ABOVE)
+    for record in made.records:
+        record["scores"] = {"conventional": {"per image": 0.7}}
+    setting = replace(SETTING, ways={"not stated": ("conventional/per image",)})
+    asked = claim(value=70.4, metric="T1")
+    found = decide(asked, Evidence((made,), {"revcd": PRINTED}, {"revcd": setting}))
+    assert found.word == REPRODUCED
 
 
 def test_a_number_of_two_seeds_is_not_decided():

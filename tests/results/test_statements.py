@@ -48,6 +48,11 @@ def test_what_a_statement_lacks_it_takes_from_the_number_of_the_same_id(papers):
     assert (found[0].place, found[0].benchmark, found[0].is_number) == ("T1", "CUB", False)
 
 
+def test_its_value_only_where_the_number_is_what_is_claimed(papers):
+    found = claims(written(papers, id="T1-CUB-H", number="true"))
+    assert found[0].value == 1.5
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [

@@ -39,7 +39,7 @@ REPRODUCED, DIRECTION, NOT_REPRODUCED, CONTRADICTED, NOT_MEASURED = VERDICTS = (
     "contradicted by the paper's own numbers",
     "not measured",
 )
-PERCENT = ("S", "U", "H", "T1", "S-U")
+PERCENT = ("S", "U", "H", "T1", "S-U", "per image")
 FEWEST = 3  # seeds
 NEAR = 0.05  # of a printed number that is no percentage
 ROUNDED = 0.05  # what rounding to one decimal may hide
@@ -177,8 +177,8 @@ def _check(check: Check, printed: pd.DataFrame) -> tuple[str, bool]:
         value, text = _printed(check.that, printed)
     text = f"{text} {value:g}"
     if check.equals is not None:
-        near = abs(value - check.equals) <= check.within + 1e-9
-        return f"{text}, said to be {check.equals:g}", bool(near)
+        said = _printed(check.equals, printed)[0]
+        return f"{text}, said to be {said:g}", bool(abs(value - said) <= check.within + 1e-9)
     if pattern := check.highest or check.median:
         others = _like(pattern, printed)
         if check.highest:
@@ -257,7 +257,7 @@ def _compared(
         records = [r for r in records if r["benchmark"]["name"] in asked.only]
     ours = _values(records, asked.row, asked.path, asked, measures)
     if isinstance(asked.reference, str):
-        path = tuple(asked.other.split("/")) if asked.other else asked.path
+        path = _path(asked.other) if asked.other else asked.path
         beside = _values(records, asked.reference, path, asked, measures)
     else:
         beside = dict.fromkeys(ours, float(asked.reference))
@@ -288,6 +288,10 @@ def _metric(asked: Comparison) -> str:
     if asked.against:
         name = f"{name} over {asked.against}"
     return name if asked.score or asked.protocol == "clean" else f"{name}, {asked.protocol}"
+
+
+def _path(score: str) -> tuple[str, ...]:
+    return tuple(score.split("/"))
 
 
 def _gains(finding: Finding) -> list[float]:
@@ -345,32 +349,31 @@ def _scored(records: list[dict], row: str, path: tuple[str, ...]) -> dict[int, f
 def _decide_number(claim: Claim, evidence: Evidence) -> Verdict:
     setting = evidence.made_on[claim.paper]
     own, elsewhere = (
-        replace(evidence, runs=[r for r in evidence.runs if _is_own(claim, setting, r) is side])
+        replace(evidence, runs=[_part(run, claim, setting, side) for run in evidence.runs])
         for side in (True, False)
     )
     if claim.measured:  # the number is a bound
         verdict, beside = _decide_statement(claim, own), _decide_statement(claim, elsewhere)
         stand_ins = tuple(replace(f, standing="open") for f in beside.findings)
     else:
-        verdict, stand_ins = (
-            _nearest(claim, setting, own),
-            tuple(_figures(claim, setting, elsewhere)),
-        )
+        verdict = _nearest(claim, setting, own)
+        stand_ins = tuple(_figures(claim, setting, elsewhere))
     if verdict.is_decided:
         return replace(verdict, stand_ins=stand_ins)
     needs = f"needs {claim.benchmark} with {setting.features} features and {setting.semantics}"
     return replace(verdict, reason=claim.why or verdict.reason or needs, stand_ins=stand_ins)
 
 
-def _is_own(claim: Claim, setting: Setting, run: Run) -> bool:
-    """Tell whether a run is the published schedule on the claim's benchmark and inputs."""
-    on = run.manifest.get("benchmark", {})
-    return (
-        run.manifest.get("profile") == "full"
-        and on.get("name") == claim.benchmark.lower()
-        and on.get("semantics") == setting.semantics
-        and on.get("features") == setting.features
-    )
+def _part(run: Run, claim: Claim, setting: Setting, is_own: bool) -> Run:
+    """Keep those records of a run that are of the claim's own benchmark and inputs, or the rest."""
+    wanted = (claim.benchmark.lower(), setting.semantics, setting.features)
+    full = run.manifest.get("profile") == "full"
+
+    def own(record: dict) -> bool:
+        on = record["benchmark"]
+        return full and (on["name"], on["semantics"], on.get("features")) == wanted
+
+    return replace(run, records=[r for r in run.records if own(r) is is_own])
 
 
 def _figures(claim: Claim, setting: Setting, evidence: Evidence) -> Iterable[Finding]:
@@ -383,7 +386,7 @@ def _figures(claim: Claim, setting: Setting, evidence: Evidence) -> Iterable[Fin
     for run in evidence.runs:
         records = run.picked(row.table, row.notebook)
         for way in setting.ways.get(claim.protocol, ()):
-            path = tuple(row.score.split("/")) if row.score else (way, metric)
+            path = _path(row.score or (way if "/" in way else f"{way}/{metric}"))
             values = _scored(records, row.row, path)
             if row.over:
                 base = _scored(records, row.over, path)

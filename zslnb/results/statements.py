@@ -89,7 +89,7 @@ class Check:
         above, below: an id or two, or a number.
         highest: pattern of ids; it is the largest among them.
         median: pattern of ids; it is not below their median.
-        equals, within: a number, and how far from it counts as equal.
+        equals, within: an id or a number, and how far from it counts as equal.
         count: pattern of ids, instead of `that`; how many there are.
     """
 
@@ -98,7 +98,7 @@ class Check:
     below: str | float | tuple[str, ...] | None = None
     highest: str = ""
     median: str = ""
-    equals: float | None = None
+    equals: str | float | None = None
     within: float = 0.0
     count: str = ""
 
@@ -136,7 +136,7 @@ class Setting:
 
     Attributes:
         semantics, features: of a run on the paper's own benchmark.
-        ways: protocol of a published number -> the protocols of ours that count as it.
+        ways: protocol of a published number -> the protocols of ours that count as it, or paths.
         rows: the paper's method -> the row of ours.
     """
 
@@ -239,17 +239,22 @@ def _read(path: Path, changed: int) -> dict[str, Any]:
 
 
 def _claim(entry: dict[str, Any], folder: Path) -> Claim:
-    """Read one statement; what it lacks it takes from the paper's entry of the same id."""
+    """Read one statement; what it lacks it takes from the paper's entry of the same id.
+
+    So does its value, but only where the entry says that the number is what is claimed.
+    """
     where = str(entry.get("id", entry))
     if entry.get("paper") not in PAPERS:
         raise ValueError(f"claims.yml: {where} needs a paper, one of {', '.join(PAPERS)}.")
     quoted = published(entry["paper"], folder)
     known = quoted.loc[where] if where in quoted.index else None
     inherited = {} if known is None else {name: known[name] for name in (*ENTRY, "method")}
+    if entry.get("number") and known is not None:
+        inherited["value"] = known["value"]
     claim = _typed(
         Claim,
         inherited
-        | entry
+        | {name: value for name, value in entry.items() if name != "number"}
         | {
             "measured": _several(Comparison, entry, "measured", where),
             "printed": _several(Check, entry, "printed", where),
