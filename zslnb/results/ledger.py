@@ -77,21 +77,25 @@ def latex_table(verdicts: Iterable[Verdict]) -> str:
     )
 
 
-def because(verdict: Verdict) -> str:
-    """Say why a claim has its verdict: on which benchmarks what was found, or the reason."""
+def because(verdict: Verdict, *, brief: bool = False) -> str:
+    """Say why a claim has its verdict: on which benchmarks what was found, or the reason.
+
+    `brief` leaves out what stands in brackets behind a benchmark's name.
+    """
     if verdict.claim.is_number or not verdict.findings:
         return verdict.reason
-    return "; ".join(filter(None, (_failed(verdict), *_where(verdict.findings))))
+    return "; ".join(filter(None, (_failed(verdict), *_where(verdict.findings, brief))))
 
 
 def _failed(verdict: Verdict) -> str:
     return verdict.reason if any(not holds for _, holds in verdict.checks) else ""
 
 
-def _where(findings: Sequence[Finding]) -> Iterable[str]:
+def _where(findings: Sequence[Finding], brief: bool) -> Iterable[str]:
     """Say on which benchmarks comparisons speak for a claim, against it, or are not told apart."""
     for standing, words in SIDES.items():
         of_side = [benchmark(f) for f in findings if f.standing == standing]
+        of_side = [name.partition(" (")[0] if brief else name for name in of_side]
         times = {name: of_side.count(name) for name in of_side}
         places = [f"{n} × {name}" if n > 1 else name for name, n in times.items()]
         if places:
