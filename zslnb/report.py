@@ -320,7 +320,8 @@ def claims_block() -> str:
     counted = ", ".join(f"{n} {word}" for word, n in counts(verdicts).items())
     first = sorted((v for v in verdicts if v.claim.first), key=lambda v: v.claim.first)
     lines = (
-        f"*{v.claim.says}* ({PAPERS[v.claim.paper]}) **{v.word.capitalize()}**; {because(v, brief=True)}."
+        f"*{v.claim.says}* ({PAPERS[v.claim.paper]}) **{v.word.capitalize()}**; "
+        f"{because(v, brief=True)}."
         for v in first
     )
     numbers = sum(v.claim.is_number and not v.is_decided for v in verdicts)
