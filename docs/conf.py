@@ -61,7 +61,8 @@ if REPOSITORY:
         },
     }
 html_static_path = ["static", MATH_FONT]
-html_css_files = ["site.css"]
+html_css_files = ["site.css", "ledger.css"]
+html_js_files = ["ledger.js"]
 templates_path = ["templates"]
 html_additional_pages = {"index": "to-front-page.html"}  # the front page is docs/index.html
 html_show_search_summary = False  # a page that is opened as a file may not fetch others
