@@ -137,7 +137,7 @@ settings = studies.pair_settings(
     genzsl.profile_settings(bench.name, profile), revcd.profile_settings(profile)
 )
 records = studies.run_pairs(bench, settings, here.seeds, here.device)
-found = studies.two_directions(records, studies.benchmark_title(bench), "pairs", kept=records)
+found = studies.pairs_of_methods(records, studies.benchmark_title(bench), "pairs", kept=records)
 here.figure(found, "shared")
 
 # %% [markdown]

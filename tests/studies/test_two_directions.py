@@ -4,7 +4,7 @@ import pytest
 from toys import QUICK, QUICK_REVCD
 
 from zslnb.experiments.two_directions import PAIRS
-from zslnb.studies.two_directions import pair_settings, two_directions
+from zslnb.studies.two_directions import pair_settings, pairs_of_methods
 
 ALONE = {
     **{"GenZSL": 0.50, "GenZSL again": 0.52, "means + spread": 0.60},
@@ -36,7 +36,7 @@ def record(seed: int, gain: float) -> dict:
 def test_a_pair_is_set_beside_the_better_of_its_two(gain, word):
     """A gain that is sure, but less than a point, counts for none."""
     records = [record(seed, gain + 1e-4 * seed) for seed in range(5)]
-    found = two_directions(records, "Title", "pairs", kept=records)
+    found = pairs_of_methods(records, "Title", "pairs", kept=records)
     cells = found.table()["H, over the better"]
     assert all(cell.split(", ")[1].startswith(word) for cell in cells)
     assert found.gains["GenZSL with RevCD", "H"].mean == pytest.approx(100 * (gain + 2e-4))
@@ -49,7 +49,7 @@ def test_a_pair_is_set_beside_the_better_of_its_two(gain, word):
 
 
 def test_bars_add_up_to_all_images():
-    fig = two_directions([record(s, 0.0) for s in range(3)], "Title", "pairs").figure()
+    fig = pairs_of_methods([record(s, 0.0) for s in range(3)], "Title", "pairs").figure()
     bars = [patch.get_width() for patch in fig.axes[0].patches]
     assert sum(bars) == pytest.approx(100 * len(PAIRS))
 

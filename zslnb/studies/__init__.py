@@ -63,7 +63,7 @@ _STUDIES = {  # module -> what notebooks use of it
         "after_the_last_epoch boosting_orders classifier_orders looks_at_test "
         "looks_of_training StoredOrders"
     ),
-    "two_directions": "pair_settings pairs_on_cub run_pairs two_directions",
+    "two_directions": "pair_settings pairs_of_methods pairs_on_cub run_pairs",
     "watched_training": "collapse losses penalty_rule slow_rates Watch",
 }
 _MODULES = {name: module for module, names in _STUDIES.items() for name in names.split()}

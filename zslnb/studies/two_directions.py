@@ -61,10 +61,10 @@ def pairs_on_cub(kind: str) -> Answered | None:
     """Lay out what is recorded of CUB with one kind of semantics; None if nothing is."""
     records = [r for r in results.rows_of(results.recorded(CUB_RUN), TABLE) if r["row"] == kind]
     title = f"CUB, ResNet fc1000 features, {kind}"
-    return two_directions(records, title, f"cub-{kind}") if records else None
+    return pairs_of_methods(records, title, f"cub-{kind}") if records else None
 
 
-def two_directions(records: Records, title: str, name: str, kept: Records = ()) -> Answered:
+def pairs_of_methods(records: Records, title: str, name: str, kept: Records = ()) -> Answered:
     """What does a pair gain over the better of its two, and whom do the two get right?
 
     The better one is the one with the higher mean on the test images, so the pair's gain is if
