@@ -7,7 +7,7 @@ from importlib import import_module
 
 _STUDIES = {  # module -> what notebooks use of it
     "benchmarks": "baselines looks split",
-    "both_directions": "both_on_cub both_papers",
+    "both_directions": "both_compared both_on_cub both_papers",
     "boosting": (
         "batch_floor copying copying_losses false_negatives order_floors orders pull_taken pushes"
     ),
@@ -40,16 +40,15 @@ _STUDIES = {  # module -> what notebooks use of it
     "known_densities": "gaussian_denoiser mixture_denoiser TiltedDensity",
     "quoted": (
         "printed_scores_of_revcd quoted_ablation quoted_results quoted_rivals quoted_semantics "
-        "reductions revcd_table1 revcd_table2 revcd_text_claims"
+        "reductions revcd_printed revcd_text_claims"
     ),
     "referents": (
         "by_target changed_referents chosen_referents loss_terms pair_cosines swaps variety"
     ),
     "revcd_results": (
-        "benchmark_title classification_weight cosines_by_kind cub_hull cub_models cub_rows "
-        "hull_distances losses_removed pooled revcd_findings revcd_models run_revcd settings_shown "
-        "spaces_compared validation_choices ways_to_count with_each_weight with_less_diffusion "
-        "without_each_loss"
+        "benchmark_title classification_weight cosines_by_kind cub_rows hull_distances "
+        "losses_removed revcd_findings revcd_models run_revcd settings_shown spaces_compared "
+        "validation_choices ways_to_count with_each_weight with_less_diffusion without_each_loss"
     ),
     "sampling": "guidance_scales guided_denoiser samplers starting_noise WalkDensity",
     "schematics": "paradigms pipeline revcd_direction revcd_losses revcd_network",
