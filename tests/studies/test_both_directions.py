@@ -41,7 +41,7 @@ def test_data_stand_side_by_side_and_what_was_not_measured_is_left_out():
     study = both_directions.both_compared([*tables, both_directions.both_of([], "none", "both")])
     assert [*study.table().columns] == ["toy, words", "other"]
     assert study.table().loc[("RevCD over ridge", "T1"), "other"] == "+0.0"
-    assert "means + spread (toy, words); means + spread (other)" in study.finding()
+    assert "means + spread (2 of 2)" in study.finding()
     axes = study.figure().axes
     assert [ax.get_title() for ax in axes] == ["toy,\nwords", "other"]
     rows = [tick.get_text() for tick in axes[0].get_yticklabels()]

@@ -22,7 +22,7 @@ def test_settings_that_a_profile_reduces_show_both_numbers():
     table = study.table().set_index("setting")
     assert table.loc["steps"].tolist() == ["20", "500"]
     assert "schedule" not in table.index
-    assert "profile `smoke`" in study.caption()
+    assert "profile `smoke` changes" in study.caption()
 
 
 def test_models_are_counted_strictly_leniently_and_calibrated():

@@ -32,9 +32,9 @@ _STUDIES = {  # module -> what notebooks use of it
     ),
     "generators": "hubness",
     "genzsl_results": (
-        "ablation answers bullets class_similarity compared genzsl_verdicts INGREDIENTS "
-        "main_results recorded_results REFERENTS selection_price semantics sensitivity "
-        "sensitivity_figure verdicts whose_spread whose_spread_on_cub"
+        "ablation ablations_beside bullets class_similarity compared genzsl_findings main_results "
+        "selection_price semantics sensitivity sensitivity_figure spreads_beside verdicts "
+        "whose_spread whose_spread_on_cub"
     ),
     "input_acceptance": "inputs",
     "known_densities": "gaussian_denoiser mixture_denoiser TiltedDensity",

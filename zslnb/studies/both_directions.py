@@ -63,8 +63,7 @@ def both_papers(
 
 def both_on_cub(kind: str) -> Tabled:
     """Put the recorded rows of pages 14 and 24 on CUB side by side, for one kind of semantics."""
-    title = f"CUB, ResNet fc1000 features, {kind}"
-    return both_of(on_cub(kind), title, f"cub-both-{_slug(kind)}")
+    return both_of(on_cub(kind), f"CUB, {kind}", f"cub-both-{_slug(kind)}")
 
 
 def on_cub(kind: str) -> list[dict]:
@@ -122,14 +121,14 @@ def both_compared(tables: Sequence[Tabled]) -> Answered:
         "z → x and x → z are those that validation prefers, by calibrated H."
     )
     tabled = Tabled("both", frame, text)
-    best = [
-        (max(table.scores, key=lambda row: table.scores[row][CALIBRATED].mean()), table.title)
-        for table in tables
-    ]
+    best: dict[str, list[str]] = {}
+    for table in tables:
+        row = max(table.scores, key=lambda row: table.scores[row][CALIBRATED].mean())
+        best.setdefault(row, []).append(table.title)
     finding = (
         "Dots: calibrated H; diamonds: T1; mean and range over seeds. Blue predicts features from "
         "semantics (z → x), orange semantics from a feature (x → z). The highest calibrated H: "
-        f"{'; '.join(f'{row} ({title})' for row, title in best)}."
+        f"{'; '.join(f'{row} ({len(titles)} of {len(tables)})' for row, titles in best.items())}."
     )
     return Answered(tabled, Drawn("both", _draw(tables), finding))
 

@@ -16,7 +16,7 @@ from zslnb import experiments, results
 from zslnb.benchmark import Benchmark
 from zslnb.revcd import RevCDSettings, reductions
 from zslnb.studies import plots
-from zslnb.studies.rows import Device, Records, by_row, plus_minus, row_names, values
+from zslnb.studies.rows import Device, Records, by_row, plus_minus, row_names, told, values
 from zslnb.studies.study import Drawn, Tabled
 
 WEIGHTS = (0.0, 0.1, 1.0, 10.0)
@@ -95,7 +95,7 @@ def settings_shown(settings: RevCDSettings, profile: str) -> Tabled:
     """Which settings does RevCD have here that a full run has not?"""
     lines = [(name, str(here), str(full)) for name, (full, here) in reductions(settings).items()]
     frame = pd.DataFrame(lines, columns=["setting", "RevCD here", "`full` has"])
-    text = f"Where profile `{profile}` takes less than `full`, to run on two cores."
+    text = f"What profile `{profile}` changes, mostly to run on two cores."
     return Tabled("settings", frame, text)
 
 
@@ -284,10 +284,10 @@ def revcd_findings(outcomes: Mapping[str, Outcomes]) -> Tabled:
     Of what is returned, `told` has each difference by title, second row and score.
     """
     asked = [(*rows, of, score) for *rows, of, scores in ASKED for score in scores]
-    told = {title: _differences(asked, *records) for title, records in outcomes.items()}
+    gained = {title: _differences(asked, *records) for title, records in outcomes.items()}
     lines = {
         (f"{first} over {second}", score): {
-            title: _cell(found[first, second, score]) for title, found in told.items()
+            title: told(found[first, second, score]) for title, found in gained.items()
         }
         for first, second, _, score in asked
     }
@@ -296,7 +296,7 @@ def revcd_findings(outcomes: Mapping[str, Outcomes]) -> Tabled:
         "Mean difference within a seed and its 95 % interval; *above* and *below* are significant, "
         "tested together in each column."
     )
-    return Tabled("findings", frame, text, headline=True, told=told)
+    return Tabled("findings", frame, text, headline=True, told=gained)
 
 
 def _differences(
@@ -315,11 +315,6 @@ def _differences(
     ]
     names = [(first, second, score) for first, second, _, score in asked]
     return dict(zip(names, results.differences(*gains), strict=True))
-
-
-def _cell(found: results.Difference) -> str:
-    interval = f"{found.mean:+.1f} ({found.low:+.1f} to {found.high:+.1f})"
-    return f"{interval}, {found.word('above', 'below')}" if found.apart else interval
 
 
 def _seeds(records: Records) -> int:
