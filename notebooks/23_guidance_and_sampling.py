@@ -80,8 +80,8 @@ here.figure(tilted)
 # ## Guidance in two lines
 #
 # Say one attribute's noise is estimated as 1.0 with the image, 0.4 without. The image says 0.6;
-# counted twice that gives $0.4 + 2 \cdot 0.6 = 1.6$. The reason is Bayes' rule for *scores*, gradients of
-# log densities:
+# counted twice that gives $0.4 + 2 \cdot 0.6 = 1.6$. The reason is Bayes' rule for *scores* (the *score of a density*
+# is its logarithm's gradient):
 #
 # > **RevCD, section 3.5.1, eqs. 20 and 22** (rebuilt):
 # >

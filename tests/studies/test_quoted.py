@@ -24,6 +24,13 @@ def test_quoted_tables_say_that_they_are_quoted():
 def test_genzsls_row_is_printed_for_each_benchmark():
     table = studies.quoted_results().table().set_index("benchmark")
     assert table.loc["CUB", ["U", "S", "H"]].tolist() == [53.5, 61.9, 57.4]
+    assert table.loc["AWA2", "rivals with a higher H"] == "0 of 19"
+
+
+def test_unknown_numbers_of_table_4_are_left_out():
+    table = studies.quoted_semantics().table()
+    assert table.loc["plain CLIP"].tolist() == [55.2, 54.8, 55.0]
+    assert "TF-VAEGAN with weak semantics" not in table.index
 
 
 def test_rivals_with_a_higher_h_are_named():
