@@ -17,8 +17,8 @@ _STUDIES = {  # module -> what notebooks use of it
         "real_names small_case three_means"
     ),
     "code_audit": (
-        "audit conventional_scores in_words measured_differences model_differences "
-        "never_resetting switch_gains switched_back train_as_released ways_to_a_number"
+        "audit conventional_scores measured_differences model_differences switch_gains "
+        "switched_back train_as_released ways_to_a_number"
     ),
     "conditioning": (
         "blind_attention conditionings feature_tokens image_swaps listening time_embeddings "
@@ -57,8 +57,7 @@ _STUDIES = {  # module -> what notebooks use of it
     "study": "Study",
     "training_curves": "gains_of training_gains watched_settings",
     "training_orders": (
-        "after_the_last_epoch boosting_orders classifier_orders looks_at_test "
-        "looks_of_training StoredOrders"
+        "boosting_orders classifier_orders looks_at_test looks_of_training StoredOrders"
     ),
     "watched_training": "collapse losses penalty_rule slow_rates Watch",
 }
