@@ -30,8 +30,8 @@
 # - take an ancestral and a DDIM step by hand,
 # - say what guidance and the walk do to accuracy.
 #
-# You need pages [20](20_forward_diffusion.ipynb) to [22](22_conditioning.ipynb). Twenty minutes to read; half
-# a minute on two cores, under 1 GB. Indented parts are the paper's.
+# You need pages [20](20_forward_diffusion.ipynb) to [22](22_conditioning.ipynb). Twenty minutes; half a
+# minute on two cores, under 1 GB. Indented parts are the paper's.
 
 # %% tags=["parameters"]
 benchmark = "aviary"
@@ -80,7 +80,7 @@ here.figure(tilted)
 # ## Guidance in two lines
 #
 # Say one attribute's noise is estimated as 1.0 with the image, 0.4 without. The image says 0.6;
-# counted twice that gives $0.4 + 2 \cdot 0.6 = 1.6$. The reason is Bayes' rule for *scores* (the *score of a density*
+# twice it gives $0.4 + 2 \cdot 0.6 = 1.6$. The reason is Bayes' rule for *scores* (the *score of a density*
 # is its logarithm's gradient):
 #
 # > **RevCD, section 3.5.1, eqs. 20 and 22** (rebuilt):
@@ -95,7 +95,7 @@ here.figure(tilted)
 # one less.** Another attribute: 0.2 with the image, 0.5 without. At scale 2?
 
 # %%
-with_image, without = torch.tensor([1.0, 0.2]), torch.tensor([0.4, 0.5])
+with_image, without = torch.tensor([[1.0, 0.2]]), torch.tensor([[0.4, 0.5]])
 revcd.guided_noise(with_image, without, 2.0)
 
 # %% [markdown] tags=["exercise"]
@@ -204,7 +204,7 @@ tilted.by_scale()
 #
 # So guided walks do **not** sample it. Equation 21 holds for *noised* densities; noising
 # averages over neighbours, and the average of a power is not the power of the average. The exception is
-# Gaussians of one width, where walks end at $m + w (m_x - m)$. At scale 1 that is the class's own mean:
+# Gaussians of one width, where walks end at $m + w (m_x - m)$. At scale 1 it is the class's mean:
 
 # %%
 middle, target_mean = torch.tensor([[-0.5, 0.3]]), torch.tensor([[0.5, 0.0]])
@@ -250,7 +250,7 @@ ended.mean(0)
 # %% [markdown]
 # ## One step back by hand
 #
-# > **RevCD, section 3.5, eq. 18, algorithm 2** (rebuilt).:
+# > **RevCD, section 3.5, eq. 18, algorithm 2** (rebuilt):
 # >
 # > $$z_{t-1} = \frac{1}{\sqrt{\alpha_t}} \Big( z_t - \frac{1 - \alpha_t}{\sqrt{1 - \bar\alpha_t}}\,
 # > \hat\varepsilon \Big) + \sigma_t\, \eta$$

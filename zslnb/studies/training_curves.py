@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator
 
 from zslnb import experiments, genzsl, imagination, results
 from zslnb.benchmark import Benchmark
@@ -156,6 +157,9 @@ def _figure(records: Records) -> Figure:
             ax.axhline(found.mean(), color=colour, linestyle=style, label=row)
             ax.axhspan(found.min(), found.max(), color=colour, alpha=0.12, linewidth=0)
         ax.set(xscale="log", xlabel="training samples drawn, log scale", title=metric)
+        ax.xaxis.set_minor_locator(LogLocator(subs=(2, 5)))
+        for formatted in (ax.xaxis.set_major_formatter, ax.xaxis.set_minor_formatter):
+            formatted(lambda samples, _: f"{samples / 1000:g}k")
     axes[0].set_ylabel("on test images (%)")
     plots.shared_legend(fig, axes[0], 4)
     return fig
