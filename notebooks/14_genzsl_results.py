@@ -57,8 +57,8 @@ bench = here.benchmark
 # The paper's Figure 2, redrawn from its description. Class texts lose what they have in common
 # ([CDP](10_class_diversity_promotion.ipynb)), the most similar seen classes lend their features
 # ([referents](11_referent_induction.ipynb)), the inductive VAE turns them into features of the target
-# class, and the [boosting term](12_boosting_loss.ipynb) keeps those near the class's text. Then an ordinary classifier is trained on
-# real seen and synthetic unseen features.
+# class, and the [boosting term](12_boosting_loss.ipynb) keeps those near the class's text. A classifier is trained
+# on real seen and synthetic unseen features.
 
 # %%
 here.figure(studies.pipeline())
@@ -78,11 +78,11 @@ here.figure(studies.pipeline())
 # refined semantics, by kernel ridge regression (its nearest relative is
 # [EXEM](https://arxiv.org/abs/1605.08151)). **Means + spread** does what a generator does, without one: it
 # surrounds the predicted mean of an unseen class with the residuals of its referents' real features, and the
-# same classifier follows. A generative method that does not beat these has not earned its keep.
+# same classifier follows.
 #
-# Where features and semantics share no space, plain CLIP does not exist, and the boosting term compares
-# with semantics mapped to feature space by [ridge](00_start_here.ipynb) regression, our addition. The profile runs a small part
-# of the published schedules; what it changes is in the run's `tables` folder.
+# Where features and semantics share no space, plain CLIP does not exist, and the boosting term compares with
+# semantics mapped by [ridge](00_start_here.ipynb) regression, our addition. The profile runs a small part of
+# the published schedules; what it changes is in the run's `tables` folder.
 
 # %%
 settings = genzsl.profile_settings(bench.name, profile)
@@ -143,8 +143,8 @@ here.figure(main, "rows")
 # %% [markdown]
 # *Means + spread* has the highest H on the aviary, and *plain CLIP*, fitted to no image of the benchmark, is
 # level with GenZSL in H and ahead in T1. So a lead over another generator, which is what the paper argues with, does
-# not yet show that generating helps. (A best-on-test number *below* the clean one is no slip: in so few
-# rounds the released classifier is still learning when training ends.)
+# not yet show that generating helps. (A best-on-test number *below* the clean one: in so few rounds the
+# released classifier is still learning.)
 #
 # **How much of H is best-on-test selection?** *Peeked minus clean* is the price of peeking alone. *Best look
 # minus last* is what the released training gains by keeping the best of its looks. CUB is 11,788 photographs
@@ -161,8 +161,7 @@ here.table(studies.selection_price({bench.name: main.records, "CUB": tables["T2"
 
 # %% [markdown]
 # It depends on the method: rows with a critic gain most by keeping their best, enough to change the order of a
-# table. GenZSL's second price is small here, since in a short schedule its last looks are about its best; the
-# published one has thousands.
+# table. GenZSL's last look is about its best in a short schedule; the published one has thousands.
 #
 # ## What training buys
 #
@@ -183,8 +182,7 @@ if tables["training"]:
 
 # %% [markdown]
 # A row below the closed form and still rising was stopped early, and may yet arrive; one that is below and
-# level has had its training. On CUB all are still rising, after a small part of their schedules. (With seeds
-# that scatter, a gain of ten points can miss significance.)
+# level has had its training. On CUB all are still rising, after a small part of their schedules.
 #
 # ## Whose spread?
 #
@@ -200,12 +198,12 @@ here.table(studies.spreads_beside(spreads))
 
 # %% [markdown]
 # Spread is worth points of H, and whose it is hardly shows: that of strangers does no worse than that of
-# relatives. So features of seen classes have something to give, but not those of relatives more.
+# relatives.
 #
 # ## One seed, step by step
 #
-# A record is only worth what the steps behind it are. Here they are for seed 0, with the choice that *clean*
-# made: train, synthesise, train a classifier, test once. The numbers are those of the record.
+# The steps behind a record, for seed 0, with the choice that *clean* made: train, synthesise, train a
+# classifier, test once. The numbers are those of the record.
 
 # %%
 first = next(
@@ -258,9 +256,8 @@ here.table(studies.ablations_beside({name: rows for name, rows in ablations.item
 # paper agrees. On the aviary boosting at the published weight even costs H; S and T1 move the other way, so
 # some of that is the border's place.
 #
-# **Does the referent carry information?** If it did, random referents or noise would cost something. They do
-# not, on drawn birds or on CUB's. *Not significant* is no proof of equality, but the intervals leave room for
-# two or three points, no more.
+# **Does the referent carry information?** If it did, random referents or noise would cost something. They are
+# not seen to, on drawn birds or on CUB's, and the intervals leave room for two or three points, no more.
 
 # %% [markdown] tags=["exercise"]
 # **Exercise 14.2: an interval by hand** (code, 10 minutes, medium). Two methods, five seeds each, and the
@@ -310,9 +307,8 @@ here.table(studies.semantics(of_bench, settings, rivals, here.seeds, here.device
 #
 # ## What the paper prints
 #
-# With CLIP ViT-B/16 features, best on test, one seed. None of it was computed here, and none can be compared
-# with the tables above. Rivals stand as their papers and codes print them, on other features again; each is
-# in the run's `tables` folder.
+# With CLIP ViT-B/16 features, best on test, one seed: not to be compared with the tables above. Rivals stand as
+# their papers and codes print them, on other features again; each is in the run's `tables` folder.
 
 # %%
 here.store(studies.quoted_rivals())
@@ -379,9 +375,8 @@ here.table(studies.genzsl_findings({name: rows for name, rows in sources.items()
 # - **CDP, boosting, referents:** none is seen to help H; the reconstruction carries nearly everything.
 # - **Imagination needs strong semantics:** not here.
 #
-# Plain CLIP trains on no benchmark image, while every other row has seen labelled images of the seen classes.
-# That helps S, and through S it helps H; T1 it need not help, and on the aviary it does not. The birds are
-# drawn: the first column is no evidence about CUB, SUN or AWA2.
+# Plain CLIP trains on no benchmark image; seen images help the others in S, and through it in H, but on the
+# aviary not in T1. The birds are drawn: the first column is no evidence about CUB, SUN or AWA2.
 #
 # **Rows filled:** every record of this page, in `records.jsonl` of the run.
 #

@@ -22,9 +22,9 @@
 # *[GenZSL](https://arxiv.org/abs/2505.11882) (ICML 2025; numbered as an earlier version is, see
 # [notebook 00](00_start_here.ipynb)), sections 3 and 4, beside its repository as last changed in June 2025.*
 #
-# A released repository is a gift: without it, nothing on this page could even be asked. Text and code of a
-# paper always differ somewhere, since a text has a page limit and a program has to decide everything. Which
-# of the differences matter? Each one here is a switch, and each switch is measured. After this page you can
+# A released repository is a gift: without it, nothing on this page could be asked. Text and code of a paper
+# always differ somewhere, since a program has to decide everything. Which differences matter? Each is a
+# switch here, and each switch is measured. After this page you can
 #
 # - list how the repository differs from the text, and run either,
 # - say what each difference is worth in points of H, and which have no effect by construction,
@@ -91,8 +91,8 @@ here.table(
 # $$\theta \leftarrow \theta - \text{rate} \cdot
 # \frac{\text{mean of } g}{\sqrt{\text{mean of } g^2} + 10^{-8}} ,$$
 #
-# both running means over its steps so far. No weight appears in another's step, so it does not matter how they are shared out
-# among optimisers. Here is the training loop, and a tiny network trained both ways:
+# both running means over its steps so far. No weight appears in another's step, so it does not matter how they
+# are shared out among optimisers. Here is the training loop, and a tiny network trained both ways:
 
 
 # %%
@@ -179,8 +179,8 @@ print(f"{printed:.4f}, gradient at most {gradient.abs().max():.0e}")
 
 # %% [markdown] tags=["exercise"]
 # **Exercise 15.1: noise at another scale** (find the bug, 10 minutes, medium). `paper` is a network as the
-# text has it, and `x_hat` what it makes. The same latent by hand decodes to something else. Compute `fixed`, the latent as it should be, with the
-# same `noise`.
+# text has it, and `x_hat` what it makes. The same latent by hand decodes to something else. Compute `fixed`,
+# the latent as it should be, with the same `noise`.
 
 # %%
 x_refer, z, width = referent, text, bench.feature_dim
@@ -261,9 +261,9 @@ models = studies.model_differences(bench, settings, as_text, here.seeds, here.de
 here.table(models)
 
 # %% [markdown]
-# Little was to be expected of the prior, of $x^{refer} + o$ and of the shares:
-# [notebook 11](11_referent_induction.ipynb) shows that a referent tells nothing of its target beyond the
-# class. On the aviary the boosting term alone makes a significant difference, and it is small.
+# Little was to be expected of the prior, of $x^{refer} + o$ and of the shares, since a referent tells nothing
+# of its target beyond the class ([notebook 11](11_referent_induction.ipynb)). On the aviary the boosting term alone is
+# significant, and small.
 #
 # ## In the order of the files
 #
@@ -329,10 +329,9 @@ assert int(answers["class by class"].argmax()) == 4
 {name: [round(float(p), 2) for p in share] for name, share in answers.items()}
 
 # %% [markdown]
-# Equally likely classes should get 0.2 each. Now the real one: the released classifier on real seen and
-# synthetic unseen features, in three orders, for the model of seed 0 after its first rounds. It has two hidden
-# layers and starts from small weights, so at first it hears its features hardly more than the smallest case
-# does.
+# Equally likely classes should get 0.2 each. Now the released classifier on real seen and synthetic unseen
+# features, in three orders, for the model of seed 0 after its first rounds. It starts from small weights, so at
+# first its features hardly reach its answer either.
 
 # %%
 switches = studies.switched_back(released)
@@ -362,9 +361,8 @@ here.table(studies.switch_gains(training))
 
 # %% [markdown]
 # Never resetting the classifier is worth most: one that starts anew in each round, from small weights and fed in
-# order, does not get far. But mind the budget. One round of the published schedule for CUB takes the classifier
-# 20 epochs of more than 1,300 steps each; on the aviary, profile `smoke`, it is 15 of 75. So the points for
-# never resetting, for the MLP and for the stored order are in large part points for having had the time to
+# order, does not get far. But mind the budget: a published round for CUB has 20 epochs of more than 1,300
+# steps each, one of profile `smoke` 15 of 75. So these are in large part points for having had the time to
 # learn, and a longer schedule can shrink them or turn their sign.
 #
 # ## Three conventional scores
@@ -408,8 +406,8 @@ shrunk.round(1) + 0.0
 # %% [markdown]
 # ## How much of H is choosing on test?
 #
-# Here are the looks of seed 0 in its first rounds, and beside them the same schedule on the validation split,
-# where the validation classes play the unseen ones. An epoch chosen there is an honest stop.
+# The looks of seed 0 in its first rounds, and the same schedule on the validation split, where an epoch is
+# chosen honestly:
 
 # %%
 inner = protocol.validation_split(bench, seed=0)
@@ -441,8 +439,8 @@ measured = studies.measured_differences(models, training, shrunk)
 here.figure(measured)
 
 # %% [markdown]
-# The audit itself: every difference between text and repository that we know of. *By proof* is shown above;
-# *not measured* is said plainly. How each was run stands in `15_released_code_audit-audit.csv`.
+# The audit itself: every difference between text and repository that we know of. How each was run stands in
+# `15_released_code_audit-audit.csv`.
 
 # %%
 audit = studies.audit(f"{bench.name}, profile {profile}", training, measured, ways, conventional)
@@ -460,9 +458,8 @@ here.table(audit.short)
 # - **What matters:** a classifier that is never reset, the stored order, and an MLP in place of a linear layer.
 # - **What is not seen to matter:** the prior, what the decoder gets, shares, lengths, and the referent itself.
 #
-# Effects of single switches do not add up: a choice that costs points by itself can be what makes another one
-# work. And the aviary is no evidence about CUB, SUN or AWA2: with other features, another order, twenty times
-# the steps or thousands of looks, each difference may weigh more or less. The switches are there to be tried.
+# Effects of single switches do not add up. And the aviary is no evidence about CUB, SUN or AWA2: with another
+# order, twenty times the steps or thousands of looks, each difference may weigh more or less.
 #
 # **Rows filled:** the `genzsl` and `genzsl_released` records of this page, in `records.jsonl` of the run.
 #

@@ -193,7 +193,7 @@ if bench.name == "aviary":
 here.table(tilted, "tilted")
 
 # %% [markdown]
-# Turn the scale up. Shades hold 95 % of the tilted density; dots are walks, from the same noise throughout.
+# Turn the scale up. Shades hold 95 % of the tilted density; dots are walks, all from the same noise.
 
 # %%
 tilted.by_scale()
@@ -204,7 +204,7 @@ tilted.by_scale()
 #
 # So guided walks do **not** sample it. Equation 21 holds for *noised* densities; noising
 # averages over neighbours, and the average of a power is not the power of the average. The exception is
-# Gaussians of one width, where walks end at $m + w (m_x - m)$. At scale 1 it is the class's mean:
+# Gaussians of one width, where walks end at $m + w (m_x - m)$. At scale 1 it is its mean:
 
 # %%
 middle, target_mean = torch.tensor([[-0.5, 0.3]]), torch.tensor([[0.5, 0.0]])

@@ -130,8 +130,8 @@ f"{np.mean(each):.1f}"
 here.table(studies.validation_choices([r for r in models if r["row"] in ("RevCD", "ridge")]))
 
 # %% [markdown]
-# *Space*: the paper standardises semantics (section 3.3.4) and does not say whether eqs. 23 and 24
-# compare them so or as given. A cosine sees the difference, since standardising moves the origin.
+# *Space*: the paper standardises semantics (section 3.3.4) and does not say whether eqs. 23 and 24 compare
+# them so or as given. A cosine sees the difference.
 
 # %%
 here.table(studies.spaces_compared(models, title))
@@ -176,8 +176,8 @@ if rows := {
     here.figure(studies.curves_beside_printed(rows, studies.printed_scores_of_revcd("CUB")))
 
 # %% [markdown]
-# No curve reaches the star, counted either way; the lenient ones come nearer. The nearest points are found
-# with the printed pair in hand, and between different features, so they say what is possible only.
+# No curve reaches the star, counted either way; the lenient ones come nearer. (Found with the printed pair in
+# hand and on other features, the nearest points say only what is possible.)
 #
 # ## What the paper prints (Tables 1 and 2)
 #
@@ -291,9 +291,8 @@ here.table(studies.cosines_by_kind(mine, bench, settings, here.device))
 
 # %% [markdown]
 # The estimate of an unseen image is nearer to some seen prototype than to its own: seen ones are many, and
-# training drew every estimate towards them. But the estimates do carry the unseen class, since one constant
-# for all images brings U most of the way to T1. So low U is for the most part a matter of the border; the
-# rest is T1 itself, which is far from 100.
+# training drew every estimate towards them. But it does carry the unseen class, since one constant for all
+# images brings U most of the way to T1. So low U is mostly a matter of the border; the rest is T1 itself.
 #
 # ## Hubs
 #
@@ -308,9 +307,8 @@ here.table(studies.cosines_by_kind(mine, bench, settings, here.device))
 here.table(studies.hubness(models, title))
 
 # %% [markdown]
-# A low value in the first column is no merit by itself: it also comes of never answering with unseen classes.
-# Among these alone no method has much of a hub, with diffusion or without. And every row maps an image to
-# semantics, so the table cannot say what that direction overcomes.
+# A low value in the first column also comes of never answering with unseen classes. Among these alone no
+# method has much of a hub, with diffusion or without.
 #
 # ## Both papers on the same features
 #

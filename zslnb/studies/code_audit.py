@@ -340,7 +340,7 @@ def audit(
     found = frame[heads[-1]]
     text = (
         f"**The audit, on {run}, seeds: {len(peeked)}.** {len(found)} differences: "
-        f"{found.str.contains('by proof').sum()} are nothing by proof, "
+        f"{found.str.contains('by construction').sum()} are nothing by construction, "
         f"{found.str.contains('not measured').sum()} are not measured here, the others were run. "
         "“No word” means none in what we have of the text."
     )
