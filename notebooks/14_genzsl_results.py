@@ -103,7 +103,7 @@ here.store(studies.reductions({"GenZSL": settings, **rivals}, bench.name, text))
 #   reported ([notebook 15](15_released_code_audit.ipynb) takes GenZSL's apart).
 #
 # Between the two, *peeked* takes the very candidates of clean and lets the test set pick. *Calibrated*
-# ([Chao et al., 2016](https://arxiv.org/abs/1605.04253)) moves every method's border between seen and unseen
+# (calibrated stacking, [Chao et al., 2016](https://arxiv.org/abs/1605.04253)) moves every method's border between seen and unseen
 # by one constant, chosen on validation classes. T1 lets only unseen classes answer.
 
 # %% [markdown] tags=["exercise"]
@@ -360,8 +360,8 @@ here.table(studies.hubness(main.records, bench.name))
 #
 # ## What held, what did not
 #
-# A difference is significant if a paired t test of the differences within seeds has p below 0.05, after
-# correction (Holm, 1979) for all that is asked in one column, and its mean is at least one point.
+# Two rows are told apart (*above*, *below*) if a paired t test of their differences within seeds has p below 0.05
+# after Holm's correction (1979) for all that is asked in one column, and the mean is at least one point.
 
 # %% tags=["nbval-check-output"]
 sources = {bench.name: main.records, **on_cub}
