@@ -5,7 +5,7 @@
 #       extension: .py
 #       format_name: percent
 #   kernelspec:
-#     display_name: Python 3
+#     display_name: Python 3 (ipykernel)
 #     language: python
 #     name: python3
 #   zslnb:
@@ -31,8 +31,17 @@
 # - test by swapping the image whether a trained network uses it, and at which steps.
 #
 # Equations are rebuilt, as before. The text gives neither widths nor how a feature becomes tokens: both are ours.
-#
-# Half a minute on two cores, minutes the first time; under 1 GB.
+
+# %% tags=["colab", "remove-cell"]
+# Colab opens a page alone: this brings the rest of the repository; elsewhere it does nothing
+import subprocess
+import sys
+
+if "google.colab" in sys.modules:
+    address = input("Where this repository is published, https://...: ")
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--src", "src", "--editable"]
+    subprocess.run([*pip, f"git+{address}#egg=zslnb"], check=True)
+    sys.path.insert(0, "src/zslnb")
 
 # %% tags=["parameters"]
 benchmark = "aviary"

@@ -5,7 +5,7 @@
 #       extension: .py
 #       format_name: percent
 #   kernelspec:
-#     display_name: Python 3
+#     display_name: Python 3 (ipykernel)
 #     language: python
 #     name: python3
 #   zslnb:
@@ -30,8 +30,19 @@
 # - take an ancestral and a DDIM step by hand,
 # - say what guidance and the walk do to accuracy.
 #
-# You need pages [20](20_forward_diffusion.ipynb) to [22](22_conditioning.ipynb). Twenty minutes; half a
-# minute on two cores, under 1 GB. Indented parts are the paper's.
+# You need pages [20](20_forward_diffusion.ipynb) to [22](22_conditioning.ipynb). Indented parts are the
+# paper's.
+
+# %% tags=["colab", "remove-cell"]
+# Colab opens a page alone: this brings the rest of the repository; elsewhere it does nothing
+import subprocess
+import sys
+
+if "google.colab" in sys.modules:
+    address = input("Where this repository is published, https://...: ")
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--src", "src", "--editable"]
+    subprocess.run([*pip, f"git+{address}#egg=zslnb"], check=True)
+    sys.path.insert(0, "src/zslnb")
 
 # %% tags=["parameters"]
 benchmark = "aviary"

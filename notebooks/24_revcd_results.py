@@ -5,7 +5,7 @@
 #       extension: .py
 #       format_name: percent
 #   kernelspec:
-#     display_name: Python 3
+#     display_name: Python 3 (ipykernel)
 #     language: python
 #     name: python3
 #   zslnb:
@@ -30,8 +30,18 @@
 # - say why a model that estimates semantics seldom answers with an unseen class,
 # - place both papers' methods on the same features.
 #
-# Half a minute on two cores once the experiments have been run, many minutes the first time (less after
-# notebook 14, whose rows it shows again); under 1 GB. Indented parts are the paper's.
+# Indented parts are the paper's.
+
+# %% tags=["colab", "remove-cell"]
+# Colab opens a page alone: this brings the rest of the repository; elsewhere it does nothing
+import subprocess
+import sys
+
+if "google.colab" in sys.modules:
+    address = input("Where this repository is published, https://...: ")
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--src", "src", "--editable"]
+    subprocess.run([*pip, f"git+{address}#egg=zslnb"], check=True)
+    sys.path.insert(0, "src/zslnb")
 
 # %% tags=["parameters"]
 benchmark = "aviary"
@@ -381,5 +391,5 @@ here.table(studies.revcd_findings(outcomes))
 # </details>
 
 # %% [markdown]
-# **Before:** [Guidance and sampling](23_guidance_and_sampling.ipynb) · **Next:** none; back to
-# [Start here](00_start_here.ipynb)
+# **Before:** [Guidance and sampling](23_guidance_and_sampling.ipynb) · **Next:**
+# [Two directions, one bird](34_two_directions.ipynb)

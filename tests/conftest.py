@@ -16,6 +16,7 @@ jaxtyping.install_import_hook("zslnb", CHECKER)
 torch.set_num_threads(1)
 
 ROOT = Path(__file__).parent.parent
+pytest_plugins = ["website", "chromium"]  # fixtures: site, chromium
 
 
 def tiny_arrays() -> dict[str, np.ndarray]:

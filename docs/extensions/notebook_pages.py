@@ -1,5 +1,9 @@
 """What the site adds to a page: its number, texts in place of figures, anchors for cells."""
 
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
 from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.transforms import SphinxTransform
@@ -18,15 +22,16 @@ class Pages(SphinxTransform):
             return
         title = next(self.document.findall(nodes.title))
         title.insert(0, nodes.Text(f"{number(self.env.docname)} "))
+        source = json.loads(Path(self.env.doc2path(self.env.docname)).read_text(encoding="utf-8"))
         for cell in self.document.findall(nodes.container):
             if cell.get("nb_element") == "cell_code":
                 cell["ids"].append(f"cell-{cell['cell_index']}")
+                texts = _texts(source["cells"][cell["cell_index"]])
+                for image, text in zip(cell.findall(nodes.image), texts, strict=True):
+                    image["alt"] = text
         for entry in self.document.findall(nodes.entry):
             for text in [*entry.findall(nodes.Text)]:  # a mean and its spread stay on one line
                 text.parent.replace(text, nodes.Text(text.replace(" ± ", "\u00a0±\u00a0")))
-        for output in self.document.findall(nodes.container):
-            if output.get("nb_element") == "mime_bundle":
-                _describe(output)
 
 
 def number(docname: str) -> str:
@@ -34,11 +39,12 @@ def number(docname: str) -> str:
     return docname.removeprefix(FOLDER).partition("_")[0]
 
 
-def _describe(output: nodes.container) -> None:
-    """Give an output's picture its caption, which is the next output, as text."""
-    caption = output.next_node(nodes.container, descend=False, siblings=True)
-    for image in output.findall(nodes.image):
-        image["alt"] = caption.astext().partition("\n\n")[0] if caption else "figure"
+def _texts(cell: dict) -> Iterator[str]:
+    """Give the alt text of each picture among a cell's outputs, which MyST-NB leaves out."""
+    for output in cell["outputs"]:
+        for kind, about in output.get("metadata", {}).items():
+            if kind.startswith("image/"):
+                yield about["alt"]
 
 
 def setup(app: Sphinx) -> dict[str, bool]:

@@ -2,11 +2,14 @@
 
 import json
 import warnings
+from contextlib import nullcontext
+from io import BytesIO
 from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+import PIL.Image
 import pytest
 import torch
 from conftest import tiny_arrays
@@ -15,7 +18,7 @@ from IPython.display import Image
 from zslnb.datasets.bundle import file_sha256
 from zslnb.notebook import desk
 from zslnb.results.records import read_records
-from zslnb.studies import Study
+from zslnb.studies import Study, style
 
 
 @pytest.fixture
@@ -125,13 +128,18 @@ def test_a_missing_bundle_is_named(build, tmp_path):
 def test_a_figure_is_stored_shown_and_closed(here, shown, format, magic):
     fig, ax = plt.subplots()
     ax.plot([0, 1])
-    here.figure(fig, "line", "It rises.", format=format)
+    here.figure(fig, "line", "It rises.", alt="A line that rises.", format=format)
     stored = (here.run_dir / "figures" / f"10_topic-line.{format}").read_bytes()
     image, caption = shown[1:]
     assert stored.startswith(magic)
     assert isinstance(image, Image)
-    assert image.data.startswith(magic)
-    assert len(image.data) < len(stored)
+    assert image.data == stored
+    assert image._repr_mimebundle_()[1][f"image/{format}"] == {
+        "alt": "A line that rises.",
+        "width": 100 * fig.get_figwidth(),  # and as many rows as that leaves
+    }
+    with PIL.Image.open(BytesIO(stored)) as picture:
+        assert picture.size == tuple(style.DPI * fig.get_size_inches())
     assert caption.data == "**Figure 1.** It rises."
     assert not plt.get_fignums()
 
@@ -141,7 +149,7 @@ def test_letters_that_no_font_has_are_said_once(here, shown):
     for text, warned in (("\ue123\ue124", True), ("auk", False)):
         fig, ax = plt.subplots()
         ax.set_title(text)
-        here.figure(fig, "name", "A name.")
+        here.figure(fig, "name", "A name.", alt="A word.")
         assert (desk.NO_FONT in shown[-1].data) == warned
     with pytest.warns(UserWarning, match="other"), desk._glyphs_missing() as missing:
         warnings.warn("other", stacklevel=1)
@@ -154,7 +162,32 @@ def test_letters_that_no_font_has_are_said_once(here, shown):
 def test_figures_refuse_names_and_formats_that_are_none(here, name, format, says):
     fig = plt.figure()
     with pytest.raises(ValueError, match=says):
-        here.figure(fig, name, "", format=format)
+        here.figure(fig, name, "", alt="Nothing.", format=format)
+    plt.close(fig)
+
+
+@pytest.mark.parametrize("alt", ["", "  ", "It rises."])
+def test_a_figure_without_a_text_of_what_it_shows_is_refused(here, alt):
+    fig = plt.figure()
+    with pytest.raises(ValueError, match="'line' needs a text `alt`"):
+        here.figure(fig, "line", "It rises.", alt=alt)
+    assert not [*here.run_dir.glob("figures/*")]
+    plt.close(fig)
+
+
+@pytest.mark.parametrize(
+    ("width", "size", "says"),
+    [(8.1, 9, "of 8.1 narrower"), (8, 8.5, "'0.5' at 8.5 points"), (8, 9, "")],
+)
+def test_what_a_page_would_show_too_small_is_refused(here, width, size, says):
+    fig, ax = plt.subplots(figsize=(width, 2))
+    ax.tick_params(labelsize=size)
+    ax.set(xlim=(0, 1), xticks=[0.5], yticks=[])
+    with pytest.raises(ValueError, match=says) if says else nullcontext():
+        here.figure(fig, "ticks", "A tick.", alt="One tick.")
+    assert [*here.run_dir.glob("figures/*")] == (
+        [] if says else [here.run_dir / "figures/10_topic-ticks.png"]
+    )
     plt.close(fig)
 
 
@@ -273,6 +306,9 @@ class Doubled(Study):
 
     def finding(self):
         return "It is four."
+
+    def alt(self):
+        return "Nothing yet."
 
 
 def test_a_study_brings_its_name_its_words_and_its_records(here):

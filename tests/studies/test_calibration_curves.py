@@ -45,7 +45,8 @@ def test_curves_are_drawn_and_said():
         "toy: S over U for every constant. Clean's choice without one has U 10.1 and S 90.1 %; "
         "with the constant that validation chose, U 40.1 and S 70.1 %."
     )
-    assert len(study.figure().axes[0].lines) == 4
+    curves = [line for line in study.figure().axes[0].lines if len(line.get_xdata()) > 1]
+    assert len(curves) == 2  # one count each
     beside = curves_beside_printed({"words": RECORDS}, {"S": 83.0, "U": 34.0})
     assert "words, lenient: S 80.0, U 30.0 after 10 epochs" in beside.finding()
     assert beside.figure().axes[0].lines[-1].get_label() == "printed"

@@ -36,7 +36,7 @@ def test_a_walk_is_drawn_beside_its_mean():
     path = SCHEDULE.alphas_cumprod.sqrt()[:, None] * torch.tensor([2.0, -1.0])  # no noise
     lines = studies.noised_walk(SCHEDULE, torch.tensor([2.0, -1.0]), path).figure().axes[0].lines
     assert lines[0].get_ydata() == pytest.approx(lines[1].get_ydata())
-    assert len(lines) == 4
+    assert sum(len(line.get_xdata()) > 0 for line in lines) == 4
 
 
 def test_noise_overtakes_a_narrow_column_first():

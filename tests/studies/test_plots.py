@@ -76,12 +76,33 @@ def test_a_long_name_pushes_no_picture_out(name: str) -> None:
 
 
 def test_a_diagram_stands_in_rows_and_columns_from_the_top() -> None:
-    fig = plots.diagram([["a", "b"], ["", "c"]], [("a", "b", "c")], cell=(2, 1))
+    fig = plots.diagram([["a", "b"], ["", "c"]], [("a", "b", "c")], height=1)
     texts = fig.axes[0].texts
     places = {text.get_text(): text.get_position() for text in texts if text.get_text()}
-    assert places == {"a": (1, 1.5), "b": (3, 1.5), "c": (3, 0.5)}
+    assert places == {
+        "a": (0.8, 1.5),
+        "b": (pytest.approx(2.4), 1.5),
+        "c": (pytest.approx(2.4), 0.5),
+    }
     assert sum(text.arrow_patch is not None for text in texts[3:]) == 2
-    assert fig.get_size_inches().tolist() == [4, 2]
+
+
+def test_a_canvas_is_as_large_as_what_stands_on_it() -> None:
+    """An inch stays an inch, and a margin is all that is around the outermost boxes."""
+    fig = plots.schematic({"a": (0, 0), "b": (3, 1)}, [("a", "b")], frame=(1, -2, 2, 0))
+    a, b = (text.get_bbox_patch().get_window_extent() for text in fig.axes[0].texts[:2])
+    canvas, edge = fig.bbox, fig.dpi * plots.MARGIN
+    assert (a.x0, canvas.x1 - b.x1, canvas.y1 - b.y1) == pytest.approx((edge,) * 3)
+    assert a.y0 + a.height / 2 == pytest.approx(edge + 2 * fig.dpi)
+    assert b.x0 + b.width / 2 - a.x0 - a.width / 2 == pytest.approx(3 * fig.dpi)
+
+
+def test_of_many_families_an_even_choice_has_a_tick() -> None:
+    _, ax = plt.subplots()
+    plots.cosine_heatmap(ax, np.eye(50), [f"a kind{i}" for i in range(50)])
+    shown = [tick.get_text() for tick in ax.get_yticklabels()]
+    assert shown == [f"kind{i}" for i in range(0, 50, 3)]
+    assert len(shown) <= plots.TICKS
 
 
 def test_densities_have_area_one() -> None:
@@ -91,6 +112,11 @@ def test_densities_have_area_one() -> None:
     assert ax.get_legend_handles_labels()[1] == ["some"]
 
 
-def test_a_sheet_keeps_the_shape_of_its_picture() -> None:
-    fig = plots.sheet(Image.new("RGB", (20, 10)), width=4)
-    assert fig.get_size_inches().tolist() == [4, 2]
+def test_a_log_scale_is_labelled_as_it_is_spoken() -> None:
+    fig, ax = plt.subplots()
+    ax.set_xlim(800, 200_000)
+    plots.log_steps(ax)
+    fig.canvas.draw()
+    ticks = zip(ax.get_xticks(), ax.get_xticklabels(), strict=True)
+    shown = [label.get_text() for x, label in ticks if 800 <= x <= 200_000]
+    assert shown == ["1,000", "3,000", "10,000", "30,000", "100,000"]

@@ -19,11 +19,11 @@ from pathlib import Path
 
 import matplotlib.pyplot as plt
 import pandas as pd
-import seaborn as sns
 import torch
 from IPython.display import Image, Markdown, display
-from matplotlib import font_manager
 from matplotlib.figure import Figure
+from PIL.Image import Dither, Quantize
+from PIL.Image import open as open_picture
 
 from zslnb.benchmark import Benchmark
 from zslnb.datasets import load
@@ -36,27 +36,12 @@ from zslnb.notebook import needs
 from zslnb.notebook.parameters import check_settings, run_folder
 from zslnb.results.records import damaged_copy, merge_records, write_records
 from zslnb.results.tables import markdown_table, only_counts
+from zslnb.studies import style
 from zslnb.studies.study import Study
 
-SHOWN_DPI, SAVED_DPI = 100, 200  # a committed notebook must stay small; a file need not
-FONTS = (  # for letters that the first font lacks: the system fonts of Linux, macOS and Windows
-    *("Noto Sans CJK SC", "Noto Sans CJK JP", "PingFang SC", "Hiragino Sans", "Microsoft YaHei"),
-    *("Noto Sans Thai", "Thonburi", "Leelawadee UI", "Noto Sans Devanagari", "Nirmala UI"),
-    *("Noto Sans Arabic", "Noto Sans Hebrew", "Noto Sans KR", "Malgun Gothic", "Arial Unicode MS"),
-)
 NO_FONT = "Boxes stand for letters that no font here has; Noto Sans for their script would help."
-FORMATS = {"png": {}, "jpeg": {"pil_kwargs": {"quality": 85, "optimize": True}}}
-
-
-def set_style() -> None:
-    """Set the one plot style of all notebooks; its colours survive colour blindness.
-
-    Class names may be in any script: fonts of this system fill in where the first has no letter.
-    """
-    sns.set_theme(context="notebook", style="whitegrid", palette="colorblind", font_scale=0.9)
-    plt.rcParams.update({"figure.constrained_layout.use": True, "figure.dpi": SHOWN_DPI})
-    installed = {font.name for font in font_manager.fontManager.ttflist}
-    plt.rcParams["font.family"] = ["sans-serif", *(name for name in FONTS if name in installed)]
+FORMATS = ("png", "jpeg")
+COLOURS = 256  # of a PNG: a palette makes it small
 
 
 @dataclass
@@ -84,32 +69,47 @@ class Desk:
         return benchmark
 
     def figure(
-        self, drawn: Figure | Study, name: str = "", caption: str = "", *, format: str = "png"
+        self,
+        drawn: Figure | Study,
+        name: str = "",
+        caption: str = "",
+        *,
+        alt: str = "",
+        format: str = "png",
     ) -> None:
         """Store a figure as `figures/<notebook>-<name>`, show it with its caption, and close it.
 
         Args:
             drawn: a matplotlib figure; or a study, whose records are kept, and which brings its
-                name and, as its finding, the caption.
+                name, its alt text and, as its finding, the caption.
             name: what to call the file; a ValueError if it is unfit for one.
             caption: Markdown that states the finding.
+            alt: what the picture shows, for those who cannot see it: axes, lines, what rises and
+                what falls; no Markdown, and not the caption again.
             format: "png", or "jpeg" for a sheet of photographs or drawings.
+
+        Raises:
+            ValueError: no such format, no alt text, or something that cannot be read on a page.
         """
         fig = drawn
         if isinstance(drawn, Study):
             self.keep(drawn.records)
             fig, name, caption = drawn.figure(), name or drawn.name, caption or drawn.finding()
+            alt = alt or drawn.alt()
         if format not in FORMATS:
             raise ValueError(unknown_name("figure format", format, FORMATS))
-        number = self._number("figure", name, caption)
+        if not alt.strip() or alt == caption:
+            raise ValueError(f"Figure {name!r} needs a text `alt` that says what it shows.")
         with _glyphs_missing() as missing:
-            saved = _drawn(fig, format, SAVED_DPI)
-            fig.set_layout_engine("none")  # all has its place, and finding it takes half the time
-            shown = _drawn(fig, format, SHOWN_DPI)
+            picture = _drawn(fig, format)
+        style.check_readable(fig)  # ticks have their labels only once they are drawn
+        number = self._number("figure", name, caption)
         plt.close(fig)  # or the notebook would show it a second time, without its caption
-        write_atomically(self.run_dir / "figures" / f"{self.notebook}-{name}.{format}", saved)
+        write_atomically(self.run_dir / "figures" / f"{self.notebook}-{name}.{format}", picture)
         note = f" *{NO_FONT}*" if missing else ""
-        display(Image(shown, alt=caption), Markdown(f"**Figure {number}.** {caption}{note}"))
+        width = round(fig.get_figwidth() * style.SHOWN_DPI)  # in pixels; the height follows
+        said = Markdown(f"**Figure {number}.** {caption}{note}")
+        display(Image(picture, alt=alt, width=width), said)
 
     def table(
         self,
@@ -187,10 +187,14 @@ class Desk:
         write_atomically(self.run_dir / "made" / f"{self.notebook}.json", text)
 
 
-def _drawn(fig: Figure, format: str, dpi: int) -> bytes:
-    stream = io.BytesIO()
-    fig.savefig(stream, dpi=dpi, format=format, **FORMATS[format])
-    return stream.getvalue()
+def _drawn(fig: Figure, format: str) -> bytes:
+    stream, small = io.BytesIO(), io.BytesIO()
+    fig.savefig(stream, dpi=style.DPI, format="png")
+    picture = open_picture(stream).convert("RGB")
+    if format == "png":
+        picture = picture.quantize(COLOURS, Quantize.MAXCOVERAGE, dither=Dither.NONE)
+    picture.save(small, format, optimize=True, quality=85, dpi=(style.DPI, style.DPI))
+    return small.getvalue()
 
 
 @contextmanager
@@ -248,7 +252,7 @@ def begin(
     needs.require(notebook, data)
     folder = run_folder(data, semantics, profile)
     _forget(folder, notebook)
-    set_style()
+    style.set_style()
     here = Desk(notebook, data, profile, range(seeds), chosen, folder, load_with)
     plural = "s" if seeds > 1 else ""
     display(

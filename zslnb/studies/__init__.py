@@ -24,7 +24,9 @@ _STUDIES = {  # module -> what notebooks use of it
         "blind_attention conditionings feature_tokens image_swaps listening time_embeddings "
         "token_attention ways_to_join"
     ),
-    "diffusion_losses": ("classification_losses diffusion_training loss_shares ToyLosses"),
+    "diffusion_losses": (
+        "classification_losses diffusion_training loss_shares loss_weights ToyLosses"
+    ),
     "fidelity": ("boosting_weight by_weight feature_fidelity feature_plane more_like_real"),
     "forward_noise": (
         "dissolving_class lost_signal noise_overtakes noised_variance noised_walk schedule_ends "
@@ -43,7 +45,7 @@ _STUDIES = {  # module -> what notebooks use of it
         "reductions revcd_printed revcd_text_claims"
     ),
     "referents": (
-        "by_target changed_referents chosen_referents loss_terms pair_cosines swaps variety"
+        "by_target chosen_referents loss_terms pair_cosines pictures_drawn swaps variety"
     ),
     "revcd_results": (
         "benchmark_title classification_weight cosines_by_kind cub_rows hull_distances "
@@ -51,7 +53,7 @@ _STUDIES = {  # module -> what notebooks use of it
         "validation_choices ways_to_count with_each_weight with_less_diffusion without_each_loss"
     ),
     "sampling": "guidance_scales guided_denoiser samplers starting_noise WalkDensity",
-    "schematics": "paradigms pipeline revcd_direction revcd_losses revcd_network",
+    "schematics": "inductive_vae paradigms pipeline revcd_direction revcd_losses revcd_network",
     "seen_bias": "all_species bias_to_seen by_handicap handicap mistaken two_species",
     "speed": "speed_by_bar step_costs training_speed",
     "study": "Study",
@@ -59,6 +61,7 @@ _STUDIES = {  # module -> what notebooks use of it
     "training_orders": (
         "boosting_orders classifier_orders looks_at_test looks_of_training StoredOrders"
     ),
+    "two_directions": "pair_settings pairs_on_cub run_pairs two_directions",
     "watched_training": "collapse losses penalty_rule slow_rates Watch",
 }
 _MODULES = {name: module for module, names in _STUDIES.items() for name in names.split()}

@@ -45,7 +45,8 @@ def pushes(x_hat: Float[Tensor, "B 2"], z: Float[Tensor, "B 2"], temperature: fl
     angle = np.linspace(0, np.pi / 2, 91)
     ax.plot(np.cos(angle), np.sin(angle), color="0.7", linewidth=0.8)
     texts = z.unique(dim=0)
-    ax.plot(*texts.T, "k*", markersize=13)
+    ax.plot(*texts.T, "k*", markersize=13, label="text of a class")
+    ax.plot([], [], "o", color="0.4", label="feature")
     for i, (point, text, push) in enumerate(
         zip(x_hat, z, -gradient / gradient.norm(), strict=True)
     ):
@@ -57,11 +58,18 @@ def pushes(x_hat: Float[Tensor, "B 2"], z: Float[Tensor, "B 2"], temperature: fl
         ax.annotate("", (point + 0.5 * push).tolist(), point.tolist(), arrowprops=style)
     ax.set(xlabel="first dimension", ylabel="second dimension", aspect="equal")
     ax.set(xlim=(-0.4, 1.5), ylim=(-0.4, 1.4))
+    ax.legend(loc="upper right")
     text = (
         "Features (dots, of length one), the texts of their classes (stars, in the colour of their "
         "features), and where the term pushes each feature (arrows)."
     )
-    return Drawn("pushes", fig, text, push=-gradient)
+    alt = (
+        "A plane with a quarter of the unit circle. Three dots on it are features, two stars "
+        "inside it the texts of their two classes. Arrows push each feature along the circle, "
+        "away from the other class's text; two features of one class are not pushed equally "
+        "far."
+    )
+    return Drawn("pushes", fig, text, alt=alt, push=-gradient)
 
 
 def batch_floor(labels: Int64[Tensor, " B"]) -> float:
@@ -141,7 +149,7 @@ def orders(benchmark: Benchmark, settings: GenZSLSettings, device: Device = "cpu
         curves[order] = train_small(runs[order], passes=6, shuffle=order != IN_ORDER)
     del curves[WITHOUT]
     learnt = {order: _classes_form(run) for order, run in runs.items()}
-    fig, ax = plt.subplots(figsize=(8.4, 3.6))
+    fig, ax = plt.subplots(figsize=(8, 3.5))
     for order, curve in curves.items():
         (line,) = ax.plot(curve[:, 0], label=order, linewidth=1.2)
         style = {"color": line.get_color(), "linewidth": 1.2, "linestyle": ":"}
@@ -149,7 +157,7 @@ def orders(benchmark: Benchmark, settings: GenZSLSettings, device: Device = "cpu
     log = math.log(BATCH)
     ax.axhline(log, color="k", linewidth=0.8, label=f"ln {BATCH}")
     ax.set(xlabel="step", ylabel="boosting term of the batch (nats)", ylim=(0, 1.5 * log))
-    fig.legend(loc="outside lower center", ncols=5, fontsize=8)
+    fig.legend(loc="outside lower center", ncols=5)
     last = {order: curve[-len(curve) // 6 :].mean(0) for order, curve in curves.items()}
     ends = [f"{term:.2f} {order} (floor {floor:.2f})" for order, (term, floor) in last.items()]
     text = (
@@ -158,7 +166,13 @@ def orders(benchmark: Benchmark, settings: GenZSLSettings, device: Device = "cpu
         f"{learnt[IN_ORDER]:.2f} nats, the second by {learnt[SHUFFLED]:.2f}, one "
         f"that never had the term by {learnt[WITHOUT]:.2f}."
     )
-    return Drawn("orders", fig, text, runs=runs, curves=curves, learnt=learnt)
+    alt = (
+        "The boosting term by training step. Class by class it stays close below a horizontal "
+        "line, the logarithm of the batch size, and just above its own high dotted floor. "
+        "Shuffled it falls steeply at first and then slowly, and stays above a much lower "
+        "dotted floor."
+    )
+    return Drawn("orders", fig, text, alt=alt, runs=runs, curves=curves, learnt=learnt)
 
 
 @torch.no_grad()
@@ -189,26 +203,32 @@ def false_negatives(benchmark: str, labels: Int64[Tensor, " N"]) -> Drawn:
     chance = float((of_class * (of_class - 1)).sum() / (n * (n - 1)))  # of a pair of one class
     widths, measured = [*batches], np.array(met)
     expected = chance * (np.array(widths) - 1)
-    fig, axes = plt.subplots(1, 2, figsize=(8.4, 3.2))
+    fig, axes = plt.subplots(1, 2, figsize=(8, 3.1))
     axes[0].plot(widths, expected, label="expected")
     label = "measured, with 90 % of batches"
     axes[0].plot(widths, measured.mean(1), "o", color="C1", label=label)
     axes[0].vlines(widths, *np.quantile(measured, [0.05, 0.95], axis=1), color="C1")
     axes[0].set(yscale="log", ylim=(expected[0] / 3, None))
-    axes[0].set_ylabel("others of its class, a sample")
+    axes[0].set_ylabel("others of its class, a sample (log)")
     axes[1].plot(widths, floors, "s-", label="floor of the term")
     axes[1].plot(widths, np.log(widths), "k", linewidth=0.8, label="ln B: all of one class")
     axes[1].set_ylabel("boosting term (nats)")
     for ax in axes:
         ax.set(xscale="log", xlabel="batch size B", xticks=widths, xticklabels=widths)
         ax.minorticks_off()
-        ax.legend(loc="upper left", fontsize=8)
+        ax.legend(loc="upper left")
     text = (
         f"False negatives in shuffled batches of {benchmark}: in a batch of {BATCH} a "
         f"sample expects {(BATCH - 1) * chance:.2f} others of its class, and meets "
         f"{measured[widths.index(BATCH)].mean():.2f}. With them the floor of the term rises."
     )
-    return Drawn("false-negatives", fig, text, batches=batches, measured=measured)
+    alt = (
+        "Two panels by batch size, on log scales. Left, the others of its class that a sample "
+        "meets rise in a straight line, and measured dots lie on the expected line. Right, "
+        "the floor of the term rises with the batch, and stays below the line of a batch of "
+        "one class."
+    )
+    return Drawn("false-negatives", fig, text, alt=alt, batches=batches, measured=measured)
 
 
 def _others(labels: Int64[Tensor, " B"]) -> float:
@@ -227,14 +247,14 @@ def pull_taken(
     that of each feature in this batch, `alone` that with its class once in the row.
     """
     n, same = len(labels), labels[:, None] == labels
-    fig, (left, right) = plt.subplots(1, 2, figsize=(9.4, 4.2), width_ratios=(1.25, 1))
+    fig, (left, right) = plt.subplots(1, 2, figsize=(8, 3.6), width_ratios=(1.25, 1))
     image = left.imshow(logits.cpu().numpy(), cmap="cividis", interpolation="nearest")
     fig.colorbar(image, ax=left, label=r"logit $\langle \hat x_i, \tilde z_j \rangle / \tau$")
     false = same & ~torch.eye(n, dtype=bool, device=labels.device)
     row, column = false.cpu().numpy().nonzero()
     left.plot(column, row, "rs", markersize=3.5, fillstyle="none", label="false negative")
     left.set(xlabel="text $j$ of the batch", ylabel="feature $i$ of the batch")
-    left.legend(loc="upper right", fontsize=8)
+    left.legend(loc="upper right")
     left.grid(False)
     grid, copies = np.linspace(0, 1, 101), same.sum(1).cpu()
     for k in sorted({1, *copies.tolist()}):
@@ -242,7 +262,7 @@ def pull_taken(
         points = alone.cpu()[copies == k].numpy(), pull.cpu()[copies == k].numpy()
         right.plot(*points, "o", markersize=4, color=line.get_color())
     right.set(xlabel="pull with its class once in the row", ylabel="pull in this batch")
-    right.legend(title="samples of\nits class", fontsize=8)
+    right.legend(title="samples of\nits class")
     lost = float(1 - pull.sum() / alone.sum())
     text = (
         f"One shuffled batch of {n} after training, ordered by class for the eye. "
@@ -250,7 +270,14 @@ def pull_taken(
         f"they take {lost:.0%} of the pull of features towards their own text. Class by class, in "
         "a batch of one class, they would take all of it."
     )
-    return Drawn("gradient", fig, text)
+    alt = (
+        "Left, a heat map of logits, features by texts of one batch: bright blocks along the "
+        "diagonal, where cells off the diagonal within a block are framed as false negatives. "
+        "Right, the pull in this batch against the pull with the class once in the row, a "
+        "line for each number of samples of the class: the more there are, the lower the "
+        "line."
+    )
+    return Drawn("gradient", fig, text, alt=alt)
 
 
 ASKED = "reconstruct the referent"
@@ -368,18 +395,24 @@ def copies(measured: pd.DataFrame, steps: int, perfect: float) -> Answered:
         f"{asked[10.0]:.3f} at λ = 10; up to {genuine.max():.3f} is what networks have that do not."
     )
     tabled = Tabled("copying", frame, text, verdicts=verdicts)
-    return Answered(tabled, Drawn("copying", _by_weight(measured), finding))
+    alt = (
+        "Three panels of cosines of the output by weight of the boosting term, for three "
+        "objectives. Copying of the referent is high only for the network that is asked to "
+        "copy, and falls with the weight. The cosine with the class mean falls and that with "
+        "the class text rises with the weight, for all three."
+    )
+    return Answered(tabled, Drawn("copying", _by_weight(measured), finding, alt=alt))
 
 
 def _by_weight(measured: pd.DataFrame) -> plt.Figure:
-    fig, axes = plt.subplots(1, 3, figsize=(10, 3.6))
+    fig, axes = plt.subplots(1, 3, figsize=(8, 3))
     for ax, (measure, title) in zip(axes, PANELS.items(), strict=True):
         for name, mark in zip((ASKED, WEAK, FULL), "osv", strict=True):
             chosen = measured[measured["objective"] == name]
             runs = chosen.pivot(index="seed", columns="λ", values=measure)
             plots.band(ax, STRENGTHS, runs.to_numpy(), name, marker=mark, markersize=5)
         ax.set_xscale("symlog", linthresh=0.1)
-        ax.set(title=title, xlabel="weight λ of the boosting term")
+        ax.set(title=title, xlabel="weight λ (log scale from 0.1)")
     axes[0].set_ylabel("cosine of the output")
     plots.shared_legend(fig, axes[0], 3)
     return fig

@@ -18,6 +18,7 @@ from zslnb.studies.genzsl_results import CUB_RUN
 from zslnb.studies.revcd_results import cub_rows
 from zslnb.studies.rows import Records, row_names, values
 from zslnb.studies.study import Answered, Drawn, Tabled
+from zslnb.studies.style import PAGE
 
 Estimators = Mapping[str, RevCDSettings | experiments.RidgeSettings]
 BASE = "means + spread"
@@ -130,14 +131,19 @@ def both_compared(tables: Sequence[Tabled]) -> Answered:
         "semantics (z → x), orange semantics from a feature (x → z). The highest calibrated H: "
         f"{'; '.join(f'{row} ({len(titles)} of {len(tables)})' for row, titles in best.items())}."
     )
-    return Answered(tabled, Drawn("both", _draw(tables), finding))
+    alt = (
+        "A panel for each kind of data and a row for each method: a dot for calibrated H and a "
+        "diamond, mostly further right, for T1, with bars over seeds. A dotted vertical line marks "
+        "the calibrated H of means + spread; the dots of all other methods lie left of it."
+    )
+    return Answered(tabled, Drawn("both", _draw(tables), finding, alt=alt))
 
 
 def _draw(tables: Sequence[Tabled]) -> Figure:
     rows = [*dict.fromkeys(row for table in tables for row in table.scores)][::-1]
-    fig, axes = plt.subplots(
-        1, len(tables), figsize=(1.6 + 2.4 * len(tables), 4.4), sharey=True, squeeze=False
-    )
+    n = len(tables)
+    size = (min(PAGE, 1.6 + 2.4 * n), 4.4)
+    fig, axes = plt.subplots(1, n, figsize=size, sharey=True, squeeze=False)
     colours = {"z → x": "C0", "x → z": "C1"}
     for ax, table in zip(axes[0], tables, strict=True):
         for row, metrics in table.scores.items():

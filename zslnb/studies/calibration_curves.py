@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 
 from zslnb.studies import rows
 from zslnb.studies.study import Drawn
+from zslnb.studies.style import PAGE
 
 COUNTS = {"strict": "S", "lenient": "S, lenient"}  # names in a record's "curves"
 STYLES = {"strict": "-", "lenient": ":"}
@@ -53,7 +54,7 @@ def nearest_point(
 
 def seen_unseen_curves(records: Sequence[dict], benchmark: str) -> Drawn:
     """Which pairs of S and U can a border between seen and unseen reach?"""
-    fig, ax = plt.subplots(figsize=(6.4, 3.8))
+    fig, ax = plt.subplots(figsize=(5.8, 3.6))
     _draw(ax, records)
     ax.legend(loc="upper left", bbox_to_anchor=(1, 1))
     (u, s), (moved_u, moved_s) = (
@@ -65,7 +66,13 @@ def seen_unseen_curves(records: Sequence[dict], benchmark: str) -> Drawn:
         f"{u:.1f} and S {s:.1f} %; with the constant that validation chose, U {moved_u:.1f} "
         f"and S {moved_s:.1f} %."
     )
-    return Drawn("curves", fig, text)
+    alt = (
+        "S against U, a curve for each number of epochs, solid where S is counted on test "
+        "images and dotted, higher, on training images. Each starts at a dot near the left "
+        "edge with hardly any U, falls slowly as U grows, and then steeply to zero; more "
+        "epochs lie higher."
+    )
+    return Drawn("curves", fig, text, alt=alt)
 
 
 def curves_beside_printed(
@@ -73,25 +80,34 @@ def curves_beside_printed(
 ) -> Drawn:
     """How near does any border come to a printed S and U, by title of the records of "RevCD"?"""
     n = len(by_kind)
-    fig, axes = plt.subplots(1, n, figsize=(1.6 + 4 * n, 3.8), squeeze=False)
+    fig, axes = plt.subplots(1, n, figsize=(min(PAGE, 2 + 3 * n), 3.2), squeeze=False)
     for ax, (kind, records) in zip(axes[0], by_kind.items(), strict=True):
         _draw(ax, records)
         ax.plot(printed["U"], printed["S"], "k*", markersize=12, label="printed")
         ax.set_title(f"CUB, {kind}")
-    axes[0, -1].legend(loc="upper left", bbox_to_anchor=(1, 1))
+    fig.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside right upper")
     near = "; ".join(
         f"{kind}, {count}: {nearest_point(records, ROW, count, printed)}"
         for kind, records in by_kind.items()
         for count in COUNTS
     )
     text = f"S over U for every constant. Nearest to the printed pair: {near}."
-    return Drawn("cub-curves", fig, text)
+    alt = (
+        "A panel for each kind of semantics on CUB: curves of S against U that start at a dot "
+        "and fall to the right, by number of epochs, on test images (solid) or training "
+        "images (dotted). A star, the printed pair, lies above all curves, far from every one "
+        "of them in S."
+    )
+    return Drawn("cub-curves", fig, text, alt=alt)
 
 
 def _draw(ax: Axes, records: Sequence[dict]) -> None:
     for i, epochs in enumerate(epochs_tried(records, ROW)):
         for count, style in STYLES.items():
             u, s = curve(records, ROW, epochs, count)
-            ax.plot(u, s, style, color=f"C{i}", label=f"{epochs} epochs, {count}")
+            ax.plot(
+                u, s, style, color=f"C{i}", label=f"{epochs} epoch{'s' * (epochs > 1)}, {count}"
+            )
             ax.plot(u[0], s[0], "o", color=f"C{i}", markersize=4)
-    ax.set(xlim=(0, 100), ylim=(0, 100), xlabel="U (%)", ylabel="S (%)", aspect="equal")
+    ax.plot([], [], "o", color="0.4", markersize=4, label="without a constant")
+    ax.set(xlim=(0, 100), ylim=(0, 100), xlabel="U (%)", ylabel="S (%)")

@@ -254,17 +254,23 @@ def ways_to_a_number(models: Tabled, training: Tabled) -> Answered:
         f"{_seen_unseen(records, 'GenZSL', 'clean')})."
     )
     tabled = Tabled("split", frame, text, headline=True, parts=parts)
-    return Answered(tabled, Drawn("split", _by_seed(ways), finding))
+    alt = (
+        "H for each way to arrive at a number, from clean to class by class, a thin grey line "
+        "a seed and a blue bar their mean. The clean ways are high and close together; the "
+        "released ones are lower, and lowest, and farthest apart, is training class by class. "
+        "Whether the last or the best look is reported makes little difference."
+    )
+    return Answered(tabled, Drawn("split", _by_seed(ways), finding, alt=alt))
 
 
 def _by_seed(ways: Mapping[str, Gains]) -> plt.Figure:
-    fig, ax = plt.subplots(figsize=(9.5, 3.8))
+    fig, ax = plt.subplots(figsize=(8, 3.5))
     for i, run in enumerate(np.array([*ways.values()]).T):
         style = {"color": "0.6", "markersize": 4, "linewidth": 0.8}
         ax.plot(run, "o-", **style, label="" if i else "one seed")
     means = [way.mean() for way in ways.values()]
     ax.plot(means, "_", markersize=40, color="C0", label="mean")
-    ax.set_xticks(range(len(ways)), [*ways], fontsize=8)
+    ax.set_xticks(range(len(ways)), [*ways])
     ax.set(ylabel="H (%)", xlim=(-0.5, len(ways) - 0.5))
     ax.legend(loc="best", markerscale=0.5)
     return fig
@@ -294,16 +300,24 @@ def measured_differences(models: Tabled, training: Tabled, one_referent: Gains) 
     )
     quiet = [label for label, difference in found.items() if difference.apart is False]
     fig = _one_scale(gains, apart)
-    return Drawn("differences", fig, text, gains=gains, apart=apart, quiet=quiet)
+    alt = (
+        "A row for each difference between code and paper, by points of H: dots are seeds, a "
+        "bar their mean, blue where it is told apart from none, grey elsewhere. Most rows lie "
+        "close about the line at zero; a few blue ones lie far from it, on either side."
+    )
+    return Drawn("differences", fig, text, alt=alt, gains=gains, apart=apart, quiet=quiet)
 
 
 def _one_scale(gains: Mapping[str, Gains], apart: Mapping[str, float]) -> plt.Figure:
-    fig, ax = plt.subplots(figsize=(8, 0.34 * len(gains) + 1))
+    fig, ax = plt.subplots(figsize=(8, 0.32 * len(gains) + 1.2))
     for i, (label, gain) in enumerate(gains.items()):
         colour = "C0" if label in apart else "0.55"
         ax.plot(gain, np.full(len(gain), i), "o", color=colour, alpha=0.5, markersize=4)
         ax.plot([gain.mean()], [i], "|", color=colour, markersize=16, markeredgewidth=2)
+    for label, colour in (("told apart from none", "C0"), ("not told apart", "0.55")):
+        ax.plot([], [], "o", color=colour, label=label)
     ax.axvline(0, color="k", linewidth=0.8)
+    fig.legend(loc="outside lower right", ncols=2)
     ax.set_yticks(range(len(gains)), [*gains])
     ax.set(xlabel="points of H: code minus paper, or as named", ylim=(len(gains) - 0.5, -0.5))
     ax.grid(axis="y", visible=False)

@@ -49,7 +49,7 @@ def time_embeddings(settings: RevCDSettings) -> Drawn:
     clocks = {width: time_embedding(torch.arange(total), width) for width in settings.widths}
     cosines = {width: F.cosine_similarity(clock, clock[:1]) for width, clock in clocks.items()}
     still = int((clocks[narrow].std(0) < 0.05).sum())
-    fig, axes = plt.subplots(1, 2, figsize=(9.8, 3.5), width_ratios=(3, 2))
+    fig, axes = plt.subplots(1, 2, figsize=(8, 3.1), width_ratios=(3, 2))
     style = {"aspect": "auto", "cmap": "vlag", "vmin": -1, "vmax": 1}
     image = axes[0].imshow(clocks[narrow].T.numpy(), extent=(0.5, total + 0.5, narrow, 0), **style)
     axes[0].axhline(narrow / 2, color="k", linewidth=0.8)
@@ -59,14 +59,20 @@ def time_embeddings(settings: RevCDSettings) -> Drawn:
     for i, (width, cosine) in enumerate(cosines.items()):
         axes[1].plot(cosine.numpy(), ("-", "--", ":")[i % 3], label=f"width {width}")
     axes[1].set(xlabel="distance of two steps", ylabel="cosine", ylim=(0, 1.02))
-    axes[1].legend(fontsize=8)
+    axes[1].legend()
     text = (
         f"Left: the embedding of width {narrow} over all {total} steps. {still} of {narrow} "
         "columns hardly change (standard deviation below 0.05). Right: cosine of two steps' "
         f"embeddings; {cosines[narrow][1]:.2f} for neighbours and still "
         f"{cosines[narrow][total // 2]:.2f} at half of the way."
     )
-    return Drawn("time", fig, text)
+    alt = (
+        "Left, a heat map of the embedding, columns by steps: stripes of red and blue that "
+        "are fine in the first columns of sines and of cosines and widen until the last "
+        "columns hardly change. Right, the cosine of two steps' embeddings by their distance: "
+        "it drops steeply, then falls slowly with ripples, alike for three widths."
+    )
+    return Drawn("time", fig, text, alt=alt)
 
 
 def ways_to_join(benchmark: Benchmark, settings: RevCDSettings) -> Tabled:
@@ -116,20 +122,27 @@ def conditionings(
     )
     facts = {"against": against, "headline": True}
     tabled = Tabled("conditionings", table, caption, records, **facts)
-    return Answered(tabled, Drawn("conditionings", _draw_gains(gains), text))
+    alt = (
+        "Two panels, points of H and of T1 gained over the paper's way to join, a row for "
+        "each other way: dots are seeds, a bar is their mean, a dotted line is no gain. Dots "
+        "of a row are far apart beside the distance of most bars from the line."
+    )
+    return Answered(tabled, Drawn("conditionings", _draw_gains(gains), text, alt=alt))
 
 
 def _draw_gains(gains: Mapping[str, Mapping[str, Sequence[float]]]) -> Figure:
-    fig, axes = plt.subplots(1, 2, figsize=(9.6, 3), sharey=True)
+    fig, axes = plt.subplots(1, 2, figsize=(8, 3), sharey=True)
     for ax, (metric, by_way) in zip(axes, gains.items(), strict=True):
         for y, points in enumerate(by_way.values()):
-            ax.plot(points, np.full(len(points), y), "o", color="C0", alpha=0.6)
-            ax.plot(np.mean(points), y, "k|", markersize=20)
-        ax.axvline(0, color="k", linestyle=":")
+            labels = ("", "") if y else ("a seed", "mean")
+            ax.plot(points, np.full(len(points), y), "o", color="C0", alpha=0.6, label=labels[0])
+            ax.plot(np.mean(points), y, "k|", markersize=20, label=labels[1])
+        ax.axvline(0, color="k", linestyle=":", label="no gain")
         ax.margins(y=0.2)
         ax.set(xlabel=f"points of {metric} over cross", yticks=range(len(by_way)))
         ax.set_yticklabels(by_way)
     axes[0].invert_yaxis()
+    plots.shared_legend(fig, axes[0], 3, markerscale=0.6)
     return fig
 
 
@@ -171,7 +184,7 @@ def token_attention(models: Sequence[RevCD], benchmark: Benchmark) -> Drawn:
     entropies = [(-w * w.clamp(min=1e-9).log()).sum(3) for w in by_seed]
     listened_to = [float(entropy.exp().mean()) for entropy in entropies]
     variation = [float(w.std(0).mean()) for w in by_seed]
-    fig, axes = plt.subplots(1, len(average), figsize=(10, 2.9), sharey=True, squeeze=False)
+    fig, axes = plt.subplots(1, len(average), figsize=(8, 2.5), sharey=True, squeeze=False)
     for i, (ax, head) in enumerate(zip(axes[0], average, strict=True)):
         image = ax.imshow(head.numpy(), vmin=0, vmax=2 / tokens, cmap="vlag")
         ax.set(title=f"head {i + 1}", xlabel="token asked")
@@ -185,7 +198,12 @@ def token_attention(models: Sequence[RevCD], benchmark: Benchmark) -> Drawn:
         f"the entropy; even: {tokens}), and a weight varies by {results.spread(variation)} from "
         "image to image."
     )
-    return Drawn("attention", fig, text)
+    alt = (
+        "A heat map for each attention head, tokens that ask by tokens asked. Nearly all "
+        "cells are almost white, that is, the attention is even; a few are pale red or pale "
+        "blue, without a pattern."
+    )
+    return Drawn("attention", fig, text, alt=alt)
 
 
 def blind_attention(models: Sequence[RevCD], benchmark: Benchmark) -> Tabled:
@@ -331,13 +349,13 @@ def listening(models: Models, benchmark: Benchmark) -> Drawn:
         for how, trained in models.items()
     }
     n = len(models)
-    fig, axes = plt.subplots(1, n, figsize=(4.8 * n, 3.5), sharey=True, squeeze=False)
+    fig, axes = plt.subplots(1, n, figsize=(8, 3.2), sharey=True, squeeze=False)
     for ax, (how, curves) in zip(axes[0], turned.items(), strict=True):
         for i, (swap, style) in enumerate(zip(swaps, ("-", "--", ":"), strict=True)):
             plots.band(ax, np.array(steps) + 1.0, curves[:, :, i], swap, linestyle=style)
         ax.set(title=how, xlabel="step", ylim=(0, None))
     axes[0, 0].set_ylabel(r"turn of the estimate, $1 - \cos$")
-    plots.shared_legend(fig, axes[0, 0], 3, fontsize=8)
+    plots.shared_legend(fig, axes[0, 0], 3)
     other = {how: curves[:, :, 1].mean(0) for how, curves in turned.items()}
     words = "; ".join(
         f"{how} {turns[2]:.2f} at step 10, {turns[-1]:.2f} at the last"
@@ -347,7 +365,13 @@ def listening(models: Models, benchmark: Benchmark) -> Drawn:
         "Turn of one estimate when the image is exchanged and $z_t$ kept; mean and range over "
         f"seeds ({len(first)}). For an image of another class: {words}."
     )
-    return Drawn("listening", fig, text, turned=turned, steps=steps)
+    alt = (
+        "A panel for each way to join: how far the estimate turns when the image is "
+        "exchanged, by step. Three lines rise with the noise: an image of another class turns "
+        "it most, no image less, another image of the class least. All are well above zero at "
+        "the first steps already."
+    )
+    return Drawn("listening", fig, text, alt=alt, turned=turned, steps=steps)
 
 
 def _turned_kept(

@@ -1,4 +1,4 @@
-"""What revcd.RevCD's losses listen to and ask for, and small networks trained on each."""
+"""Which steps revcd.RevCD's losses weigh, what they ask for, and small networks trained on each."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -20,9 +20,50 @@ from zslnb.studies import plots
 from zslnb.studies.kept import kept
 from zslnb.studies.known_densities import gaussian_denoiser
 from zslnb.studies.study import Answered, Drawn, Study, Tabled
+from zslnb.studies.style import SMALLEST
 
 STYLES = ("-", "--", "-.", ":")
 TEMPERATURES = {0.05: "-", 0.2: "--", 1.0: "-."}
+
+
+def loss_weights(
+    of_clean: Float[Tensor, " N"],
+    of_noise: Float[Tensor, " N"],
+    weights: Mapping[str, Float[Tensor, " T"]],
+) -> Drawn:
+    """How much does an error count at each step?
+
+    `of_clean` and `of_noise` are the weights of eqs. 10 and 13, from the second step on; `weights`
+    has, by loss, those of an error of z_0. `half`, of what is returned, is by loss the number of
+    first steps that have half of all weight.
+    """
+    half = {loss: int((w.cumsum(0) / w.sum() < 0.5).sum()) + 1 for loss, w in weights.items()}
+    fig, (left, right) = plt.subplots(1, 2, figsize=(8, 3.2))
+    for part, label, style in (
+        (of_clean, "$w_z(t)$, eq. 10", "-"),
+        (of_noise, r"$w_\varepsilon(t)$, eq. 13", "-"),
+        (of_clean / of_noise, "their ratio, SNR", "k:"),
+    ):
+        left.plot(range(2, len(part) + 2), part, style, label=label)
+    for (loss, w), style in zip(weights.items(), STYLES, strict=False):
+        right.plot(range(1, len(w) + 1), w.where(w > 0, math.nan), style, label=loss)
+    left.set(ylabel="weight of a squared error")
+    right.set(ylabel="weight of a squared error of $z_0$")
+    for ax in (left, right):
+        ax.set(xscale="log", yscale="log", xlabel="step (log scale)")
+        ax.legend()
+    text = (
+        "Left: the weights of eqs. 10 and 13, each in its own currency. Right: four losses in the "
+        "currency of $z_0$. Half of the total weight lies in the first "
+        f"{', '.join(f'{n} ({loss})' for loss, n in half.items())} of {len(of_clean) + 1} steps."
+    )
+    alt = (
+        "Two panels of weights by step, on log scales. Left, the weight of errors of the clean "
+        "value falls steeply and that of noise slowly; their ratio falls too. Right, the bound and "
+        "the simple noise loss fall over many powers of ten, the capped one is level first, the "
+        "clean one always."
+    )
+    return Drawn("weights", fig, text, alt=alt, half=half)
 
 
 def diffusion_training(run: revcd.RevCD, capped: Float[Tensor, " T"]) -> Drawn:
@@ -38,13 +79,13 @@ def diffusion_training(run: revcd.RevCD, capped: Float[Tensor, " T"]) -> Drawn:
     nothing["classification"] = math.log(len(run.seen))
     history[["reconstruction", "noise"]] /= width
     last = history.iloc[-1]
-    fig, axes = plt.subplots(1, 3, figsize=(10, 3.1))
-    units = ("per column of the semantics", "per column, capped", "nats")
+    fig, axes = plt.subplots(1, 3, figsize=(8, 2.8))
+    units = ("squared error, per column", "capped, per column", "nats")
     for ax, (term, least), unit in zip(axes, nothing.items(), units, strict=True):
         ax.plot(history[term], "o-", markersize=4, label="training")
         ax.axhline(least, color="k", linestyle=":", label="nothing learnt")
         ax.set(title=term, xlabel="epoch", ylabel=unit, ylim=(0, None))
-    axes[0].legend(fontsize=8)
+    axes[0].legend()
     ends = ", ".join(
         f"{last[term]:.2f} ({term}, nothing learnt: {least:.2f})" for term, least in nothing.items()
     )
@@ -52,7 +93,12 @@ def diffusion_training(run: revcd.RevCD, capped: Float[Tensor, " T"]) -> Drawn:
         f"The three terms in training, as they enter the sum but for their weights; {len(history)} "
         f"epochs, one seed. They end at {ends}."
     )
-    return Drawn("training", fig, text, nothing=nothing, last=last)
+    alt = (
+        "Three panels by epoch: reconstruction, noise and classification. Each line starts "
+        "below a dotted one, a network that has learnt nothing, falls fast at first and then "
+        "levels off well above zero, classification the lowest beside its dotted line."
+    )
+    return Drawn("training", fig, text, alt=alt, nothing=nothing, last=last)
 
 
 def loss_shares(
@@ -69,12 +115,12 @@ def loss_shares(
         for when, e in errors.items()
     }
     width, steps = trained.prototypes.shape[1], len(errors["trained"])
-    fig, axes = plt.subplots(1, 3, figsize=(11, 3.5))
+    fig, axes = plt.subplots(1, 3, figsize=(8, 3))
     for (when, e), colour in zip(errors.items(), ("C7", "C4"), strict=True):
         smooth = e.view(-1, 5).mean(1) if steps % 5 == 0 else e
         axes[0].plot(np.linspace(1, steps, len(smooth)), smooth / width, colour, label=when)
     axes[0].set(xlabel="step", ylabel="squared error of $z_0$, per column", ylim=(0, None))
-    axes[0].legend(fontsize=8)
+    axes[0].legend()
     for ax, (when, by_loss) in zip(axes[1:], shares.items(), strict=True):
         for (loss, share), style in zip(by_loss.items(), STYLES, strict=False):
             ax.plot(np.arange(1, steps + 1), 100 * share, style, label=loss)
@@ -94,7 +140,13 @@ def loss_shares(
     caption = f"Share (%) of each loss that comes from the first {first} of {steps} steps."
     facts = {"early": early["trained"], "early_steps": first}
     tabled = Tabled("shares", (100 * early).round(1), caption, **facts)
-    return Answered(tabled, Drawn("shares", fig, text))
+    alt = (
+        "Left, the squared error by step: level and high untrained; trained it is lower and "
+        "rises with the step. Middle and right, how much of the loss comes from the steps so "
+        "far, untrained and trained: the bound and the simple noise loss rise at once, the "
+        "capped one in the middle, the simple clean one only at the last steps."
+    )
+    return Answered(tabled, Drawn("shares", fig, text, alt=alt))
 
 
 @torch.no_grad()
@@ -133,7 +185,7 @@ def classification_losses(
     first, every = torch.zeros(1, dtype=torch.int64), torch.arange(len(prototypes))
     alike = revcd.prototype_scores(prototypes, prototypes).fill_diagonal_(-1)
     ways = [torch.lerp(prototypes, prototypes[alike.argmax(1)], m) for m in mix.tolist()]
-    fig, (left, right) = plt.subplots(1, 2, figsize=(9.6, 3.5))
+    fig, (left, right) = plt.subplots(1, 2, figsize=(8, 3.1))
     lowest, sliding = {}, {}  # by temperature
     for tau, style in TEMPERATURES.items():
         losses = np.array([float(revcd.classification_loss(z, plane, first, tau)) for z in circle])
@@ -145,7 +197,7 @@ def classification_losses(
         right.plot(100 * mix, sliding[tau], style, label=f"τ = {tau:g}")
     for angle, label in [(0, "own"), (50, "rival"), (-110, "rival")]:
         left.axvline(angle, color="0.5", linestyle=":")
-        left.text(angle, 4.6, label, ha="center", fontsize=8, backgroundcolor="w")
+        left.text(angle, 4.6, label, ha="center", fontsize=SMALLEST, backgroundcolor="w")
     left.set(xlabel="direction of the estimate (degrees)", ylabel="loss (nats)", ylim=(-0.1, 5))
     right.set(xlabel="way from the own prototype to the rival (%)", ylabel="mean loss (nats)")
     plots.shared_legend(fig, right, 3)
@@ -159,7 +211,14 @@ def classification_losses(
         f"{temperature:g} the loss {quiet}; with τ = 1 a perfect estimate has "
         f"{sliding[1.0][0]:.1f}."
     )
-    return Drawn("classification", fig, text, lowest=lowest, quiet=quiet)
+    alt = (
+        "Two panels of the classification loss for three temperatures. Left, by the direction "
+        "of the estimate: a valley about the own class that is narrow and steep for the "
+        "lowest temperature, wide and shallow for the highest, with its lowest point turned "
+        "away from the nearer rival. Right, on the way to a rival: flat, then steep for the "
+        "lowest, nearly level for the highest."
+    )
+    return Drawn("classification", fig, text, alt=alt, lowest=lowest, quiet=quiet)
 
 
 # An "image" x from N(0, 1) says most of a single attribute, z_0 = SLOPE x + SD eta.
@@ -199,16 +258,25 @@ class ToyLosses(Study):
         self.spread = (SD**2 * (1 - left) / (SD**2 * left + 1 - left)).sqrt()
 
     def figure(self) -> Figure:
-        fig, (left, right) = plt.subplots(1, 2, figsize=(9.8, 4))
+        fig, (left, right) = plt.subplots(1, 2, figsize=(8, 3.7))
         self._beside_the_best(left)
         step, styles = np.array(self.grid) + 1.0, ("-", "--", "-.", (0, (5, 1)))
         for (kind, distance), style in zip(self.distance.items(), styles, strict=True):
             plots.band(right, step, distance, kind, linestyle=style)
         right.plot(step, self.spread, "k:", label="spread of $z_0$")
         right.set(xscale="log", yscale="log", xlabel="step (log scale)")
-        right.set(ylabel="distance from the best")
-        plots.shared_legend(fig, right, 5, fontsize=8)
+        right.set(ylabel="distance from the best (log scale)")
+        plots.shared_legend(fig, right, 3)
         return fig
+
+    def alt(self) -> str:
+        return (
+            "Left, estimates of one attribute by its noised value at two steps and for two "
+            "images: dots of the network lie close to straight lines, the best estimates, "
+            "steeper at the early step. Right, the distance from the best by step, on log "
+            "scales: two of four losses are close early and far at the last steps, the other "
+            "two stay level."
+        )
 
     def finding(self) -> str:
         ends = ", ".join(
@@ -296,5 +364,6 @@ class ToyLosses(Study):
             ax.plot(zt, best, color=colour, linewidth=1)
             dots = self._estimate(kind, self.networks[kind][0], zt, steps, image)
             ax.plot(zt, dots, marker, color=colour, markersize=4, label=f"step {t + 1}, x = {x:g}")
+        ax.plot([], [], color="0.4", linewidth=1, label="best estimate")
         ax.set(xlabel="$z_t$", ylabel=r"estimate of $z_0$")
-        ax.legend(fontsize=8)
+        ax.legend()

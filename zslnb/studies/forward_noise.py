@@ -8,6 +8,7 @@ import pandas as pd
 import torch
 from jaxtyping import Bool, Float, Int64
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 from torch import Tensor
 
 from zslnb.benchmark import Benchmark
@@ -17,10 +18,11 @@ from zslnb.seeds import seeded
 from zslnb.studies import plots
 from zslnb.studies.known_densities import gaussian_denoiser
 from zslnb.studies.study import Drawn, Tabled
+from zslnb.studies.style import SMALLEST
 from zslnb.text import markdown
 
 COPIES = 50  # draws of noise a class, for the variance
-COLUMNS_SHOWN = 64
+COLUMNS_SHOWN = 30
 DISSOLVING_STEPS = (24, 49, 99, 149, 199, 299, 399)  # and the last
 STARTS = 10_000  # of walks, and as many mirrored ones
 Columns = Bool[Tensor, " S"]
@@ -42,14 +44,21 @@ def noised_walk(
         ax.plot(step, expected, "--", color=colour)
         ends = expected - 2 * spread, expected + 2 * spread
         ax.fill_between(step, *ends, color=colour, alpha=0.1)
+    ax.plot([], [], "--", color="0.4", label="mean")
+    ax.fill_between([], [], color="0.4", alpha=0.2, label="2 standard deviations")
     ax.set(xlabel="step", ylabel="value (standard deviations)", xlim=(0, len(path)))
-    ax.legend(loc="upper right", fontsize=8)
+    ax.legend(loc="upper right", ncols=2)
     text = (
         "Attributes on their walk, each with its mean $\\sqrt{\\bar\\alpha_t} z_0$ (dashed) and "
         f"two standard deviations about it. After {len(path)} steps {amplitude[-1]:.1%} of each is "
         f"left, under noise of standard deviation {spread[-1]:.3f}."
     )
-    return Drawn("walk", fig, text)
+    alt = (
+        "Values of two attributes by step: jagged paths that start apart and end in the same "
+        "range. A dashed mean for each decays towards zero; a band about it starts with no "
+        "width and widens until the two bands overlap almost entirely."
+    )
+    return Drawn("walk", fig, text, alt=alt)
 
 
 def noise_overtakes(
@@ -64,7 +73,7 @@ def noise_overtakes(
     overtaken, at_once = (ratio > 1).sum(1).numpy() + 1, int((standardised > 1).sum()) + 1
     low, middle, high = np.quantile(overtaken, [0.05, 0.5, 0.95]).astype(int)
     least, median, most = np.quantile(ratio.numpy(), [0.05, 0.5, 0.95], axis=0)
-    fig, (left, right) = plt.subplots(1, 2, figsize=(9.2, 3.3))
+    fig, (left, right) = plt.subplots(1, 2, figsize=(8, 3))
     step = np.arange(1, steps + 1)
     left.plot(step, median, label="raw: middle column, nine in ten")
     left.fill_between(step, least, most, alpha=0.25, linewidth=0)
@@ -74,14 +83,21 @@ def noise_overtakes(
     right.hist(overtaken, bins=np.linspace(0, steps, 51), label="raw")
     right.axvline(at_once, color="C1", label="standardised")
     right.set(xlabel="step at which noise overtakes the signal", ylabel="columns")
+    right.yaxis.set_major_locator(MaxNLocator(integer=True))
     for ax in (left, right):
-        ax.legend(fontsize=8)
+        ax.legend()
     text = (
         f"{benchmark}, {len(ratio)} columns that vary over the seen classes. Raw, noise overtakes "
         f"the middle column at step {middle} (from {low} to {high} for nine in ten); standardised, "
         f"all of them at step {at_once}."
     )
-    return Drawn("standardising", fig, text)
+    alt = (
+        "Left, the signal-to-noise ratio by step falls over many powers of ten; the line of "
+        "standardised columns lies above the band of raw ones and crosses the dotted line, "
+        "signal equal to noise, later. Right, a histogram of the steps at which raw columns "
+        "cross it, all before the vertical line of standardised ones."
+    )
+    return Drawn("standardising", fig, text, alt=alt)
 
 
 def noised_variance(
@@ -137,7 +153,7 @@ def dissolving_class(
     shares = schedule.alphas_cumprod[t].sqrt().tolist()
     labels = [f"step {step + 1}: {share:.0%} left" for step, share in zip(t, shares, strict=True)]
     fig = _semantics_rows(benchmark, rows, ["clean", *labels])
-    beside = {"x": min(COLUMNS_SHOWN, width) - 0.2, "fontsize": 8}
+    beside = {"x": min(COLUMNS_SHOWN, width) - 0.2, "fontsize": SMALLEST}
     fig.axes[0].text(y=-0.8, s="nearest prototype:", **beside)
     for i, c in enumerate(nearest):
         colour, words = ("C2", "✓ its own") if c == unseen else ("C3", f"✗ {plots.label(names[c])}")
@@ -147,7 +163,13 @@ def dissolving_class(
         f"The class *{markdown(names[unseen])}* dissolving{part}. Its own prototype is still the "
         f"nearest in {nearest[1:].count(unseen)} of {len(t)} noised rows."
     )
-    return Drawn("dissolving", fig, text, rows=rows, nearest=nearest)
+    alt = (
+        "A heat map, a row for each number of steps and a column for each attribute shown: "
+        "the pattern of red and blue in the clean row above fades downwards into another one, "
+        "of noise. A text beside each row says whether the nearest prototype is still the "
+        "class's own, which it is in the upper rows."
+    )
+    return Drawn("dissolving", fig, text, alt=alt, rows=rows, nearest=nearest)
 
 
 def _semantics_rows(benchmark: Benchmark, rows: Float[Tensor, "n S"], labels: list[str]) -> Figure:
@@ -157,10 +179,10 @@ def _semantics_rows(benchmark: Benchmark, rows: Float[Tensor, "n S"], labels: li
         names = names if len(names) == width else []
     kept = torch.linspace(0, width - 1, min(COLUMNS_SHOWN, width)).long()
     names = [names[i] for i in kept] if names else names
-    fig, ax = plt.subplots(figsize=(10, 4.4 if names else 3.4))
+    fig, ax = plt.subplots(figsize=(8, 4.4 if names else 3.2))
     image = ax.imshow(rows[:, kept].numpy(), cmap="vlag", vmin=-3, vmax=3, aspect="auto")
-    ax.set_yticks(range(len(rows)), labels, fontsize=8)
-    ax.set_xticks(range(len(names)), names, rotation=90, fontsize=6)
+    ax.set_yticks(range(len(rows)), labels)
+    ax.set_xticks(range(len(names)), names, rotation=90)
     ax.set_xlabel("attribute" if names else "column of the semantics")
     ax.grid(False)
     fig.colorbar(image, ax=ax, label="standard deviations", location="left", shrink=0.8)
@@ -187,7 +209,7 @@ def share_identified(
         way: np.array([_recognised(*inputs, grid, seed) for seed in seeds])
         for way, inputs in ways.items()
     }
-    fig, (left, right) = plt.subplots(1, 2, figsize=(9.6, 3.4))
+    fig, (left, right) = plt.subplots(1, 2, figsize=(8, 3))
     for way, shares in accuracy.items():
         plots.band(left, (grid + 1).numpy(), 100 * shares, way)
     left.axhline(100 * chance, color="k", linestyle=":", label="guessing")
@@ -198,7 +220,7 @@ def share_identified(
     right.set(xlabel="share of the steps done (%)")
     right.set(ylabel=r"signal left, $\sqrt{\bar\alpha_t}$ (%)")
     for ax in (left, right):
-        ax.legend(fontsize=8)
+        ax.legend()
     half = {way: _half_lost(grid + 1, shares.mean(0)) for way, shares in accuracy.items()}
     at_end = {way: float(shares[:, -1].mean()) for way, shares in accuracy.items()}
     text = (
@@ -208,7 +230,15 @@ def share_identified(
         f"still are (linear) and {at_end['standardised, cosine']:.1%} (cosine); guessing gives "
         f"{chance:.1%}. Mean and range over seeds ({len(accuracy['raw, linear'])})."
     )
-    return Drawn("identified", fig, text, accuracy=accuracy, at_end=at_end, chance=chance)
+    alt = (
+        "Left, the share of noised prototypes that are nearest to their own, by step: three "
+        "curves that stay at the top and then fall to the dotted line of guessing, raw "
+        "semantics first, standardised later, with the cosine schedule last. Right, the "
+        "signal left by share of the steps done, falling for three schedules, fastest for the "
+        "longest linear one."
+    )
+    facts = {"accuracy": accuracy, "at_end": at_end, "chance": chance}
+    return Drawn("identified", fig, text, alt=alt, **facts)
 
 
 def _half_lost(steps: Int64[Tensor, " n"], shares: Float[np.ndarray, " n"]) -> str:
@@ -291,11 +321,18 @@ def lost_signal(linear: NoiseSchedule, mean: float, sd: Float[Tensor, " K"]) -> 
         f"{ancestral:+z.3f} (ancestral) and {at_cosine:+z.3f} (DDIM, cosine schedule). Chance "
         f"moves the ancestral mean by {error:.3f} there."
     )
-    return Drawn("rest", fig, text, lack=lack, predicted=predicted)
+    alt = (
+        "Left, the mean of a walk less what it should be, by step, read from right to left: "
+        "DDIM stays level below zero, ancestral sampling climbs to near zero. Right, the mean "
+        "reached less the true one, by the spread of the data: DDIM on the linear schedule "
+        "falls along the line of the formula; ancestral sampling and the cosine schedule stay "
+        "near zero."
+    )
+    return Drawn("rest", fig, text, alt=alt, lack=lack, predicted=predicted)
 
 
 def _draw_lack(paths: dict, sd: Tensor, lack: dict, predicted: np.ndarray) -> Figure:
-    fig, (left, right) = plt.subplots(1, 2, figsize=(9.6, 3.4))
+    fig, (left, right) = plt.subplots(1, 2, figsize=(8, 3.2))
     for (sampler, lacks), style in zip(paths.items(), ("-", "--"), strict=True):
         left.plot(np.array([*lacks]) + 1, [*lacks.values()], style, label=sampler)
     left.set(xlabel="step (the walk goes from right to left)")
@@ -306,7 +343,7 @@ def _draw_lack(paths: dict, sd: Tensor, lack: dict, predicted: np.ndarray) -> Fi
     for (way, missed), marker in zip(lack.items(), "osv^", strict=True):
         right.plot(sd, missed, marker, markersize=6, label=way)
     right.set(xlabel="standard deviation $s$ of the data", ylabel="mean reached less $m$")
-    right.legend(fontsize=8)
+    right.legend()
     return fig
 
 
@@ -326,21 +363,27 @@ def step_back(
     of_z0, of_zt = (schedule.posterior_mean(*of, every)[:, 0] for of in ((one, none), (none, one)))
     sigma, order = schedule.posterior_variance(every).sqrt(), later.argsort()
     inside = float(((earlier - mean).abs() < 2 * sigma[t]).double().mean())
-    fig, (left, right) = plt.subplots(1, 2, figsize=(9.6, 3.6))
+    fig, (left, right) = plt.subplots(1, 2, figsize=(8, 3.2))
     left.plot(later, earlier, ".", markersize=2, alpha=0.4, label="pairs")
-    left.plot(later[order], mean[order], "k", label="eq. 8, mean and 2 standard deviations")
+    left.plot(later[order], mean[order], "k", label="eq. 8, mean ± 2 sd")
     for sign in (-2, 2):
         left.plot(later[order], mean[order] + sign * sigma[t], "k:")
     left.set(xlabel=f"$z_t$, step {t + 1}", ylabel=f"$z_{{t-1}}$, step {t}")
-    left.legend(fontsize=8, loc="upper left")
+    left.legend(loc="upper left", markerscale=4)
     for values, label in ((of_z0, "weight of $z_0$"), (of_zt, "weight of $z_t$")):
         right.plot(every + 1, values, label=label)
     right.plot(every + 1, sigma, label=r"$\sigma_q(t)$")
     right.set(xscale="log", xlabel="step (log scale)", ylabel="weight, or standard deviation")
-    right.legend(fontsize=8)
+    right.legend()
     text = (
         f"Left: {inside:.1%} of the pairs lie within two standard deviations of eq. 8 (95.4% "
         f"expected). Right: the mean follows $z_0$ in the first steps (weight {of_z0[4]:.2f} at "
         f"step 5), $z_t$ later ({of_zt[99]:.2f} at step 100)."
     )
-    return Drawn("posterior", fig, text, inside=inside)
+    alt = (
+        "Left, a cloud of dots, the value one step earlier against the value now, along a "
+        "straight line between two dotted ones that hold nearly all dots. Right, by step on a "
+        "log scale, the weight of the clean value falls from one to zero while that of the "
+        "noised value rises to one; the standard deviation rises slowly."
+    )
+    return Drawn("posterior", fig, text, alt=alt, inside=inside)

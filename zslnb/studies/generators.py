@@ -1,4 +1,4 @@
-"""What studies of several methods share: their colours, and how their rows are run."""
+"""What studies of several methods share: how their rows are run."""
 
 from collections.abc import Mapping, Sequence
 
@@ -10,10 +10,6 @@ from zslnb.imagination import ImaginationSettings
 from zslnb.studies.rows import Device, Records, row_names, summary, values
 from zslnb.studies.study import Tabled
 
-COLOURS = {
-    **{"f-VAEGAN": "C1", "cVAE": "C2", "GenZSL": "C0", "GenZSL, noise": "C4"},
-    "f-CLSWGAN": "C3",
-}
 Generators = Mapping[str, GenZSLSettings | ImaginationSettings]  # row -> what is trained
 
 

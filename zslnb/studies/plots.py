@@ -14,22 +14,29 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
+from matplotlib.patches import Rectangle
+from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
+from matplotlib.transforms import Bbox
 from PIL.Image import Image
 
 from zslnb.benchmark import Benchmark
 from zslnb.datasets.aviary import ALL_SPECIES, paint, species_of
 from zslnb.datasets.loading import BUILT_IN
+from zslnb.studies.style import PAGE, SMALLEST
 from zslnb.text import plain
 
 FRAME = "C0"
 LINES, WIDTH = 3, 19  # of a caption, in letters
+LETTER = 0.6 * SMALLEST / 72  # inches that a letter takes
+TICKS = 20  # labels that fit below a heat-map of half a page
+MARGIN = 0.1  # inches about a schematic
 
 
 def cosine_heatmap(ax: Axes, cosines: Float[np.ndarray, "C C"], names: Sequence[str]) -> AxesImage:
     """Draw cosines between classes, blue for -1, white for 0, red for 1.
 
-    Neighbouring classes whose names end in the same word ("robin") share one tick. Returns the
-    image, for a colour bar.
+    Neighbouring classes whose names end in the same word ("robin") share one tick; of more than
+    fit, an even choice has one. Returns the image, for a colour bar.
     """
     colours = sns.color_palette("vlag", as_cmap=True)
     image = ax.imshow(cosines, cmap=colours, vmin=-1, vmax=1, interpolation="nearest")
@@ -37,9 +44,10 @@ def cosine_heatmap(ax: Axes, cosines: Float[np.ndarray, "C C"], names: Sequence[
     runs = [(word, len([*run])) for word, run in groupby(words)]
     ends = np.cumsum([n for _, n in runs])
     middles = ends - [(n + 1) / 2 for _, n in runs]
-    size = 7 if len(runs) <= 40 else 4
-    ax.set_xticks(middles, [word for word, _ in runs], rotation=90, fontsize=size)
-    ax.set_yticks(middles, [word for word, _ in runs], fontsize=size)
+    ticks = [(x, word) for x, (word, _) in zip(middles, runs, strict=True)]
+    places, labels = zip(*ticks[:: -(-len(ticks) // TICKS)], strict=True)
+    ax.set_xticks(places, labels, rotation=90)
+    ax.set_yticks(places, labels)
     ax.grid(False)
     return image
 
@@ -70,12 +78,12 @@ def shared_legend(fig: Figure, ax: Axes, columns: int, **style: object) -> None:
     fig.legend(*handles, loc="outside lower center", ncols=columns, **style)
 
 
-def sheet(picture: Image, width: float = 8.2) -> Figure:
-    """Show one picture as a figure of its own, so many inches wide."""
-    fig, ax = plt.subplots(figsize=(width, width * picture.height / picture.width))
-    ax.imshow(picture)
-    ax.axis("off")
-    return fig
+def log_steps(ax: Axes) -> None:
+    """Label the log scale of an x axis with 1, 3, 10, 30, ..., as they are spoken."""
+    ax.set_xscale("log")
+    ax.xaxis.set_major_locator(LogLocator(subs=(1, 3)))
+    ax.xaxis.set_major_formatter(StrMethodFormatter("{x:,g}"))
+    ax.xaxis.set_minor_formatter(NullFormatter())
 
 
 def spoken_names(benchmark: Benchmark) -> list[str]:
@@ -104,34 +112,36 @@ def picture_grid(
 ) -> Figure:
     """Show pictures in rows, a caption under each; without pictures the captions stand alone.
 
-    `framed` are columns, such as the unseen classes; `side` is a picture's, in inches.
+    `framed` are columns, such as the unseen classes; `side` is a picture's, in inches, and less
+    where a page is too narrow.
     """
     rows, columns = len(pictures), len(pictures[0])
+    side = min(side, PAGE / columns)
     drawn = any(picture for row in pictures for picture in row)
     height = side + 0.55 if drawn else 0.62
     fig, axes = plt.subplots(rows, columns, figsize=(columns * side, rows * height), squeeze=False)
     for line, row, texts in zip(axes, pictures, captions, strict=True):
         for column, (ax, picture, text) in enumerate(zip(line, row, texts, strict=True)):
-            _picture(ax, picture, text, column in framed)
+            _picture(ax, picture, text, column in framed, int(side / LETTER))
     return fig
 
 
-def _wrapped(text: str) -> str:
+def _wrapped(text: str, width: int) -> str:
     # in lines that fit below a picture; letters of East Asia take the room of two
     is_wide = any(unicodedata.east_asian_width(letter) in "FW" for letter in text)
-    width = WIDTH // 2 if is_wide else WIDTH
+    width = width // 2 if is_wide else width
     return plain(textwrap.fill(text, width, max_lines=LINES, placeholder="…"))
 
 
-def _picture(ax: Axes, picture: Image | None, text: str, framed: bool) -> None:
-    text = "\n".join(_wrapped(part) for part in text.replace("_", " ").split("\n"))
+def _picture(ax: Axes, picture: Image | None, text: str, framed: bool, width: int) -> None:
+    text = "\n".join(_wrapped(part, width) for part in text.replace("_", " ").split("\n"))
     ax.set(xticks=[], yticks=[])
     ax.spines[:].set(visible=framed, color=FRAME, linewidth=2.5)
     if picture:
         ax.imshow(picture)
-        ax.set_xlabel(text, fontsize=7.5, labelpad=3)
+        ax.set_xlabel(text, fontsize=SMALLEST, labelpad=3)
     else:
-        ax.text(0.5, 0.5, text, ha="center", va="center", fontsize=7.5, transform=ax.transAxes)
+        ax.text(0.5, 0.5, text, ha="center", va="center", fontsize=SMALLEST, transform=ax.transAxes)
         ax.set_facecolor("none")
 
 
@@ -139,48 +149,60 @@ def diagram(
     rows: Sequence[Sequence[str]],
     chains: Sequence[Sequence[str]],
     filled: Sequence[str] = (),
-    cell: tuple[float, float] = (1.6, 1.2),
+    height: float = 1.1,
 ) -> Figure:
     """Draw a schematic whose boxes stand in rows, from the top, and columns; "" for no box.
 
-    `cell` is the width and height of a column and a row, in inches.
+    Columns share the width of a page; `height` is that of a row, in inches.
     """
-    width, height = cell
+    width = min(1.6, PAGE / max(map(len, rows)))
     boxes = {
         text: ((column + 0.5) * width, (len(rows) - row - 0.5) * height)
         for row, texts in enumerate(rows)
         for column, text in enumerate(texts)
         if text
     }
-    return schematic(boxes, chains, (max(map(len, rows)) * width, len(rows) * height), filled)
+    return schematic(boxes, chains, filled)
 
 
 def schematic(
     boxes: Mapping[str, tuple[float, float]],
     chains: Sequence[Sequence[str]],
-    size: tuple[float, float],
     filled: Sequence[str] = (),
+    notes: Mapping[str, tuple[float, float]] | None = None,
+    frame: tuple[float, float, float, float] | None = None,
 ) -> Figure:
-    """Draw boxes of text joined by arrows: what goes where in a network.
+    """Draw boxes of text joined by arrows, on a canvas that is as large as they are.
 
     Args:
-        boxes: text -> centre, in inches from the lower left corner.
+        boxes: text -> centre, in inches.
         chains: texts, each joined to the next by an arrow.
-        size: width and height in inches.
         filled: texts of boxes that stand for something trained.
+        notes: text -> centre, of what has no box.
+        frame: left, bottom, right and top of a dashed line about some of them.
     """
-    fig, ax = plt.subplots(figsize=size)
-    ax.set(xlim=(0, size[0]), ylim=(0, size[1]))
+    fig = plt.figure(figsize=(PAGE, PAGE), layout="none")
+    ax = fig.add_axes((0, 0, 1, 1), xlim=(0, PAGE), ylim=(0, PAGE))  # an inch is one
     ax.axis("off")
     drawn = {}
-    for text, (x, y) in boxes.items():
+    for text, (x, y) in {**boxes, **(notes or {})}.items():
         colour = (*to_rgb(FRAME), 0.18) if text in filled else "white"
-        outline = {"boxstyle": "round,pad=0.4", "facecolor": colour, "edgecolor": "0.4"}
+        box = {"boxstyle": "round,pad=0.4", "facecolor": colour, "edgecolor": "0.4"}
+        outline = box if text in boxes else {**box, "edgecolor": "none"}
         drawn[text] = ax.text(x, y, text, ha="center", va="center", fontsize=9, bbox=outline)
     fig.canvas.draw()  # boxes have their size only once they are drawn
+    sizes = [text.get_bbox_patch().get_window_extent() for text in drawn.values()]
+    if frame:
+        (left, bottom, right, top), line = frame, {"fill": False, "linestyle": "--"}
+        ax.add_patch(Rectangle((left, bottom), right - left, top - bottom, **line, edgecolor="0.4"))
+        sizes.append(Bbox.from_extents(*(fig.dpi * side for side in frame)))
+    around = Bbox.union(sizes).transformed(fig.dpi_scale_trans.inverted()).padded(MARGIN)
+    fig.set_size_inches(around.width, around.height)
+    ax.set(xlim=around.intervalx, ylim=around.intervaly)
     for start, end in (pair for chain in chains for pair in pairwise(chain)):
         a, b = drawn[start], drawn[end]
         ends = {"patchA": a.get_bbox_patch(), "patchB": b.get_bbox_patch()}
         style = {"arrowstyle": "-|>", "color": "0.3", "shrinkA": 1, "shrinkB": 1, **ends}
         ax.annotate("", xy=b.get_position(), xytext=a.get_position(), arrowprops=style)
+    fig.canvas.draw()
     return fig

@@ -1,6 +1,7 @@
 """Which classes are images of unseen birds taken for, and what would a handicap give?"""
 
 from collections.abc import Callable, Iterator
+from itertools import groupby
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -8,20 +9,41 @@ import pandas as pd
 from jaxtyping import Float, Int64
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 from torch import Tensor
 
 from zslnb.datasets import aviary
+from zslnb.datasets.aviary import paint
 from zslnb.studies import plots
 from zslnb.studies.slider import Slider
 from zslnb.studies.study import Drawn
+from zslnb.studies.style import PAGE, SMALLEST
 
 SHARES = tuple(i / 50 for i in range(-3, 7))  # of the span of all scores: handicaps to look at
 
 
 def all_species() -> Drawn:
     """What do the species of the aviary look like, and which are unseen?"""
-    text = "The sixty species of the aviary; unseen ones are framed."
-    return Drawn("contact-sheet", plots.sheet(aviary.contact_sheet(size=112)), text)
+    unseen = {aviary.SPECIES[i] for i in aviary.split()[0]}
+    families = [[*of] for _, of in groupby(aviary.SPECIES, key=lambda one: one.family)]
+    fig, ax = plt.subplots(figsize=(PAGE, 0.8 * PAGE))
+    for i, members in enumerate(families):
+        left, top = i % 2 * (len(members) + 0.4), i // 2 * 1.4
+        ax.text(left, top - 0.06, members[0].family, weight="bold")
+        for j, one in enumerate(members):
+            place = (left + j, left + j + 0.96, top + 0.96, top)
+            ax.imshow(paint(one.bird, size=150), extent=place)
+            if one in unseen:
+                frame = {"fill": False, "edgecolor": plots.FRAME, "linewidth": 2.5}
+                ax.add_patch(Rectangle((left + j, top), 0.96, 0.96, **frame))
+    ax.set(xlim=(-0.05, 2 * len(members) + 0.4), ylim=(top + 1, -0.4), aspect="equal")
+    ax.axis("off")
+    text = "The sixty species of the aviary, family by family; unseen ones are framed."
+    alt = (
+        "Sixty drawings of birds in twelve families of five. Birds of a family share their shape "
+        "and differ in colours and patterns; one bird in five, within some families, is framed."
+    )
+    return Drawn("contact-sheet", fig, text, alt=alt)
 
 
 def two_species(unseen: int, relative: int) -> Drawn:
@@ -31,7 +53,12 @@ def two_species(unseen: int, relative: int) -> Drawn:
     pictures = [[aviary.picture(c, i, size=160) for i in range(5)] for c in birds]
     fig = plots.picture_grid(pictures, [["", "", name, "", ""] for name in (first, second)])
     text = f"Above, an unseen class: {first}. Below, a seen relative: {second}."
-    return Drawn("pictures", fig, text)
+    alt = (
+        "Two rows of five pictures, one species each: the unseen one above, its seen relative "
+        "below. Birds of both rows have the same shape and differ in colours; within a row "
+        "pose, size, light and background vary."
+    )
+    return Drawn("pictures", fig, text, alt=alt)
 
 
 def bias_to_seen(margin: Float[Tensor, " N"]) -> Drawn:
@@ -49,7 +76,14 @@ def bias_to_seen(margin: Float[Tensor, " N"]) -> Drawn:
     ax.set_ylabel("images of unseen birds")
     ax.legend(loc="upper center", bbox_to_anchor=(0.5, 1.3))
     taken = 100 * float((margin < 0).float().mean())
-    return Drawn("bias", fig, f"{taken:.0f} % of the unseen birds' images go to a seen class.")
+    text = f"{taken:.0f} % of the unseen birds' images go to a seen class."
+    alt = (
+        "A histogram of images of unseen birds by the best unseen class's score minus the "
+        "best seen class's. Bars to the right of zero, where an unseen class wins, are more "
+        "than those to the left, hatched, where a seen class wins; both are highest next to "
+        "zero."
+    )
+    return Drawn("bias", fig, text, alt=alt)
 
 
 def mistaken(
@@ -82,7 +116,11 @@ def mistaken(
         f"{100 * share:.0f} % of all such mistakes stay within the family, where answers "
         f"at random would give {100 * chance:.0f} %."
     )
-    return Drawn("mistaken", fig, text, pairs=pairs, share=share, chance=chance)
+    alt = (
+        "Two rows of five pictures: above, unseen birds; below each, the seen bird that it is "
+        "most often taken for, many of the same shape and others only alike in colour."
+    )
+    return Drawn("mistaken", fig, text, alt=alt, pairs=pairs, share=share, chance=chance)
 
 
 def _kin(a: int, b: int) -> bool:
@@ -114,7 +152,13 @@ def handicap(trade: Callable[[float], dict[str, float]], span: float) -> Drawn:
         f"is {(plain.S + plain.U) / 2:.1f} % and H {plain.H:.1f} %. A method with S = 100 % and U "
         "= 0 would average 50 % and have H = 0: nobody can hide behind the seen classes."
     )
-    return Drawn("harmonic", fig, text, curve=curve, plain=plain, best=best)
+    alt = (
+        "Accuracy on unseen birds against accuracy on seen birds, over grey contours of equal "
+        "H. A curve, a handicap at each point, goes from the upper left to the lower right; "
+        "the point of the best H lies on it to the upper left of the point without a "
+        "handicap."
+    )
+    return Drawn("harmonic", fig, text, alt=alt, curve=curve, plain=plain, best=best)
 
 
 def by_handicap(trade: Callable[[float], dict[str, float]], span: float) -> Slider:
@@ -148,4 +192,4 @@ def _curve(trade: Callable[[float], dict[str, float]], span: float) -> pd.DataFr
 def _h_lines(ax: Axes) -> None:
     s, u = np.meshgrid(np.linspace(0.5, 100, 200), np.linspace(0.5, 100, 200))
     equal = {"levels": range(10, 100, 10), "colors": "0.7", "linewidths": 0.8}
-    ax.clabel(ax.contour(s, u, 2 * s * u / (s + u), **equal), fmt="H %d", fontsize=7)
+    ax.clabel(ax.contour(s, u, 2 * s * u / (s + u), **equal), fmt="H %d", fontsize=SMALLEST)

@@ -16,7 +16,9 @@ import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 from PIL import Image
 
-DPI, SHOWN_DPI, COLOURS = 150, 100, 128  # sharp on a fine screen; a page of all must stay small
+from zslnb.studies.style import SHOWN_DPI, check_readable
+
+DPI, COLOURS = 150, 128  # sharp on a fine screen; a page of all frames must stay small
 PNG = "data:image/png;base64,"
 HANDLER = f"""
 const all = this.closest('figure'), picture = all.querySelector('img');
@@ -95,6 +97,7 @@ def _drawn(fig: Figure) -> Image.Image:
     with warnings.catch_warnings():  # the figure beside it says so if letters are missing
         warnings.filterwarnings("ignore", "Glyph .* missing from")
         fig.savefig(stream, dpi=DPI, format="png")
+    check_readable(fig)
     plt.close(fig)
     return Image.open(stream).convert("RGB")
 

@@ -1,4 +1,4 @@
-"""What a study is: one question, and up to four answers of different length."""
+"""What a study is: one question, and answers of different length."""
 
 from typing import TYPE_CHECKING
 
@@ -41,6 +41,13 @@ class Study:
         """State in a sentence what came out; the figure's caption."""
         raise NotImplementedError(f"{type(self).__name__} has no finding.")
 
+    def alt(self) -> str:
+        """Describe the figure to those who cannot see it: axes, lines, their course in kind.
+
+        No Markdown, and no number that the caption states.
+        """
+        raise NotImplementedError(f"{type(self).__name__} does not describe its figure.")
+
 
 class Tabled(Study):
     """A table that is at hand, and what to say of it; `facts` become attributes."""
@@ -53,15 +60,22 @@ class Tabled(Study):
 
 
 class Drawn(Study):
-    """A figure that is drawn, and what came out; `facts` become attributes."""
+    """A figure that is drawn, its alt text, and what came out; `facts` become attributes."""
 
     def __init__(
-        self, name: str, fig: "Figure", finding: str, records: Records = (), **facts: object
+        self,
+        name: str,
+        fig: "Figure",
+        finding: str,
+        records: Records = (),
+        *,
+        alt: str,
+        **facts: object,
     ) -> None:
         from matplotlib import pyplot  # here: studies without a figure do without it
 
         pyplot.close(fig)  # or a notebook would show it where it is drawn, without its caption
-        self.figure, self.finding = lambda: fig, lambda: finding
+        self.figure, self.finding, self.alt = lambda: fig, lambda: finding, lambda: alt
         vars(self).update(facts, name=name, records=records)
 
 

@@ -20,9 +20,10 @@ from zslnb.seeds import seeded
 from zslnb.studies import plots
 from zslnb.studies.kept import kept, weights_sha256
 from zslnb.studies.study import Drawn, Study
+from zslnb.studies.style import SCORES
 
 UNSEEN = "unseen class"  # the share of all answers that name one
-LINES = {"S": "--", "U": ":", "H": "-", UNSEEN: "-."}
+UNSEEN_LOOK = {"color": "k", "linestyle": "-."}
 
 
 @dataclass
@@ -68,7 +69,7 @@ def boosting_orders(
     floor, label = np.log(batch_size), f"ln {batch_size}: a batch of one class"
     ax.axhline(floor, color="k", linewidth=0.8, linestyle=":", label=label)
     ax.set(xlabel="training step", ylabel="boosting term of the batch (nats)")
-    ax.legend(fontsize=8, ncols=2, loc="lower left")
+    ax.legend(ncols=2, loc="lower left")
     ax.set_ylim(0, None)
     ends = {name: curve[-len(curve) // passes :].mean() for name, curve in curves.items()}
     text = (
@@ -78,7 +79,13 @@ def boosting_orders(
     )
     if abs(ends["shuffled once"] - ends["shuffled in each pass"]) < 0.2:
         text += " An order shuffled once does as well as one that is shuffled always."
-    return Drawn("boosting-orders", fig, text)
+    alt = (
+        "The boosting term by training step, a line for each order of the images. Class by "
+        "class it stays close below a dotted line, the logarithm of the batch size; the two "
+        "shuffled orders fall together, steeply and then slowly, with a dip where a pass "
+        "ends."
+    )
+    return Drawn("boosting-orders", fig, text, alt=alt)
 
 
 def looks_of_training(
@@ -143,11 +150,12 @@ def classifier_orders(model: GenZSL, released: GenZSLSettings, stored: StoredOrd
         follow = partial(_follow, b, model, released, *how)
         curve = kept(__name__, follow, b, model.features.device, **known, order=name)
         followed[name] = 100 * pd.DataFrame(curve, index=range(1, len(curve) + 1))
-    fig, axes = plt.subplots(1, 3, figsize=(10, 3.4), sharey=True)
+    fig, axes = plt.subplots(1, 3, figsize=(8, 3), sharey=True)
     for ax, (name, curve) in zip(axes, followed.items(), strict=True):
-        for metric, style in LINES.items():
-            label = "answers that name an unseen class" if metric == UNSEEN else metric
-            ax.plot(curve.index, curve[metric], style, label=label, linewidth=1.4)
+        for metric in "SUH":
+            ax.plot(curve.index, curve[metric], label=metric, **SCORES[metric])
+        label = "answers that name an unseen class"
+        ax.plot(curve.index, curve[UNSEEN], label=label, **UNSEEN_LOOK)
         ax.set(title=name, xlabel="classifier epoch", ylim=(-2, 102))
     axes[0].set_ylabel("% of test images")
     plots.shared_legend(fig, axes[0], 4)
@@ -163,7 +171,13 @@ def classifier_orders(model: GenZSL, released: GenZSLSettings, stored: StoredOrd
         f"test images are named an unseen class. H is highest {peaks}. "
         f"On {b.name} the released order is the {'left' if stored.in_blocks else 'middle'} one."
     )
-    return Drawn("classifier-orders", fig, text, followed=followed)
+    alt = (
+        "Three panels by classifier epoch, one for each order of its training data. Class by "
+        "class and with seen images shuffled once, nearly all answers name an unseen class, "
+        "and S, U and H stay low. With everything shuffled that share falls, while U, H and S "
+        "rise."
+    )
+    return Drawn("classifier-orders", fig, text, alt=alt, followed=followed)
 
 
 def _follow(
@@ -197,15 +211,17 @@ def looks_at_test(
         "last shown": h.index[-1],
     }
     starts = [*on_test.index[:: released.classifier.epochs]]  # the first look of each round
-    fig, ax = plt.subplots(figsize=(8.5, 3.6))
-    ax.vlines(starts[1:], 0, 100, color="0.5", linewidth=1, linestyle="--")
+    fig, ax = plt.subplots(figsize=(8, 3.6))
+    style = {"color": "0.5", "linewidth": 1, "linestyle": "--", "label": "a new round"}
+    ax.vlines(starts[1:], 0, 100, **style)
     for metric in "SUH":
-        ax.plot(h.index, on_test[metric], LINES[metric], label=f"{metric}, test", linewidth=1.3)
-    ax.plot(validation.index, validation, "-.", label="H, validation", linewidth=1.3)
+        ax.plot(h.index, on_test[metric], label=f"{metric}, test", **SCORES[metric])
+    style = {"color": SCORES["H"]["color"], "linestyle": "-."}
+    ax.plot(validation.index, validation, label="H, validation", **style)
     for marker, (name, look) in zip("*so", chosen.items(), strict=True):
         ax.plot(look, h[look], marker, color="k", markersize=8, label=name, zorder=3)
-    ax.set(xlabel="look (classifier epoch)", ylabel="%", ylim=(0, 100))
-    fig.legend(ncols=7, fontsize=8, loc="outside lower center")
+    ax.set(xlabel="look (classifier epoch)", ylabel="accuracy (%)", ylim=(0, 100))
+    fig.legend(ncols=4, loc="outside lower center")
     looks = ", ".join(f"{h[at]:.1f} {name} (look {at})" for name, at in chosen.items())
     jump = np.mean([h[at] - h[at - 1] for at in starts[1:]] or [np.nan])
     average = " on average" if len(starts) > 2 else ""
@@ -214,4 +230,9 @@ def looks_at_test(
         f"{looks}. Dashed: the generator has gone on, and features are fresh; the first epoch on "
         f"them moves H by {jump:+.1f} points{average}."
     )
-    return Drawn("looks", fig, text)
+    alt = (
+        "S, U and H on test images and H on validation by look, with a vertical dashed line "
+        "where a new round starts. All rise slowly; U is above the others. Markers on the "
+        "line of H show the looks that are best on test, chosen on validation, and last."
+    )
+    return Drawn("looks", fig, text, alt=alt)

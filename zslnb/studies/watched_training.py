@@ -16,25 +16,30 @@ from zslnb.genzsl import GenZSL, mean_cosines
 from zslnb.imagination import Imagination
 from zslnb.protocol import ClassifierSettings, class_means, evaluate_conventional, train_classifier
 from zslnb.seeds import seeded
-from zslnb.studies.generators import COLOURS, Device
+from zslnb.studies import plots
+from zslnb.studies.generators import Device
 from zslnb.studies.kept import kept
 from zslnb.studies.study import Drawn
+from zslnb.studies.style import METHODS, SMALLEST
 
 PANELS = (  # generator, loss term, title
     ("GenZSL", "reconstruction", "squared error"),
-    ("GenZSL", "kl", "KL"),
-    ("GenZSL", "boosting", "boosting term"),
-    ("f-VAEGAN", "reconstruction", "cross-entropy"),
-    ("f-VAEGAN", "kl", "KL"),
-    ("f-VAEGAN", "critic", r"critic's $\mathrm{D}(\hat x) - \mathrm{D}(x)$"),
+    ("GenZSL", "kl", "KL (nats, log scale)"),
+    ("GenZSL", "boosting", "boosting term (nats)"),
+    ("f-VAEGAN", "reconstruction", "cross-entropy (nats)"),
+    ("f-VAEGAN", "kl", "KL (nats)"),
+    ("f-VAEGAN", "critic", r"$\mathrm{D}(\hat x) - \mathrm{D}(x)$"),
 )
-STYLE = {"marker": "o", "markersize": 4}
 ARMS = {  # trained with texts that are nearly the same -> how its line is drawn
     "GenZSL without CDP": ":",
     "GenZSL, CDP as released": "--",
     "GenZSL, CDP and unit length": "-",
     "cVAE without CDP": ":",
     "cVAE, CDP and unit length": "-",
+}
+TARGETS = {  # horizontal lines: what they are, and how they are drawn
+    "T1": ("GenZSL on the texts as they are (left)", "-"),
+    "alike": ("real class means (right)", "-."),
 }
 CURES = (  # the worse, and the cured
     ("GenZSL without CDP", "GenZSL, CDP and unit length"),
@@ -119,15 +124,15 @@ def losses(generators: Mapping[str, Generator]) -> Drawn:
     """How do the loss terms of GenZSL and f-VAEGAN go by round?"""
     history = {name: pd.DataFrame(generators[name].history) for name in ("GenZSL", "f-VAEGAN")}
     floor = {name: class_mean_floor(generators[name]) for name in history}
-    fig, axes = plt.subplots(2, 3, figsize=(10, 5.2), sharex="row")
+    fig, axes = plt.subplots(2, 3, figsize=(8, 4.6), sharex="row")
     for ax, (name, term, title) in zip(axes.flat, PANELS, strict=True):
-        ax.plot(history[name]["steps"], history[name][term], color=COLOURS[name], **STYLE)
-        ax.set(title=f"{name}: {title}")
+        ax.plot(history[name]["steps"], history[name][term], **METHODS[name])
+        ax.set_title(f"{name}: {title}", fontsize=SMALLEST)
         if term == "reconstruction":
             ax.axhline(floor[name], color="k", linestyle=":", label="floor: class means")
-            ax.legend(fontsize=8)
+            ax.legend()
     axes[0, 1].set_yscale("log")
-    for ax in axes[1]:
+    for ax in axes.flat:
         ax.set_xlabel("steps of the generator")
     for ax in axes[:, 0]:
         ax.set_ylabel("loss term, unweighted")
@@ -139,7 +144,13 @@ def losses(generators: Mapping[str, Generator]) -> Drawn:
         f"{ends['GenZSL']['kl']:.0e} and {ends['f-VAEGAN']['kl']:.2f}. Terms of different kinds "
         "cannot be compared in height, only in course."
     )
-    return Drawn("losses", fig, text)
+    alt = (
+        "Six panels of loss terms by generator steps. GenZSL's squared error, KL and boosting "
+        "term, above, fall smoothly, the error towards a dotted floor. f-VAEGAN's, below, are "
+        "rougher: its cross-entropy falls towards a floor, its KL drops, peaks late and drops "
+        "again, and the critic's difference shrinks unevenly."
+    )
+    return Drawn("losses", fig, text, alt=alt)
 
 
 def penalty_rule(run: Imagination, looks: pd.DataFrame) -> Drawn:
@@ -147,15 +158,15 @@ def penalty_rule(run: Imagination, looks: pd.DataFrame) -> Drawn:
     steepness = float(looks["steep"].iloc[-1])
     weights = pd.DataFrame(run.history)["penalty weight"]
     steps, start = looks["steps"], run.settings.penalty_weight
-    style = {**STYLE, "color": COLOURS["f-VAEGAN"]}
-    fig, axes = plt.subplots(1, 2, figsize=(8.6, 3.2))
+    style = METHODS["f-VAEGAN"]
+    fig, axes = plt.subplots(1, 2, figsize=(8, 3))
     axes[0].plot([0, *steps], [start, *weights], **style)
     axes[0].set(yscale="log", ylabel=r"weight $\lambda_{pen}$ (log scale)")
     axes[1].plot(steps, looks["steep"], **style)
     axes[1].axhline(1, color="k", linestyle=":", label="asked for by the formula")
     axes[1].axhline(2, color="k", linestyle="--", label="where the rule holds still")
     axes[1].set(ylabel="mean length of the gradient", ylim=(0, None))
-    axes[1].legend(fontsize=8, loc="center right")
+    axes[1].legend(loc="center right")
     for ax in axes:
         ax.set_xlabel("steps of the generator")
     goals = {0: "0: it is flat", 1: "1, as it should be", 2: "2, as the rule implies"}
@@ -166,7 +177,13 @@ def penalty_rule(run: Imagination, looks: pd.DataFrame) -> Drawn:
         f"{weights.min():.2g}), and the critic's gradient ends at a mean length of "
         f"{steepness:.2f}: nearest to {nearest}."
     )
-    return Drawn("penalty", fig, text, steepness=steepness)
+    alt = (
+        "Two panels by generator steps. Left, the penalty's weight falls in a straight line "
+        "on a log scale over many powers of ten. Right, the mean length of the critic's "
+        "gradient drops at once to nearly zero, far below the lines where the formula and the "
+        "rule want it."
+    )
+    return Drawn("penalty", fig, text, alt=alt, steepness=steepness)
 
 
 def slow_rates(looks: Looks, names: Sequence[str], published: Mapping[str, float]) -> Drawn:
@@ -176,13 +193,13 @@ def slow_rates(looks: Looks, names: Sequence[str], published: Mapping[str, float
     """
     slow = {name: f"{name}, rate / 10" for name in names}
     fig, ax = plt.subplots(figsize=(7.6, 3.8))
-    for name, mark in zip(names, "vso", strict=True):
+    for name in names:
         for label, line in ((name, "-"), (slow[name], "--")):
-            style = {"marker": mark, "markersize": 4, "color": COLOURS[name], "label": label}
-            ax.plot(looks[label].steps, 100 * looks[label].T1, line, **style)
+            style = {**METHODS[name], "linestyle": line, "label": label}
+            ax.plot(looks[label].steps, 100 * looks[label].T1, **style)
     ax.set(xlabel="steps of the generator", ylim=(0, 100))
     ax.set_ylabel("T1, classifier of synthetic\nfeatures alone (%)")
-    ax.legend(fontsize=8, loc="lower right", ncols=3)
+    ax.legend(loc="lower right", ncols=3)
     last = min(float(looks[label].steps.iloc[-1]) for label in slow.values())
     t1 = {name: 100 * np.interp(last, looks[name].steps, looks[name].T1) for name in looks}
     lost = ", ".join(f"{name} {t1[name] - t1[slow[name]]:.0f} points" for name in names)
@@ -191,7 +208,12 @@ def slow_rates(looks: Looks, names: Sequence[str], published: Mapping[str, float
         f"Slow on purpose, one seed. After {int(last)} steps a tenth of the learning rate costs "
         f"{lost}. The rates of the released scripts for AWA2 are {rates}."
     )
-    return Drawn("slow", fig, text)
+    alt = (
+        "T1 by generator steps for GenZSL, cVAE and f-VAEGAN, each with its own learning "
+        "rate, solid, and with a tenth of it, dashed. The dashed lines start far below the "
+        "solid ones; GenZSL's and the cVAE's climb towards them, f-VAEGAN's stays low."
+    )
+    return Drawn("slow", fig, text, alt=alt)
 
 
 def collapse(benchmark: Benchmark, looks: Looks, passes: Mapping[str, int], texts: float) -> Drawn:
@@ -225,7 +247,13 @@ def collapse(benchmark: Benchmark, looks: Looks, passes: Mapping[str, int], text
     )
     recovery = [_recovers(*pair, *points) for pair, points in lost.items()]
     fig = _collapsing(benchmark, looks, passes, t1["GenZSL"][-1])
-    return Drawn("collapse", fig, text, recovery=recovery, cure=cure)
+    alt = (
+        "Two panels by passes over the data, for GenZSL and a cVAE without CDP (dotted), with "
+        "CDP as released (dashed) and at unit length (solid). Left, T1: solid lines are high "
+        "from the start, the others start low and climb. Right, the mean cosine of class "
+        "means: solid lines fall towards that of real means, the others stay near one."
+    )
+    return Drawn("collapse", fig, text, alt=alt, recovery=recovery, cure=cure)
 
 
 def _recovers(bad: str, good: str, lost: float, still: float) -> str:
@@ -242,20 +270,18 @@ def _collapsing(b: Benchmark, looks: Looks, passes: Mapping[str, int], t1: float
         F.normalize(b.features, dim=1)[b.test_unseen_idx], b.labels[b.test_unseen_idx]
     )
     targets = {"T1": t1, "alike": mean_cosines(real)["without diagonal"]}
-    fig, axes = plt.subplots(1, 2, figsize=(9.8, 4))
+    fig, axes = plt.subplots(1, 2, figsize=(8, 4))
     for ax, (key, target) in zip(axes, targets.items(), strict=True):
         for name, line in ARMS.items():
             family = "GenZSL" if "GenZSL" in name else "cVAE"
             y = looks[name][key] * (100 if key == "T1" else 1)
-            style = {"marker": "v" if family == "GenZSL" else "s", "markersize": 4, "label": name}
             x = passes[name] * np.arange(1, len(y) + 1)
-            ax.plot(x, y, line, color=COLOURS[family], **style)
-        ax.axhline(target, color="k", linewidth=0.8)
+            ax.plot(x, y, label=name, **{**METHODS[family], "linestyle": line})
+        ax.axhline(target, color="k", linewidth=0.8, linestyle=TARGETS[key][1])
         ax.set_xlabel("passes over the training data")
     axes[0].set(ylabel="T1, synthetic features alone (%)", ylim=(0, 100))
-    axes[0].set_title("line: GenZSL on the texts as they are", fontsize=9)
     axes[1].set(ylabel="mean cosine of class means", ylim=(0, 1.05))
-    axes[1].set_title("line: real class means", fontsize=9)
-    handles = axes[0].get_legend_handles_labels()
-    fig.legend(*handles, loc="outside lower center", ncols=2, fontsize=8)
+    for label, line in TARGETS.values():
+        axes[0].plot([], [], color="k", linewidth=0.8, linestyle=line, label=label)
+    plots.shared_legend(fig, axes[0], 2)
     return fig
