@@ -146,3 +146,35 @@ here.figure(found, "shared")
 
 # %%
 here.table(found, headline=True)
+
+# %% [markdown]
+# And on CUB, with both kinds of semantics, as recorded:
+
+# %% tags=["nbval-check-output"]
+for kind in ("sentences", "attributes"):
+    if on_cub := studies.pairs_on_cub(kind):
+        here.figure(on_cub, f"cub-{kind}-shared")
+        here.table(on_cub)
+
+# %% [markdown]
+# ## What held, what did not
+#
+# FINDINGS
+#
+# **To think about.** The pair of two closed forms trains one linear classifier and solves two linear systems.
+# What would a *single* model have to look like that knows what both know?
+
+# %% [markdown] tags=["answer"]
+# <details><summary>One answer</summary>
+#
+# Something that scores a picture and a description together, $f(x, z)$, and is trained to be high for those that
+# belong together: a compatibility function. The two directions are two special cases: one compares $x$ with a
+# prediction from $z$, by a distance in the features' space, the other compares $z$ with a prediction from $x$, by
+# a distance in the semantics' space. ESZSL, on every page's table, is the bilinear one with a closed form; it is not
+# above the pair here, so the form of $f$ and what it is trained on matter. A cheap experiment: let a small network
+# see both scores of an image and class, and train it on validation classes alone.
+#
+# </details>
+
+# %% [markdown]
+# **Before:** [RevCD: the results](24_revcd_results.ipynb)
