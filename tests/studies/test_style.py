@@ -5,6 +5,7 @@ from itertools import combinations
 from pathlib import Path
 
 import matplotlib.pyplot as plt
+import nbformat
 import numpy as np
 import pytest
 import seaborn as sns
@@ -157,12 +158,10 @@ def test_every_picture_of_an_executed_page_says_what_it_shows(source):
 
 def pictures(page: Path) -> list[tuple[str, int, str]]:
     """Alt text, width and caption of each picture among a page's outputs."""
-    import nbformat
-
     found = []
     for cell in nbformat.read(page, as_version=4).cells:
         outputs = cell.get("outputs", [])
-        for output, caption in zip(outputs, [*outputs[1:], {}], strict=True):
+        for output, caption in zip(outputs, [*outputs, {}][1:], strict=True):
             for kind in output.get("data", {}):
                 if kind.startswith("image/"):
                     about = output.metadata.get(kind, {})
