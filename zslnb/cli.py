@@ -55,6 +55,10 @@ VERBS = {
         "notebook.requests:RecordRequest", "notebook.reproduce:record_run",
         "promote the records of the last run to results/",
     ),
+    "why": Verb(
+        "notebook.requests:WhyRequest", "notebook.why:why",
+        "say where a record, table or figure came from",
+    ),
     "aviary": Verb(
         "encode.requests:AviaryRequest", "encode.aviary_build:build_aviary",
         "draw the built-in benchmark and train its small CLIP again",

@@ -130,7 +130,7 @@ def record(run_dir: Path, results: Path) -> Path:
             another bundle or has a notebook that this run lacks, or the tree was not clean all
             the time, so that no revision names its code.
     """
-    manifest = _read_manifest(run_dir / "manifest.json", ("notebooks", "git"))
+    manifest = read_manifest(run_dir / "manifest.json", ("notebooks", "git"))
     if manifest is None:
         raise RequestError(f"There is no run {run_dir.name!r} to record.")
     digits, ran = _file_sha256(manifest)[:8], _ran(manifest["notebooks"])
@@ -151,7 +151,7 @@ def _file_sha256(manifest: Mapping) -> str:
     return (manifest.get("benchmark") or {}).get("file_sha256") or ""
 
 
-def _read_manifest(path: Path, needed: Iterable[str]) -> dict | None:
+def read_manifest(path: Path, needed: Iterable[str]) -> dict | None:
     """Read a manifest; None if there is none, RequestError if it lacks what is needed."""
     if not path.is_file():
         return None
@@ -182,7 +182,7 @@ def _faults(run_dir: Path, manifest: Mapping) -> Iterator[str]:
 
 def _losses(target: Path, run: str, manifest: Mapping) -> Iterator[str]:
     """Say what the record there would lose: another bundle's, or notebooks, if they still are."""
-    past = _read_manifest(target / "manifest.json", ("notebooks",))
+    past = read_manifest(target / "manifest.json", ("notebooks",))
     if past is None:
         return
     hashes = {_file_sha256(past), _file_sha256(manifest)} - {""}

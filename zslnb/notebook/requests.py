@@ -101,6 +101,17 @@ class ExercisesRequest:
     folder: Path | None = None
 
 
+@dataclass(frozen=True)
+class WhyRequest:
+    """Say where a file came from: command, revision, data, seeds, versions.
+
+    Attributes:
+        file: a record; or a table, figure, page or manifest of a run, wherever it was copied to.
+    """
+
+    file: Path
+
+
 def _refuse_timeout(seconds: float | None) -> None:
     if seconds is not None and not seconds > 0:
         raise RequestError(f"A time-out is above 0 seconds; it cannot be {seconds:g}.")
