@@ -1,6 +1,7 @@
 """`zslnb why FILE`: what stands behind a record, a table, a figure, a manifest."""
 
 import json
+import shlex
 import shutil
 from pathlib import Path
 
@@ -12,7 +13,8 @@ from zslnb import cli
 from zslnb.errors import RequestError
 from zslnb.experiments import ESZSLSettings, run
 from zslnb.notebook import why
-from zslnb.notebook.why import command, origin
+from zslnb.notebook.manifest import command
+from zslnb.notebook.why import origin
 
 RESULTS = ROOT / "results"
 MANIFEST = {
@@ -150,7 +152,8 @@ def test_everything_in_results_can_be_traced(path):
 )
 def test_a_command_asks_for_what_the_run_was_asked_for(run, benchmark, expected):
     profile = run.rpartition("-")[2]
-    words = command(MANIFEST | {"run": run, "benchmark": benchmark, "profile": profile})
+    changed = {"run": run, "benchmark": benchmark, "profile": profile}
+    words = shlex.split(command(MANIFEST | changed))
     options = dict(zip(words[2:-2:2], words[3:-2:2], strict=True))
     given = [options[name] for name in ("--benchmark", "--semantics") if name in options]
     assert (given, options["--profile"]) == (expected, profile)

@@ -5,24 +5,20 @@ the same bytes in a run that is here.
 """
 
 import json
-import shlex
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from filecmp import cmp
 from pathlib import Path
 
-from zslnb.datasets.loading import RESERVED_NAMES
 from zslnb.errors import RequestError
 from zslnb.experiments import METHODS, inputs_of_record
-from zslnb.files import build_dir, repository_dir, run_name
+from zslnb.files import build_dir, repository_dir
 from zslnb.notebook.execute import RAN
-from zslnb.notebook.manifest import read_manifest
-from zslnb.notebook.parameters import PARAMETERS
+from zslnb.notebook.manifest import DESCRIBED, command, read_manifest
 from zslnb.notebook.requests import WhyRequest
 from zslnb.results.records import read_records
 
 Facts = list[tuple[str, str]]  # a label and a line, as they are printed
-NEEDED = ("run", "notebooks", "git", "versions", "benchmark", "profile", "seeds", "device")
 OF_A_RECORD = {"method", "benchmark", "settings", "seed", "device", "id", "source", "scores"}
 RECIPE = "`zslnb reproduce` makes files that can be traced."
 
@@ -80,7 +76,7 @@ def _of_record(record: Mapping) -> Facts:
         pages = {line["notebook"] for line in lines if line["id"] == record["id"]}
         if pages:
             shown = True
-            manifest = read_manifest(folder / "manifest.json", NEEDED)
+            manifest = read_manifest(folder / "manifest.json", DESCRIBED)
             facts += [("", ""), *_head(manifest, sorted(pages))]
     if not shown:
         call = f"zslnb.experiments.run({method!r}, benchmark, settings, seed={seed})"
@@ -98,7 +94,7 @@ def _present(record: Mapping) -> str:
 def _of_run(path: Path) -> Facts:
     """Say which run a file is of, and which of its pages made it."""
     folder = _run_of(path)
-    manifest = read_manifest(folder / "manifest.json", NEEDED)
+    manifest = read_manifest(folder / "manifest.json", DESCRIBED)
     of_all = path.parent == folder and path.stem in ("manifest", "records", "ro-crate-metadata")
     pages = [o for o in manifest["notebooks"] if of_all or _made_by(path, o["notebook"])]
     if not pages and not of_all:
@@ -132,7 +128,7 @@ def _head(manifest: Mapping, pages: Iterable[str]) -> Facts:
     known = "all committed" if git.get("clean") else "with changes that were not committed"
     facts = [
         ("run", f"{manifest['run']}, started {manifest.get('started', 'at an unknown time')}"),
-        ("command", shlex.join(command(manifest, pages))),
+        ("command", command(manifest, pages)),
         ("revision", f"{git['revision']}, {known}" if git.get("revision") else "not known: no git"),
         ("data", _data(manifest["benchmark"])),
         ("seeds", ", ".join(map(str, manifest["seeds"]))),
@@ -142,30 +138,6 @@ def _head(manifest: Mapping, pages: Iterable[str]) -> Facts:
     if added := manifest.get("added"):
         facts.insert(3, ("added", f"{added['revision']}: {added['rows']}. {added['remark']}"))
     return facts
-
-
-def command(manifest: Mapping, notebooks: Iterable[str] = ()) -> list[str]:
-    """Give the command that makes a run, or some of its pages, again.
-
-    A manifest holds no path, so a bundle is named by its file's name alone.
-    """
-    name, run, profile = manifest["benchmark"]["name"], manifest["run"], manifest["profile"]
-    digits = (manifest["benchmark"].get("file_sha256") or "")[:8]
-    semantics = run.removeprefix(run_name(name, "", "")).removesuffix(profile).strip("-")
-    semantics = semantics.removeprefix(digits).strip("-")
-    values = {
-        "benchmark": name if name in RESERVED_NAMES else f"{name}.npz",
-        "semantics": semantics,
-        "profile": profile,
-        "seeds": str(len(manifest["seeds"])),
-        "device": manifest.get("device_asked", "auto"),
-    }
-    words = ["zslnb", "reproduce"]
-    for option in PARAMETERS:
-        words += [f"--{option}", values[option]] if values[option] else []
-    for key, value in manifest.get("parameters", {}).items():
-        words += ["-p", f"{key}={value}"]
-    return [*words, *(["--notebooks", *notebooks] if notebooks else [])]
 
 
 def _data(benchmark: Mapping) -> str:
