@@ -54,7 +54,7 @@ help: ## print this list
 	do printf '  %-11s %s\n' "$$target" "$$what"; done
 
 reproduce: $(READY) ## run the notebooks: BENCHMARK= SEMANTICS= PROFILE= SEEDS= DEVICE= NOTEBOOKS="10 14" JOBS= FORCE=1
-	@$(ZSLNB) reproduce $(RUN) --seeds $(call quoted,$(SEEDS)) $(if $(JOBS),--jobs $(JOBS)) \
+	@$(ZSLNB) reproduce $(RUN) --seeds $(call quoted,$(SEEDS)) $(if $(JOBS),--jobs $(call quoted,$(JOBS))) \
 	$(if $(FORCE),--force) $(if $(SCHEDULER),--scheduler $(call quoted,$(SCHEDULER))) \
 	$(if $(NOTEBOOKS),--notebooks $(NOTEBOOKS)) $(HOW)
 

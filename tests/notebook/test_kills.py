@@ -131,8 +131,8 @@ def finish(jobs: Jobs, build: Path) -> None:
 
 
 def all_end() -> bool:
-    """Wait until no process of a run is left, for ten seconds at most."""
-    return not psutil.wait_procs(alive(), timeout=10)[1]
+    """Wait until no process of a run is left, for a minute at most."""
+    return not psutil.wait_procs(alive(), timeout=60)[1]
 
 
 def family(process: BaseProcess) -> Iterator[tuple[str, psutil.Process]]:

@@ -17,6 +17,7 @@ import psutil
 import pytest
 import torch
 from conftest import HEADER, ROOT, tiny_arrays
+from toys import toy
 
 from zslnb import cli
 from zslnb.datasets import load
@@ -170,7 +171,7 @@ def test_a_signal_leaves_a_manifest_and_no_process(
     below = psutil.Process(child.pid).children(recursive=True)
     child.send_signal(number)
     assert child.wait(30) == 130
-    _, alive = psutil.wait_procs(below, timeout=10)
+    _, alive = psutil.wait_procs(below, timeout=60)
     assert below
     assert not alive
     (path,) = build.glob("tiny-*-smoke/manifest.json")
@@ -330,7 +331,7 @@ def test_jobs_are_shared_out_among_the_notebooks(
     monkeypatch.setattr(reproduce.psutil, "virtual_memory", lambda: available)
     request = ReproduceRequest(device="cpu", jobs=jobs)
     assert reproduce.pages_at_once(request, pages) == at_once
-    plan = SimpleNamespace(request=request, run_dir=tmp_path / "run")
+    plan = reproduce.Plan(request, toy(), [], {}, tmp_path / "run")
     env = reproduce._environment(plan, at_once)
     assert {
         name: env[name] for name in env if not name.startswith("ZSLNB_") or "JOBS" in name
