@@ -34,7 +34,7 @@ def _be(address: str, arguments: list[str], env: dict[str, str], log: Path) -> N
         for number in (1, 2):
             os.dup2(output.fileno(), number)
     forkserver._forkserver._forkserver_address = address
-    forkserver._forkserver.ensure_running = lambda: None
+    forkserver._forkserver.ensure_running = forkserver.ensure_running = lambda: None
     from zslnb import cli
 
     raise SystemExit(cli.main(arguments))

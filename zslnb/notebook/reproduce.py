@@ -33,6 +33,7 @@ from zslnb.experiments.memo import cluster
 from zslnb.files import build_dir, locked, repository_dir, run_dir
 from zslnb.notebook.execute import (
     FAILED,
+    INTERRUPTED,  # what each is until it has ended
     KILLED,
     RAN,
     SKIPPED,
@@ -279,14 +280,12 @@ def run(plan: Plan, stream: TextIOBase = sys.stdout) -> list[Outcome]:
     weights = {s.name: expected[s.name] or s.seconds for s in plan.sources}
     at_once = pages_at_once(plan.request, len(plan.sources))
     position = {s.name: f"[{i}/{len(plan.sources)}]" for i, s in enumerate(plan.sources, 1)}
-    running: set[str] = set()
 
     def say(line: object) -> None:
         with tqdm.external_write_mode(file=stream):
             print(line, file=stream, flush=True)
 
     def starts(name: str) -> None:
-        running.add(name)
         if plan.outcomes[name].status == KILLED:
             say(f"{position[name]} {name} once more, alone ...")
         elif bar.disable:
@@ -306,10 +305,9 @@ def run(plan: Plan, stream: TextIOBase = sys.stdout) -> list[Outcome]:
             spent = time.monotonic() - start
             bar.n = sum(passed(plan.outcomes[name], weights[name]) for name in weights)
             if name:
-                running.discard(name)
                 say(f"{position[name]} {plan.outcomes[name]}")
                 write_manifest(plan.run_dir, head, outcomes, spent)
-            state = standing(plan, len(running))
+            state = standing(plan)
             if name and bar.disable and bar.n < bar.total:
                 left = tqdm.format_interval(spent * (bar.total / max(bar.n, 1e-9) - 1))
                 say(f"{state}, about {left} to go")
@@ -328,12 +326,12 @@ def passed(outcome: Outcome, expected: float) -> float:
     return expected if ended else min(outcome.seconds, expected)
 
 
-def standing(plan: Plan, running: int) -> str:
+def standing(plan: Plan) -> str:
     """Say how many notebooks are done, are running and failed."""
     statuses = [plan.outcomes[source.name].status for source in plan.sources]
     done = f"{statuses.count(RAN)} of {len(statuses)} done"
     failed = len([status for status in statuses if status in ENDED_BADLY])
-    return f"{done}, {running} running, {failed} failed"
+    return f"{done}, {statuses.count(INTERRUPTED)} running, {failed} failed"
 
 
 def pages_at_once(request: ReproduceRequest, pages: int) -> int:
