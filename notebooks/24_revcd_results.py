@@ -154,9 +154,10 @@ here.table(studies.spaces_compared(models, title))
 #
 # The paper's seen accuracies are 94.5 on AWA2, 87.5 on CUB and 66.9 on SUN. No other method of its table is
 # near on CUB (the next has 69.3). Here is RevCD counted in four ways, on this benchmark and on CUB: 11,788
-# photographs as [ResNet](https://arxiv.org/abs/1512.03385) `fc1000` outputs, with expert attributes (312-d) as in the paper, or
-# sentences (1024-d). Real, but not the paper's features, so a stand-in without a verdict. Recorded by this
-# notebook, profile `medium`; *full* is the whole schedule on a GPU, earlier, three seeds and standardised.
+# photographs as [ResNet](https://arxiv.org/abs/1512.03385) `fc1000` outputs, with expert attributes (312-d) as
+# in the paper, or sentences (1024-d). Real, but not the paper's features, so a stand-in without a verdict.
+# Recorded by this notebook, profile `medium`; *full* is the whole schedule on a GPU, earlier, three seeds and
+# standardised.
 
 # %% tags=["nbval-check-output"]
 cub = {
@@ -242,9 +243,9 @@ here.table(studies.losses_removed(losses, bench.name))
 # ## Why unseen accuracy is low
 #
 # > **RevCD, section 4.1** puts it down to "the semantic space being estimated from a single visual instance:
-# > since each visual sample may correspond to several valid semantic embeddings". No experiment tests it.
+# > since each visual sample may correspond to several valid semantic embeddings".
 #
-# Another reason is in the loss. The estimate with the least expected squared error is the *mean* of the
+# No experiment tests that. Another reason is in the loss. The estimate with the least expected squared error is the *mean* of the
 # semantics that go with an image. In training those are seen prototypes and nothing else, so the best estimate
 # is a point of their convex hull:
 #
