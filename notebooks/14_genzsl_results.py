@@ -112,8 +112,8 @@ here.store(studies.reductions({"GenZSL": settings, **rivals}, bench.name, text))
 #   reported ([notebook 15](15_released_code_audit.ipynb) takes GenZSL's apart).
 #
 # Between the two, *peeked* takes the very candidates of clean and lets the test set pick. *Calibrated*
-# (calibrated stacking, [Chao et al., 2016](https://arxiv.org/abs/1605.04253)) moves every method's border between seen and unseen
-# by one constant, chosen on validation classes. T1 lets only unseen classes answer.
+# (calibrated stacking, [Chao et al., 2016](https://arxiv.org/abs/1605.04253)) moves every method's border
+# between seen and unseen by one constant, chosen on validation classes. T1 lets only unseen classes answer.
 
 # %% [markdown] tags=["exercise"]
 # **Exercise 14.1: four points for nothing** (find the bug, 5 minutes, easy). A network was scored after
@@ -350,8 +350,9 @@ if tables["F6"]:
     here.figure(studies.sensitivity_figure(tables["F6"]), "cub-sensitivity")
 
 # %% [markdown]
-# H falls where λ is large, and the number of referents does next to nothing. The paper's Figures 1, 4 and 5 are
-# rebuilt in [notebook 13](13_induction_vs_imagination.ipynb); of Figure 7 we have no description.
+# H falls where λ is large. The number of referents does next to nothing to T1, and moves H in no direction. The
+# paper's Figures 1, 4 and 5 are rebuilt in [notebook 13](13_induction_vs_imagination.ipynb); of Figure 7 we
+# have no description.
 #
 # ## Hubs
 #

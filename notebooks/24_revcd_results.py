@@ -153,8 +153,8 @@ here.table(studies.spaces_compared(models, title))
 # ## How many points is a way to count worth?
 #
 # The paper's seen accuracies are 94.5 on AWA2, 87.5 on CUB and 66.9 on SUN. No other method of its table is
-# near on CUB (the next has 69.3). Here is RevCD counted in four ways, on this benchmark and on CUB: 11,788 photographs as
-# [ResNet](https://arxiv.org/abs/1512.03385) `fc1000` outputs, with expert attributes (312-d) as in the paper, or
+# near on CUB (the next has 69.3). Here is RevCD counted in four ways, on this benchmark and on CUB: 11,788
+# photographs as [ResNet](https://arxiv.org/abs/1512.03385) `fc1000` outputs, with expert attributes (312-d) as in the paper, or
 # sentences (1024-d). Real, but not the paper's features, so a stand-in without a verdict. Recorded by this
 # notebook, profile `medium`; *full* is the whole schedule on a GPU, earlier, three seeds and standardised.
 
@@ -171,8 +171,8 @@ counted = {title: models} | {name: rows for name, rows in of_cub.items() if rows
 here.table(studies.ways_to_count(counted))
 
 # %% [markdown]
-# On CUB a lenient S is ten points higher or a little more, hardly moves H, and stays ten points short of the
-# printed 87.5 even so. A constant off the seen cosines moves H far more.
+# On CUB a lenient S is about ten points higher, hardly moves H, and stays ten points short of the printed 87.5
+# even so. A constant off the seen cosines moves H far more.
 #
 # Where the border ends is a choice, too. These curves make none: each starts (dot) without a constant and walks
 # as it grows, by number of epochs. A pair of S and U that this model can have on these features by any
@@ -219,8 +219,8 @@ shown = {name: tables["F4"] for name, tables in cub.items() if tables["F4"]}
 here.figure(studies.classification_weight({title: weights, **shown}))
 
 # %% [markdown]
-# U does not fall as the weight grows from 0: it rises on all three, and from 1 to 10 it stays about level or rises on. The
-# decline that the paper describes is not found here.
+# U does not fall as the weight grows from 0: it rises on all three, and from 1 to 10 it stays about level or
+# rises on. The decline that the paper describes is not found here.
 #
 # ## Which loss helps?
 #
@@ -365,7 +365,7 @@ here.table(studies.revcd_findings(outcomes))
 # %% [markdown]
 # - **Above the other generative models:** yes on CUB; on the aviary by calibrated H only.
 # - **The walk and the noised input:** no gain anywhere, and by calibrated H often a loss.
-# - **Above a linear map:** on CUB with attributes, by T1; elsewhere not.
+# - **Above a linear map:** on CUB with attributes, by T1; elsewhere not significantly.
 # - **The noise loss "significantly" helps:** not found.
 # - **U falls as the classification weight grows:** not found; with sentences the opposite.
 #
