@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from jaxtyping import Float
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 from torch import Tensor
 
 from zslnb.benchmark import Benchmark
@@ -213,10 +214,11 @@ def directions(
     fig, (left, middle, right) = plt.subplots(1, 3, figsize=(8, 2.7))
     left.bar(range(1, len(share) + 1), 100 * share)
     left.set(xlabel="direction $i$", ylabel=r"share $\sigma_i^2 / C$ (%)")
+    left.xaxis.set_major_locator(MaxNLocator(integer=True))
     middle.plot(counts, 100 * np.array(kept), "o-")
     middle.set(ylabel="nearest class kept (%)", ylim=(0, 105))
     right.plot(counts, frame["absolute"], "s-")
-    right.set(ylabel="mean absolute cosine", ylim=(0, None))
+    right.set(ylabel="mean absolute cosine", ylim=(0, 1.1 * frame["absolute"].max()))
     for ax in (middle, right):
         ax.set_xlabel("directions removed")
     text = (
