@@ -18,6 +18,8 @@ SEEDS ?= 5
 DEVICE ?= auto
 NOTEBOOKS ?=
 PICTURES ?=
+JOBS ?=
+SCHEDULER ?=
 ARGS ?=
 # make data takes FEATURES= too; DRY_RUN=1 says what either would do
 FEATURES ?=
@@ -51,8 +53,9 @@ help: ## print this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' $(MAKEFILE_LIST) | while IFS='|' read -r target what; \
 	do printf '  %-11s %s\n' "$$target" "$$what"; done
 
-reproduce: $(READY) ## run the notebooks: BENCHMARK= SEMANTICS= PROFILE= SEEDS= DEVICE= NOTEBOOKS="10 14"
-	@$(ZSLNB) reproduce $(RUN) --seeds $(call quoted,$(SEEDS)) \
+reproduce: $(READY) ## run the notebooks: BENCHMARK= SEMANTICS= PROFILE= SEEDS= DEVICE= NOTEBOOKS="10 14" JOBS= FORCE=1
+	@$(ZSLNB) reproduce $(RUN) --seeds $(call quoted,$(SEEDS)) $(if $(JOBS),--jobs $(call quoted,$(JOBS))) \
+	$(if $(FORCE),--force) $(if $(SCHEDULER),--scheduler $(call quoted,$(SCHEDULER))) \
 	$(if $(NOTEBOOKS),--notebooks $(NOTEBOOKS)) $(HOW)
 
 pictures: $(READY) ## make a benchmark of a folder of pictures by class: PICTURES= BENCHMARK=mine.npz

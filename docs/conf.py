@@ -11,11 +11,13 @@ from pathlib import Path
 import ziamath
 
 ROOT = Path(__file__).parent.parent
-sys.path.insert(0, str(ROOT / "docs" / "extensions"))
+sys.path[:0] = [str(ROOT / "docs"), str(ROOT / "docs" / "extensions")]
+
+from colab import published_at  # noqa: E402
 
 # Where the repository is published, as "https://github.com/OWNER/NAME". The buttons to Binder and
 # Colab, and to the source, need it; without it they are left out. The workflow sets it.
-REPOSITORY = os.environ.get("ZSLNB_REPOSITORY", "")
+REPOSITORY = os.environ.get("ZSLNB_REPOSITORY") or published_at()
 
 project = "zslnb"
 author = "The zslnb maintainers"
@@ -59,7 +61,8 @@ if REPOSITORY:
         },
     }
 html_static_path = ["static", MATH_FONT]
-html_css_files = ["site.css"]
+html_css_files = ["site.css", "ledger.css"]
+html_js_files = ["ledger.js"]
 templates_path = ["templates"]
 html_additional_pages = {"index": "to-front-page.html"}  # the front page is docs/index.html
 html_show_search_summary = False  # a page that is opened as a file may not fetch others

@@ -4,7 +4,7 @@ Prints a table of the pages as executed, and of those at a revision of git, if o
 are those of Markdown cells, "by code" those of outputs. A silent cell shows nothing. A line of code
 is plumbing if its statement imports, or names what draws, tabulates or displays; all other lines
 are mechanism, checks of exercises among them. Hints, answers, folded proofs (`appendix`) and the
-texts of exercises are left out.
+texts of exercises are left out, and so is the cell for Colab.
 """
 
 import ast
@@ -24,7 +24,7 @@ PLUMBING = {
     *("here", "desk", "studies", "results", "display", "Markdown"),
     *("plt", "fig", "ax", "axes", "sns", "pd", "caption", "text", "title", "lines", "print"),
 }
-ASIDE = {"exercise", "hint", "answer", "appendix"}
+ASIDE = {"exercise", "hint", "answer", "appendix", "colab"}
 
 
 def count(page: nbformat.NotebookNode) -> dict[str, int]:

@@ -5,7 +5,7 @@
 #       extension: .py
 #       format_name: percent
 #   kernelspec:
-#     display_name: Python 3
+#     display_name: Python 3 (ipykernel)
 #     language: python
 #     name: python3
 #   zslnb:
@@ -27,7 +27,18 @@
 # - explain why the field scores with a harmonic mean and not with an average,
 # - measure how far a perfectly ordinary method favours the classes it was trained on.
 #
-# Twenty minutes to read, and as long for the exercises. It runs in seconds, on under 1 GB.
+# Twenty minutes to read, and as long for the exercises.
+
+# %% tags=["colab", "remove-cell"]
+# Colab opens a page alone: this brings the rest of the repository; elsewhere it does nothing
+import subprocess
+import sys
+
+if "google.colab" in sys.modules:
+    address = input("Where this repository is published, https://...: ")
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--src", "src", "--editable"]
+    subprocess.run([*pip, f"git+{address}#egg=zslnb"], check=True)
+    sys.path.insert(0, "src/zslnb")
 
 # %% tags=["parameters"]
 benchmark = "aviary"
@@ -348,7 +359,7 @@ studies.by_handicap(trade, span=float(scores.max() - scores.min()))
 # One letter means one thing on all of them: [the notation](../docs/notation.md).
 
 # %% tags=["nbval-check-output"]
-order = "Read them in this order; each also stands alone. Seconds: the first time, on two cores."
+order = "Read them in this order; each also stands alone."
 here.table(contents(), "contents", order)
 
 # %% [markdown]

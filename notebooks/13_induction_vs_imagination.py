@@ -5,7 +5,7 @@
 #       extension: .py
 #       format_name: percent
 #   kernelspec:
-#     display_name: Python 3
+#     display_name: Python 3 (ipykernel)
 #     language: python
 #     name: python3
 #   zslnb:
@@ -32,8 +32,17 @@
 # - write the losses of f-VAEGAN, the rival,
 # - compare synthetic features by more than a picture,
 # - define a speed-up so that it can fail, and say what it is due to.
-#
-# Half a minute on two cores once the experiments have been run, minutes the first time; under 1 GB.
+
+# %% tags=["colab", "remove-cell"]
+# Colab opens a page alone: this brings the rest of the repository; elsewhere it does nothing
+import subprocess
+import sys
+
+if "google.colab" in sys.modules:
+    address = input("Where this repository is published, https://...: ")
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--src", "src", "--editable"]
+    subprocess.run([*pip, f"git+{address}#egg=zslnb"], check=True)
+    sys.path.insert(0, "src/zslnb")
 
 # %% tags=["parameters"]
 benchmark = "aviary"
@@ -75,8 +84,8 @@ here.figure(studies.paradigms())
 # cross-entropy:
 #
 # > **f-VAEGAN**, in the letters of these pages:
-# > $\mathcal L_{VAE} = -\sum_j [x_j \ln \hat x_j + (1 - x_j) \ln (1 - \hat x_j)] +
-# > \mathrm{KL}(\mathrm{E}(x, z)\,\|\,\mathcal N(0, I))$
+# > $$\mathcal L_{VAE} = -\sum_j [x_j \ln \hat x_j + (1 - x_j) \ln (1 - \hat x_j)] +
+# > \mathrm{KL}(\mathrm{E}(x, z)\,\|\,\mathcal N(0, I))$$
 
 # %%
 B, D, S, L = 6, 5, 3, 2  # a small case: features 5-d, semantics 3-d, latent 2-d
@@ -137,9 +146,9 @@ desk.check(fixed, losses["reconstruction"], "A sum over columns, and a mean over
 # kept near length one at random points $x'$ between the two:
 #
 # > **f-VAEGAN**, on average over a batch:
-# > $\mathcal L_{\mathrm{D}} = \mathrm{D}(\hat x, z) - \mathrm{D}(x, z) +
-# > \lambda_{pen} (\lVert \nabla_{x'} \mathrm{D}(x', z) \rVert - 1)^2$ and
-# > $\mathcal L_{\mathrm{G}} = \mathcal L_{VAE} - \lambda_{adv}\, \mathrm{D}(\hat x, z)$
+# > $$\mathcal L_{\mathrm{D}} = \mathrm{D}(\hat x, z) - \mathrm{D}(x, z) +
+# > \lambda_{pen} (\lVert \nabla_{x'} \mathrm{D}(x', z) \rVert - 1)^2, \qquad
+# > \mathcal L_{\mathrm{G}} = \mathcal L_{VAE} - \lambda_{adv}\, \mathrm{D}(\hat x, z)$$
 #
 # To train the critic one has to differentiate through a gradient; as released, by autograd (below). But this
 # critic has one hidden layer, $\mathrm{D}(x, z) = u^\top \phi(W_x x + W_z z + b) + b'$, and the slope $\phi'$ of

@@ -5,7 +5,7 @@
 #       extension: .py
 #       format_name: percent
 #   kernelspec:
-#     display_name: Python 3
+#     display_name: Python 3 (ipykernel)
 #     language: python
 #     name: python3
 #   zslnb:
@@ -30,12 +30,22 @@
 # - say how long a class can be identified, and what is left at the end,
 # - derive the step back (eq. 8) from Bayes' rule.
 #
-# You need [page 00](00_start_here.ipynb) and the normal distribution. Twenty minutes to read; half a
-# minute on two cores, under 1 GB.
+# You need [page 00](00_start_here.ipynb) and the normal distribution. Twenty minutes to read.
 #
 # The text of the paper that we have has lost its formulas, but not their numbers. They are rebuilt here from
 # the sentences around them and the derivation that the paper cites
 # ([Luo, 2022](https://arxiv.org/abs/2208.11970)). Indented parts are the paper's, the rest is ours.
+
+# %% tags=["colab", "remove-cell"]
+# Colab opens a page alone: this brings the rest of the repository; elsewhere it does nothing
+import subprocess
+import sys
+
+if "google.colab" in sys.modules:
+    address = input("Where this repository is published, https://...: ")
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--src", "src", "--editable"]
+    subprocess.run([*pip, f"git+{address}#egg=zslnb"], check=True)
+    sys.path.insert(0, "src/zslnb")
 
 # %% tags=["parameters"]
 benchmark = "aviary"

@@ -5,7 +5,7 @@
 #       extension: .py
 #       format_name: percent
 #   kernelspec:
-#     display_name: Python 3
+#     display_name: Python 3 (ipykernel)
 #     language: python
 #     name: python3
 #   zslnb:
@@ -31,8 +31,17 @@
 # - test by swapping the image whether a trained network uses it, and at which steps.
 #
 # Equations are rebuilt, as before. The text gives neither widths nor how a feature becomes tokens: both are ours.
-#
-# Half a minute on two cores, minutes the first time; under 1 GB.
+
+# %% tags=["colab", "remove-cell"]
+# Colab opens a page alone: this brings the rest of the repository; elsewhere it does nothing
+import subprocess
+import sys
+
+if "google.colab" in sys.modules:
+    address = input("Where this repository is published, https://...: ")
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--src", "src", "--editable"]
+    subprocess.run([*pip, f"git+{address}#egg=zslnb"], check=True)
+    sys.path.insert(0, "src/zslnb")
 
 # %% tags=["parameters"]
 benchmark = "aviary"
@@ -279,7 +288,7 @@ as_stored = [record for record in ways.records if record["row"] == "cross"]
 here.table(studies.feature_tokens(bench, settings, some_seeds, here.device, as_stored))
 
 # %% [markdown]
-# *Not told apart*: no significant difference by a paired t test over seeds, corrected for what is asked together
+# Significance is by a paired t test over seeds, corrected for what is asked together
 # ([14](14_genzsl_results.ipynb)).
 #
 # ## Joining: cross Hadamard-addition

@@ -16,6 +16,7 @@ jaxtyping.install_import_hook("zslnb", CHECKER)
 torch.set_num_threads(1)
 
 ROOT = Path(__file__).parent.parent
+pytest_plugins = ["website", "chromium"]  # fixtures: site, chromium
 
 
 def tiny_arrays() -> dict[str, np.ndarray]:
@@ -68,7 +69,7 @@ HEADER = """\
 #       extension: .py
 #       format_name: percent
 #   kernelspec:
-#     display_name: Python 3
+#     display_name: Python 3 (ipykernel)
 #     language: python
 #     name: python3
 #   zslnb:

@@ -10,6 +10,7 @@ from conftest import ROOT
 
 INHERITED = {
     "MAKEFLAGS", "MFLAGS", "MAKELEVEL", "TORCH", "VENV", "BENCHMARK", "ARGS", "DEVICE", "DRY_RUN",
+    "JOBS", "SCHEDULER", "FORCE",
 }  # fmt: skip
 
 

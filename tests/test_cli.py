@@ -37,7 +37,9 @@ def raising(error: BaseException):
     [
         (WorkError("10_topic failed"), 1, "zslnb: 10_topic failed\n"),
         (DivergedError("the loss is NaN", []), 1, "zslnb: the loss is NaN\n"),
-        (OSError(28, "No space left"), 1, "zslnb: [Errno 28] No space left\n"),
+        (OSError(28, "No space left"), 1, "zslnb: [Errno 28] No space left; free some space, and"),
+        (OSError(30, "Read-only"), 1, "zslnb: [Errno 30] Read-only; ZSLNB_BUILD names another"),
+        (OSError(5, "Input/output error"), 1, "zslnb: [Errno 5] Input/output error\n"),
         (RequestError("no such thing"), 2, "zslnb: no such thing\n"),
         (BenchmarkError("labels are bad"), 2, "zslnb: labels are bad\n"),
         (FileNotFoundError("There is no bundle"), 2, "zslnb: There is no bundle\n"),

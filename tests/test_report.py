@@ -11,6 +11,8 @@ from conftest import ROOT
 from zslnb import report
 from zslnb.errors import WorkError
 from zslnb.results import records
+from zslnb.results.deciding import VERDICTS, Verdict
+from zslnb.results.statements import Claim, Comparison
 
 
 @pytest.fixture
@@ -97,6 +99,67 @@ def test_the_summary_has_both_papers_and_says_what_is_not_measured(results):
     (results / report.AVIARY / "records.jsonl").write_text(json.dumps(line) + "\n")
     (row,) = (line for line in report.summary_block().splitlines() if line.startswith("| RevCD  "))
     assert [cell.strip() for cell in row.split("|")[3:5]] == ["62.5", "50.0"]
+
+
+@pytest.fixture
+def verdicts(monkeypatch: pytest.MonkeyPatch) -> list[Verdict]:
+    """One made-up claim for each verdict; the last three come first."""
+    made = [
+        Verdict(
+            Claim(
+                "revcd", f"W-{n}", f"Says {n}.", "", "CUB", "H", "", "paper", first=max(0, n - 1)
+            ),
+            word,
+            f"reason {n}",
+        )
+        for n, word in enumerate(VERDICTS)
+    ]
+    monkeypatch.setattr(report, "_verdicts", lambda: made)
+    return made
+
+
+def test_the_readme_counts_claims_and_names_the_first_three(verdicts):
+    counted, *first = report.claims_block().replace("\n\n", "\n").splitlines()
+    assert counted.startswith(
+        "5 claims of both papers, 4 of them decided: 1 reproduced, 1 direction"
+    )
+    assert [line.partition(";")[0] for line in first] == [
+        "- *Says 2.* (RevCD) **Not reproduced**",
+        "- *Says 3.* (RevCD) **Contradicted by the paper's own numbers**",
+        "- *Says 4.* (RevCD) **Not measured**",
+    ]
+    assert first[-1].endswith("; reason 4.")
+
+
+def test_the_ledger_is_written_in_four_kinds(verdicts, tmp_path, monkeypatch):
+    monkeypatch.setenv("ZSLNB_BUILD", str(tmp_path))
+    report.write_ledger()
+    assert {path.name for path in tmp_path.iterdir()} == {
+        *("ledger.html", "ledger.md", "ledger.csv", "ledger.tex")
+    }
+    assert all(path.read_text().count("Says 3.") == 1 for path in tmp_path.iterdir())
+
+
+def test_compute_counts_an_experiment_once_though_two_tables_show_it(monkeypatch):
+    twice = [{"id": "a", "seconds": 1800.0}, {"id": "a", "seconds": 1800.0}]
+    one = report.Run("r", [*twice, {"id": "b", "seconds": 60.0}], {"device": {"name": "chip"}})
+    monkeypatch.setattr(report, "recorded_runs", lambda: [one])
+    cells = [cell.strip() for cell in report.compute_block().splitlines()[2].split("|")]
+    assert cells[1:6] == ["r", "chip", "2", "0.52", "30.0"]
+
+
+def test_a_speed_up_that_is_never_reached_is_none():
+    def curve(row, *scores):
+        points = [
+            {"seconds": float(n), "steps": n, "samples": n, "H": score}
+            for n, score in enumerate(scores, 1)
+        ]
+        return {"row": row, "seed": 0, "scores": {"curve": points}}
+
+    asked = Comparison("fast", above=1, table="speed", measure="speed-up", against="slow")
+    slow = curve("slow", 0.1, 0.2, 0.3, 0.4)
+    assert report._speed_ups([slow, curve("fast", 0.3, 0.5)], asked) == {0: 2.0}
+    assert report._speed_ups([slow, curve("fast", 0.1, 0.1)], asked) == {0: 0.0}
 
 
 def test_the_readmes_commands_are_run_in_order_on_a_fresh_clone():

@@ -6,6 +6,7 @@ or data that are not here, 130 interrupted. Each but 0 comes with one line on st
 of what nobody foresaw goes to a log.
 """
 
+import errno
 import signal
 import sys
 import traceback
@@ -16,6 +17,12 @@ from typing import Any, NamedTuple
 
 from zslnb.errors import RequestError, WorkError, unknown_name
 from zslnb.files import build_dir, write_atomically
+
+FREE = "free some space, and the same command goes on where this one stopped"
+ELSEWHERE = "ZSLNB_BUILD names another folder than build/, --results one than results/"
+ADVICE = {
+    errno.ENOSPC: FREE, errno.EDQUOT: FREE, errno.EROFS: ELSEWHERE, errno.EACCES: ELSEWHERE,
+}  # fmt: skip
 
 
 class Verb(NamedTuple):
@@ -55,6 +62,10 @@ VERBS = {
         "notebook.requests:RecordRequest", "notebook.reproduce:record_run",
         "promote the records of the last run to results/",
     ),
+    "why": Verb(
+        "notebook.requests:WhyRequest", "notebook.why:why",
+        "say where a record, table or figure came from",
+    ),
     "aviary": Verb(
         "encode.requests:AviaryRequest", "encode.aviary_build:build_aviary",
         "draw the built-in benchmark and train its small CLIP again",
@@ -78,7 +89,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _end(2, error)
     except OSError as error:  # without a number it is no system's, but our own sentence
         ours = isinstance(error, FileNotFoundError) and error.errno is None
-        return _end(2 if ours else 1, error)
+        advice = ADVICE.get(error.errno or 0)
+        return _end(2 if ours else 1, f"{error}; {advice}" if advice else error)
     except WorkError as error:
         return _end(1, error)
     except SystemExit as stop:  # help, or what tyro says of a wrong option

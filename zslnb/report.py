@@ -1,8 +1,9 @@
-"""Write the pages' generated parts: results, what papers print, the map, sources, the birds."""
+"""Write the pages' generated parts: results, the ledger, the map, sources, the birds."""
 
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache, partial
 
 import pandas as pd
 
@@ -10,7 +11,7 @@ from zslnb.datasets.aviary import contact_sheet
 from zslnb.datasets.published_files import WITH_PICTURES
 from zslnb.download.sources import all_sources, size
 from zslnb.errors import WorkError
-from zslnb.files import repository_dir, write_atomically
+from zslnb.files import build_dir, repository_dir, write_atomically
 from zslnb.notebook.sources import contents, find_sources
 from zslnb.results import (
     differences,
@@ -25,6 +26,17 @@ from zslnb.results import (
     rows_of,
     verdicts,
 )
+from zslnb.results.deciding import Run, Verdict, ledger, recorded_runs
+from zslnb.results.ledger import (
+    because,
+    counts,
+    counts_table,
+    latex_table,
+    ledger_frame,
+    ledger_html,
+    ledger_markdown,
+)
+from zslnb.results.statements import PAPERS, Comparison
 from zslnb.results.statistics import paired_gains
 from zslnb.studies.both_directions import DIRECTIONS, on_cub
 from zslnb.studies.calibration_curves import COUNTS, nearest_point
@@ -35,6 +47,7 @@ from zslnb.studies.genzsl_results import (
     selection_price_of_genzsl,
 )
 from zslnb.studies.quoted import printed_scores_of_revcd
+from zslnb.studies.speed import speed_up, steady
 
 AVIARY, CUB = "aviary-smoke", "cub_resnet_fc1000-sentences-medium"
 CUB_ATTRIBUTES = "cub_resnet_fc1000-attributes-medium"
@@ -205,7 +218,9 @@ def _stand(sources: dict[str, list[tuple]], *pair: str) -> str:
         found = differences(*(paired_gains(*one, "clean") for one in asked))
         for (_, *other), gap in zip(asked, found, strict=True):
             if other == [*pair]:
-                word = ("below", "above")[gap.mean > 0] if gap.apart else "not told apart"
+                word = (
+                    ("below", "above")[gap.mean > 0] if gap.apart else "not significantly different"
+                )
                 place = source.replace("aviary", "the aviary").replace(", ", " with ")
                 standing.setdefault(word, []).append(f"{place} ({points([gap.mean])} {pair[-1]})")
     told = (f"{word} on {' and '.join(places)}" for word, places in standing.items())
@@ -237,14 +252,14 @@ def _printed(paper: str, method: str, columns: list[str], inputs: str) -> str:
     return f"**What the paper prints for {method}** (quoted; {inputs}{remark}).\n\n{table}"
 
 
-def notebooks_block() -> str:
+def notebooks_block(folder: str = "notebooks/") -> str:
     """List the notebooks with the time and memory of the recorded run on the aviary."""
     path = repository_dir("results") / AVIARY / "manifest.json"
     ran = json.loads(path.read_text(encoding="utf-8"))["notebooks"] if path.is_file() else []
     used = {outcome["notebook"]: outcome for outcome in ran}
     outcomes = [used.get(source.name) for source in find_sources()]
     table = contents()
-    table["notebook"] = table["notebook"].str.replace("](", "](notebooks/", regex=False)
+    table["notebook"] = table["notebook"].str.replace("](", f"]({folder}", regex=False)
     table["seconds"] = [round(o["seconds"]) if o else pd.NA for o in outcomes]
     table["memory"] = [f"{o['peak_memory'] / 1e9:.1f} GB" if o else pd.NA for o in outcomes]
     return markdown_table(table)
@@ -300,14 +315,86 @@ def teaching_block() -> str:
     return f"{seeds}\n\n{markdown_table(pd.DataFrame(rows))}"
 
 
+def claims_block() -> str:
+    """Count claims and verdicts, and name the three that a reader asks about first."""
+    verdicts = _verdicts()
+    decided = sum(v.is_decided for v in verdicts)
+    counted = ", ".join(f"{n} {word}" for word, n in counts(verdicts).items())
+    first = sorted((v for v in verdicts if v.claim.first), key=lambda v: v.claim.first)
+    lines = (
+        f"*{v.claim.says}* ({PAPERS[v.claim.paper]}) **{v.word.capitalize()}**; "
+        f"{because(v, brief=True)}."
+        for v in first
+    )
+    numbers = sum(v.claim.is_number and not v.is_decided for v in verdicts)
+    text = (
+        f"{len(verdicts)} claims of both papers, {decided} of them decided: {counted}. Of the "
+        f"last, {numbers} are printed numbers, which only their own benchmark can decide."
+    )
+    return f"{text}\n\n{bullets(lines)}"
+
+
+def ledger_block() -> str:
+    """Give every claim with its verdict, folded, below a table of counts."""
+    verdicts = _verdicts()
+    return f"{counts_table(verdicts)}\n{ledger_markdown(verdicts)}"
+
+
+def compute_block() -> str:
+    """Sum the seconds that recorded experiments took, each counted once."""
+    rows = [_compute(run) for run in recorded_runs()]
+    return markdown_table(pd.DataFrame(rows)) if rows else "Not measured.\n"
+
+
+def _compute(run: Run) -> dict:
+    took = {r["id"]: r["seconds"] for r in run.records}
+    cores = run.manifest.get("cores")
+    return {
+        "run": run.name,
+        "device": run.manifest["device"]["name"] + (f", {cores} cores" if cores else ""),
+        "experiments": len(took),
+        "hours": f"{sum(took.values()) / 3600:.2f}",
+        "longest, minutes": f"{max(took.values()) / 60:.1f}",
+    }
+
+
+def _verdicts() -> list[Verdict]:
+    """Decide every claim, once for the same files."""
+    folders = (repository_dir("results").glob("*/*.json*"), repository_dir("papers").glob("*.yml"))
+    return _decided(tuple((path, path.stat().st_mtime_ns) for f in folders for path in sorted(f)))
+
+
+@cache
+def _decided(files: tuple) -> list[Verdict]:
+    return ledger({"speed-up": _speed_ups})
+
+
+def _speed_ups(records: list[dict], asked: Comparison) -> dict[int, float]:
+    """Give by seed how much sooner a row has the other's own best score; 0 where it never has."""
+    curves = {
+        (r["row"], r["seed"]): steady(r["scores"]["curve"])
+        for r in records
+        if r["row"] in (asked.row, asked.against)
+    }
+    pairs = {
+        seed: speed_up(slower, curves[asked.row, seed], asked.metric)
+        for (row, seed), slower in curves.items()
+        if row == asked.against and (asked.row, seed) in curves
+    }
+    return {seed: 0.0 if u.relation == "<" else float(u.times) for seed, u in pairs.items()}
+
+
 PAGES = {  # page -> its parts
-    "README.md": {"summary": summary_block, "notebooks": notebooks_block},
+    "README.md": {"summary": summary_block, "claims": claims_block, "notebooks": notebooks_block},
+    "docs/ledger.md": {"ledger": ledger_block},
+    "docs/reproducibility.md": {"compute": compute_block},
     "docs/results.md": {
         "results": results_block,
         "revcd": revcd_block,
         "answers": answers_block,
     },
     "docs/data.md": {"sources": sources_block},
+    "docs/running.md": {"notebooks": partial(notebooks_block, "../notebooks/")},
     "docs/index.md": {"finding": finding_block},
     "docs/teaching.md": {"teaching": teaching_block},
 }
@@ -327,6 +414,8 @@ def filled(page: str, text: str) -> str:
 @dataclass(frozen=True)
 class ReportRequest:
     """Write the generated parts of README.md and docs/ from results/, and the picture of birds.
+
+    The ledger of claims goes to build/ as well, as one HTML file and as tables.
 
     Attributes:
         check: write nothing; fail if a page is not up to date.
@@ -353,6 +442,22 @@ def report(request: ReportRequest) -> None:
     if request.check and stale:
         raise WorkError(f"{' and '.join(stale)}: not up to date; run make report.")
     if not request.check:
+        write_ledger()
         contact_sheet(size=96).save(
             repository_dir("docs") / "aviary.jpg", quality=85, optimize=True
         )
+
+
+def write_ledger() -> None:
+    """Write the ledger into `build/`: as one HTML file, as Markdown, CSV and LaTeX."""
+    verdicts = _verdicts()
+    frame = ledger_frame(verdicts)
+    texts = {
+        "html": ledger_html(verdicts, repository_dir("docs") / "static"),
+        "md": markdown_table(frame, has_names=True),
+        "csv": frame.to_csv(index=False),
+        "tex": latex_table(verdicts),
+    }
+    for kind, text in texts.items():
+        write_atomically(build_dir() / f"ledger.{kind}", text)
+    print(f"The ledger is in build/ledger.html, and as .{', .'.join([*texts][1:])}.")

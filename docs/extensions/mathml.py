@@ -28,8 +28,8 @@ def inline(self: HTML5Translator, node: nodes.math) -> None:
 
 
 def block(self: HTML5Translator, node: nodes.math_block) -> None:
-    """Write a formula on lines of its own; one wider than the screen scrolls."""
-    self.body.append(f'<div class="formula">{_mathml(node)}</div>')
+    """Write a formula on lines of its own; one wider than the screen scrolls, by keyboard too."""
+    self.body.append(f'<div class="formula" tabindex="0">{_mathml(node)}</div>')
     raise nodes.SkipNode
 
 

@@ -159,7 +159,9 @@ def test_averages_of_seen_prototypes_are_no_way_off_the_hull():
     model = revcd.fit(HARD, replace(QUICK_REVCD, guidance_choices=(1.0,)), 0)
     seen, unseen = (model.prototypes[classes] for classes in (HARD.seen, HARD.unseen))
     for rows, expected in ((seen[:2].mean(0, keepdim=True), 0.0), (unseen, 1.0)):
-        model.estimate = lambda x, rows=rows, **how: rows.repeat(len(x), 1)[: len(x) // 2 * 2]
+        model.estimates = lambda x, scales, rows=rows, **how: {
+            1.0: rows.repeat(len(x), 1)[: len(x) // 2 * 2]
+        }
         hull = hull_scores(model, HARD)["1"]
         assert hull["unseen"] == pytest.approx(expected, abs=0.02)
 

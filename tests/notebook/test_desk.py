@@ -212,6 +212,15 @@ def test_a_named_index_is_a_column(here):
     assert "method,H" in (here.run_dir / "tables" / "10_topic-results.csv").read_text()
 
 
+def test_a_stored_table_takes_no_number_and_keeps_its_records(here):
+    here.store(Doubled())
+    stored = here.run_dir / "tables" / "10_topic-doubled"
+    assert stored.with_suffix(".csv").is_file()
+    assert stored.with_suffix(".md").is_file()
+    assert len(kept(here)) == 1
+    assert here.table(pd.DataFrame({"H": [1]}), "one", "").data.startswith("**Table 1.**")
+
+
 def test_tables_keep_their_number_when_a_cell_runs_again(here):
     frame = pd.DataFrame({"H": [1]})
     captions = [here.table(frame, name, "").data[:12] for name in ("one", "two", "one")]

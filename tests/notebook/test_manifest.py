@@ -1,18 +1,28 @@
 """`zslnb.notebook.manifest`: what a run came from, and which may be recorded."""
 
+import hashlib
 import json
+import re
 import shutil
 from pathlib import Path
 
 import pytest
 
 from zslnb.errors import RequestError
-from zslnb.notebook import manifest
+from zslnb.notebook import crate, manifest
 from zslnb.notebook.execute import Outcome
 from zslnb.notebook.manifest import past_seconds, record, without_paths, write_manifest
 
 CLEAN = {"revision": "0" * 40, "clean": True}
 RUN = "aviary-full"
+FACTS = {
+    "run": RUN,
+    "versions": {"python": "3.11.1", "torch": "2.6.0"},
+    "benchmark": {"name": "aviary", "semantics": "words", "sha256": "a" * 64},
+    "profile": "full",
+    "seeds": [0, 1],
+    "device": {"used": "cpu", "name": "a CPU"},
+}
 
 
 @pytest.mark.parametrize(
@@ -60,7 +70,7 @@ def fake_run(folder: Path, name: str = RUN, **changes) -> Path:
     shown = [("results", 1, True), ("detail", 2, False)]
     tables = {table: {"number": n, "headline": headline} for table, n, headline in shown}
     for path, text in {
-        "manifest.json": json.dumps({"notebooks": [ran, skipped], "git": CLEAN, **changes}),
+        "manifest.json": json.dumps(FACTS | {"notebooks": [ran, skipped], "git": CLEAN} | changes),
         "records/10_a.jsonl": '{"id": "x"}\n',
         "records/99_gone.jsonl": '{"id": "y"}\n',
         "made/10_a.json": json.dumps({"tables": tables}),
@@ -84,7 +94,8 @@ def results(tmp_path: Path) -> Path:
 def test_record_takes_records_and_headlines_and_replaces_the_last(tmp_path, results):
     target = record(fake_run(tmp_path), results)
     names = {path.name for path in target.iterdir()}
-    assert names == {"manifest.json", "records.jsonl", "10_a-results.csv"}
+    assert names == {"manifest.json", "records.jsonl", "10_a-results.csv", crate.NAME}
+    assert {path.name for path in results.iterdir()} == {RUN}
     assert (target / "records.jsonl").read_text() == '{"id": "x"}\n'
 
 
@@ -94,6 +105,35 @@ def test_a_notebook_that_is_recorded_stays_recorded(tmp_path, results):
     with pytest.raises(RequestError, match="14_genzsl_results would be lost, so run it too"):
         record(fake_run(tmp_path), results)
     assert (results / RUN / "manifest.json").is_file()
+
+
+def test_a_record_that_cannot_be_written_whole_replaces_nothing(tmp_path, results, monkeypatch):
+    def copy(path: Path, folder: Path) -> None:
+        if path.suffix == ".csv":
+            raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(manifest.shutil, "copy", copy)
+    with pytest.raises(OSError, match="No space left"):
+        record(fake_run(tmp_path), results)
+    assert [path.name for path in results.rglob("*")] == [RUN, "old.csv"]
+
+
+def test_a_crate_describes_every_file_and_names_nothing_that_it_lacks(tmp_path, results):
+    folder = record(fake_run(tmp_path), results)
+    described = json.loads((folder / crate.NAME).read_text())["@graph"]
+    by_id = {entity["@id"]: entity for entity in described}
+    assert len(by_id) == len(described)
+    files = {e["@id"]: e["sha256"] for e in described if e["@type"] == "File"}
+    there = [path for path in folder.iterdir() if path.name != crate.NAME]
+    assert files == {p.name: hashlib.sha256(p.read_bytes()).hexdigest() for p in there}
+    assert by_id[crate.NAME]["about"] == {"@id": "./"}
+    (run,) = (entity for entity in described if entity["@type"] == "CreateAction")
+    assert (
+        run["name"] == "zslnb reproduce --benchmark aviary --profile full --seeds 2 --device auto"
+    )
+    named = re.findall(r'{"@id": "([^"]+)"}', json.dumps([by_id["./"], run]))
+    assert {*named} <= by_id.keys()
+    assert {by_id[i["@id"]]["name"] for i in run["instrument"]} == {"python", "torch"}
 
 
 @pytest.mark.parametrize(
@@ -135,7 +175,11 @@ def test_a_bundles_run_is_recorded_under_the_plain_name_and_replaces_no_other_bu
     tmp_path, results
 ):
     first, other = (
-        fake_run(tmp_path, f"mine-{8 * digit}-words-full", benchmark={"file_sha256": 64 * digit})
+        fake_run(
+            tmp_path,
+            f"mine-{8 * digit}-words-full",
+            benchmark={**FACTS["benchmark"], "file_sha256": 64 * digit},
+        )
         for digit in "ab"
     )
     for _ in range(2):

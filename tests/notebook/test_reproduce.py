@@ -5,6 +5,7 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -16,10 +17,14 @@ import psutil
 import pytest
 import torch
 from conftest import HEADER, ROOT, tiny_arrays
+from toys import toy
 
 from zslnb import cli
+from zslnb.datasets import load
 from zslnb.errors import RequestError
+from zslnb.experiments import run
 from zslnb.notebook import reproduce
+from zslnb.notebook.execute import FOR_MEMORY
 from zslnb.notebook.manifest import past_seconds, record
 from zslnb.notebook.reproduce import expected_seconds, parameters, prepare
 from zslnb.notebook.requests import ReproduceRequest
@@ -84,7 +89,7 @@ def small(build, bundle, write_notebook):
         ("10_good", "ran", ""),
         ("20_fails", "failed", "ZeroDivisionError: division by zero"),
         ("30_quits", "failed", "SystemExit: 0"),
-        ("40_dies", "failed", "DeadKernelError: Kernel died"),
+        ("40_dies", "killed", FOR_MEMORY),
         ("50_images", "skipped", "needs images, and names has class semantics only"),
     ],
 )
@@ -93,9 +98,9 @@ def test_a_bad_notebook_stops_no_other_and_is_named_with_its_cell(finished, name
     outcome = plan.outcomes[name]
     assert (outcome.status, outcome.reason) == (status, reason)
     assert reason in printed
-    if status == "failed":
+    if status in ("failed", "killed"):
         assert (outcome.cell, outcome.cells) == (3, 1)
-        assert f"{name} FAILED in cell 3" in printed
+        assert f"{name} {status.upper()} in cell 3" in printed
 
 
 def test_every_code_cell_of_a_notebook_that_ran_is_counted(finished):
@@ -166,7 +171,7 @@ def test_a_signal_leaves_a_manifest_and_no_process(
     below = psutil.Process(child.pid).children(recursive=True)
     child.send_signal(number)
     assert child.wait(30) == 130
-    _, alive = psutil.wait_procs(below, timeout=10)
+    _, alive = psutil.wait_procs(below, timeout=60)
     assert below
     assert not alive
     (path,) = build.glob("tiny-*-smoke/manifest.json")
@@ -259,6 +264,7 @@ def test_a_terminal_gets_a_bar(small):
     assert first == f"{plan.run_dir.name}: 1 notebook, time not known before a first run here."
     assert re.search(r"\[1/1\] 10_topic ran, 2 cells, \d\d:\d\d, \d\.\d GB at most\n", text)
     assert "% |" in text
+    assert "1 of 1 done, 0 running, 0 failed" in text
     assert "..." not in text
 
 
@@ -268,6 +274,8 @@ def test_a_file_gets_lines(finished):
     assert first == f"{plan.run_dir.name}: 4 notebooks, time not known before a first run here."
     assert "[1/4] 10_good ...\n" in text
     assert re.search(r"\[1/4\] 10_good ran, 4 cells, \d\d:\d\d, \d\.\d GB at most\n", text)
+    assert re.search(r"\n\d of 4 done, \d running, \d failed, about \d\d:\d\d to go\n", text)
+    assert "[4/4] 40_dies once more, alone ...\n" in text
     assert "% |" not in text
 
 
@@ -299,9 +307,102 @@ def test_how_many_notebooks_run_at_once(monkeypatch, device, asked, pages, cores
     assert reproduce.pages_at_once(request, pages) == expected
 
 
+@pytest.mark.parametrize(
+    ("jobs", "pages", "set_before", "at_once", "each"),
+    [
+        (None, 1, {}, 1, {}),
+        (None, 9, {}, 4, {"ZSLNB_JOBS": "2", "OMP_NUM_THREADS": "2"}),
+        (None, 9, {"ZSLNB_JOBS": "7"}, 4, {"ZSLNB_JOBS": "7", "OMP_NUM_THREADS": "2"}),
+        (1, 9, {}, 1, {"ZSLNB_JOBS": "1"}),
+        (2, 9, {}, 2, {"ZSLNB_JOBS": "1", "OMP_NUM_THREADS": "1"}),
+        (6, 2, {}, 2, {"ZSLNB_JOBS": "3", "OMP_NUM_THREADS": "3"}),
+        (2, 1, {"ZSLNB_JOBS": "7"}, 1, {"ZSLNB_JOBS": "2"}),  # what is asked for goes first
+    ],
+)
+def test_jobs_are_shared_out_among_the_notebooks(
+    monkeypatch, tmp_path, jobs, pages, set_before, at_once, each
+):
+    for name in ("ZSLNB_JOBS", "OMP_NUM_THREADS"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in set_before.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(reproduce.joblib, "cpu_count", lambda: 8)
+    available = SimpleNamespace(available=99e9)
+    monkeypatch.setattr(reproduce.psutil, "virtual_memory", lambda: available)
+    request = ReproduceRequest(device="cpu", jobs=jobs)
+    assert reproduce.pages_at_once(request, pages) == at_once
+    plan = reproduce.Plan(request, toy(), [], {}, tmp_path / "run")
+    env = reproduce._environment(plan, at_once)
+    assert {
+        name: env[name] for name in env if not name.startswith("ZSLNB_") or "JOBS" in name
+    } == each
+
+
+ONCE = """
+import os
+from pathlib import Path
+import joblib
+again = Path("once").exists()
+Path("once").touch()
+if again:
+    assert os.environ["ZSLNB_JOBS"] == "1"
+"""
+
+
+KERNEL_DIES = "os.kill(os.getpid(), 9)"
+WORKER_DIES = """joblib.Parallel(2)(
+        joblib.delayed(eval)("__import__('os').kill(__import__('os').getpid(), 9)") for _ in "12"
+    )"""
+
+
+@pytest.mark.parametrize("dies", [KERNEL_DIES, WORKER_DIES], ids=["kernel", "worker"])
+def test_what_memory_did_not_suffice_for_runs_again_alone(small, dies):
+    stream = io.StringIO()
+    (outcome,) = reproduce.run(small("10_once", f"{ONCE}else:\n    {dies}"), stream)
+    assert outcome.status == "ran", outcome.reason
+    assert "KILLED in cell 3 " in stream.getvalue()
+    assert FOR_MEMORY in stream.getvalue()
+    assert "[1/1] 10_once once more, alone ...\n" in stream.getvalue()
+
+
+def test_force_computes_anew_and_keeps_what_there_was_until_then(
+    build, bundle, write_notebook, capsys
+):
+    cell = """
+from zslnb.experiments import run
+record = run("eszsl", __import__("zslnb").load(benchmark))
+FAILS
+"""
+    record = run("eszsl", load(bundle))
+    (path,) = (build / "records").glob("*.json")
+    path.write_text(json.dumps(record | {"seconds": "of the first time"}))
+    options = ["--benchmark", str(bundle), "--device", "cpu", "--force", "--folder"]
+    for ending, status in (("1 / 0", 1), ("", 0)):
+        folder = write_notebook("10_topic", cell.replace("FAILS", ending)).parent
+        assert cli.main(["reproduce", *options, str(folder)]) == status
+        forced = [*(build / "forced").glob("*/records/*.json")]
+        first = json.loads(path.read_text())["seconds"] == "of the first time"
+        assert (len(forced), first) == (status, bool(status))
+    assert json.loads(path.read_text())["scores"] == record["scores"]
+
+
+def test_what_a_killed_process_was_writing_is_cleared_away(tmp_path):
+    host, dead = socket.gethostname(), 2**22 + 1  # above the largest process id
+    others = [f".a.json.{host}-{os.getpid()}-1.part", f".a.json.elsewhere-{dead}-1.part", "a.json"]
+    for name in [*others, f".a.json.{host}-{dead}-1.part"]:
+        (tmp_path / "records").mkdir(exist_ok=True)
+        (tmp_path / "records" / name).touch()
+    (tmp_path / f"benchmark-{host}-{dead}-abc" / "inner").mkdir(parents=True)
+    reproduce.tidy(tmp_path, tmp_path / "run")
+    assert {path.name for path in (tmp_path / "records").iterdir()} == {*others}
+    assert [path.name for path in tmp_path.iterdir()] == ["records"]
+
+
 def test_none_at_once_is_refused(capsys):
     assert cli.main(["reproduce", "--at-once", "0", "--dry-run"]) == 2
     assert "At least one notebook runs at once, not 0." in capsys.readouterr().err
+    assert cli.main(["reproduce", "--jobs", "0", "--dry-run"]) == 2
+    assert "At least one process computes, not 0." in capsys.readouterr().err
 
 
 def test_a_notebook_that_cannot_start_stops_none_of_the_others(

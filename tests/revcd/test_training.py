@@ -168,8 +168,21 @@ def test_samples_of_one_image_are_averaged(run):
 
 def test_many_images_come_in_parts_and_in_order(run, monkeypatch):
     monkeypatch.setattr(training, "ROWS_AT_ONCE", 7)
-    monkeypatch.setattr(run.networks, "draw", lambda x, guidance: x)
+    monkeypatch.setattr(run.networks, "draws", lambda x, scales: [x])
     assert torch.equal(run.estimate(toy().features), run.images(toy().features))
+
+
+@pytest.mark.parametrize("sampler", ["ddim", "ancestral"])
+@pytest.mark.parametrize("predicts", ["clean", "noise"])
+def test_several_scales_at_once_give_what_each_gives_alone(sampler, predicts):
+    """One after another or together, in parts or not, averaged or not."""
+    settings = replace(QUICK_REVCD, sampler=sampler, predicts=predicts, n_samples=2)
+    model = fit(toy(), settings, 0)
+    together = model.estimates(toy().features, (0.0, 1.0, 2.0, -1.0))
+    for scale, estimates in together.items():
+        alone = model.estimate(toy().features, guidance=scale)
+        torch.testing.assert_close(estimates, alone, rtol=1e-4, atol=1e-4)
+    assert not torch.allclose(together[2.0], together[1.0], atol=1e-3)
 
 
 def test_features_of_double_precision_are_accepted(run):

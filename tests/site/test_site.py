@@ -2,10 +2,7 @@
 
 import importlib
 import json
-import os
 import re
-import subprocess
-import sys
 from copy import copy
 from functools import cache
 from pathlib import Path
@@ -13,7 +10,7 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 from conftest import ROOT
-from pages import INHERITED
+from website import built, pages
 
 from zslnb.notebook.sources import find_sources
 
@@ -24,38 +21,9 @@ ELSEWHERE = re.compile(r"^(?:[a-z]+:)?//", re.IGNORECASE)
 LOADS = "img[src], script[src], iframe[src], source[src], link[rel~=stylesheet], link[rel~=preload]"
 
 
-@pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What `make site` writes, with this Python in the place of `.venv`."""
-    folder = tmp_path_factory.mktemp("site")
-    (folder / "venv" / "bin").mkdir(parents=True)
-    for name in ("bin/uv", ".ready-lock"):
-        (folder / "venv" / name).touch()
-    python = folder / "venv" / "bin" / "python"
-    python.write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
-    python.chmod(0o755)
-    done = subprocess.run(
-        ["make", "--no-print-directory", "site", f"VENV={folder}/venv", f"SITE={folder}/site"],
-        cwd=ROOT,
-        env={key: value for key, value in os.environ.items() if key not in INHERITED},
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stderr
-    assert done.stderr == ""  # no warning either
-    return folder / "site"
-
-
 @cache
 def soup(path: Path) -> "bs4.BeautifulSoup":
     return bs4.BeautifulSoup(path.read_text(encoding="utf-8"), "html.parser")
-
-
-def pages(site: Path) -> list[Path]:
-    """Pages that a reader meets; a theme's templates are not."""
-    found = [path for path in site.rglob("*.html") if "_static" not in path.parts]
-    assert len(found) > len(find_sources())
-    return found
 
 
 def row(site: Path, place: str) -> dict[str, str]:
@@ -65,6 +33,7 @@ def row(site: Path, place: str) -> dict[str, str]:
 
 
 def test_nothing_is_loaded_from_elsewhere(site):
+    assert len(pages(site)) > len(find_sources())
     addresses = [
         tag.get("src") or tag["href"] for page in pages(site) for tag in soup(page).select(LOADS)
     ]
@@ -208,3 +177,17 @@ def test_a_word_of_every_day_is_a_term_only_where_it_is_set_apart(site):
     }
     assert "clean" in linked["14_genzsl_results"]  # the protocol
     assert "clean" not in linked["21_diffusion_losses"]  # the sample
+
+
+@pytest.mark.slow
+def test_each_page_has_buttons_to_colab_and_binder_once_the_repository_is_published(tmp_path):
+    """Both services are elsewhere; what can be checked here is that the page they open is there."""
+    published = built(tmp_path, ZSLNB_REPOSITORY="https://github.com/someone/zslnb")
+    for source in find_sources():
+        page = soup(published / "notebooks" / f"{source.name}.html")
+        links = {a["href"] for a in page.select("a[href*=someone]")}
+        path = source.executed.relative_to(ROOT).as_posix()
+        colab = "https://colab.research.google.com/github/someone/zslnb/blob/main/"
+        binder = "https://mybinder.org/v2/gh/someone/zslnb/main?urlpath=lab/tree/"
+        assert {colab + path, binder + path} <= links
+        assert not page.find(string=re.compile("google.colab"))  # nor shows it the cell for Colab

@@ -36,7 +36,7 @@ def test_clean_stands_beside_what_the_test_set_chose() -> None:
         for seed in (0, 1)
     ]
     study = chosen_either_way("toy", records)
-    assert study.lines == "- ESZSL: H 25.0 ± 7.1 clean, 50.0 ± 0.0 with the test set choosing."
+    assert study.h == {"ESZSL": {"clean": pytest.approx(25), "released": pytest.approx(50)}}
     assert study.table()["protocol"].tolist() == ["clean", "released"]
     assert study.caption().startswith("**toy**")
     with pytest.raises(NotImplementedError, match="no figure"):
@@ -56,7 +56,6 @@ def test_the_best_of_all_looks_is_the_best() -> None:
     assert study.gain[:, -1] == pytest.approx([5, 5])
     assert "best of 12 equal fits is 5.0 points of H above their average" in study.finding()
     assert "on 1,200 unseen and 960 seen test images" in study.finding()
-    assert study.line == "- The best of 12 equal looks adds 5.0 points of H; of 10, 5.0."
     (line,) = study.figure().axes[0].lines
     assert line.get_xdata().tolist() == study.counts
 

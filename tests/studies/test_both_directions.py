@@ -23,15 +23,29 @@ def test_one_table_has_the_directions_the_calibrated_scores_and_the_points():
 
 
 def test_the_rows_that_validation_prefers_are_compared():
-    verdicts = both_directions.both_of(RECORDS, "toy", "both").verdicts
-    assert verdicts[0].startswith("**GenZSL** is above **RevCD**: +5.0 points of calibrated H")
-    assert verdicts[1].startswith("**GenZSL** is above **RevCD**: +5.0 points of T1")
-    assert verdicts[2].startswith("**RevCD** and **ridge** are not told apart")
-    assert len(verdicts) == 6  # the preferred rows of both directions are GenZSL and RevCD
-    assert verdicts[4] == (
-        "**means + spread** in calibrated H, all asked together: above *GenZSL*, *cVAE*, *RevCD*, "
-        "*ridge*."
-    )
+    answers = both_directions.both_of(RECORDS, "toy", "both").answers
+    assert answers == {
+        ("best generator over RevCD", "calibrated H"): "GenZSL: +5.0, above",
+        ("best generator over RevCD", "T1"): "GenZSL: +5.0, above",
+        ("RevCD over ridge", "calibrated H"): "+0.0",
+        ("RevCD over ridge", "T1"): "+0.0",
+        ("best z → x over best x → z", "calibrated H"): "GenZSL, RevCD: +5.0, above",
+        ("best z → x over best x → z", "T1"): "GenZSL, RevCD: +5.0, above",
+        ("means + spread over all others", "calibrated H"): "above 4 of 4",
+        ("means + spread over all others", "T1"): "above 4 of 4",
+    }
+
+
+def test_data_stand_side_by_side_and_what_was_not_measured_is_left_out():
+    tables = [both_directions.both_of(RECORDS, title, "both") for title in ("toy, words", "other")]
+    study = both_directions.both_compared([*tables, both_directions.both_of([], "none", "both")])
+    assert [*study.table().columns] == ["toy, words", "other"]
+    assert study.table().loc[("RevCD over ridge", "T1"), "other"] == "+0.0"
+    assert "means + spread (2 of 2)" in study.finding()
+    axes = study.figure().axes
+    assert [ax.get_title() for ax in axes] == ["toy,\nwords", "other"]
+    rows = [tick.get_text() for tick in axes[0].get_yticklabels()]
+    assert rows == [*SHIFTS][::-1]
 
 
 def test_rows_without_calibrated_scores_are_shown_and_not_compared():
@@ -40,16 +54,15 @@ def test_rows_without_calibrated_scores_are_shown_and_not_compared():
         del one["scores"]["calibrated"]
     study = both_directions.both_of([*old, *RECORDS[15:]], "toy", "both")
     assert study.table().loc["GenZSL", "H, calibrated"] == "n/a"
-    assert [line.split(":")[0] for line in study.verdicts] == 2 * [
-        "**RevCD** and **ridge** are not told apart"
-    ]
+    assert {question for question, _ in study.answers} == {"RevCD over ridge"}
+    assert "GenZSL" not in study.scores
 
 
 def test_what_nobody_has_measured_is_said_to_be(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(results, "recorded", lambda run: [])
     study = studies.both_on_cub("words")
     assert study.table()["method"].tolist() == ["not measured"]
-    assert study.verdicts == []
+    assert study.answers == study.scores == {}
 
 
 def test_recorded_rows_of_two_pages_meet(monkeypatch: pytest.MonkeyPatch):

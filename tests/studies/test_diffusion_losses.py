@@ -14,6 +14,17 @@ from zslnb.studies import diffusion_losses as studies
 B = toy()
 
 
+def test_half_of_a_weight_lies_in_its_first_steps():
+    weights = {"even": torch.ones(10), "early": torch.tensor([0.0, 9.0, *[1.0] * 8])}
+    study = studies.loss_weights(torch.full((9,), 6.0), torch.full((9,), 2.0), weights)
+    assert study.half == {"even": 5, "early": 2}
+    assert "in the first 5 (even), 2 (early) of 10 steps" in study.finding()
+    left, right = study.figure().axes
+    assert [line.get_ydata()[0] for line in left.lines] == [6, 2, 3]  # the last is their ratio
+    assert [line.get_xdata()[0] for line in left.lines] == [2, 2, 2]
+    assert math.isnan(right.lines[1].get_ydata()[0])  # no weight, so nothing to draw on a log scale
+
+
 def test_training_falls_below_what_nothing_learnt_scores():
     run = revcd.fit(B, QUICK_REVCD, 0)
     study = studies.diffusion_training(run, torch.full((20,), 2.0))

@@ -7,8 +7,10 @@ from toys import QUICK, QUICK_IMAGINATION, toy
 
 from zslnb import studies
 from zslnb.studies.genzsl_results import (
+    INGREDIENTS,
     ablated,
     ablation_of,
+    answers,
     selection_price_of_genzsl,
     sensitivity_figure,
 )
@@ -51,18 +53,28 @@ def test_each_ablation_changes_what_its_name_says():
 
 
 def test_a_question_is_answered_for_each_source_or_said_to_be_open():
-    lines = studies.answers(studies.INGREDIENTS, {"toy": RECORDS, "cub": []}).splitlines()
+    lines = answers(INGREDIENTS, {"toy": RECORDS, "cub": []}).splitlines()
     assert lines[0].startswith("- toy: **GenZSL** is above **no CDP**: +10.0 points of H")
     assert lines[1].startswith("- toy: **GenZSL** is below **no boosting**: -5.0")
-    assert "not told apart" in lines[2]
+    assert "do not differ significantly" in lines[2]
     assert lines[3] == "- cub: not measured."
 
 
-def test_verdicts_on_rivals_and_ablations_leave_genzsl_itself_out():
-    main = [record("cVAE", s, 0.6) for s in range(3)] + RECORDS[:3]
-    lines = studies.genzsl_verdicts(main, [*RECORDS, record("ESZSL", 0, 0.1, "eszsl")])
-    assert lines[0].startswith("**GenZSL** is below **cVAE**: -9.0 points of H")
-    assert [line.split("**")[1] for line in lines[1:]] == [*H][1:]
+def test_what_genzsl_gains_is_asked_of_each_source():
+    main = [record("cVAE", s, 0.6, "imagination") for s in range(3)] + RECORDS
+    table = studies.genzsl_findings({"toy": main, "other": RECORDS}).table()
+    assert table.loc[("cVAE", "H"), "toy"] == "-9.0 (-11.5 to -6.5), below"
+    assert [*table.index] == [("cVAE", "H"), ("cVAE", "T1")]
+    assert [*table["other"]] == ["", ""]
+
+
+def test_ablations_stand_beside_what_is_printed_for_cub():
+    table = studies.ablations_beside({"toy": RECORDS}).table()
+    assert table.loc[("no CDP", "H"), "toy"] == "-10.0 (-10.0 to -10.0), below"
+    assert table.loc[("noise for the referent", "T1"), "toy"] == "+0.0 (+0.0 to +0.0)"
+    assert table.loc[("no CDP", "H"), "printed, CUB"] == "-3.6"
+    assert table.loc[("no CDP", "T1"), "printed, CUB"] == ""
+    assert ("GenZSL", "H") not in table.index
 
 
 def test_the_price_of_selection_is_over_clean_and_over_the_last_epoch():
@@ -70,7 +82,10 @@ def test_the_price_of_selection_is_over_clean_and_over_the_last_epoch():
     clip = record("plain CLIP", 0, 0.4, "clip")
     genzsl = record("GenZSL", 0, 0.5, **released)
     study = studies.selection_price({"toy": [genzsl, clip], "cub": []})
-    assert study.table().to_numpy().tolist() == [["GenZSL", "+2.0", "+10.0", "toy"]]
+    assert study.table().to_dict() == {
+        "peeked minus clean, toy": {"GenZSL": "+2.0"},
+        "best look minus last, toy": {"GenZSL": "+10.0"},
+    }
     toy_line, cub_line = selection_price_of_genzsl({"toy": [genzsl], "cub": []}).splitlines()
     assert "adds +2.0 points to GenZSL's H; in the released training" in toy_line
     assert cub_line == "- cub: not measured."
@@ -85,12 +100,6 @@ def test_sensitivity_says_how_far_mean_h_moves():
         study.finding()
     )
     assert [ax.get_xlabel() for ax in study.figure().axes][2] == "synthetic features a class"
-
-
-def test_a_run_that_nobody_recorded_reads_not_measured():
-    assert studies.recorded_results([], "CUB", "cub").table().to_dict("list") == {
-        "method": ["not measured"]
-    }
 
 
 def test_main_results_under_both_protocols(build):
@@ -113,13 +122,20 @@ def test_semantics_stand_side_by_side_and_clip_only_where_it_exists(build):
     assert [*table.columns] == ["H, same", "H, wide", "T1, same", "T1, wide"]
     assert table.loc["plain CLIP", "H, same"]
     assert table.loc["plain CLIP", "H, wide"] == ""
+    more = studies.semantics(kinds, QUICK, {}, range(1), recorded={"cub": RECORDS, "none": []})
+    assert [*more.table().columns][:3] == ["H, same", "H, wide", "H, cub"]
+    assert more.table().loc["no CDP", "H, cub"] == "41.0 ± 1.0"
+    assert len(more.records) == 2 * len(table) - 1
 
 
 def test_recorded_spreads_of_cub_are_shown_or_said_to_be_missing():
     for kind in ("sentences", "attributes"):
         frame = studies.whose_spread_on_cub(kind).table()
         assert [*frame.index] == ["its referents", "any seen class", "one Gaussian", "none"]
-    assert studies.whose_spread_on_cub("poems").table().iloc[0, 0] == "not measured"
+    missing = studies.whose_spread_on_cub("poems")
+    assert missing.table().iloc[0, 0] == "not measured"
+    beside = studies.spreads_beside({"a": studies.whose_spread_on_cub("sentences"), "b": missing})
+    assert [*beside.table().columns] == ["H, a", "T1, a"]
 
 
 def test_spreads_are_set_against_that_of_the_referents(build):

@@ -13,6 +13,7 @@ from zslnb.studies import revcd_results as studies
 MODELS = several({"RevCD": 0.0, "cVAE": 0.05, "GAN": -0.05})
 LOSSES = several({"RevCD": 0.0, "no noise loss": 0.0, "no classification": -0.02})
 LOSSES += several({"no reconstruction": 0.04})
+SPACES = ("standardised", "as given")
 WEIGHTS = several({"weight 0": 0.0, "weight 0.1": 0.03, "weight 1": 0.0, "weight 10": -0.02})
 
 
@@ -20,8 +21,8 @@ def test_settings_that_a_profile_reduces_show_both_numbers():
     study = studies.settings_shown(QUICK_REVCD, "smoke")
     table = study.table().set_index("setting")
     assert table.loc["steps"].tolist() == ["20", "500"]
-    assert table.loc["schedule"].tolist() == ["linear", ""]
-    assert "Profile `smoke`" in study.caption()
+    assert "schedule" not in table.index
+    assert "profile `smoke` changes" in study.caption()
 
 
 def test_models_are_counted_strictly_leniently_and_calibrated():
@@ -37,8 +38,8 @@ def test_models_are_counted_strictly_leniently_and_calibrated():
     ]
     assert "seed by seed" in chosen.caption()
     spaces = studies.spaces_compared(MODELS, "toy, words").table()
-    assert [*spaces.index[:2]] == ["RevCD, standardised", "RevCD, as given"]
-    assert [*spaces["U"][:2]] == ["0.0 ± 0.0", row["U"]]
+    assert [*spaces.columns] == [f"{m}, {s}" for m in ("H", "T1") for s in SPACES]
+    assert spaces.loc["RevCD", "H, as given"] == row["H, strict"]
 
 
 def test_rows_are_named_by_what_they_change(monkeypatch: pytest.MonkeyPatch):
@@ -50,15 +51,11 @@ def test_rows_are_named_by_what_they_change(monkeypatch: pytest.MonkeyPatch):
 
     monkeypatch.setattr(experiments, "run_rows", run_rows)
     tables = {"RevCD losses": studies.without_each_loss, "RevCD F4": studies.with_each_weight}
-    losses, weights = (
+    for table, rows in tables.items():
         studies.run_revcd(table, rows(QUICK_REVCD), toy(), range(1), "cpu")
-        for table, rows in tables.items()
-    )
     assert ran["RevCD losses"]["no noise loss"].noise_weight == 0
     assert ran["RevCD losses"]["no reconstruction"].noise_weight == QUICK_REVCD.noise_weight
     assert ran["RevCD F4"]["weight 10"].classification_weight == 10
-    pooled = [r["row"] for r in studies.pooled(losses, weights, QUICK_REVCD)]
-    assert pooled == [*(r["row"] for r in losses), "weight 0", "weight 0.1", "weight 10"]
 
 
 def test_cosines_are_with_the_own_class_and_the_nearest_others(monkeypatch, tmp_path):
@@ -81,13 +78,15 @@ def test_cosines_are_with_the_own_class_and_the_nearest_others(monkeypatch, tmp_
 
 
 def test_the_weights_finding_names_where_u_is_highest():
-    study = studies.classification_weight(WEIGHTS, "toy, words")
+    study = studies.classification_weight({"toy, words": WEIGHTS, "again": WEIGHTS})
     assert study.finding() == (
-        "toy, words; mean and range over seeds. From weight 0 to weight 10 strict S goes from 90.1 "
-        "to 88.1 % and U from 10.1 to 8.1 %; U is highest at weight 0.1."
+        "From weight 0 to weight 10: toy, words, strict S 90.1 to 88.1 % and U 10.1 to 8.1 %, "
+        "highest at weight 0.1; again, strict S 90.1 to 88.1 % and U 10.1 to 8.1 %, highest at "
+        "weight 0.1. Mean and range over seeds."
     )
-    ticks = [tick.get_text() for tick in study.figure().axes[0].get_xticklabels()]
-    assert ticks == ["0", "0.1", "1", "10"]
+    axes = study.figure().axes
+    assert [ax.get_title() for ax in axes] == ["toy, words", "again"]
+    assert [tick.get_text() for tick in axes[0].get_xticklabels()] == ["0", "0.1", "1", "10"]
 
 
 def test_losses_and_hull():
@@ -95,47 +94,34 @@ def test_losses_and_hull():
     assert "over 3 seeds" in losses.caption()
     assert [*losses.table().index][1] == "no noise loss"
     hull = studies.hull_distances(MODELS[:3], "toy")
-    assert hull.table().loc["RevCD, guidance 4"].tolist() == ["1.00 ± 0.00", "2.10 ± 0.10"]
+    assert hull.table().loc["RevCD"].tolist() == ["0.50 ± 0.00", "0.80 ± 0.10"]
     assert "units of the unseen prototypes' own" in hull.caption()
-    cub = studies.cub_hull({"words": LOSSES}).table()
-    assert [*cub.columns] == ["seen images, words", "unseen images, words"]
-    assert "no noise loss" not in "".join(cub.index)
 
 
-def test_the_pick_of_validation_stands_beside_revcd_in_each_way():
-    study = studies.ways_to_count(LOSSES, "toy")
-    assert studies.picked_row(LOSSES, "lenient") == "no reconstruction"
-    assert studies.picked_row(LOSSES, "calibrated") == "no classification"  # by its own scores
-    assert [*study.table().index] == [
-        *(f"RevCD: {way}" for way in studies.WAYS),
-        "no reconstruction: strict",
-        "no reconstruction: lenient",
-        "no classification: calibrated",
-        "no classification: calibrated, lenient",
-    ]
-    assert study.table().loc["RevCD: calibrated", "U"] == "40.1 ± 0.1"
-    assert study.caption() == "**toy**: percent, mean ± standard deviation over 3 seeds."
+def test_revcd_is_counted_in_four_ways_for_each_title():
+    table = studies.ways_to_count({"toy": MODELS, "again": MODELS[:2]}).table()
+    assert [*table.index] == [(title, way) for title in ("toy", "again") for way in studies.WAYS]
+    assert table.loc[("toy", "calibrated"), "U"] == "40.1 ± 0.1"
+    assert table.loc[("again", "lenient"), "S"] == "95.1 ± 0.1"
 
 
-def test_what_nobody_has_measured_is_said_to_be(monkeypatch: pytest.MonkeyPatch):
-    assert studies.cub_models([], "words").table()["method"].tolist() == ["not measured"]
+def test_recorded_rows_are_this_pages_and_of_one_kind(monkeypatch: pytest.MonkeyPatch):
     kept = {"table": "RevCD T2", "notebook": "24_revcd_results"}
     rows = [record("RevCD", s, benchmark={"semantics": "words"}, **kept) for s in range(2)]
     monkeypatch.setattr(results, "recorded", lambda run: rows if "attributes" in run else [])
     assert studies.cub_rows("words", "RevCD T2") == rows
     assert studies.cub_rows("sentences", "RevCD T2") == []
-    study = studies.cub_models(rows, "words")
-    assert study.caption().endswith("Seeds: 2; profile `medium`.")
-    assert not study.headline
 
 
 def test_findings_have_the_sign_of_the_records():
-    text = studies.revcd_findings(MODELS, LOSSES, WEIGHTS)
-    assert text[0] == "S is 90.1 on test images and 95.1 on training images."
-    assert "U is 10.1, though among unseen classes alone 50.1 % are right" in text[1]
-    assert "adds +30.0 ± 0.0 points of H" in text[1]
-    assert text[2].startswith("**RevCD** is below **cVAE**: -5.0")
-    assert text[4].startswith("**RevCD** is above **GAN**: +5.0")
-    assert text[6].startswith("**RevCD** and **no noise loss** are not told apart")
-    assert text[7].startswith("**RevCD** is above **no classification**")
-    assert text[9].startswith("**weight 10** is below **weight 0.1**: -5.0")
+    others = ("RevCD, one step", "RevCD without z_t", "ridge")
+    models = [*MODELS, *several(dict.fromkeys(others, 0.0))]
+    study = studies.revcd_findings({"toy": (models, LOSSES, WEIGHTS)})
+    said = study.table()["toy"]
+    assert said["RevCD over cVAE", "H"] == "-5.0 (-5.0 to -5.0), below"
+    assert said["RevCD over GAN", "calibrated H"] == "+5.0 (+5.0 to +5.0), above"
+    assert said["RevCD over ridge", "T1"] == "+0.0 (+0.0 to +0.0)"
+    assert said["RevCD over no classification", "H"].endswith(", above")
+    assert said["weight 10 over weight 0.1", "U"].startswith("-5.0")
+    assert study.told["toy"]["RevCD", "cVAE", "H"].mean == pytest.approx(-5)
+    assert len(said) == 14

@@ -9,6 +9,7 @@ from tests.toys import QUICK_REVCD, toy
 from zslnb.revcd import RevCDSettings
 from zslnb.studies import style
 from zslnb.studies.schematics import (
+    inductive_vae,
     paradigms,
     pipeline,
     revcd_direction,
@@ -39,7 +40,13 @@ def check_fits(fig: plt.Figure) -> None:
 
 @pytest.mark.parametrize(
     ("schematic", "texts", "arrows"),
-    [(paradigms, 8 + 2, 6), (pipeline, 8, 9), (revcd_direction, 13, 11), (revcd_losses, 11, 11)],
+    [
+        (paradigms, 8 + 2, 6),
+        (inductive_vae, 8, 8),
+        (pipeline, 8, 9),
+        (revcd_direction, 13, 11),
+        (revcd_losses, 11, 11),
+    ],
 )
 def test_a_schematic_has_its_boxes_and_arrows(schematic, texts, arrows):
     shown = [text.get_text() for text in schematic().figure().axes[0].texts]

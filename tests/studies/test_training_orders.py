@@ -55,23 +55,6 @@ def test_what_the_classifier_learns_by_order(looked):
     assert "On toy the released order is the left one." in study.finding()
 
 
-S_OF_BOTH = "S is 70 % all class by class, 80 % all shuffled."
-
-
-@pytest.mark.parametrize(
-    ("ordered", "says"),
-    [
-        ({"S": 30.0, "U": 60.0}, "have hardly been learnt"),
-        ({"S": 70.0, "U": 60.0}, "a hidden weight in their favour"),
-        ({"S": 70.0, "U": 41.0}, S_OF_BOTH),
-    ],
-)
-def test_class_by_class_is_slow_or_in_favour_of_the_unseen(ordered, says):
-    both = {"all class by class": ordered, "all shuffled": {"S": 80.0, "U": 40.0}}
-    curves = {name: pd.DataFrame([scores]) for name, scores in both.items()}
-    assert says in studies.after_the_last_epoch(curves)
-
-
 def test_three_looks_are_marked_and_jumps_averaged():
     index = range(1, 7)
     on_test = pd.DataFrame({"S": 50.0, "U": 50.0, "H": [10, 30, 20, 15, 40, 35]}, index=index)

@@ -8,6 +8,7 @@ from zslnb.experiments.models import trained
 from zslnb.experiments.ridge import RidgeSettings
 from zslnb.experiments.similarity import SimilaritySettings
 from zslnb.experiments.sources import CodeChangedError
+from zslnb.experiments.two_directions import TwoDirectionsSettings
 
 __all__ = [
     "METHODS",
@@ -19,6 +20,7 @@ __all__ = [
     "NearestMeanSettings",
     "RidgeSettings",
     "SimilaritySettings",
+    "TwoDirectionsSettings",
     "benchmark_facts",
     "inputs_of_record",
     "run",

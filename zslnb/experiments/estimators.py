@@ -1,6 +1,6 @@
 """Models from image to semantics under the protocols: RevCD, and what it is compared with."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import cache, partial
 from typing import Any
@@ -31,8 +31,8 @@ def estimator_scores(
     the constant grows, for each number of epochs; "hull" is `hull_scores`, and "history" the
     training's.
     """
-    tried = _candidates(validation_split(benchmark, seed), settings, seed, device)
-    tested = _candidates(benchmark, settings, seed, device)
+    tried = candidates(validation_split(benchmark, seed), settings, seed, device)
+    tested = candidates(benchmark, settings, seed, device)
     strict = {pick: judged.plain for pick, (_, judged) in tested.items()}
     scores = judged_scores(*({k: j for k, (_, j) in some.items()} for some in (tried, tested)))
     epochs, scale, space = chosen = scores["chosen"]["clean"]
@@ -50,7 +50,7 @@ def estimator_scores(
     }
 
 
-def _candidates(
+def candidates(
     benchmark: Benchmark, settings: RevCDSettings, seed: int, device: torch.device | str
 ) -> dict[Pick, tuple[RevCD, Judged]]:
     """Train for each number of epochs; judge each guidance scale in each space."""
@@ -58,8 +58,9 @@ def _candidates(
         (epochs, scale, space): (model, Judged(benchmark, partial(_cosines, model, known, space)))
         for epochs in settings.epoch_choices
         for model in [trained(benchmark, replace(settings, epochs=epochs), seed, device)]
+        for at_all_scales in [cache(partial(_at_all_scales, benchmark, model))]
         for scale in _scales(settings)
-        for known in [cache(partial(_estimates, benchmark, model, scale))]
+        for known in [cache(partial(_estimates, benchmark, model, at_all_scales, scale))]
         for space in _spaces(benchmark, settings)
     }
 
@@ -79,9 +80,23 @@ def _spaces(benchmark: Benchmark, settings: RevCDSettings) -> tuple[str, ...]:
     return ("standardised",) if empty else settings.spaces
 
 
-def _estimates(benchmark: Benchmark, model: RevCD, scale: float, name: str) -> Tensor:
+def _estimates(
+    benchmark: Benchmark,
+    model: RevCD,
+    at_all_scales: Callable[[str], Mapping[float, Tensor]],
+    scale: float,
+    name: str,
+) -> Tensor:
+    """Estimate semantics of test images, by which scales compete, or of those trained on."""
+    if name == "train_idx":  # asked for at the chosen scale alone
+        rows = benchmark.features[benchmark.train_idx]
+        return model.estimate(rows, guidance=scale, stream=name)
+    return at_all_scales(name)[scale]
+
+
+def _at_all_scales(benchmark: Benchmark, model: RevCD, name: str) -> Mapping[float, Tensor]:
     rows = benchmark.features[getattr(benchmark, name)]
-    return model.estimate(rows, guidance=scale, stream=name)
+    return model.estimates(rows, _scales(model.settings), stream=name)
 
 
 def _cosines(
@@ -100,12 +115,11 @@ def hull_scores(model: RevCD, benchmark: Benchmark) -> dict[str, dict[str, float
     seen = model.prototypes[benchmark.seen]
     goal = hull_distance(model.prototypes[benchmark.unseen], seen)[0].mean()
     parts = {"seen": benchmark.test_seen_idx, "unseen": benchmark.test_unseen_idx}
-    distances: dict[str, dict[str, float]] = {}
-    for scale in _scales(model.settings):
-        distances[f"{scale:g}"] = {}
-        for name, idx in parts.items():
-            rows = idx[:: -(-len(idx) // HULL_ROWS)]
-            estimates = model.estimate(benchmark.features[rows], guidance=scale, stream="hull")
+    scales = _scales(model.settings)
+    distances: dict[str, dict[str, float]] = {f"{scale:g}": {} for scale in scales}
+    for name, idx in parts.items():
+        rows = benchmark.features[idx[:: -(-len(idx) // HULL_ROWS)]]
+        for scale, estimates in model.estimates(rows, scales, stream="hull").items():
             share = hull_distance(estimates, seen)[0].mean() / goal
             distances[f"{scale:g}"][name] = float(share)
     return distances

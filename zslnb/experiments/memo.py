@@ -22,7 +22,7 @@ from torch import Tensor
 
 from zslnb.benchmark import Benchmark
 from zslnb.device import one_thread
-from zslnb.errors import unknown_name
+from zslnb.errors import WorkError, unknown_name
 from zslnb.experiments.methods import METHODS
 from zslnb.experiments.sources import (
     CodeChangedError,
@@ -31,10 +31,11 @@ from zslnb.experiments.sources import (
     imported_sha256,
     versions,
 )
-from zslnb.files import build_dir, claimed, write_atomically
+from zslnb.files import build_dir, claimed, write_atomically, writer_id
 
 Experiment = tuple[str, Any]  # a method's name and its settings
 ON_ONE_GPU = 5  # experiments that share a GPU: each waits for what it counts on the CPU
+CONNECT_SECONDS = 30
 WAIT_SECONDS = 0.2  # between looks for what another process computes
 
 
@@ -205,7 +206,8 @@ def _compute_all(
     if not missing:
         return
     with (
-        _on_disk(benchmark) if n_jobs > 1 else nullcontext(benchmark) as handed,
+        cluster() as elsewhere,
+        _on_disk(benchmark) if n_jobs > 1 or elsewhere else nullcontext(benchmark) as handed,
         warnings.catch_warnings(),  # joblib replaces a worker that has grown, and says so
     ):
         warnings.filterwarnings("ignore", "A worker stopped while some jobs")
@@ -257,6 +259,33 @@ def _compute(
     return json.loads(path.read_text())  # as it will be read back: tuples are lists there
 
 
+@contextmanager
+def cluster(address: str = "") -> Iterator[bool]:
+    """Let joblib hand its tasks to a Dask cluster, else to `$ZSLNB_SCHEDULER`; False without one.
+
+    Its workers must see `build/` under the same path. A task whose worker dies goes to another.
+
+    Raises:
+        WorkError: Dask is not installed, or nobody answers at that address.
+    """
+    address = address or os.environ.get("ZSLNB_SCHEDULER", "")
+    if not address:
+        yield False
+        return
+    try:
+        from distributed import Client
+    except ImportError:
+        raise WorkError(
+            "A Dask cluster is asked for, and Dask is not installed: pip install distributed."
+        ) from None
+    try:
+        client = Client(address, timeout=CONNECT_SECONDS, set_as_default=False)
+    except (OSError, ValueError) as error:
+        raise WorkError(f"No Dask scheduler answers at {address}: {error}") from None
+    with client, joblib.parallel_config("dask", client=client):
+        yield True
+
+
 @dataclass(frozen=True)
 class _BenchmarkOnDisk:
     """A benchmark whose arrays lie in files that many processes map into memory at once."""
@@ -280,7 +309,7 @@ def _on_disk(benchmark: Benchmark) -> Iterator[_BenchmarkOnDisk]:
     arrays = {name: value for name, value in values.items() if isinstance(value, Tensor)}
     build_dir().mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(
-        prefix="benchmark-", dir=build_dir(), ignore_cleanup_errors=True
+        prefix=f"benchmark-{writer_id()}-", dir=build_dir(), ignore_cleanup_errors=True
     ) as folder:
         for name, array in arrays.items():
             np.save(Path(folder, f"{name}.npy"), array.numpy())

@@ -18,6 +18,7 @@ from zslnb.experiments.nearest_mean import nearest_mean_scores
 from zslnb.experiments.referent_swap import swap_scores
 from zslnb.experiments.ridge import RidgeSettings, ridge_scores
 from zslnb.experiments.speed import speed_scores
+from zslnb.experiments.two_directions import TwoDirectionsSettings, two_directions_scores
 from zslnb.genzsl import GenZSLSettings
 from zslnb.imagination import ImaginationSettings
 from zslnb.revcd import RevCDSettings
@@ -28,19 +29,21 @@ class Method:
     """How to run a method: its function, its settings, and whether it works on the device.
 
     A method with `on_device=False` works on the CPU wherever it is sent, and its records say so.
-    One that is `timed` has a GPU to itself.
+    One that is `timed` has a GPU to itself. `families` are the settings of all that it trains, its
+    own unless given.
     """
 
     function: Callable[[Benchmark, Any, int, torch.device | str], dict]
     settings: type
     on_device: bool = True
     timed: bool = False
+    families: tuple[type, ...] = ()
 
     @property
     def roots(self) -> tuple[str, ...]:
-        """The modules that its numbers start from: its function's, and its family's training."""
-        training = FIT.get(self.settings)
-        return tuple(f.__module__ for f in (self.function, training) if f)
+        """The modules that its numbers start from: its function's, and its families' training."""
+        training = [FIT.get(family) for family in self.families or (self.settings,)]
+        return tuple(f.__module__ for f in (self.function, *training) if f)
 
 
 METHODS = {
@@ -61,4 +64,7 @@ METHODS = {
     "imagination_speed": Method(speed_scores, ImaginationSettings, timed=True),
     "revcd": Method(estimator_scores, RevCDSettings),
     "referent_swap": Method(swap_scores, GenZSLSettings),
+    "two_directions": Method(
+        two_directions_scores, TwoDirectionsSettings, families=(GenZSLSettings, RevCDSettings)
+    ),
 }

@@ -36,8 +36,8 @@ def ridge_scores(
     the constant for each space at clean's penalty, "by space" clean's scores in each space, each
     with the penalty that is best for it.
     """
-    tried = dict(_candidates(validation_split(benchmark, seed), settings))
-    tested = dict(_candidates(benchmark, settings))
+    tried = dict(candidates(validation_split(benchmark, seed), settings))
+    tested = dict(candidates(benchmark, settings))
     scores = judged_scores(tried, tested)
     power = scores["chosen"]["clean"][0]
     named = {protocol: _named(pick) for protocol, pick in scores["chosen"].items()}
@@ -58,7 +58,7 @@ def _named(pick: Pick) -> dict[str, float | str]:
     return {"penalty": 10.0 ** pick[0], "space": pick[1]}
 
 
-def _candidates(benchmark: Benchmark, settings: RidgeSettings) -> Iterator[tuple[Pick, Judged]]:
+def candidates(benchmark: Benchmark, settings: RidgeSettings) -> Iterator[tuple[Pick, Judged]]:
     """Fit for every penalty, after one decomposition, and judge in every space."""
     rows, seen = benchmark.train_idx, benchmark.seen
     images = Standardiser.fitted(benchmark.features[rows])

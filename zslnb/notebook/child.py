@@ -5,17 +5,20 @@ the first thing the process does is to fork once more, before there is a thread 
 """
 
 import os
+import signal
 import sys
 from collections.abc import Mapping
 from contextlib import suppress
-from multiprocessing import Pipe
-from multiprocessing.connection import Connection
+from multiprocessing import Pipe, parent_process
+from multiprocessing.connection import Connection, wait
+from threading import Thread
 from typing import Any, ClassVar
 
 import papermill
 import psutil
 from jupyter_client import AsyncKernelManager
 from jupyter_client.kernelspec import KernelSpecManager
+from nbclient.exceptions import DeadKernelError
 from traitlets import default
 
 INLINE = "module://matplotlib_inline.backend_inline"
@@ -57,12 +60,27 @@ def execute(job: Mapping[str, Any], *, forks: bool) -> None:
     """Execute a notebook; `job` are papermill's arguments. In a forked kernel it never returns."""
     if forks:
         _fork()
-    papermill.execute_notebook(
-        **job,
-        progress_bar=False,
-        kernel_manager_class=Forked if forks else ThisInterpreter,
-        extra_arguments=["--log-level=ERROR"],
-    )
+    Thread(target=_end_with_runner, daemon=True).start()
+    try:
+        papermill.execute_notebook(
+            **job,
+            progress_bar=False,
+            kernel_manager_class=Forked if forks else ThisInterpreter,
+            extra_arguments=["--log-level=ERROR"],
+        )
+    except DeadKernelError as error:
+        if forks and Forked.kernel.poll() == -signal.SIGKILL:
+            raise DeadKernelError(f"{error} of SIGKILL") from error
+        raise
+
+
+def _end_with_runner() -> None:
+    """Wait until the runner is gone, however it ended, and end with it: else two work on a page."""
+    wait([parent_process().sentinel])
+    for process in psutil.Process().children(recursive=True):
+        with suppress(psutil.NoSuchProcess):
+            process.kill()
+    os._exit(1)
 
 
 def _fork() -> None:
@@ -78,6 +96,7 @@ def _fork() -> None:
 
 def _be_kernel(commands: Connection) -> None:
     """Wait for the command of a kernel, and be that."""
+    parent = os.getppid()  # before it could be gone
     import torch
     from ipykernel.kernelapp import IPKernelApp
     from matplotlib import rcParams
@@ -86,5 +105,5 @@ def _be_kernel(commands: Connection) -> None:
         torch.set_num_threads(int(threads))
     rcParams["backend"] = os.environ.get("MPLBACKEND", INLINE)
     _python, _module, _name, *arguments = commands.recv()
-    parent = f"--IPKernelApp.parent_handle={os.getppid()}"  # with which it ends
-    IPKernelApp.launch_instance(argv=[*arguments, parent])
+    with_parent = f"--IPKernelApp.parent_handle={parent}"  # with which it ends
+    IPKernelApp.launch_instance(argv=[*arguments, with_parent])

@@ -3,7 +3,8 @@
     here = desk.begin("10_topic", benchmark, semantics, profile, seeds, device)
 
 gives the benchmark, the seeds and the device; `here.figure`, `here.table` and `here.keep` show
-a result, store it below the run's folder, and replace what an earlier run left there.
+a result, store it below the run's folder, and replace what an earlier run left there; `here.store`
+stores a table alone.
 """
 
 import io
@@ -133,12 +134,24 @@ class Desk:
             frame, has_names, name = laid_out.table(), laid_out.has_names, name or laid_out.name
             caption, headline = caption or laid_out.caption(), headline or laid_out.headline
         number = self._number("table", name, caption, headline=headline)
+        text = self._write(frame, name, caption, has_names)
+        return Markdown(f"**Table {number}.** {caption}\n\n{text}")
+
+    def store(self, study: Study) -> None:
+        """Store a study's table and keep its records, as `table` does, but show nothing.
+
+        For long tables that a figure or a shorter one of the page sums up.
+        """
+        self.keep(study.records)
+        self._write(study.table(), study.name, study.caption(), study.has_names)
+
+    def _write(self, frame: pd.DataFrame, name: str, caption: str, has_names: bool) -> str:
         has_index = not only_counts(frame.index)
         csv = frame.to_csv(index=has_index, float_format="%.6g", lineterminator="\n")
         text = markdown_table(frame, has_names=has_names)
         for ending, content in (("csv", csv), ("md", f"{text}\n{caption}\n")):
             write_atomically(self.run_dir / "tables" / f"{self.notebook}-{name}.{ending}", content)
-        return Markdown(f"**Table {number}.** {caption}\n\n{text}")
+        return text
 
     def keep(self, records: Iterable[Mapping]) -> None:
         """Note the records this notebook used, in `records.jsonl` of the run: a line for each id.

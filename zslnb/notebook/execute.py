@@ -11,6 +11,7 @@ import math
 import multiprocessing
 import os
 import re
+import signal
 import sys
 import threading
 import time
@@ -28,9 +29,12 @@ from tqdm import tqdm
 
 from zslnb.notebook.sources import Source, to_notebook, to_text
 
-RAN, FAILED, TIMED_OUT = "ran", "failed", "timed out"
+RAN, FAILED, TIMED_OUT, KILLED = "ran", "failed", "timed out", "killed"
 SKIPPED, NOT_RUN, INTERRUPTED = "skipped", "not run", "interrupted"
 POLL_SECONDS = 0.5
+SIGKILL = getattr(signal, "SIGKILL", 9)  # Windows has none
+FOR_MEMORY = "a process of it got SIGKILL, as the system does where memory runs out"
+OF_SIGKILL = re.compile(r"(DeadKernel|TerminatedWorker)Error: .*SIGKILL", re.DOTALL)
 WEIGH_SECONDS = 3.0  # to add up what processes share walks their page tables: a tenth of a core
 FORKS = sys.platform == "linux"  # libraries of other systems do not bear it
 CONTEXT = multiprocessing.get_context("forkserver" if FORKS else "spawn")
@@ -43,7 +47,7 @@ class Outcome:
     """How one notebook went.
 
     Attributes:
-        status: "ran", "failed", "timed out", "interrupted", "skipped" or "not run".
+        status: "ran", "failed", "killed", "timed out", "interrupted", "skipped" or "not run".
         reason: what went wrong, or why it was skipped.
         cell: number of the cell that went wrong, counting the source's cells from 1.
         cells: code cells that ran.
@@ -97,7 +101,8 @@ def execute(
     paths = {"input_path": f"source/{name}.ipynb", "output_path": f"notebooks/{name}.ipynb"}
     job = {**paths, "parameters": dict(parameters)}
     page = CONTEXT.Process(target=_page, args=(job, folder, log, os.environ | dict(env)))
-    outcome.status, outcome.source_sha256 = INTERRUPTED, source.sha256
+    outcome.status, outcome.reason = INTERRUPTED, ""
+    outcome.source_sha256 = source.sha256
     try:
         outcome.status = _run(page, outcome, timeout, tick)
     finally:
@@ -152,7 +157,7 @@ def _run(page: BaseProcess, outcome: Outcome, timeout: float, tick: Callable[[],
                 return TIMED_OUT
             tick()
             wait([page.sentinel], POLL_SECONDS)
-        return RAN if status == 0 else FAILED
+        return {0: RAN, -SIGKILL: KILLED}.get(status, FAILED)
     finally:
         for process in family:
             with suppress(psutil.NoSuchProcess):  # an id that another process has now is none
@@ -186,6 +191,10 @@ def _judge(outcome: Outcome, result: Path, log: Path, timeout: float) -> None:
         outcome.status = FAILED
     if outcome.status == FAILED:
         outcome.reason = fault or _last_line(log)
+        if OF_SIGKILL.match(outcome.reason):
+            outcome.status = KILLED
+    if outcome.status == KILLED:
+        outcome.reason = FOR_MEMORY
     elif outcome.status == TIMED_OUT:
         outcome.reason = f"stopped after {timeout:g} s"
 

@@ -4,6 +4,7 @@ import json
 import os
 import platform
 import re
+import shlex
 import shutil
 import subprocess
 from collections.abc import Iterable, Iterator, Mapping
@@ -15,12 +16,17 @@ from pathlib import Path
 import torch
 
 from zslnb.benchmark import Benchmark
+from zslnb.datasets.loading import RESERVED_NAMES
 from zslnb.errors import RequestError
 from zslnb.experiments import benchmark_facts
-from zslnb.files import repository_root, write_atomically
+from zslnb.files import repository_root, run_name, write_atomically, writer_id
+from zslnb.notebook.crate import NAME, crate
 from zslnb.notebook.execute import RAN, SKIPPED, Outcome
+from zslnb.notebook.parameters import PARAMETERS
 from zslnb.notebook.sources import find_sources
 from zslnb.results.records import damaged_copy, merge_records
+
+DESCRIBED = ("run", "notebooks", "git", "versions", "benchmark", "profile", "seeds", "device")
 
 
 def past_seconds(folder: Path) -> dict[str, float]:
@@ -92,6 +98,39 @@ def write_manifest(
     write_atomically(folder / "manifest.json", json.dumps(whole, indent=1) + "\n")
 
 
+def command(manifest: Mapping, notebooks: Iterable[str] = ()) -> str:
+    """Give the command that makes a run, or some of its pages, again.
+
+    A manifest holds no path, so a bundle is named by its file's name alone.
+    """
+    name, run, profile = manifest["benchmark"]["name"], manifest["run"], manifest["profile"]
+    digits = (manifest["benchmark"].get("file_sha256") or "")[:8]
+    semantics = run.removeprefix(run_name(name, "", "")).removesuffix(profile).strip("-")
+    semantics = semantics.removeprefix(digits).strip("-")
+    values = {
+        "benchmark": name if name in RESERVED_NAMES else f"{name}.npz",
+        "semantics": semantics,
+        "profile": profile,
+        "seeds": str(len(manifest["seeds"])),
+        "device": manifest.get("device_asked", "auto"),
+    }
+    words = ["zslnb", "reproduce"]
+    for option in PARAMETERS:
+        words += [f"--{option}", values[option]] if values[option] else []
+    for key, value in manifest.get("parameters", {}).items():
+        words += ["-p", f"{key}={value}"]
+    chosen = ["--notebooks", *notebooks]
+    return shlex.join([*words, *(chosen if len(chosen) > 1 else [])])
+
+
+def write_crate(folder: Path) -> None:
+    """Write the RO-Crate metadata of a run beside its manifest, which they are made from."""
+    manifest = read_manifest(folder / "manifest.json", DESCRIBED)
+    if manifest is not None:
+        text = json.dumps(crate(folder, manifest, command(manifest)), indent=1) + "\n"
+        write_atomically(folder / NAME, text)
+
+
 def _ran(notebooks: Iterable[Mapping]) -> list[str]:
     return [n["notebook"] for n in notebooks if n["status"] == RAN]
 
@@ -130,7 +169,7 @@ def record(run_dir: Path, results: Path) -> Path:
             another bundle or has a notebook that this run lacks, or the tree was not clean all
             the time, so that no revision names its code.
     """
-    manifest = _read_manifest(run_dir / "manifest.json", ("notebooks", "git"))
+    manifest = read_manifest(run_dir / "manifest.json", DESCRIBED)
     if manifest is None:
         raise RequestError(f"There is no run {run_dir.name!r} to record.")
     digits, ran = _file_sha256(manifest)[:8], _ran(manifest["notebooks"])
@@ -138,12 +177,18 @@ def record(run_dir: Path, results: Path) -> Path:
     for fault in (*_faults(run_dir, manifest), *_losses(target, run_dir.name, manifest)):
         raise RequestError(f"Run {run_dir.name!r} cannot be recorded: {fault}.")
     merge_records(run_dir, ran)
-    shutil.rmtree(target, ignore_errors=True)
-    target.mkdir(parents=True)
+    new = target.with_name(f".{target.name}.{writer_id()}")
+    new.mkdir(parents=True)
     tables = [path.with_suffix(".csv") for path in headline_tables(run_dir, ran)]
-    for path in [run_dir / "manifest.json", run_dir / "records.jsonl", *tables]:
-        if path.is_file():
-            shutil.copy(path, target)
+    try:  # the old record stays until the new one is whole
+        for path in [run_dir / "manifest.json", run_dir / "records.jsonl", *tables]:
+            if path.is_file():
+                shutil.copy(path, new)
+        write_crate(new)
+        shutil.rmtree(target, ignore_errors=True)
+        os.replace(new, target)
+    finally:
+        shutil.rmtree(new, ignore_errors=True)
     return target
 
 
@@ -151,7 +196,7 @@ def _file_sha256(manifest: Mapping) -> str:
     return (manifest.get("benchmark") or {}).get("file_sha256") or ""
 
 
-def _read_manifest(path: Path, needed: Iterable[str]) -> dict | None:
+def read_manifest(path: Path, needed: Iterable[str]) -> dict | None:
     """Read a manifest; None if there is none, RequestError if it lacks what is needed."""
     if not path.is_file():
         return None
@@ -182,7 +227,7 @@ def _faults(run_dir: Path, manifest: Mapping) -> Iterator[str]:
 
 def _losses(target: Path, run: str, manifest: Mapping) -> Iterator[str]:
     """Say what the record there would lose: another bundle's, or notebooks, if they still are."""
-    past = _read_manifest(target / "manifest.json", ("notebooks",))
+    past = read_manifest(target / "manifest.json", ("notebooks",))
     if past is None:
         return
     hashes = {_file_sha256(past), _file_sha256(manifest)} - {""}

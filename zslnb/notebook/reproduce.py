@@ -6,11 +6,14 @@ came from. For a published benchmark its data are brought first; "all" takes one
 
 import ast
 import os
+import re
+import shutil
+import socket
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 from io import TextIOBase
 from pathlib import Path
@@ -26,13 +29,25 @@ from zslnb.datasets.published_files import WITH_PICTURES
 from zslnb.device import choose_device
 from zslnb.encode.requests import DataRequest
 from zslnb.errors import RequestError, WorkError, unknown_name
-from zslnb.files import build_dir, repository_dir, run_dir
-from zslnb.notebook.execute import FAILED, RAN, SKIPPED, Outcome, execute, warm_up
+from zslnb.experiments.memo import cluster
+from zslnb.files import build_dir, locked, repository_dir, run_dir
+from zslnb.notebook.execute import (
+    FAILED,
+    INTERRUPTED,  # what each is until it has ended
+    KILLED,
+    RAN,
+    SKIPPED,
+    TIMED_OUT,
+    Outcome,
+    execute,
+    warm_up,
+)
 from zslnb.notebook.manifest import (
     describe,
     headline_tables,
     past_seconds,
     record,
+    write_crate,
     write_manifest,
 )
 from zslnb.notebook.parameters import PARAMETERS, check_settings, run_folder
@@ -41,7 +56,9 @@ from zslnb.notebook.sources import Source, choose_sources, find_sources, to_note
 from zslnb.results.records import merge_records
 
 TIMEOUTS = {"smoke": 1800.0, "medium": 4 * 3600.0, "full": 48 * 3600.0}
-BAR = "{percentage:3.0f}% |{bar}| {elapsed}, about {remaining} to go"
+BAR = "{desc}{percentage:3.0f}% |{bar}| {elapsed}, about {remaining} to go"
+KEPT = ("records", "models", "studies")  # of build/: what is computed once
+ENDED_BADLY = (FAILED, KILLED, TIMED_OUT)
 TICK_SECONDS = 0.5
 MOST_PAGES, MEMORY_OF_PAGE = 4, 1.5e9  # bytes
 
@@ -66,6 +83,8 @@ def reproduce(request: ReproduceRequest) -> None:
         WorkError: a notebook, or the data of a benchmark, failed.
     """
     sources = check(request)
+    with cluster(request.scheduler):
+        pass  # somebody answers there
     if request.benchmark in (*WITH_PICTURES, "all"):
         _bring(request)
     requests = [replace(request, benchmark=name) for name in _names(request.benchmark)]
@@ -202,14 +221,46 @@ def _fits(value: object, default: object) -> bool:
 def _run_on(request: ReproduceRequest) -> None:
     """Run the notebooks on one benchmark, and report."""
     plan = prepare(request)
-    try:
-        run(plan)
-    except KeyboardInterrupt:
-        print(f"\nWhat was done is in {plan.run_dir / 'manifest.json'}")
-        raise
+    with locked(plan.run_dir.parent / f".{plan.run_dir.name}.lock"):
+        tidy(_computed_in(plan), plan.run_dir)
+        try:
+            run(plan)
+        except KeyboardInterrupt:
+            print(f"\nWhat was done is in {plan.run_dir / 'manifest.json'}")
+            raise
+        if request.force and not _failures(plan):
+            _adopt(_computed_in(plan))
     report(plan)
     if failed := [outcome.notebook for outcome in _failures(plan)]:
         raise WorkError(f"{len(failed)} of {len(plan.sources)} failed: {', '.join(failed)}.")
+
+
+def _computed_in(plan: Plan) -> Path:
+    """Folder of what is computed: the common one; with force one where nothing is yet."""
+    return build_dir() / "forced" / plan.run_dir.name if plan.request.force else build_dir()
+
+
+def _adopt(folder: Path) -> None:
+    """Put what was computed anew in the place of what was there."""
+    for path in [path for kind in KEPT for path in (folder / kind).glob("[!.]*.*")]:
+        target = build_dir() / path.relative_to(folder)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        os.replace(path, target)
+    shutil.rmtree(folder)
+
+
+def tidy(computed: Path, folder: Path) -> None:
+    """Remove what processes of this machine were writing when they were killed."""
+    host = re.escape(socket.gethostname())
+    written_by = re.compile(rf"\..+\.{host}-(\d+)-\d+\.part|benchmark-{host}-(\d+)-.+")
+    places = [computed, *(computed / kind for kind in KEPT), folder, *folder.glob("*/")]
+    for path in [path for place in places if place.is_dir() for path in place.iterdir()]:
+        match = written_by.fullmatch(path.name)
+        if match and not psutil.pid_exists(int(match[1] or match[2])):
+            if path.is_dir():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink(missing_ok=True)
 
 
 def _failures(plan: Plan) -> list[Outcome]:
@@ -235,7 +286,9 @@ def run(plan: Plan, stream: TextIOBase = sys.stdout) -> list[Outcome]:
             print(line, file=stream, flush=True)
 
     def starts(name: str) -> None:
-        if bar.disable:
+        if plan.outcomes[name].status == KILLED:
+            say(f"{position[name]} {name} once more, alone ...")
+        elif bar.disable:
             say(f"{position[name]} {name} ...")
 
     say(f"{plan.run_dir.name}: {foretold(expected, at_once)}.")
@@ -249,25 +302,45 @@ def run(plan: Plan, stream: TextIOBase = sys.stdout) -> list[Outcome]:
     try:
         longest_first = sorted(plan.sources, key=lambda s: -weights[s.name])
         for name in _finished(plan, longest_first, at_once, starts):
+            spent = time.monotonic() - start
+            bar.n = sum(passed(plan.outcomes[name], weights[name]) for name in weights)
             if name:
                 say(f"{position[name]} {plan.outcomes[name]}")
-                write_manifest(plan.run_dir, head, outcomes, time.monotonic() - start)
-            bar.n = sum(min(plan.outcomes[name].seconds, weights[name]) for name in weights)
-            bar.refresh()
+                write_manifest(plan.run_dir, head, outcomes, spent)
+            state = standing(plan)
+            if name and bar.disable and bar.n < bar.total:
+                left = tqdm.format_interval(spent * (bar.total / max(bar.n, 1e-9) - 1))
+                say(f"{state}, about {left} to go")
+            bar.set_description_str(f"{state} ")
     finally:
         bar.close()
         merge_records(plan.run_dir)  # of all, since each merged only what it found
         write_manifest(plan.run_dir, head, outcomes, time.monotonic() - start)
+        write_crate(plan.run_dir)
     return outcomes
 
 
+def passed(outcome: Outcome, expected: float) -> float:
+    """How many of a notebook's expected seconds are behind us: all once it has ended."""
+    ended = outcome.status in (RAN, *ENDED_BADLY)
+    return expected if ended else min(outcome.seconds, expected)
+
+
+def standing(plan: Plan) -> str:
+    """Say how many notebooks are done, are running and failed."""
+    statuses = [plan.outcomes[source.name].status for source in plan.sources]
+    done = f"{statuses.count(RAN)} of {len(statuses)} done"
+    failed = len([status for status in statuses if status in ENDED_BADLY])
+    return f"{done}, {statuses.count(INTERRUPTED)} running, {failed} failed"
+
+
 def pages_at_once(request: ReproduceRequest, pages: int) -> int:
-    """How many notebooks run side by side: one a core, as far as memory goes, and at most four.
+    """How many notebooks run side by side: one a job, as far as memory goes, and at most four.
 
     On a GPU one after another: their experiments share it already.
     """
     by_memory = psutil.virtual_memory().available // MEMORY_OF_PAGE
-    most = min(joblib.cpu_count(), by_memory, MOST_PAGES)
+    most = min(request.jobs or joblib.cpu_count(), by_memory, MOST_PAGES)
     if choose_device(request.device).type != "cpu":
         most = 1
     return int(max(1, min(request.at_once or most, pages)))
@@ -277,17 +350,15 @@ def _finished(
     plan: Plan, sources: Sequence[Source], at_once: int, starts: Callable[[str], None]
 ) -> Iterator[str]:
     """Execute notebooks side by side: give the name of each that has ended, "" twice a second."""
-    stopped, jobs = threading.Event(), str(max(1, joblib.cpu_count() // at_once))
-    env = {"ZSLNB_BUILD": str(build_dir()), "ZSLNB_RUNS": str(plan.run_dir.parent)}
-    if at_once > 1:  # what a page has to itself, unless the user says otherwise
-        env |= {name: os.environ.get(name, jobs) for name in ("ZSLNB_JOBS", "OMP_NUM_THREADS")}
+    stopped = threading.Event()
+    env = _environment(plan, at_once)
     warm_up(env)
 
     def tick() -> None:
         if stopped.is_set():
             raise KeyboardInterrupt
 
-    def run_one(source: Source) -> None:
+    def run_one(source: Source, **changed: str) -> None:
         tick()  # rather than start another
         starts(source.name)
         outcome = plan.outcomes[source.name]
@@ -298,23 +369,45 @@ def _finished(
                 outcome,
                 parameters=parameters(plan.request),
                 timeout=plan.request.timeout or TIMEOUTS[plan.request.profile],
-                env=env,
+                env=env | changed,
                 tick=tick,
             )
         except OSError as error:  # a full disk, say: it stops none of the others
             outcome.status, outcome.reason = FAILED, str(error)
 
+    def until_ended(running: dict[Future[None], str]) -> Iterator[str]:
+        while running:
+            done, _ = wait(running, TICK_SECONDS, FIRST_COMPLETED)
+            for each in done:
+                each.result()
+                yield running.pop(each)
+            yield ""
+
     with ThreadPoolExecutor(at_once) as pool:
         try:
-            running = {pool.submit(run_one, source): source.name for source in sources}
-            while running:
-                done, _ = wait(running, TICK_SECONDS, FIRST_COMPLETED)
-                for each in done:
-                    each.result()
-                    yield running.pop(each)
-                yield ""
+            yield from until_ended(
+                {pool.submit(run_one, source): source.name for source in sources}
+            )
+            for source in sources:  # what memory did not suffice for, once more and alone
+                if plan.outcomes[source.name].status == KILLED:
+                    alone = pool.submit(run_one, source, ZSLNB_JOBS="1")
+                    yield from until_ended({alone: source.name})
         finally:
             stopped.set()
+
+
+def _environment(plan: Plan, at_once: int) -> dict[str, str]:
+    """What a page's processes get: where things go, who computes, and how many at a time."""
+    request = plan.request
+    jobs = str(max(1, (request.jobs or joblib.cpu_count()) // at_once))
+    env = {"ZSLNB_BUILD": str(_computed_in(plan)), "ZSLNB_RUNS": str(plan.run_dir.parent)}
+    if request.scheduler:
+        env["ZSLNB_SCHEDULER"] = request.scheduler
+    if request.jobs:
+        env["ZSLNB_JOBS"] = jobs
+    if at_once > 1:  # what a page has to itself, unless the user says otherwise
+        env = {name: os.environ.get(name, jobs) for name in ("ZSLNB_JOBS", "OMP_NUM_THREADS")} | env
+    return env
 
 
 def _manifest_head(plan: Plan) -> dict:

@@ -23,7 +23,10 @@ class ReproduceRequest:
         notebooks: numbers or names; all that apply, if there is none.
         parameter: a further parameter of the notebooks; VALUE is a Python literal or a string.
         folder: where the notebooks are; the repository's unless said.
-        at_once: how many notebooks run side by side; by cores and memory unless said.
+        jobs: how many processes compute, in all notebooks together; one a core unless said.
+        at_once: how many notebooks run side by side; by jobs and memory unless said.
+        scheduler: address of a Dask cluster, such as tcp://host:8786, which computes instead.
+        force: compute all anew; what is there stays until that is done.
         timeout: seconds for one notebook; by the profile unless said.
         dry_run: check everything, say what would run and for how long, and stop.
     """
@@ -38,7 +41,10 @@ class ReproduceRequest:
         tuple[str, ...], arg(aliases=["-p"], metavar="NAME=VALUE"), UseAppendAction
     ] = ()
     folder: Path | None = None
+    jobs: int | None = None
     at_once: int | None = None
+    scheduler: str = ""
+    force: bool = False
     timeout: float | None = None
     dry_run: bool = False
 
@@ -46,6 +52,8 @@ class ReproduceRequest:
         """Refuse what cannot be meant."""
         if self.at_once is not None and self.at_once < 1:
             raise RequestError(f"At least one notebook runs at once, not {self.at_once}.")
+        if self.jobs is not None and self.jobs < 1:
+            raise RequestError(f"At least one process computes, not {self.jobs}.")
         _refuse_timeout(self.timeout)
         dict(map(assignment, self.parameter))
 
@@ -99,6 +107,17 @@ class ExercisesRequest:
 
     notebooks: Positional[tuple[str, ...]] = ()
     folder: Path | None = None
+
+
+@dataclass(frozen=True)
+class WhyRequest:
+    """Say where a file came from: command, revision, data, seeds, versions.
+
+    Attributes:
+        file: a record; or a table, figure, page or manifest of a run, wherever it was copied to.
+    """
+
+    file: Path
 
 
 def _refuse_timeout(seconds: float | None) -> None:

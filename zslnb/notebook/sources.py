@@ -88,12 +88,12 @@ def read_source(path: Path) -> Source:
 
 
 def contents(folder: Path | None = None) -> pd.DataFrame:
-    """List the notebooks as a table of links: number and title, what each needs, seconds."""
+    """List the notebooks as a table of links: number and title, and what each needs."""
     rows = [
-        (f"[{s.number} {s.title}]({s.executed.name})", KINDS[s.needs.kind], round(s.seconds))
+        (f"[{s.number} {s.title}]({s.executed.name})", KINDS[s.needs.kind])
         for s in find_sources(folder)
     ]
-    return pd.DataFrame(rows, columns=["notebook", "runs on", "seconds"])
+    return pd.DataFrame(rows, columns=["notebook", "runs on"])
 
 
 def choose_sources(sources: list[Source], wanted: Iterable[str]) -> list[Source]:

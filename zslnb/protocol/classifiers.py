@@ -152,7 +152,7 @@ def _linear_step(
     (layer,) = model.layers
     n = len(targets)
     p = torch.addmm(layer.bias, features, layer.weight.T, alpha=model.scale).softmax(1)
-    p[torch.arange(n, device=p.device), targets] -= 1
+    p.scatter_add_(1, targets[:, None], torch.full_like(p[:, :1], -1.0))
     p /= n
     layer.weight.grad, layer.bias.grad = model.scale * (p.T @ features), p.sum(0)
     optimiser.step()

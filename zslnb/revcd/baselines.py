@@ -1,5 +1,7 @@
 """What Table 2 compares RevCD with: a conditional VAE and a GAN from image to semantics."""
 
+from collections.abc import Sequence
+
 import torch
 from jaxtyping import Float, Int64
 from torch import Tensor, nn
@@ -27,10 +29,14 @@ class FromLatent(nn.Module):
         widths = [settings.latent_dim + feature_dim, *self.hidden[::-1], semantic_dim]
         self.generator = perceptron(widths, dropout=settings.dropout)
 
-    def draw(self, x: Float[Tensor, "B D"], guidance: float) -> Float[Tensor, "B S"]:
-        """Estimate semantics from the image and a latent from N(0, I); guidance has no part."""
+    def draw(self, x: Float[Tensor, "B D"]) -> Float[Tensor, "B S"]:
+        """Estimate semantics from the image and a latent from N(0, I)."""
         latent = torch.randn(len(x), self.settings.latent_dim, device=x.device)
         return self.generator(torch.cat([latent, x], dim=1))
+
+    def draws(self, x: Float[Tensor, "B D"], scales: Sequence[float]) -> list[Float[Tensor, "B S"]]:
+        """Return one estimate for each guidance scale: the same, for guidance has no part."""
+        return [self.draw(x)] * len(scales)
 
 
 class ConditionalVAE(FromLatent):
@@ -86,13 +92,13 @@ class ConditionalGAN(FromLatent):
     ) -> dict[str, Float[Tensor, ""]]:
         """Train the critic some times and the generator once on one batch; return the terms."""
         with torch.no_grad():  # the generator stays as it is while the critic learns
-            fakes = self.draw(x.repeat(self.settings.critic_steps, 1), 1.0).split(len(x))
+            fakes = self.draw(x.repeat(self.settings.critic_steps, 1)).split(len(x))
         for fake in fakes:
             terms = critic_losses(self.critic, z0, fake, x)
             critic_optimiser.zero_grad()
             (terms["critic"] + self.settings.penalty_weight * terms["penalty"]).backward()
             critic_optimiser.step()
-        loss = -self.critic(self.draw(x, 1.0), x).mean()
+        loss = -self.critic(self.draw(x), x).mean()
         weights = [*self.generator.parameters()]
         for weight, gradient in zip(weights, torch.autograd.grad(loss, weights), strict=True):
             weight.grad = gradient  # the critic's gradients are not asked for

@@ -1,5 +1,8 @@
 """RevCD itself: one network, its training step (alg. 1) and its estimates (alg. 2)."""
 
+from collections.abc import Sequence
+from functools import cache, partial
+
 import torch
 from jaxtyping import Bool, Float, Int64
 from torch import Tensor, nn
@@ -155,25 +158,39 @@ class Diffusion(nn.Module):
         return terms
 
     def draw(self, x: Float[Tensor, "B D"], guidance: float) -> Float[Tensor, "B S"]:
-        """Estimate standardised semantics of images once (alg. 2).
+        """Estimate standardised semantics of images once (alg. 2)."""
+        return self.draws(x, (guidance,))[0]
 
-        Each image is encoded once and mapped to each layer once, not once a step; where guidance
-        needs the unconditional estimate, too, both are made in one batch.
+    def draws(self, x: Float[Tensor, "B D"], scales: Sequence[float]) -> list[Float[Tensor, "B S"]]:
+        """Estimate with several guidance scales, all from one start.
+
+        Each image is encoded once and mapped to each layer once, whatever the number of steps and
+        scales. The first step's estimates, which have no scale in them yet, are made once, too,
+        and the conditional and the unconditional one in one batch.
         """
-        s, condition = self.settings, self.visual(x)
-        start = torch.randn(len(x), self.prototypes.shape[1], device=x.device)
-        null = self.null.expand_as(condition)
-        needed = {0.0: [null], 1.0: [condition]}.get(guidance, [condition, null])
-        images = self.unet.mapped(torch.cat(needed))
+        s, n, condition = self.settings, len(x), self.visual(x)
+        start = torch.randn(n, self.prototypes.shape[1], device=x.device)
+        ways = {"shown": [condition], "hidden": [self.null.expand_as(condition)]}
+        ways["both"] = [*ways["shown"], *ways["hidden"]]
+        mapped = cache(lambda way: self.unet.mapped(torch.cat(ways[way])))
 
-        def estimate(zt: Tensor, t: Tensor) -> Tensor:
-            rows = zt.repeat(len(needed), 1)
-            z0 = self.unet.estimate(self.seen_of(rows), t[:1], images)  # a step is one for all
+        def outputs(way: str, zt: Tensor, t: Tensor) -> tuple[Tensor, ...]:
+            rows = zt.repeat(len(ways[way]), 1)
+            z0 = self.unet.estimate(self.seen_of(rows), t[:1], mapped(way))  # a step is one for all
             if s.predicts == "noise":
-                z0 = self.schedule.z0_from_noise(rows, z0, t.repeat(len(needed)))
-            estimates = z0.chunk(len(needed))
-            return guided_noise(*estimates, guidance) if len(needed) == 2 else estimates[0]
+                z0 = self.schedule.z0_from_noise(rows, z0, t.repeat(len(ways[way])))
+            return z0.chunk(len(ways[way]))
 
+        def estimate(scale: float, zt: Tensor, t: Tensor) -> Tensor:
+            way = {0.0: "hidden", 1.0: "shown"}.get(scale, "both")
+            found = first[way] if first and zt is start else outputs(way, zt, t)
+            return guided_noise(*found, scale) if way == "both" else found[0]
+
+        first = {}
+        if len(scales) > 1:
+            pair = outputs("both", start, torch.full((n,), s.steps - 1, device=x.device))
+            first = {"both": pair, "shown": pair[:1], "hidden": pair[1:]}
         if s.sampler == "ancestral":
-            return ancestral_sample(estimate, self.schedule, start)
-        return ddim_sample(estimate, self.schedule, start, s.sampling_steps)
+            return [ancestral_sample(partial(estimate, w), self.schedule, start) for w in scales]
+        steps = s.sampling_steps
+        return [ddim_sample(partial(estimate, w), self.schedule, start, steps) for w in scales]

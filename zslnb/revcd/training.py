@@ -1,6 +1,6 @@
 """Fit a model that estimates class semantics from an image feature, then let it."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -61,25 +61,44 @@ class RevCD:
             DivergedError: estimates that are not finite: the scale is too large, or the last
                 step of training diverged.
         """
+        scale = self.settings.guidance if guidance is None else guidance
+        return self.estimates(features, [scale], stream=stream)[scale]
+
+    @torch.no_grad()
+    def estimates(
+        self,
+        features: Float[Tensor, "N D"],
+        scales: Sequence[float],
+        *,
+        stream: str = "estimate",
+    ) -> dict[float, Float[Tensor, "N S"]]:
+        """Return what `estimate` does for each guidance scale; they share what they can.
+
+        Raises:
+            ValueError, DivergedError: see `estimate`.
+        """
         if not self.history:
             raise ValueError("This model has not been trained: fit() makes one that has.")
-        scale = self.settings.guidance if guidance is None else guidance
+        if self.settings.sampler == "ancestral" and len(scales) > 1:  # which draws in each step
+            return {w: self.estimate(features, guidance=w, stream=stream) for w in scales}
         x = self.images(features.to(self.features))
         self.networks.eval()
         with seeded(self.seed, f"revcd/{stream}"):
-            estimates = torch.cat([self._averaged(part, scale) for part in x.split(ROWS_AT_ONCE)])
-        if not estimates.isfinite().all():
-            raise DivergedError(self._why_not_finite(scale), self.history)
-        return estimates
+            parts = [self._averaged(part, scales) for part in x.split(ROWS_AT_ONCE)]
+        of_scale = dict(zip(scales, map(torch.cat, zip(*parts, strict=True)), strict=True))
+        for scale, estimates in of_scale.items():
+            if not estimates.isfinite().all():
+                raise DivergedError(self._why_not_finite(scale), self.history)
+        return of_scale
 
     def _why_not_finite(self, scale: float) -> str:
         if all(weights.isfinite().all() for weights in self.networks.parameters()):
             return f"Estimates with guidance scale {scale:g} are not finite; take a smaller one."
         return f"Training diverged after epoch {len(self.history)}: estimates are not finite."
 
-    def _averaged(self, x: Tensor, scale: float) -> Tensor:
-        draws = (self.networks.draw(x, scale) for _ in range(self.settings.n_samples))
-        return sum(draws) / self.settings.n_samples
+    def _averaged(self, x: Tensor, scales: Sequence[float]) -> list[Tensor]:
+        draws = [self.networks.draws(x, scales) for _ in range(self.settings.n_samples)]
+        return [sum(of_scale) / len(draws) for of_scale in zip(*draws, strict=True)]
 
     def scores(
         self,

@@ -7,7 +7,7 @@ from importlib import import_module
 
 _STUDIES = {  # module -> what notebooks use of it
     "benchmarks": "baselines looks split",
-    "both_directions": "both_on_cub both_papers",
+    "both_directions": "both_compared both_on_cub both_papers",
     "boosting": (
         "batch_floor copying copying_losses false_negatives order_floors orders pull_taken pushes"
     ),
@@ -17,14 +17,16 @@ _STUDIES = {  # module -> what notebooks use of it
         "real_names small_case three_means"
     ),
     "code_audit": (
-        "audit conventional_scores in_words measured_differences model_differences "
-        "never_resetting switch_gains switched_back train_as_released ways_to_a_number"
+        "audit conventional_scores measured_differences model_differences switch_gains "
+        "switched_back train_as_released ways_to_a_number"
     ),
     "conditioning": (
         "blind_attention conditionings feature_tokens image_swaps listening time_embeddings "
         "token_attention ways_to_join"
     ),
-    "diffusion_losses": ("classification_losses diffusion_training loss_shares ToyLosses"),
+    "diffusion_losses": (
+        "classification_losses diffusion_training loss_shares loss_weights ToyLosses"
+    ),
     "fidelity": ("boosting_weight by_weight feature_fidelity feature_plane more_like_real"),
     "forward_noise": (
         "dissolving_class lost_signal noise_overtakes noised_variance noised_walk schedule_ends "
@@ -32,35 +34,34 @@ _STUDIES = {  # module -> what notebooks use of it
     ),
     "generators": "hubness",
     "genzsl_results": (
-        "ablation answers bullets class_similarity compared genzsl_verdicts INGREDIENTS "
-        "main_results recorded_results REFERENTS selection_price semantics sensitivity "
-        "sensitivity_figure verdicts whose_spread whose_spread_on_cub"
+        "ablation ablations_beside bullets class_similarity compared genzsl_findings main_results "
+        "selection_price semantics sensitivity sensitivity_figure spreads_beside verdicts "
+        "whose_spread whose_spread_on_cub"
     ),
     "input_acceptance": "inputs",
     "known_densities": "gaussian_denoiser mixture_denoiser TiltedDensity",
     "quoted": (
         "printed_scores_of_revcd quoted_ablation quoted_results quoted_rivals quoted_semantics "
-        "reductions revcd_table1 revcd_table2 revcd_text_claims"
+        "reductions revcd_printed revcd_text_claims"
     ),
     "referents": (
-        "by_target changed_referents chosen_referents loss_terms pair_cosines swaps variety"
+        "by_target chosen_referents loss_terms pair_cosines pictures_drawn swaps variety"
     ),
     "revcd_results": (
-        "benchmark_title classification_weight cosines_by_kind cub_hull cub_models cub_rows "
-        "hull_distances losses_removed pooled revcd_findings revcd_models run_revcd settings_shown "
-        "spaces_compared validation_choices ways_to_count with_each_weight with_less_diffusion "
-        "without_each_loss"
+        "benchmark_title classification_weight cosines_by_kind cub_rows hull_distances "
+        "losses_removed revcd_findings revcd_models run_revcd settings_shown spaces_compared "
+        "validation_choices ways_to_count with_each_weight with_less_diffusion without_each_loss"
     ),
     "sampling": "guidance_scales guided_denoiser samplers starting_noise WalkDensity",
-    "schematics": "paradigms pipeline revcd_direction revcd_losses revcd_network",
+    "schematics": "inductive_vae paradigms pipeline revcd_direction revcd_losses revcd_network",
     "seen_bias": "all_species bias_to_seen by_handicap handicap mistaken two_species",
     "speed": "speed_by_bar step_costs training_speed",
     "study": "Study",
     "training_curves": "gains_of training_gains watched_settings",
     "training_orders": (
-        "after_the_last_epoch boosting_orders classifier_orders looks_at_test "
-        "looks_of_training StoredOrders"
+        "boosting_orders classifier_orders looks_at_test looks_of_training StoredOrders"
     ),
+    "two_directions": "pair_settings pairs_of_methods pairs_on_cub run_pairs",
     "watched_training": "collapse losses penalty_rule slow_rates Watch",
 }
 _MODULES = {name: module for module, names in _STUDIES.items() for name in names.split()}

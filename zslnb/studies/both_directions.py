@@ -2,7 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 
+import matplotlib.pyplot as plt
 import pandas as pd
+from matplotlib.figure import Figure
 
 from zslnb import experiments, results
 from zslnb.benchmark import Benchmark
@@ -15,7 +17,8 @@ from zslnb.studies.generators import Device, predicted, untrained
 from zslnb.studies.genzsl_results import CUB_RUN
 from zslnb.studies.revcd_results import cub_rows
 from zslnb.studies.rows import Records, row_names, values
-from zslnb.studies.study import Tabled
+from zslnb.studies.study import Answered, Drawn, Tabled
+from zslnb.studies.style import PAGE
 
 Estimators = Mapping[str, RevCDSettings | experiments.RidgeSettings]
 BASE = "means + spread"
@@ -61,8 +64,7 @@ def both_papers(
 
 def both_on_cub(kind: str) -> Tabled:
     """Put the recorded rows of pages 14 and 24 on CUB side by side, for one kind of semantics."""
-    title = f"CUB, ResNet fc1000 features, {kind}"
-    return both_of(on_cub(kind), title, f"cub-both-{_slug(kind)}")
+    return both_of(on_cub(kind), f"CUB, {kind}", f"cub-both-{_slug(kind)}")
 
 
 def on_cub(kind: str) -> list[dict]:
@@ -76,12 +78,13 @@ def on_cub(kind: str) -> list[dict]:
 def both_of(records: Records, title: str, name: str, kept: Records = ()) -> Tabled:
     """How do the methods of both papers compare, by records of theirs?
 
-    `kept` are the records that the notebook is to keep, none if they are another run's. The
-    study's `verdicts` are sentences, none where they cannot be asked.
+    `kept` are the records that the notebook is to keep, none if they are another run's. Of what is
+    returned, `title` is as given, `scores` has a row's percents over seeds by metric, and `answers`
+    what is asked of the rows, none where it cannot be.
     """
     if not records:
         unknown = pd.DataFrame({"method": ["not measured"]})
-        return Tabled(name, unknown, f"**{title}.**", verdicts=[])
+        return Tabled(name, unknown, f"**{title}.**", title=title, scores={}, answers={})
     frame = results.results_table([*records], "clean")
     seeds = f"{frame.pop('seeds').max()} seeds"
     frame.insert(0, "direction", [DIRECTIONS.get(row, "none") for row in frame.index])
@@ -97,8 +100,64 @@ def both_of(records: Records, title: str, name: str, kept: Records = ()) -> Tabl
         "everything chosen on validation classes, S on test images; and points over "
         f"{BASE} within a seed, tested together."
     )
-    verdicts = [*_pairs(records, counted), *_summary(told)]
-    return Tabled(name, frame.rename_axis("method"), text, kept, verdicts=verdicts)
+    scores = {
+        row: {metric: 100 * values(counted, row, "clean", metric) for metric in METRICS}
+        for row in row_names(counted)
+    }
+    answers = _pairs(records, counted) | _summary(told)
+    facts = {"title": title, "scores": scores, "answers": answers}
+    return Tabled(name, frame.rename_axis("method"), text, kept, **facts)
+
+
+def both_compared(tables: Sequence[Tabled]) -> Answered:
+    """Which direction is ahead, on each of several data? By tables of `both_of` that have rows."""
+    tables = [table for table in tables if table.scores]
+    asked = [*dict.fromkeys(question for table in tables for question in table.answers)]
+    frame = pd.DataFrame(
+        {table.title: [table.answers.get(question, "") for question in asked] for table in tables},
+        index=pd.MultiIndex.from_tuples(asked, names=["what", "points of"]),
+    )
+    text = (
+        "Mean difference within a seed; *above* and *below* are significant. The best generator, "
+        "z → x and x → z are those that validation prefers, by calibrated H."
+    )
+    tabled = Tabled("both", frame, text)
+    best: dict[str, list[str]] = {}
+    for table in tables:
+        row = max(table.scores, key=lambda row: table.scores[row][CALIBRATED].mean())
+        best.setdefault(row, []).append(table.title)
+    finding = (
+        "Dots: calibrated H; diamonds: T1; mean and range over seeds. Blue predicts features from "
+        "semantics (z → x), orange semantics from a feature (x → z). The highest calibrated H: "
+        f"{'; '.join(f'{row} ({len(titles)} of {len(tables)})' for row, titles in best.items())}."
+    )
+    alt = (
+        "A panel for each kind of data and a row for each method: a dot for calibrated H and a "
+        "diamond, mostly further right, for T1, with bars over seeds. A dotted vertical line marks "
+        "the calibrated H of means + spread; the dots of all other methods lie left of it."
+    )
+    return Answered(tabled, Drawn("both", _draw(tables), finding, alt=alt))
+
+
+def _draw(tables: Sequence[Tabled]) -> Figure:
+    rows = [*dict.fromkeys(row for table in tables for row in table.scores)][::-1]
+    n = len(tables)
+    size = (min(PAGE, 1.6 + 2.4 * n), 4.4)
+    fig, axes = plt.subplots(1, n, figsize=size, sharey=True, squeeze=False)
+    colours = {"z → x": "C0", "x → z": "C1"}
+    for ax, table in zip(axes[0], tables, strict=True):
+        for row, metrics in table.scores.items():
+            y, colour = rows.index(row), colours.get(DIRECTIONS.get(row, ""), "0.4")
+            for (metric, percent), mark in zip(metrics.items(), "oD", strict=True):
+                face = colour if metric == CALIBRATED else "white"
+                style = {"color": colour, "markerfacecolor": face, "markersize": 5}
+                ax.plot([percent.min(), percent.max()], [y, y], color=colour, linewidth=1.5)
+                ax.plot(percent.mean(), y, mark, **style)
+        if BASE in table.scores:
+            ax.axvline(table.scores[BASE][CALIBRATED].mean(), color="0.4", linestyle=":")
+        ax.set(title=table.title.replace(", ", ",\n"), xlabel="percent")
+    axes[0, 0].set_yticks(range(len(rows)), rows)
+    return fig
 
 
 def _slug(kind: str) -> str:
@@ -137,7 +196,7 @@ def _cell(told: Difference | None, counted: list[dict], row: str, metric: str) -
     return f"{results.points(gains)}, {told.word('above', 'below')}"
 
 
-def _pairs(records: Records, counted: list[dict]) -> list[str]:
+def _pairs(records: Records, counted: list[dict]) -> dict[tuple[str, str], str]:
     """Compare the generator that validation prefers with RevCD, and the latter with a ridge.
 
     And of each direction the row that validation prefers, whatever it is.
@@ -145,12 +204,35 @@ def _pairs(records: Records, counted: list[dict]) -> list[str]:
     known = row_names(counted)
     there = [row for row in known if DIRECTIONS.get(row) == "z → x"]
     back = [row for row in known if DIRECTIONS.get(row) == "x → z"]
-    rows = ([row for row in there if row in GENERATORS], there, back)
-    generator, forth, home = (_preferred(records, some) for some in rows)
-    pairs = dict.fromkeys([(generator, "RevCD"), ("RevCD", "ridge"), (forth, home)])
-    return results.verdicts(
-        [(counted, *pair, m) for pair in pairs if {*pair} <= {*known} for m in METRICS], "clean"
+    generators = [row for row in there if row in GENERATORS]
+    generator, forth, home = (_preferred(records, some) for some in (generators, there, back))
+    pairs = {
+        "best generator over RevCD": (generator, "RevCD"),
+        "RevCD over ridge": ("RevCD", "ridge"),
+        "best z → x over best x → z": (forth, home),
+    }
+    asked = [
+        (question, *pair, metric)
+        for question, pair in pairs.items()
+        for metric in METRICS
+        if {*pair} <= {*known}
+    ]
+    gains = [results.paired_gains(counted, *pair, "clean") for _, *pair in asked]
+    return {
+        (question, metric): _answer(question, first, second, found)
+        for (question, first, second, metric), found in zip(
+            asked, results.differences(*gains), strict=True
+        )
+    }
+
+
+def _answer(question: str, first: str, second: str, found: Difference) -> str:
+    """Say who was compared, where the question leaves it open, and what came out."""
+    who = {"best generator over RevCD": f"{first}: ", "RevCD over ridge": ""}.get(
+        question, f"{first}, {second}: "
     )
+    word = f", {found.word('above', 'below')}" if found.apart else ""
+    return f"{who}{found.mean:+.1f}{word}"
 
 
 def _preferred(records: Records, rows: Sequence[str]) -> str:
@@ -162,19 +244,12 @@ def _preferred(records: Records, rows: Sequence[str]) -> str:
     return max(rows, key=on_validation, default="")
 
 
-def _said(answer: Difference) -> str:
-    return answer.word("below", "above").replace("not told apart", "not told apart from")
-
-
-def _summary(told: Mapping[tuple[str, str], Difference]) -> list[str]:
-    """Say in a sentence a metric which rows the closed form is above, below, and level with."""
-    lines = []
+def _summary(told: Mapping[tuple[str, str], Difference]) -> dict[tuple[str, str], str]:
+    """Say how many rows the closed form is above, by metric, all of them asked together."""
+    lines = {}
     for metric in METRICS:
-        of_metric = {row: answer for (row, of), answer in told.items() if of == metric}
-        words: dict[str, list[str]] = {}
-        for row, answer in of_metric.items():
-            words.setdefault(_said(answer), []).append(f"*{row}*")
-        listed = "; ".join(f"{word} {', '.join(rows)}" for word, rows in sorted(words.items()))
-        if of_metric:
-            lines.append(f"**{BASE}** in {metric}, all asked together: {listed}.")
+        below = [answer.word("above", "below") for (_, of), answer in told.items() if of == metric]
+        if below:
+            said = f"above {below.count('below')} of {len(below)}"
+            lines[f"{BASE} over all others", metric] = said
     return lines

@@ -9,24 +9,22 @@ import torch
 import torch.nn.functional as F
 from jaxtyping import Float
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
 from torch import Tensor
 
 from zslnb.benchmark import Benchmark
 from zslnb.experiments import SimilaritySettings
 from zslnb.experiments.memo import run_rows
 from zslnb.genzsl import class_diversity_promotion, mean_cosines, top_k_referents
-from zslnb.results import recorded
+from zslnb.results import published_value, recorded
 from zslnb.studies import plots
 from zslnb.studies.slider import Slider
-from zslnb.studies.study import Answered, Drawn, Study, Tabled
-from zslnb.text import markdown
+from zslnb.studies.study import Drawn, Tabled
 
 READABLE = 80  # classes in a heat-map
 REAL_NAMES = {"imagenet1k_vitb32": "ImageNet names", "lvis1203_vitb32": "LVIS names"}
 
 
-class ClassCosines(Study):
+class ClassCosines:
     """How alike are the classes of a benchmark? `embeddings` (C, S) are a row a class.
 
     Attributes:
@@ -39,18 +37,7 @@ class ClassCosines(Study):
         self.names = plots.spoken_names(benchmark)
         unit = F.normalize(embeddings, dim=1)
         self.matrix = unit @ unit.T
-        self._ids = torch.triu_indices(*self.matrix.shape, offset=1)
-        self.pairs = self.matrix[tuple(self._ids)]
-
-    def finding(self) -> str:
-        pairs, names = self.pairs, [markdown(name) for name in self.names]
-        (a, b), (c, d) = (self._ids[:, i].tolist() for i in (pairs.argmax(), pairs.argmin()))
-        return (
-            f"Of {len(pairs):,} pairs of classes the most alike are *{names[a]}* and *{names[b]}* "
-            f"(cosine {pairs.max():.2f}), the least *{names[c]}* and *{names[d]}* "
-            f"({pairs.min():.2f}). The average pair has {pairs.mean():.2f}; unrelated directions "
-            "would have 0."
-        )
+        self.pairs = self.matrix[tuple(torch.triu_indices(*self.matrix.shape, offset=1))]
 
 
 def readable_order(rows: Float[Tensor, "C S"]) -> list[int]:
@@ -74,9 +61,9 @@ def heat_maps(before: ClassCosines, after: ClassCosines) -> Drawn:
     fig.colorbar(image, ax=axes, label="cosine of two classes", shrink=0.7)
     shown = "all classes" if len(order) == n else f"{len(order)} of {n} classes"
     text = (
-        f"Cosines between classes of {before.benchmark.name} ({shown}). Off the diagonal the mean "
-        f"goes from {before.pairs.mean():.2f} to {after.pairs.mean():.2f}; what remains is not "
-        f"white: single pairs reach from {after.pairs.min():.2f} to {after.pairs.max():.2f}."
+        f"Cosines between classes of {before.benchmark.name} ({shown}). The mean of different "
+        f"classes goes from {before.pairs.mean():.2f} to {after.pairs.mean():.2f}. After CDP "
+        f"single pairs still reach from {after.pairs.min():.2f} to {after.pairs.max():.2f}."
     )
     alt = (
         "Two heat maps side by side, a row and a column a class. Before CDP nearly all cells "
@@ -118,8 +105,8 @@ def cosine_spread(before: ClassCosines, after: ClassCosines) -> Drawn:
     fig, ax = plt.subplots(figsize=(7, 3.4))
     plots.density(ax, bins, {"before CDP": pairs.numpy(), "after CDP": left.numpy()})
     ax.plot(bins, normal, "k:", label=f"random directions in {width} dimensions")
-    ax.legend()
-    ax.set(xlabel="cosine of two different classes", ylabel="density of pairs", xlim=(-0.75, 1))
+    plots.shared_legend(fig, ax, 3)
+    ax.set(xlabel="cosine of two different classes", ylabel="density of pairs", xlim=(-1, 1))
     text = (
         f"Cosines of all pairs. Their mean goes from {pairs.mean():.2f} to {left.mean():.2f}, "
         f"their standard deviation from {pairs.std():.2f} to {left.std():.2f}, where random "
@@ -150,8 +137,8 @@ def three_means(before: ClassCosines, after: ClassCosines, expected: float) -> T
     frame = pd.DataFrame.from_dict(rows, orient="index", columns=[*measured])
     frame = frame.map("{:.2g}".format, na_action="ignore").rename_axis("mean cosine")
     text = (
-        f"{b.name}, {b.n_classes} classes in {b.semantic_dim} dimensions. The first two means "
-        "after CDP hardly look at single pairs; only the third does."
+        f"{b.name}, {b.n_classes} classes in {b.semantic_dim} dimensions. After CDP the first two "
+        "means follow from $v_1$ and $m$; only the third says how alike single pairs are."
     )
     return Tabled("means", frame, text, random=random)
 
@@ -167,7 +154,7 @@ def changed_neighbours(before: ClassCosines, after: ClassCosines) -> Tabled:
     for side, cosines, nearest in (("before", before, first), ("after", after, second)):
         columns[f"nearest {side}"] = names[nearest[changed]]
         columns[f"cosine {side}"] = cosines.matrix.numpy()[changed, nearest[changed]]
-    text = f"{len(changed)} of {len(names)} classes change their nearest class; the first of them."
+    text = f"{len(changed)} of {len(names)} classes change their nearest class, these first."
     return Tabled("changed", pd.DataFrame(columns).round(2).head(6), text)
 
 
@@ -198,47 +185,43 @@ def small_case(before: Float[Tensor, "3 3"], after: Float[Tensor, "3 3"]) -> Dra
 
 def directions(
     benchmark: Benchmark, removable: Sequence[int], spectrum: Float[np.ndarray, " n"]
-) -> Answered:
+) -> Drawn:
     """What do 0, 1, 2, ... removed directions leave of the class cosines and of the neighbours?
 
-    `spectrum` are the shares of the squared length that the directions hold, the largest first;
-    `kept`, of what is returned, the shares of classes that keep their nearest class.
+    `spectrum` are the shares of the squared length that the directions hold, the largest first.
+    Of what is returned, for each number of directions, `kept` are the shares of classes that keep
+    their nearest class, and `absolute` the mean absolute cosines.
     """
     rows = {f"{n} removed": ("similarity", SimilaritySettings(n)) for n in removable}
     records = run_rows(rows, benchmark, seeds=[0], n_jobs=1)  # nothing is drawn at random
-    kept = [r["scores"]["nearest"]["kept"] for r in records]
-    counts = pd.Index([str(n) for n in removable], name="directions removed")
-    frame = pd.DataFrame([r["scores"]["after"] for r in records], index=counts)
-    frame["keep their nearest class"] = kept
-    share = spectrum[:10]
+    kept = np.array([r["scores"]["nearest"]["kept"] for r in records])
+    absolute = np.array([r["scores"]["after"]["absolute"] for r in records])
+    share = 100 * spectrum[:10]
     fig, (left, middle, right) = plt.subplots(1, 3, figsize=(8, 2.7))
-    left.bar(range(1, len(share) + 1), 100 * share)
-    left.set(xlabel="direction $i$", ylabel=r"share $\sigma_i^2 / C$ (%)")
-    left.xaxis.set_major_locator(MaxNLocator(integer=True))
-    middle.plot(counts, 100 * np.array(kept), "o-")
-    middle.set(ylabel="nearest class kept (%)", ylim=(0, 105))
-    right.plot(counts, frame["absolute"], "s-")
-    right.set(ylabel="mean absolute cosine", ylim=(0, 1.1 * frame["absolute"].max()))
-    for ax in (middle, right):
-        ax.set_xlabel("directions removed")
+    left.bar(range(1, len(share) + 1), share)
+    left.set(xlabel="direction $i$", ylabel=r"share $\sigma_i^2 / C$ (%)", xticks=(1, 4, 7, 10))
+    for ax, numbers, label, top in (
+        (middle, 100 * kept, "classes that keep their\nnearest class (%)", 105),
+        (right, absolute, "mean absolute cosine\nof different classes", 1.05 * absolute.max()),
+    ):
+        ax.plot(removable, numbers, "o-")
+        ax.set(xlabel="directions removed", ylabel=label, xticks=removable, ylim=(0, top))
     text = (
         f"The first direction holds {spectrum[0]:.0%} of the squared length, the second "
         f"{spectrum[1]:.0%}. Removing one leaves {kept[1]:.0%} of the nearest classes as they "
         f"were, removing {len(kept) - 1} leaves {kept[-1]:.0%}."
     )
-    caption = f"What more directions do to the class cosines of {benchmark.name}."
-    tabled = Tabled("directions", frame, caption, records, kept=kept)
     alt = (
         "Three panels. Left, bars of the share of the squared length that each direction "
         "holds: the first is by far the tallest. Middle, a line that falls as directions are "
         "removed: classes that keep their nearest class. Right, the mean absolute cosine, "
         "which falls with the first direction and hardly after it."
     )
-    return Answered(tabled, Drawn("directions", fig, text, alt=alt))
+    return Drawn("directions", fig, text, records, alt=alt, kept=kept, absolute=absolute)
 
 
 def real_names(benchmark: str, records: Sequence[dict]) -> Tabled:
-    """What does CDP do to real CLIP's class names, beside those of this run?
+    """What does CDP do to real CLIP's class names, measured and printed, beside this run's?
 
     `records` are those of `directions`, of the benchmark of this run.
     """
@@ -246,10 +229,13 @@ def real_names(benchmark: str, records: Sequence[dict]) -> Tabled:
     for run, label in REAL_NAMES.items():
         if run != benchmark:
             lines[label] = _line(recorded(f"{run}-smoke"))
+    before, after = (published_value("genzsl", f"F3-CUB-{w}") for w in ("before", "after"))
+    printed = {"before, with diagonal": f"{before:g}", "after, with diagonal": f"{after:g}"}
+    lines["CUB names (GenZSL, Figure 3: quoted)"] = {"classes": "200"} | printed
     frame = pd.DataFrame(lines).T.rename_axis("class names")
     text = (
-        "Mean cosines before and after CDP, measured. Real CLIP names share a part that $v_1$ "
-        "finds."
+        "Mean cosines before and after CDP, measured but for the last row. In real CLIP names, "
+        "too, $v_1$ has the direction of the mean vector $m$."
     )
     return Tabled("real-text", frame, text, records, headline=True)
 

@@ -18,8 +18,8 @@ from zslnb.benchmark import Benchmark
 from zslnb.experiments.memo import run_rows
 from zslnb.genzsl import GenZSLSettings
 from zslnb.protocol import ClassifierSettings
-from zslnb.results import differences, percent, points, published_value, told_apart
-from zslnb.studies.rows import Records, row_names, values
+from zslnb.results import differences, percent, points, published_value
+from zslnb.studies.rows import Records, row_names, told, values
 from zslnb.studies.study import Answered, Drawn, Tabled
 from zslnb.studies.training_orders import StoredOrders
 
@@ -74,17 +74,9 @@ def _seen_unseen(records: Records, row: str, kind: str) -> str:
 
 
 def laid_out(gains: Mapping[str, Gains], of: str) -> pd.DataFrame:
-    """Points of each difference, and whether it is told apart from none."""
-    words = {None: "too few seeds", True: "yes", False: "no"}
+    """Points of each difference, tested together, and whether it is above or below nothing."""
     found = differences(*map(list, gains.values()))
-    cells = [(points([*g]), words[d.apart]) for g, d in zip(gains.values(), found, strict=True)]
-    return pd.DataFrame(cells, index=[*gains], columns=[of, f"{of}: told apart"])
-
-
-def in_words(what: str, gains: Gains) -> str:
-    """Put one difference in a sentence."""
-    note = {None: ", too few seeds to tell", True: "", False: ", not told apart from none"}
-    return f"**{what}:** {points([*gains])} points of H{note[told_apart([*gains])]}."
+    return pd.DataFrame({of: [told(difference) for difference in found]}, index=[*gains])
 
 
 def model_differences(
@@ -108,15 +100,12 @@ def models_beside_text(benchmark: str, records: Records) -> Tabled:
     rows = [row for row in row_names(records) if row not in ("GenZSL", WIDE)]
     h, t1 = ({row: _code_minus_text(records, row, m) for row in rows} for m in ("H", "T1"))
     frame = laid_out(h, "H, code minus paper").rename_axis("row")
-    frame.insert(0, "H", [_shown(records, row, "clean") for row in rows])
-    frame["T1, code minus paper"] = [points([*gains]) for gains in t1.values()]
-    found = differences(*map(list, h.values()))
-    apart = [row for row, difference in zip(h, found, strict=True) if difference.apart]
+    frame["T1, code minus paper"] = laid_out(t1, "T1")["T1"]
     text = (
         f"**{benchmark}, protocol clean.** The code's model has H "
-        f"{_shown(records, 'GenZSL', 'clean')}. Each row does one thing as the text "
-        "has it; the last does one as the code has it, where the text has no word. H told "
-        f"apart from none: {', '.join(apart) or 'not one of them'}."
+        f"{_shown(records, 'GenZSL', 'clean')}. Each row does one thing as the text has it; the "
+        "last does one as the code has it, where the text has no word. Mean difference within a "
+        "seed and its 95 % interval; *above* and *below* are significant."
     )
     return Tabled("models", frame, text, records, gains=h)
 
@@ -194,31 +183,19 @@ def as_released(benchmark: str, records: Records) -> Tabled:
 
 
 def switch_gains(training: Tabled) -> Tabled:
-    """What is each switch of the released training worth?"""
+    """What does the released training reach, and what is each of its switches worth?"""
     rows, records = [*training.gains][1:], training.records
-    last = {
-        row: _percents(records, RELEASED, "last") - _percents(records, row, "last") for row in rows
-    }
-    frame = laid_out({row: training.gains[row] for row in rows}, "best on test")
-    frame = frame.join(laid_out(last, "last epoch")).rename_axis("instead of the code's way")
-    text = "Code minus the row: points of H that the repository's way adds to the row's."
-    return Tabled("switches", frame, text)
-
-
-def never_resetting(training: Tabled) -> str:
-    """Say whether the fixed order lives on a classifier that is never reset."""
-    gains = training.gains["classifier new each round"]
-    known = told_apart([*gains])
-    if known is None:
-        holds = "There are too few seeds to tell"
-    else:
-        holds = f"Here it is {'' if known and gains.mean() > 0 else 'not '}so"
-    epochs = training.records[0]["settings"]["classifier"]["epochs"]
-    return (
-        "One might expect a classifier that starts anew in each round, from small weights and fed "
-        f"in order, not to get far in its {epochs} epochs. {holds}: never resetting is worth "
-        f"{points([*gains])} points of H."
+    gains = laid_out({row: training.gains[row] for row in rows}, "code minus row, best")
+    shown = training.table()[["H, best on test", "H, last epoch", "best minus last"]]
+    frame = shown.join(gains).fillna("").rename_axis("instead of the code's way")
+    looks = {r["row"]: r["scores"]["chosen"]["released"]["looks"] for r in records}
+    text = (
+        f"Trained and scored as released, and with one thing changed: the best of "
+        f"{looks[RELEASED]:,} looks at the test set (the published schedule has up to "
+        f"{published_value('genzsl', 'CODE-looks'):,.0f}), the last of them, and what the "
+        "repository's way adds to the row's best."
     )
+    return Tabled("switches", frame, text)
 
 
 def conventional_scores(training: Tabled, benchmark: Benchmark) -> Tabled:
@@ -264,10 +241,8 @@ def ways_to_a_number(models: Tabled, training: Tabled) -> Answered:
         parts[f"images {order}: best on test minus clean"] = other[1] - clean
         parts[f"images {order}: best minus last"] = other[1] - other[0]
     text = (
-        "From clean to what the released way reports at this profile, and what looking at the test "
-        f"set is worth in it; mean ± standard deviation over seeds ({len(clean)}). A best is never "
-        "below what it was picked from, so *best minus last* and *picked on test* cannot be "
-        "negative."
+        "From clean to what the released way reports at this profile. A best is never below what "
+        "it was picked from, so *best minus last* and *picked on test* cannot be negative."
     )
     frame = laid_out(parts, "points of H").rename_axis("part")
     total, chosen, schedule = (points([*part]) for part in [*parts.values()][:3])
@@ -304,8 +279,8 @@ def _by_seed(ways: Mapping[str, Gains]) -> plt.Figure:
 def measured_differences(models: Tabled, training: Tabled, one_referent: Gains) -> Drawn:
     """How large is every measured difference between code and text?
 
-    Of what is returned, `gains` are points by label, `apart` the means of those that are told
-    apart from none, the largest first, and `quiet` the labels of those that are not.
+    Of what is returned, `gains` are points by label, `apart` the means of those that are
+    significant, the largest first, and `quiet` the labels of those that are not.
     """
     by_row = {**models.gains, **training.gains, CHOOSING: training.choosing[RELEASED]}
     by_row[ONE_REFERENT] = one_referent
@@ -319,7 +294,7 @@ def measured_differences(models: Tabled, training: Tabled, one_referent: Gains) 
     apart = dict(sorted(apart.items(), key=lambda item: -abs(item[1])))
     largest = "; ".join(f"{label} ({mean:+.1f})" for label, mean in [*apart.items()][:3])
     text = (
-        f"One dot a seed, the bar their mean; blue: told apart from none ({len(apart)} of "
+        f"One dot a seed, the bar their mean; blue: significant ({len(apart)} of "
         f"{len(gains)}, corrected for asking so many). "
         + (f"Largest: {largest}." if largest else "")
     )
@@ -327,7 +302,7 @@ def measured_differences(models: Tabled, training: Tabled, one_referent: Gains) 
     fig = _one_scale(gains, apart)
     alt = (
         "A row for each difference between code and paper, by points of H: dots are seeds, a "
-        "bar their mean, blue where it is told apart from none, grey elsewhere. Most rows lie "
+        "bar their mean, blue where it is significant, grey elsewhere. Most rows lie "
         "close about the line at zero; a few blue ones lie far from it, on either side."
     )
     return Drawn("differences", fig, text, alt=alt, gains=gains, apart=apart, quiet=quiet)
@@ -339,7 +314,7 @@ def _one_scale(gains: Mapping[str, Gains], apart: Mapping[str, float]) -> plt.Fi
         colour = "C0" if label in apart else "0.55"
         ax.plot(gain, np.full(len(gain), i), "o", color=colour, alpha=0.5, markersize=4)
         ax.plot([gain.mean()], [i], "|", color=colour, markersize=16, markeredgewidth=2)
-    for label, colour in (("told apart from none", "C0"), ("not told apart", "0.55")):
+    for label, colour in (("significant", "C0"), ("not significant", "0.55")):
         ax.plot([], [], "o", color=colour, label=label)
     ax.axvline(0, color="k", linewidth=0.8)
     fig.legend(loc="outside lower right", ncols=2)
@@ -354,7 +329,8 @@ def audit(
 ) -> Tabled:
     """What became here of every known difference between text and repository?
 
-    The rows are in `code_audit.yml`, with what was measured in braces; `run` says on what.
+    The rows are in `code_audit.yml`, with what was measured in braces; `run` says on what. Of what
+    is returned, `short` is the same without how each was run.
     """
     gains, t1 = differences.gains, conventional.percents
     peeked = ways.parts["clean's candidates, picked on test, minus clean"]
@@ -375,11 +351,12 @@ def audit(
     heads = ["the paper", "the code", "how we ran it", "points of H, code minus paper"]
     number = pd.RangeIndex(1, len(rows) + 1, name="no.")
     frame = pd.DataFrame(cells, columns=heads, index=number)
-    results = frame[heads[-1]]
+    found = frame[heads[-1]]
     text = (
-        f"**The audit, on {run}, seeds: {len(peeked)}.** {len(results)} differences: "
-        f"{results.str.contains('by proof').sum()} are nothing by proof, "
-        f"{results.str.contains('not measured').sum()} are not measured here, the others were "
-        "run. “No word” means none in what we have of the text."
+        f"**The audit, on {run}, seeds: {len(peeked)}.** {len(found)} differences: "
+        f"{found.str.contains('by construction').sum()} are nothing by construction, "
+        f"{found.str.contains('not measured').sum()} are not measured here, the others were run. "
+        "“No word” means none in what we have of the text."
     )
-    return Tabled("audit", frame, text, headline=True)
+    short = Tabled("audit-short", frame.drop(columns="how we ran it"), text, headline=True)
+    return Tabled("audit", frame, text, short=short)

@@ -1,4 +1,4 @@
-"""What revcd.RevCD's losses listen to and ask for, and small networks trained on each."""
+"""Which steps revcd.RevCD's losses weigh, what they ask for, and small networks trained on each."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -24,6 +24,46 @@ from zslnb.studies.style import SMALLEST
 
 STYLES = ("-", "--", "-.", ":")
 TEMPERATURES = {0.05: "-", 0.2: "--", 1.0: "-."}
+
+
+def loss_weights(
+    of_clean: Float[Tensor, " N"],
+    of_noise: Float[Tensor, " N"],
+    weights: Mapping[str, Float[Tensor, " T"]],
+) -> Drawn:
+    """How much does an error count at each step?
+
+    `of_clean` and `of_noise` are the weights of eqs. 10 and 13, from the second step on; `weights`
+    has, by loss, those of an error of z_0. `half`, of what is returned, is by loss the number of
+    first steps that have half of all weight.
+    """
+    half = {loss: int((w.cumsum(0) / w.sum() < 0.5).sum()) + 1 for loss, w in weights.items()}
+    fig, (left, right) = plt.subplots(1, 2, figsize=(8, 3.2))
+    for part, label, style in (
+        (of_clean, "$w_z(t)$, eq. 10", "-"),
+        (of_noise, r"$w_\varepsilon(t)$, eq. 13", "-"),
+        (of_clean / of_noise, "their ratio, SNR", "k:"),
+    ):
+        left.plot(range(2, len(part) + 2), part, style, label=label)
+    for (loss, w), style in zip(weights.items(), STYLES, strict=False):
+        right.plot(range(1, len(w) + 1), w.where(w > 0, math.nan), style, label=loss)
+    left.set(ylabel="weight of a squared error")
+    right.set(ylabel="weight of a squared error of $z_0$")
+    for ax in (left, right):
+        ax.set(xscale="log", yscale="log", xlabel="step (log scale)")
+        ax.legend()
+    text = (
+        "Left: the weights of eqs. 10 and 13, each in its own currency. Right: four losses in the "
+        "currency of $z_0$. Half of the total weight lies in the first "
+        f"{', '.join(f'{n} ({loss})' for loss, n in half.items())} of {len(of_clean) + 1} steps."
+    )
+    alt = (
+        "Two panels of weights by step, on log scales. Left, the weight of errors of the clean "
+        "value falls steeply and that of noise slowly; their ratio falls too. Right, the bound and "
+        "the simple noise loss fall over many powers of ten, the capped one is level first, the "
+        "clean one always."
+    )
+    return Drawn("weights", fig, text, alt=alt, half=half)
 
 
 def diffusion_training(run: revcd.RevCD, capped: Float[Tensor, " T"]) -> Drawn:

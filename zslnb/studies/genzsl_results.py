@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from types import MappingProxyType
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -25,7 +26,7 @@ from zslnb.results import (
 )
 from zslnb.studies import plots
 from zslnb.studies.generators import Device, Generators, predicted, run_generators, untrained
-from zslnb.studies.rows import Records, by_row, row_names, values
+from zslnb.studies.rows import Records, by_row, row_names, told, values
 from zslnb.studies.study import Answered, Drawn, Tabled
 from zslnb.studies.style import PAGE, SCORES
 
@@ -40,17 +41,17 @@ INGREDIENTS: Comparisons = (
     ("GenZSL", "noise for the referent", "H"),
     ("GenZSL", "noise of its length", "H"),
 )
-REFERENTS: Comparisons = tuple(
-    (row, "GenZSL", metric)
-    for row in ("random referents", "noise for the referent", "noise of its length")
-    for metric in ("H", "T1")
-)
+PRINTED_ON_CUB = {  # ablation -> what the paper's Table 3 has of it: H, or the drop of H
+    "no CDP": "T3-CUB-noCDP-H",
+    "no reconstruction": "T3-CUB-noTR-drop",
+}
 PROTOCOL_CAPTIONS = {
     "clean": (
         "Percent, mean ± standard deviation over seeds. S and U: per-class accuracy on seen and "
-        "unseen test images with all classes competing; H: their harmonic mean; calibrated: after "
-        "a constant, chosen on validation classes, is taken off the scores of seen classes; T1: "
-        "unseen images, only unseen classes competing."
+        "unseen test images with all classes competing; H: their harmonic mean; T1: unseen images, "
+        "only unseen classes competing; calibrated: a constant, chosen on validation classes, is "
+        "taken off the scores of seen classes; peeked and released: the best that the test set has "
+        "seen, of clean's own candidates and of the released training."
     ),
     "released": (
         "The same methods, each number the best that was seen on the test set. Not comparable "
@@ -78,9 +79,7 @@ def results_of(benchmark: str, records: Records) -> Answered:
     clean, released = (
         Tabled(
             protocol,
-            _with_calibrated([r for r in records if protocol in r["scores"]], protocol).rename_axis(
-                "method"
-            ),
+            _scores([*records], protocol),
             f"**{benchmark}, protocol {protocol}.** {caption}",
             records,
             headline=True,
@@ -104,12 +103,13 @@ def results_of(benchmark: str, records: Records) -> Answered:
     return Answered(clean, Drawn("rows", fig, finding, alt=alt, released=released))
 
 
-def _with_calibrated(records: Records, protocol: str) -> pd.DataFrame:
-    """Put H with a moved border beside clean scores; the released ones have none."""
-    table = results_table([*records], protocol)
+def _scores(records: list[dict], protocol: str) -> pd.DataFrame:
+    """Lay out scores; beside clean ones H with a moved border, and chosen on the test set."""
     if protocol == "clean":
-        table.insert(3, "H, calibrated", results_table([*records], "calibrated")["H"])
-    return table
+        frame = results_beside(records)
+        return frame.rename(columns=lambda name: name.removesuffix(", clean"))
+    kept = [r for r in records if protocol in r["scores"]]
+    return results_table(kept, protocol).rename_axis("method")
 
 
 def whose_spread(
@@ -139,6 +139,22 @@ def whose_spread_on_cub(kind: str) -> Tabled:
         return Tabled(f"cub-spread-{kind}", pd.DataFrame({"spread of": ["not measured"]}), text)
     frame = results_against(records, "its referents", "clean").rename_axis("spread of")
     return Tabled(f"cub-spread-{kind}", frame, text)
+
+
+def spreads_beside(by_data: Mapping[str, Tabled]) -> Tabled:
+    """Whose spread is worth what, on several data? H and T1 of tables of `whose_spread`."""
+    frames = {data: tabled.table() for data, tabled in by_data.items()}
+    columns = {
+        f"{metric}, {data}": frame[metric]
+        for data, frame in frames.items()
+        for metric in ("H", "T1")
+        if metric in frame
+    }
+    text = (
+        "Class means predicted by kernel ridge regression from refined semantics, with residuals "
+        "of real seen features about them; protocol clean, percent."
+    )
+    return Tabled("spreads", pd.DataFrame(columns).rename_axis("spread of"), text)
 
 
 def compared(
@@ -231,26 +247,31 @@ def semantics(
     rivals: Rivals,
     seeds: Sequence[int],
     device: Device = "cpu",
+    recorded: Mapping[str, Records] = MappingProxyType({}),
 ) -> Tabled:
     """Does imagination need strong semantics, and induction not (Table 4)?
 
     H, then T1, have a column for each kind of semantics; blank where a method does not exist.
 
-    `benchmarks` are named by their kind of semantics, all of one set of features.
+    `benchmarks` are named by their kind of semantics, all of one set of features. `recorded` are
+    rows of another run, by title, for further columns; the notebook does not keep them.
     """
     generators = {label: ("imagination", rival) for label, rival in rivals.items()}
     changed = ablated(settings)
     for label in ("GenZSL", "random referents", "noise for the referent"):
         generators[label] = ("genzsl", changed[label])
-    records = []
+    records, by_title = [], {}
     for kind, benchmark in benchmarks.items():
         methods = {**untrained(benchmark), **predicted(settings), **generators}
         rows = {f"{label} · {kind}": method for label, method in methods.items()}
-        records += run_rows(rows, benchmark, seeds, device, table="T4")
-    scores = results_table(records, "clean")
-    scores.index = scores.index.str.split(" · ", expand=True)
-    frame = scores[["H", "T1"]].unstack(sort=False).fillna("").rename_axis("method")
-    frame.columns = [", ".join(pair) for pair in frame.columns]
+        ran = run_rows(rows, benchmark, seeds, device, table="T4")
+        by_title[kind] = results.rows_of(ran, "T4", f" · {kind}")
+        records += ran
+    by_title |= {title: rows for title, rows in recorded.items() if rows}
+    scores = {title: results_table([*rows], "clean") for title, rows in by_title.items()}
+    columns = {f"{m}, {title}": frame[m] for m in ("H", "T1") for title, frame in scores.items()}
+    order = [*dict.fromkeys(row for frame in scores.values() for row in frame.index)]
+    frame = pd.DataFrame(columns).reindex(order).fillna("").rename_axis("method")
     text = (
         f"**{next(iter(benchmarks.values())).name}, protocol clean**, for each kind of class "
         "semantics. Percent, mean ± standard deviation over seeds."
@@ -348,19 +369,8 @@ def sensitivity(
     return sensitivity_figure(records, kept=records)
 
 
-def recorded_results(records: Records, text: str, name: str, without: str = "") -> Tabled:
-    """Clean scores of a recorded run beside the H that choosing on the test set prints.
-
-    They are another run's, so the table has no records for the notebook to keep.
-    """
-    if not records:
-        return Tabled(name, pd.DataFrame({"method": ["not measured"]}), text)
-    frame = results_beside([*records]).drop(columns=without, errors="ignore")
-    return Tabled(name, frame, text)
-
-
 def answers(comparisons: Comparisons, sources: Sources) -> str:
-    """Say of pairs of rows under protocol clean whether they are told apart, source by source.
+    """Say of pairs of rows under protocol clean whether they differ, source by source.
 
     A recorded run may lack rows of today; what it has is compared.
     """
@@ -379,15 +389,19 @@ def _price(records: Records, row: str) -> tuple[str, str]:
 
 
 def selection_price(sources: Sources) -> Tabled:
-    """How much of H is best-on-test selection?"""
-    lines = [
-        (row, *_price(records, row), source)
+    """How much of H is best-on-test selection, by method and source?"""
+    heads = ("peeked minus clean", "best look minus last")
+    columns = {
+        f"{head}, {source}": {
+            row: _price(records, row)[i]
+            for row in row_names([r for r in records if r["method"] != "clip"])  # chooses nothing
+        }
         for source, records in sources.items()
-        for row in row_names([r for r in records if r["method"] != "clip"])  # it chooses nothing
-    ]
-    heads = ["method", "peeked minus clean", "best of all looks minus last epoch", "data"]
+        if records
+        for i, head in enumerate(heads)
+    }
     text = "Points of H that choosing on the test set adds."
-    return Tabled("selection", pd.DataFrame(lines, columns=heads), text)
+    return Tabled("selection", pd.DataFrame(columns).rename_axis("method"), text)
 
 
 def selection_price_of_genzsl(sources: Sources) -> str:
@@ -402,16 +416,56 @@ def selection_price_of_genzsl(sources: Sources) -> str:
     )
 
 
-def genzsl_verdicts(main: Records, ablation: Records = ()) -> list[str]:
-    """Say of every rival, and of every ablation, whether its H differs from GenZSL's."""
-    changed = [r for r in ablation if r["method"] == "genzsl"]
-    rivals = [("GenZSL", row) for row in row_names(main) if row != "GenZSL"]
-    ablated = [(row, "GenZSL") for row in row_names(changed) if row != "GenZSL"]
-    return [
-        line
-        for records, pairs in ((main, rivals), (changed, ablated))
-        for line in results.verdicts((([*records], *pair, "H") for pair in pairs), "clean")
+def genzsl_findings(sources: Sources) -> Tabled:
+    """What does GenZSL gain over each other method, by source? All of a source tested together."""
+    others = [r for records in sources.values() for r in records if "genzsl" not in r["method"]]
+    asked = [("GenZSL", row, metric) for metric in ("H", "T1") for row in row_names(others)]
+    frame = _told(asked, sources).rename_axis(["over", "points of"])
+    text = (
+        "What GenZSL has over each other method, protocol clean: mean difference within a seed and "
+        "its 95 % interval; *above* and *below* are significant, tested together in each column."
+    )
+    return Tabled("findings", frame, text, headline=True)
+
+
+def ablations_beside(sources: Sources) -> Tabled:
+    """What does each change of GenZSL gain or cost, by source? Of a source tested together.
+
+    In H also beside what the paper prints for CUB, as far as it is known.
+    """
+    rows = [*dict.fromkeys(row for records in sources.values() for row in row_names(records))]
+    asked = [(row, "GenZSL", metric) for metric in ("H", "T1") for row in rows if row != "GenZSL"]
+    frame = _told(asked, sources).rename_axis(["row", "points of"])
+    full = results.published_value("genzsl", "T2-CUB-H")
+    printed = {row: results.published_value("genzsl", i) for row, i in PRINTED_ON_CUB.items()}
+    drops = {"no CDP": printed["no CDP"] - full, "no reconstruction": -printed["no reconstruction"]}
+    frame["printed, CUB"] = [
+        f"{drops[row]:+.1f}" if metric == "H" and row in drops else ""
+        for row, metric in frame.index
     ]
+    text = (
+        "What each change adds to GenZSL, protocol clean: mean difference within a seed and its 95 "
+        "% interval; *above* and *below* are significant, tested together in each column. Printed: "
+        "quoted, best on test, one seed."
+    )
+    return Tabled("ablations", frame, text)
+
+
+def _told(asked: Sequence[tuple[str, str, str]], sources: Sources) -> pd.DataFrame:
+    """Write the difference of each pair of rows that a source has, tested together."""
+    columns: dict[str, dict[tuple[str, str], str]] = {}
+    for source, records in sources.items():
+        rows = {*row_names(records)}
+        there = [pair for pair in asked if {*pair[:2]} <= rows]
+        gains = [results.paired_gains([*records], *pair, "clean") for pair in there]
+        columns[source] = {
+            (second if first == "GenZSL" else first, metric): told(found)
+            for (first, second, metric), found in zip(
+                there, results.differences(*gains), strict=True
+            )
+        }
+    order = [(second if first == "GenZSL" else first, metric) for first, second, metric in asked]
+    return pd.DataFrame(columns).astype(object).reindex(pd.MultiIndex.from_tuples(order)).fillna("")
 
 
 def bullets(lines: Iterator[str] | Sequence[str]) -> str:

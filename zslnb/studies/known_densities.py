@@ -57,6 +57,7 @@ def mixture_denoiser(schedule: NoiseSchedule, centres: Float[Tensor, "K S"], sd:
 
 SCALES = (0.0, 1.0, 2.0, 4.0)
 FINER = (0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0)
+CLEAR = 0.9  # a sample is clearly of a class if its probability is above
 MASSES = (0.95, 0.75, 0.5, 0.25)  # of the tilted density, within each of its shades
 FINE, REACH, COARSE = 160, 4.0, 32  # cells a side of the window -4..4, to draw from and to compare
 
@@ -69,7 +70,8 @@ class TiltedDensity(Study):
     Attributes:
         start: (n, 2) the noise that walks start from.
         walked: sampler -> samples for each of SCALES. direct: the tilted density's own.
-        gaps: total variation to the tilted density, and sure samples, a line for each scale.
+        gaps: total variation to the tilted density, and how many samples are clearly of the first
+            class, a line for each scale.
     """
 
     name = "plane"
@@ -102,8 +104,8 @@ class TiltedDensity(Study):
     def caption(self) -> str:
         return (
             f"Total variation between {len(self.start):,} walked samples and the tilted density (0 "
-            "alike, 1 disjoint), beside that of as many samples of the tilted density itself; and "
-            "how many samples are surely A."
+            "alike, 1 disjoint), beside that of as many samples of the tilted density itself "
+            "(chance alone); and how many samples are of class A with a probability above 0.9."
         )
 
     def figure(self) -> Figure:
@@ -137,15 +139,6 @@ class TiltedDensity(Study):
             f"scale 4 ({last['DDIM walk']:.2f}, chance alone {last['chance alone']:.2f})."
         )
 
-    def verdict(self) -> str:
-        """Say for which scales a guided walk samples the tilted density."""
-        first, last = self.gaps.iloc[1], self.gaps.iloc[-1]
-        return (
-            f"at scale 1 (total variation {first['DDIM walk']:.2f}, chance alone "
-            f"{first['chance alone']:.2f}) and for Gaussians of one width. At scale 4 it is "
-            f"{last['DDIM walk']:.2f} where chance alone has {last['chance alone']:.2f}."
-        )
-
     def by_scale(self, samples: int = 600) -> Slider:
         """Look at the tilted density (shades) and guided walks from one noise (dots), by scale."""
         frames = (self._frame(w, samples) for w in FINER)
@@ -156,7 +149,7 @@ class TiltedDensity(Study):
         cells, at_points = self._log_tilted(self.cells, w), self._log_tilted(points, w)
         edges, density = _edges(cells), cells.softmax(0)
         outside = 100 * float((at_points < edges[0]).double().mean())
-        surely = 100 * float(density[self._is_surely(self.cells)].sum())
+        clear = 100 * float(density[self._is_clear(self.cells)].sum())
         fig, ax = plt.subplots(figsize=(5.2, 4.6))
         side = self.cells[:FINE, 1].numpy()
         shades = sns.color_palette("Blues", len(MASSES))
@@ -168,8 +161,8 @@ class TiltedDensity(Study):
         seen = (
             f"At scale {w:g}, {outside:.0f} % of the walk's samples (dots) lie outside the shades, "
             f"which hold {100 * MASSES[0]:.0f} % of the tilted density; "
-            f"{self._surely(points):.0f} % are surely {next(iter(self.classes))}, where the "
-            f"density has {surely:.0f} %."
+            f"{self._clear(points):.0f} % are of class {next(iter(self.classes))} with a "
+            f"probability above {CLEAR}, where the density has {clear:.0f} %."
         )
         return f"{w:g}", seen, fig
 
@@ -212,15 +205,15 @@ class TiltedDensity(Study):
         line = {"scale": SCALES[i], "chance alone": _total_variation(self.direct[i], density)}
         for sampler, points in walked.items():
             line[f"{sampler} walk"] = _total_variation(points, density)
-        line["surely A, DDIM (%)"] = self._surely(walked["DDIM"])
-        return {**line, "surely A, tilted (%)": self._surely(self.direct[i])}
+        line["p(A) > 0.9, DDIM (%)"] = round(self._clear(walked["DDIM"]), 1)
+        return {**line, "p(A) > 0.9, tilted (%)": round(self._clear(self.direct[i]), 1)}
 
-    def _surely(self, points: Float[Tensor, "n 2"]) -> float:
-        return 100 * float(self._is_surely(points).double().mean())
+    def _clear(self, points: Float[Tensor, "n 2"]) -> float:
+        return 100 * float(self._is_clear(points).double().mean())
 
-    def _is_surely(self, points: Float[Tensor, "n 2"]) -> Bool[Tensor, " n"]:
+    def _is_clear(self, points: Float[Tensor, "n 2"]) -> Bool[Tensor, " n"]:
         first, every = self._log_densities(points)
-        return (first - every - math.log(len(self.classes))).exp() > 0.9
+        return (first - every - math.log(len(self.classes))).exp() > CLEAR
 
 
 def _edges(logs: Float[Tensor, " M"]) -> list[float]:

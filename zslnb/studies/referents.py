@@ -1,4 +1,4 @@
-"""Which classes stand in for an unseen one, and does GenZSL hear what is drawn from them?"""
+"""Which classes stand in for an unseen one, and does what is drawn from them change the output?"""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -6,7 +6,6 @@ from itertools import islice
 
 import matplotlib.pyplot as plt
 import numpy as np
-import pandas as pd
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float, Int64
@@ -14,6 +13,7 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from zslnb.benchmark import Benchmark
+from zslnb.datasets import aviary
 from zslnb.experiments.memo import run_rows
 from zslnb.genzsl import SWAPS, GenZSLSettings
 from zslnb.studies import plots
@@ -83,21 +83,32 @@ def by_target(
     return Slider("Unseen class", frames(), named=True)
 
 
-def changed_referents(
-    benchmark: Benchmark, raw: Int64[Tensor, "U k"], refined: Int64[Tensor, "U k"]
-) -> Tabled:
-    """Which unseen classes have other referents when they are chosen on raw semantics?"""
-    names = np.array(plots.spoken_names(benchmark))
-    changed = (raw != refined).any(1)
-    columns = {"unseen class": names[benchmark.unseen[changed]]}
-    for kind, ids in {"raw": raw[changed], "refined": refined[changed]}.items():
-        columns[f"referents, {kind}"] = [", ".join(names[row]) for row in ids.tolist()]
-    listed = pd.DataFrame(columns)
-    text = (
-        f"{len(listed)} of {len(raw)} unseen classes have other referents, or in another order, "
-        f"when chosen on raw semantics{'; the first of them' if len(listed) > 6 else ''}."
+def pictures_drawn(
+    benchmark: Benchmark,
+    chosen: Int64[Tensor, "U k"],
+    drawn: Int64[Tensor, "U k"],
+    weights: Float[Tensor, " k"],
+) -> Drawn:
+    """Which training pictures are behind the first four draws?
+
+    `chosen` are referent classes, `drawn` the training rows that were drawn from them.
+    """
+    spoken = plots.spoken_names(benchmark)
+    classes, rows = chosen[:4].flatten().tolist(), benchmark.train_idx[drawn[:4]].flatten().tolist()
+    pictures = [
+        aviary.picture_of_row(row, 96, benchmark.name)
+        if plots.class_picture(benchmark, c)
+        else None
+        for c, row in zip(classes, rows, strict=True)
+    ]
+    shares = weights.tolist() * len(chosen[:4])
+    names = [f"{share:.1f} × {spoken[c]}" for share, c in zip(shares, classes, strict=True)]
+    text = f"What is mixed in the first {len(chosen[:4])} draws, {len(weights)} to a draw."
+    alt = (
+        "A row of training images, two for each draw where there are two referents, each with its "
+        "share of the mixture and the name of its class."
     )
-    return Tabled("changed", listed.head(6), text, has_names=True)
+    return Drawn("draws", plots.picture_grid([pictures], [names]), text, alt=alt)
 
 
 def swaps(
@@ -113,40 +124,34 @@ def swaps(
 def turns_of(records: Records) -> Answered:
     """How far does the output turn when one input is swapped?
 
-    Of what is returned, `verdicts` says in a line for each row whether the generator hears its
-    referents. Not heard: other classes' samples turn the output less than a ten-thousandth as far
-    as other semantics. Hardly: less than a tenth.
+    Of what is returned, `effect` has for each row how far samples of random classes for the
+    referent turn the output, as a share of how far other semantics do.
     """
     columns = {swap: ("swaps", swap) for swap in SWAPS}
     frame = summary(records, row_names(records), columns, ".1e").T.rename_axis("swapped for")
+    turns = {
+        row: [values(records, row, "swaps", swap).mean() for swap in (OTHER_CLASSES, OTHER_TEXT)]
+        for row in ROWS
+    }
     caption = (
         "How far the output turns, $1 - \\cos$, mean ± standard deviation over seeds "
-        f"({len(values(records, FULL, 'swaps', OTHER_TEXT))}). 0: the input is not heard. 1: "
+        f"({len(values(records, FULL, 'swaps', OTHER_TEXT))}). 0: the input has no effect. 1: "
         "nothing in common."
     )
-    verdicts, by = [], {}
-    for row in ROWS:
-        other, text = (
-            values(records, row, "swaps", swap).mean() for swap in (OTHER_CLASSES, OTHER_TEXT)
-        )
-        by[row] = f"turn the output by {other:.0e}, other semantics by {text:.1g}."
-        heard = "not" if other < 1e-4 * text else "hardly" if other < 0.1 * text else "indeed"
-        verdicts.append(
-            f"- **{row}:** the referent is **{heard} heard**. Samples of random classes in its "
-            f"place {by[row]}"
-        )
+    other, text = turns[FULL]
     finding = (
-        "What the trained generator hears: mean and range over seeds. Above the line the "
-        "swaps that a referent could answer to, below it the yardsticks. With KL weight 1, "
-        f"samples of random classes for the referent {by[FULL]}"
+        "How far the output turns when one input is swapped: mean and range over seeds. Above the "
+        "line the swaps of the referent, below it two for comparison. With KL weight 1, samples of "
+        f"random classes for the referent turn it by {other:.0e}, other semantics by {text:.1g}."
     )
-    tabled = Tabled("swaps", frame, caption, records, headline=True, verdicts="\n".join(verdicts))
     alt = (
         "A dot plot on a log scale: a row for each input that is swapped, a marker for each "
         "of three trainings, by how far the output turns. Swaps of the referent, above a "
         "line, stay far to the left, most of all with full KL weight; another class's "
         "semantics, the last row, turn the output by far the most."
     )
+    effect = {row: other / text for row, (other, text) in turns.items()}
+    tabled = Tabled("swaps", frame, caption, records, headline=True, effect=effect)
     return Answered(tabled, Drawn("swaps", _turns(records), finding, alt=alt))
 
 

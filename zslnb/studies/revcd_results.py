@@ -16,16 +16,11 @@ from zslnb import experiments, results
 from zslnb.benchmark import Benchmark
 from zslnb.revcd import RevCDSettings, reductions
 from zslnb.studies import plots
-from zslnb.studies.rows import Device, Records, by_row, plus_minus, row_names, values
+from zslnb.studies.rows import Device, Records, by_row, plus_minus, row_names, told, values
 from zslnb.studies.study import Drawn, Tabled
-from zslnb.studies.style import SCORES
+from zslnb.studies.style import PAGE, SCORES
 
 WEIGHTS = (0.0, 0.1, 1.0, 10.0)
-SHOWN_SETTINGS = (
-    *("steps", "schedule", "predicts", "conditioning", "widths", "lr", "batch_size"),
-    *("reconstruction_weight", "noise_weight", "classification_weight", "masked"),
-    *("sampler", "sampling_steps", "guidance_choices", "epoch_choices"),
-)
 REMOVED = {
     "no noise loss": "noise_weight",
     "no classification": "classification_weight",
@@ -99,17 +94,10 @@ def benchmark_title(benchmark: Benchmark) -> str:
 
 
 def settings_shown(settings: RevCDSettings, profile: str) -> Tabled:
-    """Which settings does RevCD have here, and which would a full run have?"""
-    full = reductions(settings)
-    lines = [
-        (name, str(getattr(settings, name)), str(full[name][0]) if name in full else "")
-        for name in SHOWN_SETTINGS
-    ]
+    """Which settings does RevCD have here that a full run has not?"""
+    lines = [(name, str(here), str(full)) for name, (full, here) in reductions(settings).items()]
     frame = pd.DataFrame(lines, columns=["setting", "RevCD here", "`full` has"])
-    text = (
-        f"Profile `{profile}`; none of these is in the text that we have. Where two numbers stand, "
-        "this profile takes less, to run on two cores."
-    )
+    text = f"What profile `{profile}` changes, mostly to run on two cores."
     return Tabled("settings", frame, text)
 
 
@@ -119,7 +107,12 @@ def revcd_models(records: Records, title: str) -> Tabled:
         f"**{title}** (after the paper's Table 2). Percent, mean ± standard deviation over seeds. "
         "T1: unseen images, only unseen classes competing."
     )
-    return Tabled("models", results.results_counted(records), text, headline=True)
+    return Tabled("models", _counted(records), text, headline=True)
+
+
+def _counted(records: Records) -> pd.DataFrame:
+    columns = ["S, strict", "S, lenient", "U", "H, strict", "H, calibrated", "T1"]
+    return results.results_counted(records)[columns]
 
 
 def validation_choices(records: Records) -> Tabled:
@@ -146,20 +139,18 @@ def _by_seed(chosen: Sequence[Mapping], choice: str, form: str) -> str:
 
 def spaces_compared(records: Records, title: str) -> Tabled:
     """What is it worth in which space the nearest prototype is looked for?"""
-    rows = [
-        {**r, "row": f"{row}, {space}", "scores": {"clean": r["scores"]["by space"][space]}}
-        for row in row_names(records)
-        for space in records[0]["scores"]["by space"]
-        for r in records
-        if r["row"] == row
-    ]
-    text = (
-        f"**{title}**: the same estimates, with the nearest prototype looked for in the "
-        "standardised semantics and in the semantics as given; all else as validation chose. "
-        "Percent, mean ± standard deviation over seeds."
+    columns = {}
+    for space in records[0]["scores"]["by space"]:
+        there = [{**r, "scores": {"clean": r["scores"]["by space"][space]}} for r in records]
+        columns[space] = results.results_table(there, "clean")
+    frame = pd.DataFrame(
+        {f"{m}, {space}": table[m] for m in ("H", "T1") for space, table in columns.items()}
     )
-    frame = results.results_table(rows, "clean").rename_axis("method, space")
-    return Tabled("spaces", frame, text)
+    text = (
+        f"**{title}**: the same estimates, with the nearest prototype looked for in either space; "
+        "all else as validation chose. Percent, mean ± standard deviation over seeds."
+    )
+    return Tabled("spaces", frame.rename_axis("method"), text)
 
 
 def losses_removed(records: Records, title: str) -> Tabled:
@@ -168,30 +159,38 @@ def losses_removed(records: Records, title: str) -> Tabled:
         f"**{title}**: RevCD without one of its losses; percent, mean ± standard deviation over "
         f"{_seeds(records)} seeds."
     )
-    return Tabled("losses", results.results_counted(records), text)
+    return Tabled("losses", _counted(records), text)
 
 
-def classification_weight(records: Records, title: str) -> Drawn:
-    """What does the classification weight do to S and U (after the paper's Figure 4)?"""
-    labels, percent = row_names(records), {}
-    fig, ax = plt.subplots(figsize=(7, 3.2))
-    for line, (protocol, metric) in LINES.items():
-        percent[line] = 100 * by_row(records, labels, protocol, metric)
-        look = {**SCORES[metric], "marker": "o"} | ({"linestyle": "-"} if line == STRICT else {})
-        plots.band(ax, range(len(labels)), percent[line], line, **look)
-    ax.set(xlabel=r"classification weight $\lambda_3$", ylabel="accuracy (%)", ylim=(0, 100))
-    ax.set_xticks(range(len(labels)), [row.removeprefix("weight ") for row in labels])
-    ax.legend(loc="upper left", bbox_to_anchor=(1, 1))
-    s, u = percent["S, strict"].mean(0), percent["U"].mean(0)
-    text = (
-        f"{title}; mean and range over seeds. From {labels[0]} to {labels[-1]} strict S goes from "
-        f"{s[0]:.1f} to {s[-1]:.1f} % and U from {u[0]:.1f} to {u[-1]:.1f} %; U is highest at "
-        f"{labels[u.argmax()]}."
-    )
+def classification_weight(by_title: Mapping[str, Records]) -> Drawn:
+    """What does the classification weight do to S and U (after the paper's Figure 4)?
+
+    A panel for each title of records.
+    """
+    n, said = len(by_title), []
+    size = (min(PAGE, 1.2 + 3.2 * n), 3.6)
+    fig, axes = plt.subplots(1, n, figsize=size, sharey=True, squeeze=False)
+    for ax, (title, records) in zip(axes[0], by_title.items(), strict=True):
+        labels, percent = row_names(records), {}
+        for line, (protocol, metric) in LINES.items():
+            percent[line] = 100 * by_row(records, labels, protocol, metric)
+            look = {**SCORES[metric], "marker": "o"}
+            look |= {"linestyle": "-"} if line == STRICT else {}
+            plots.band(ax, range(len(labels)), percent[line], line, **look)
+        ax.set(xlabel=r"classification weight $\lambda_3$", ylim=(0, 100), title=title)
+        ax.set_xticks(range(len(labels)), [row.removeprefix("weight ") for row in labels])
+        s, u = percent["S, strict"].mean(0), percent["U"].mean(0)
+        said.append(
+            f"{title}, strict S {s[0]:.1f} to {s[-1]:.1f} % and U {u[0]:.1f} to {u[-1]:.1f} %, "
+            f"highest at {labels[u.argmax()]}"
+        )
+    axes[0, 0].set_ylabel("accuracy (%)")
+    plots.shared_legend(fig, axes[0, 0], len(LINES))
+    text = f"From {labels[0]} to {labels[-1]}: {'; '.join(said)}. Mean and range over seeds."
     alt = (
-        "Accuracy by classification weight, with bands over seeds: S, solid where it is "
-        "counted on test images and dotted, higher, on training images; T1; and U, the "
-        "lowest by far, which is highest at one of the larger weights."
+        "A panel for each kind of data, accuracy by classification weight, with bands over seeds: "
+        "S, solid where it is counted on test images and dotted, higher, on training images; T1; "
+        "and U, the lowest by far, which rises with the weight at first."
     )
     return Drawn("weight", fig, text, alt=alt)
 
@@ -200,16 +199,15 @@ def hull_distances(records: Records, title: str) -> Tabled:
     """How far off the hull of the seen prototypes do estimates lie?"""
     lines = {}
     for row in row_names(records):
-        scales = next(r["scores"]["hull"] for r in records if r["row"] == row)
-        for scale in scales:
-            lines[f"{row}, guidance {scale}" if len(scales) > 1 else row] = {
-                f"{part} images": plus_minus(values(records, row, "hull", scale, part), ".2f")
-                for part in ("seen", "unseen")
-            }
+        plain = next(iter(next(r["scores"]["hull"] for r in records if r["row"] == row)))
+        lines[row] = {
+            f"{part} images": plus_minus(values(records, row, "hull", plain, part), ".2f")
+            for part in ("seen", "unseen")
+        }
     frame = pd.DataFrame.from_dict(lines, orient="index").rename_axis("estimates of")
     text = (
         f"**{title}**: distance of estimates to the hull of the seen prototypes, in units of the "
-        "unseen prototypes' own; mean ± standard deviation over seeds."
+        "unseen prototypes' own, without guidance; mean ± standard deviation over seeds."
     )
     return Tabled("hull", frame, text)
 
@@ -255,46 +253,16 @@ def _nearest_cosines(
     return [float(values.mean()) for values in (own, *best)]
 
 
-def cub_hull(by_kind: Mapping[str, Records]) -> Tabled:
-    """How far off the hull do estimates lie on real features? Records by kind of semantics."""
-    tables = []
-    for kind, records in by_kind.items():
-        shown = [r for r in records if r["row"] in ("RevCD", "no classification")]
-        tables.append(hull_distances(shown, kind).table().add_suffix(f", {kind}"))
-    frame = pd.concat(tables, axis=1)
-    return Tabled("cub-hull", frame, "**CUB**: distance to the hull, as above.")
-
-
-def pooled(losses: Records, weights: Records, settings: RevCDSettings) -> list[dict]:
-    """Rows with a loss removed and with other weights; the default weight is RevCD itself."""
-    default = f"weight {settings.classification_weight:g}"
-    return [*losses, *(r for r in weights if r["row"] != default)]
-
-
-def picked_row(records: Records, protocol: str) -> str:
-    """The row with the highest H on validation classes, on average over seeds."""
-    kind = "calibrated" if "calibrated" in protocol else "clean"
-    return max(
-        row_names(records), key=lambda row: values(records, row, "validation", kind, "H").mean()
-    )
-
-
-def ways_to_count(records: Records, title: str) -> Tabled:
-    """What would one have picked without a look at the test set, counted in four ways?
-
-    Below RevCD as it is, whose lines come first, stands for each way to count the row with the best
-    H on validation classes.
-    """
-    picks = [("RevCD", way) for way in WAYS]
-    picks += [(picked_row(records, protocol), way) for way, protocol in WAYS.items()]
+def ways_to_count(by_title: Mapping[str, Records]) -> Tabled:
+    """What is RevCD's score, by way to count, for each title of records?"""
     lines = {
-        f"{row}: {way}": results.results_table(
-            [record for record in records if record["row"] == row], WAYS[way]
-        ).iloc[0][["S", "U", "H"]]
-        for row, way in picks
+        (title, way): results.results_table(rows, protocol).iloc[0][["S", "U", "H"]]
+        for title, records in by_title.items()
+        for rows in [[record for record in records if record["row"] == "RevCD"]]
+        for way, protocol in WAYS.items()
     }
-    text = f"**{title}**: percent, mean ± standard deviation over {_seeds(records)} seeds."
-    return Tabled("ways", pd.DataFrame(lines).T.rename_axis("RevCD"), text)
+    frame = pd.DataFrame(lines).T.rename_axis(["data", "counted"])
+    return Tabled("ways", frame, "RevCD, counted in four ways. Percent, mean ± standard deviation.")
 
 
 def cub_rows(kind: str, table: str, profile: str = "medium") -> list[dict]:
@@ -308,40 +276,55 @@ def cub_rows(kind: str, table: str, profile: str = "medium") -> list[dict]:
     return results.rows_of([r for r in kept if r["benchmark"]["semantics"] == kind], table)
 
 
-def cub_models(records: Records, kind: str, profile: str = "medium") -> Tabled:
-    """How do the models score on real features, recorded by a run?"""
-    unknown = pd.DataFrame({"method": ["not measured"]})
-    frame = results.results_counted(records) if records else unknown
+Outcomes = tuple[Records, Records, Records]  # of models, without a loss, by weight
+ASKED: Sequence[tuple[str, str, str, Sequence[str]]] = (  # two rows, of which records, scores
+    *(("RevCD", row, "models", ("H", "calibrated H")) for row in ("cVAE", "GAN")),
+    *(
+        ("RevCD", row, "models", ("calibrated H", "T1"))
+        for row in ("RevCD, one step", "RevCD without z_t", "ridge")
+    ),
+    *(("RevCD", row, "losses", ("H",)) for row in REMOVED),
+    ("weight 10", "weight 0.1", "weights", ("U",)),
+)
+
+
+def revcd_findings(outcomes: Mapping[str, Outcomes]) -> Tabled:
+    """What does RevCD gain over what, by title of records? Tested together for each title.
+
+    Of what is returned, `told` has each difference by title, second row and score.
+    """
+    asked = [(*rows, of, score) for *rows, of, scores in ASKED for score in scores]
+    gained = {title: _differences(asked, *records) for title, records in outcomes.items()}
+    lines = {
+        (f"{first} over {second}", score): {
+            title: told(found[first, second, score]) for title, found in gained.items()
+        }
+        for first, second, _, score in asked
+    }
+    frame = pd.DataFrame(lines).T.rename_axis(["what", "points of"])
     text = (
-        f"**CUB, ResNet fc1000 features, {kind}.** Seeds: {_seeds(records)}; profile `{profile}`."
+        "Mean difference within a seed and its 95 % interval; *above* and *below* are significant, "
+        "tested together in each column."
     )
-    name = f"cub-{kind}" if profile == "medium" else f"cub-{kind}-{profile}"
-    return Tabled(name, frame, text)
+    return Tabled("findings", frame, text, headline=True, told=gained)
 
 
-def revcd_findings(models: Records, losses: Records, weights: Records) -> list[str]:
-    """Say in sentences what came out on one benchmark."""
-    s, lenient, unseen, alone = (
-        float(100 * values(models, "RevCD", protocol, metric).mean())
-        for protocol, metric in LINES.values()
-    )
-    gain = results.protocol_gap(models, "RevCD", "H", "calibrated")
-    rows = [row for row in row_names(models) if row != "RevCD"]
-    asked = [(models, "RevCD", row, metric) for row in rows for metric in ("H", "T1")]
-    asked += [(losses, "RevCD", row, "H") for row in REMOVED]
-    asked += [(weights, "weight 10", "weight 0.1", "U")]
-    return [
-        f"S is {s:.1f} on test images and {lenient:.1f} on training images.",
-        f"U is {unseen:.1f}, though among unseen classes alone {alone:.1f} % are right: moving the "
-        f"border by a constant adds {gain} points of H.",
-        *results.verdicts(asked, "clean"),
-        *(
-            f"With a constant: {line}"
-            for line in results.verdicts(
-                [(models, "RevCD", row, "H") for row in rows], "calibrated"
-            )
-        ),
+def _differences(
+    asked: Sequence[tuple[str, str, str, str]], models: Records, losses: Records, weights: Records
+) -> dict[tuple[str, str, str], results.Difference]:
+    records = {"models": models, "losses": losses, "weights": weights}
+    gains = [
+        results.paired_gains(
+            [*records[of]],
+            first,
+            second,
+            score.removeprefix("calibrated "),
+            "calibrated" if score.startswith("calibrated") else "clean",
+        )
+        for first, second, of, score in asked
     ]
+    names = [(first, second, score) for first, second, _, score in asked]
+    return dict(zip(names, results.differences(*gains), strict=True))
 
 
 def _seeds(records: Records) -> int:

@@ -7,7 +7,7 @@ import pandas as pd
 import torch
 from jaxtyping import Float
 
-from zslnb.results.statistics import mean_and_sd
+from zslnb.results.statistics import Difference, mean_and_sd
 
 Records = Sequence[dict]
 Device = torch.device | str
@@ -54,6 +54,12 @@ def summary(
         for head, keys in columns.items()
     }
     return pd.DataFrame(cells, index=[*rows])
+
+
+def told(found: Difference) -> str:
+    """Write a difference: its mean, the 95 % interval, and "above" or "below" if significant."""
+    interval = f"{found.mean:+.1f} ({found.low:+.1f} to {found.high:+.1f})"
+    return f"{interval}, {found.word('above', 'below')}" if found.apart else interval
 
 
 def _follow(score: object, keys: Sequence[str]) -> object:

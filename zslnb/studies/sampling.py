@@ -1,6 +1,6 @@
 """Walks from noise to an estimate: their cost, their guidance, and the densities they pass."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from functools import partial
 
@@ -21,11 +21,9 @@ from zslnb.studies import plots
 from zslnb.studies.kept import kept, weights_sha256
 from zslnb.studies.known_densities import Denoiser
 from zslnb.studies.revcd_results import benchmark_title, run_revcd
-from zslnb.studies.rows import Device, by_row, plus_minus, values
+from zslnb.studies.rows import Device, by_row, values
 from zslnb.studies.study import Answered, Drawn, Study, Tabled
 from zslnb.studies.style import SCORES
-
-ONE_STEP = "DDIM, 1 step"
 
 
 @torch.no_grad()
@@ -66,9 +64,9 @@ def some_of_each_class(
 def samplers(models: Sequence[RevCD], benchmark: Benchmark) -> Tabled:
     """What do few steps cost beside all, and what does the start of a walk decide?
 
-    Of what is returned, `classes` has for each model by walk the class that each image is given;
-    `few` says what few steps gain and `one` what a single one does, `rest` what the signal left at
-    the last step would add.
+    Of what is returned, `classes` has for each model by walk the class that each image is given,
+    `gains` by walk a gain in T1 for each model, over ancestral steps, and `same` the share of
+    images that get DDIM's class.
     """
     seen = some_of_each_class(benchmark, benchmark.test_seen_idx, 150)
     images = torch.cat([seen, some_of_each_class(benchmark, benchmark.test_unseen_idx, 120)])
@@ -84,62 +82,36 @@ def samplers(models: Sequence[RevCD], benchmark: Benchmark) -> Tabled:
         ]
         for walk in walked[0]
     }
-    (ancestral, ddim), rest = [*scores][:2], [*scores][-1]
-
-    def agreement(walk: str) -> str:
-        return results.percent([float((c[walk] == c[ddim]).double().mean()) for c in classes])
-
-    lines = {}
+    ancestral, ddim = [*scores][:2]
+    base = [score["T1"] for score in scores[ancestral]]
+    gains = {
+        walk: [100 * (score["T1"] - t1) for score, t1 in zip(of_walk, base, strict=True)]
+        for walk, of_walk in scores.items()
+    }
+    same = {walk: [float((c[walk] == c[ddim]).double().mean()) for c in classes] for walk in scores}
     taken = (total, *_step_counts(total), few, few)
-    for walk, steps in zip(scores, taken, strict=True):
-        percents = {m: results.percent([s[m] for s in scores[walk]]) for m in ("S", "U", "H", "T1")}
-        lines[walk] = {"calls an image": 2 * steps, **percents}
-        lines[walk]["T1, over ancestral"] = (
-            "" if walk == ancestral else _gain(scores[walk], scores[ancestral], "T1")
-        )
-        lines[walk][f"same class as DDIM, {few} (%)"] = "" if walk == ddim else agreement(walk)
-    frame = pd.DataFrame(lines).T.rename_axis("walk")
+    lines = {
+        walk: {
+            "calls an image": 2 * steps,
+            **{m: results.percent([s[m] for s in scores[walk]]) for m in ("U", "T1")},
+            "T1, over ancestral": "" if walk == ancestral else results.points(gains[walk]),
+            f"same class as DDIM, {few} (%)": "" if walk == ddim else results.percent(same[walk]),
+        }
+        for walk, steps in zip(scores, taken, strict=True)
+    }
+    left = float(schedule.alphas_cumprod[-1].sqrt())
     text = (
         f"{benchmark.name}: {n} seen and {len(images) - n} unseen test images, guidance scale "
         f"{models[0].settings.guidance:g}; mean ± standard deviation over seeds ({len(models)}). "
-        "*Not allowed*: starts with the rest of the right class's signal."
+        f"*Oracle start*: holds the {left:.1%} of the right class's signal that the schedule "
+        "leaves."
     )
-    said = _said(lines, agreement, total, few)
-    u, t1 = (_gain(scores[rest], scores[ddim], metric) for metric in ("U", "T1"))
-    said["rest"] = (
-        f"The {float(schedule.alphas_cumprod[-1].sqrt()):.1%} of the signal that is left at the "
-        f"last step would add {u} points of U and {t1} of T1, could DDIM start with it."
-    )
-    return Tabled("walks", frame, text, headline=True, classes=classes, **said)
-
-
-def _said(
-    lines: Mapping[str, Mapping[str, str | int]],
-    agreement: Callable[[str], str],
-    total: int,
-    few: int,
-) -> dict[str, str]:
-    """Say what few steps gain over all, and what one does."""
-    ancestral, ddim, *_, other_noise, _ = lines
-    gained = (
-        f"DDIM in {few} steps gains {lines[ddim]['T1, over ancestral']} points of T1 over {total} "
-        f"ancestral steps and agrees with them on {agreement(ancestral)} % of the images; with "
-        f"itself, from other noise, on {agreement(other_noise)} %."
-    )
-    one = (
-        f"Its first estimate alone, one step, gains {lines[ONE_STEP]['T1, over ancestral']} points "
-        f"of T1 over all {total} steps and agrees with {few} on {agreement(ONE_STEP)} %."
-    )
-    return {"few": gained, "one": one}
+    frame = pd.DataFrame(lines).T.rename_axis("walk")
+    return Tabled("walks", frame, text, headline=True, classes=classes, gains=gains, same=same)
 
 
 def _step_counts(total: int) -> list[int]:
     return [*dict.fromkeys(min(steps, total) for steps in (50, 10, 2, 1))]
-
-
-def _gain(first: Sequence[dict], second: Sequence[dict], metric: str) -> str:
-    pairs = zip(first, second, strict=True)
-    return results.points([100 * (one[metric] - other[metric]) for one, other in pairs])
 
 
 def _classes_of(
@@ -166,7 +138,7 @@ def _walked(model: RevCD, benchmark: Benchmark, images: Tensor) -> dict[str, lis
     noise, other = (starting_noise(model, len(images), s) for s in ("walks", "other walks"))
     clean = model.prototypes[benchmark.labels[images].to(noise.device)]
     last = torch.full((len(clean),), len(schedule) - 1, device=noise.device)
-    with_rest = schedule.q_sample(clean, last, noise)
+    oracle = schedule.q_sample(clean, last, noise)
     counts = _step_counts(len(schedule))
     with seeded(model.seed, "lesson/ancestral"):
         ends = {
@@ -178,7 +150,7 @@ def _walked(model: RevCD, benchmark: Benchmark, images: Tensor) -> dict[str, lis
                 for steps in counts
             },
             "DDIM, other noise": revcd.ddim_sample(denoise, schedule, other, counts[0]),
-            "DDIM, not allowed": revcd.ddim_sample(denoise, schedule, with_rest, counts[0]),
+            "DDIM, oracle start": revcd.ddim_sample(denoise, schedule, oracle, counts[0]),
         }
     return {walk: _both_ways(model, benchmark.unseen, z) for walk, z in ends.items()}
 
@@ -199,7 +171,7 @@ class WalkDensity(Study):
             whose class is the final one.
     """
 
-    name, headline = "density", True
+    name = "density"
 
     def __init__(
         self, models: Mapping[str, Sequence[RevCD]], benchmarks: Mapping[str, Benchmark]
@@ -223,29 +195,6 @@ class WalkDensity(Study):
         steps = self.steps if curve == "decided" else self.steps[self.looks]
         return float(np.mean([_crossing(steps, run, goal) for run in self.curves[kind][curve]]))
 
-    def table(self) -> pd.DataFrame:
-        lines = {}
-        for kind, curves in self.curves.items():
-            walk = self.distances[kind]["walk"]
-            lines[self._label(kind)] = {
-                "distance, first": plus_minus(walk[:, 0], ".2f"),
-                "distance, end": plus_minus(walk[:, -1], ".2f"),
-                **{
-                    f"{curve}, {goal} %": f"{self.reached(kind, curve, goal):.0f}"
-                    for curve in curves
-                    for goal in (50, 90)
-                },
-            }
-        return pd.DataFrame(lines).T.rename_axis("semantics")
-
-    def caption(self) -> str:
-        return (
-            f"{next(iter(self.benchmarks.values())).name}: squared Fréchet distance at the first "
-            f"and the last look, and the step (of {self.total}, walked downwards) by which half "
-            "and 90 % of the way is done by the walk, by a perfect network, and half and 90 % of "
-            f"the estimates have their final class. Means over seeds ({self.seeds})."
-        )
-
     def figure(self) -> Figure:
         fig, (left, right) = plt.subplots(1, 2, figsize=(8, 3.3))
         for kind, distances in self.distances.items():
@@ -255,7 +204,7 @@ class WalkDensity(Study):
             colour = left.lines[-1].get_color()
             left.plot(x, perfect.mean(0), ":", color=colour, label=f"{label}, perfect")
             plots.band(right, self.steps, self.curves[kind]["decided"], label)
-        left.set(ylabel="Fréchet distance (% of the first)", ylim=(0, None))
+        left.set(ylabel="squared Fréchet distance\n(% of the first)", ylim=(0, None))
         right.set(ylabel="estimates with their final class (%)", ylim=(0, 103))
         for ax in (left, right):
             ax.set(xlabel="step (the walk goes from left to right)")
@@ -279,31 +228,16 @@ class WalkDensity(Study):
             for kind in self.curves
         )
         return (
-            f"Left: how far $z_t$ still is; half of the way is done at step {half}. Right: classes "
-            f"decided; in the first estimate already {self.decided()}. Mean and range over seeds "
-            f"({self.seeds})."
+            f"Left: how far $z_t$ still is, by squared Fréchet distance; half of the way is done "
+            f"at step {half}. Right: estimates that have their final class; of the first ones "
+            f"already {self.decided()}. Mean and range over seeds ({self.seeds})."
         )
 
     def decided(self) -> str:
-        """Say how many classes are decided in the first estimate."""
+        """Say how many images have their final class in the first estimate."""
         return ", ".join(
             f"{curves['decided'][:, 0].mean():.0f} % ({kind})"
             for kind, curves in self.curves.items()
-        )
-
-    def sooner(self) -> str:
-        """Say which semantics were quicker, and whether perfect networks would be as well."""
-        if len(self.curves) < 2:
-            return "one kind of semantics at hand: nothing to compare."
-        low, high = sorted(self.curves, key=lambda kind: self.benchmarks[kind].semantic_dim)
-        leads = [
-            self.reached(low, way, 50) - self.reached(high, way, 50) for way in ("walk", "perfect")
-        ]
-        walk, perfect = (f"{abs(x):.0f} steps {'sooner' if x > 0 else 'later'}" for x in leads)
-        dims = [self.benchmarks[kind].semantic_dim for kind in (low, high)]
-        return (
-            f"half of the way is done {walk} in {low} ({dims[0]}-d) than in {high} ({dims[1]}-d), "
-            f"by perfect networks {perfect}; the two differ in more than width."
         )
 
     def _label(self, kind: str) -> str:
@@ -348,8 +282,8 @@ def guidance_scales(
 ) -> Answered:
     """What does the guidance scale do to S, U, H and T1, and to the estimates?
 
-    Of what is returned, `estimates` says how far estimates of unseen images move, `verdicts` for
-    each larger scale whether it is told apart from the first, by U and T1.
+    Of what is returned, `gains` has for each larger scale and for U and T1 what is gained over the
+    first, tested together.
     """
     records = run_revcd("RevCD guidance", {"RevCD": settings}, benchmark, seeds, device)
     scales = [*records[0]["scores"]["by guidance"]]
@@ -364,31 +298,29 @@ def guidance_scales(
         images: np.array([values(records, "RevCD", "hull", g, images) for g in scales]).T
         for images in ("seen", "unseen")
     }
-    frame = results.results_against(by_scale, base, "clean", ("U", "H", "T1"))
-    frame = frame.rename_axis("guidance")
-    for images, distances in hull.items():
-        frame[f"off the hull, {images}"] = [plus_minus(cells, ".2f") for cells in distances.T]
+    asked = [(g, metric) for metric in ("U", "T1") for g in larger]
+    points = [results.paired_gains(by_scale, g, base, metric, "clean") for g, metric in asked]
+    gains = dict(zip(asked, results.differences(*points), strict=True))
+    frame = results.results_table(by_scale, "clean").drop(columns="seeds").rename_axis("guidance")
+    for metric in ("U", "T1"):
+        frame[f"{metric}, over {base}"] = ""
+    for (g, metric), gained in zip(asked, points, strict=True):
+        word = gains[g, metric].word("above", "below")
+        frame.loc[g, f"{metric}, over {base}"] = f"{results.points(gained)}, {word}"
     caption = (
-        f"**{benchmark_title(benchmark)}**: strict, percent, mean ± standard deviation; points "
-        f"gained over {base} within a seed. Off the hull: distance of estimates to every average "
-        "of seen prototypes, 1 as far as the unseen prototypes are."
+        f"**{benchmark_title(benchmark)}**: strict, percent, mean ± standard deviation over "
+        f"{len(accuracy['U'])} seeds; points gained over {base} within a seed, tested together."
     )
     ends = {name: runs.mean(0)[[0, -1]] for name, runs in (accuracy | hull).items()}
     scores = ", ".join("{} {:.1f} to {:.1f} %".format(m, *ends[m]) for m in ("S", "U", "T1"))
     unseen, seen = ("{:.2f} to {:.2f}".format(*ends[images]) for images in ("unseen", "seen"))
     text = (
         f"From scale {scales[0]} to {scales[-1]}: {scores}. Estimates of unseen images move from "
-        f"{unseen} off the hull, those of seen ones from {seen}. Mean and range over seeds."
+        f"{unseen} off the hull (the averages of seen prototypes), those of seen ones from {seen}; "
+        "1 is as far off as the unseen prototypes are. Mean and range over seeds."
     )
-    estimates = (
-        f"of unseen images move from {unseen} off the hull from {base} to scale {scales[-1]}; 1 is "
-        "as far as the unseen prototypes are."
-    )
-    asked = [(by_scale, g, base, metric) for g in larger for metric in ("U", "T1")]
-    verdicts = results.verdicts(asked, "clean")
-    facts = {"headline": True, "estimates": estimates, "verdicts": verdicts}
     fig = _draw_scales(scales, accuracy, hull)
-    tabled = Tabled("guidance", frame, caption, records, **facts)
+    tabled = Tabled("guidance", frame, caption, records, headline=True, gains=gains)
     alt = (
         "Two panels by guidance scale. Left, S and T1 stay nearly level, well above U and H, "
         "which rise slowly from almost nothing. Right, the distance of estimates to the hull "

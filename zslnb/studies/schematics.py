@@ -37,6 +37,32 @@ def paradigms() -> Drawn:
     return Drawn("paradigms", fig, text, alt=alt)
 
 
+def inductive_vae() -> Drawn:
+    """Which ways lead from the inputs of GenZSL's generator to its output?"""
+    way = (
+        "referent\n$x^{refer}$",
+        "encoder IE",
+        "$\\mu,\\ \\sigma$",
+        "latent\n$o = \\mu + \\sigma\\varepsilon$",
+        "decoder ID",
+        "feature\n$\\hat x$",
+    )
+    _, encoder, _, latent, decoder, _ = way
+    text, noise = "semantics of the target $\\tilde z$", "noise $\\varepsilon$"
+    rows = [["", "", "", noise], way, ["", "", text]]
+    arrows = [way, (text, encoder), (text, decoder), (noise, latent)]
+    fig = plots.diagram(rows, arrows, (encoder, decoder), height=0.95)
+    finding = (
+        "The inductive VAE; trained parts are filled. A referent can reach the feature in one way "
+        "only, through the latent; the target's semantics have a way of their own."
+    )
+    alt = (
+        "A flow diagram: a referent enters an encoder, whose mean and deviation give, with noise, "
+        "a latent; a decoder makes a feature of it. The target's semantics enter both."
+    )
+    return Drawn("network", fig, finding, alt=alt)
+
+
 def pipeline() -> Drawn:
     """What goes where in GenZSL?"""
     names, refined = "class names,\nas CLIP texts", "CDP: refined\nsemantics $\\tilde{z}$"

@@ -177,20 +177,20 @@ def _finding(records: Records, title: str, rises: Questions, over: Questions) ->
     return (
         f"{title}: scores along training and, level, those of closed forms; mean and range over "
         f"{seeds} seed{'s' * (seeds > 1)}. A sample is one training feature in a batch, the "
-        f"critic's batches counted. A training takes {min(seconds):.0f} to {max(seconds):.0f} s "
-        f"without its classifiers, {BASE} {solved:.1f} s with its own. "
-        f"In the last half {_listed(rises, trained, 'rising', 'falling')}. "
-        f"Against {BASE}, at the end {_listed(over, trained, 'above', 'below')}."
+        f"critic's too. Trainings take {min(seconds):.0f} to {max(seconds):.0f} s, {BASE} "
+        f"{solved:.1f} s with its classifier. Still rising in the last half: "
+        f"{_listed(rises, trained, True)}. Below {BASE} at the end: "
+        f"{_listed(over, trained, False)}."
     )
 
 
-def _listed(told: Questions, rows: Sequence[str], up: str, down: str) -> str:
-    """Answer a question for both metrics: which rows, by answer."""
+def _listed(told: Questions, rows: Sequence[str], is_up: bool) -> str:
+    """Name the rows with a significant gain, or loss, by metric."""
     parts = []
     for metric in METRICS:
-        by_word: dict[str, list[str]] = {}
-        for row in rows:
-            by_word.setdefault(told[metric, row].word(up, down), []).append(row)
-        listed = ", ".join(f"{word} ({', '.join(found)})" for word, found in by_word.items())
-        parts.append(f"{metric} is {listed}")
+        found = [
+            row for row in rows if told[metric, row].apart and is_up == (told[metric, row].mean > 0)
+        ]
+        names = "all" if found == [*rows] else ", ".join(found) or "none"
+        parts.append(f"{names} in {metric}")
     return "; ".join(parts)

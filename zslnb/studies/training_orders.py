@@ -200,26 +200,6 @@ def _follow(
     return curve
 
 
-def after_the_last_epoch(followed: Mapping[str, pd.DataFrame]) -> str:
-    """Say what each order costs or favours at the end of the curves of `classifier_orders`."""
-    last = {name: curve.iloc[-1] for name, curve in followed.items()}
-    ordered, shuffled = last["all class by class"], last["all shuffled"]
-    by_metric = "; ".join(
-        f"{metric} is {', '.join(f'{end[metric]:.0f} % {name}' for name, end in last.items())}"
-        for metric in ("U", "S")
-    )
-    text = f"After {len(followed['all shuffled'])} epochs {by_metric}."
-    if ordered["S"] < shuffled["S"] / 2:
-        text += " Fed in order, seen classes have hardly been learnt yet."
-    elif ordered["U"] > shuffled["U"] + 2:
-        text += (
-            " The order is not only slow: unseen classes come last, and that works like a "
-            "hidden weight in their favour, which real seen features wear down with time. "
-            "Where H is highest depends on when one looks."
-        )
-    return text
-
-
 def looks_at_test(
     on_test: pd.DataFrame, on_validation: pd.DataFrame, released: GenZSLSettings
 ) -> Drawn:
