@@ -369,7 +369,7 @@ here.table(studies.hubness(main.records, bench.name))
 #
 # ## What held, what did not
 #
-# Two rows are told apart (*above*, *below*) if a paired t test of their differences within seeds has p below 0.05
+# Two rows differ significantly (*above*, *below*) if a paired t test of their differences within seeds has p below 0.05
 # after Holm's correction (1979) for all that is asked in one column, and the mean is at least one point.
 
 # %% tags=["nbval-check-output"]

@@ -288,7 +288,7 @@ as_stored = [record for record in ways.records if record["row"] == "cross"]
 here.table(studies.feature_tokens(bench, settings, some_seeds, here.device, as_stored))
 
 # %% [markdown]
-# *Not told apart*: no significant difference by a paired t test over seeds, corrected for what is asked together
+# Significance is by a paired t test over seeds, corrected for what is asked together
 # ([14](14_genzsl_results.ipynb)).
 #
 # ## Joining: cross Hadamard-addition

@@ -218,7 +218,9 @@ def _stand(sources: dict[str, list[tuple]], *pair: str) -> str:
         found = differences(*(paired_gains(*one, "clean") for one in asked))
         for (_, *other), gap in zip(asked, found, strict=True):
             if other == [*pair]:
-                word = ("below", "above")[gap.mean > 0] if gap.apart else "not told apart"
+                word = (
+                    ("below", "above")[gap.mean > 0] if gap.apart else "not significantly different"
+                )
                 place = source.replace("aviary", "the aviary").replace(", ", " with ")
                 standing.setdefault(word, []).append(f"{place} ({points([gap.mean])} {pair[-1]})")
     told = (f"{word} on {' and '.join(places)}" for word, places in standing.items())

@@ -141,7 +141,7 @@ def test_a_figure_is_stored_shown_and_closed(here, shown, format, magic):
     with PIL.Image.open(BytesIO(stored)) as picture:
         assert picture.size == tuple(style.DPI * fig.get_size_inches())
     assert caption.data == "**Figure 1.** It rises."
-    assert not plt.get_fignums()
+    assert not plt.fignum_exists(fig.number)
 
 
 def test_letters_that_no_font_has_are_said_once(here, shown):

@@ -211,8 +211,8 @@ def in_a_world_of_its_own(script: str, build: Path) -> str:
     if shutil.which("unshare") is None or subprocess.run([*command, "true"]).returncode:
         pytest.skip("this system lets nobody mount here")
     env = {**os.environ, "ZSLNB_BUILD": str(build), "ZSLNB_JOBS": "1", "ZSLNB_RUNS": ""}
-    done = subprocess.run([*command, script], cwd=ROOT, env=env, capture_output=True, text=True)
-    return done.stdout + done.stderr
+    both = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+    return subprocess.run([*command, script], cwd=ROOT, env=env, text=True, **both).stdout
 
 
 @pytest.mark.parametrize("size", ["36k", "140k"], ids=["early", "late"])
@@ -226,7 +226,9 @@ def test_a_full_disk_is_said_and_loses_nothing(jobs, undisturbed, size):
         build,
     )
     assert re.findall(r"status (\d+)", text) == ["1", "0"], text
-    assert "No space left on device" in text.partition("status 1")[0]
+    before = text.partition("status 1")[0]
+    assert "No space left on device" in before
+    assert "stopped from outside" not in before
     assert "Traceback" not in text
     assert kept(out) == undisturbed[0]
 

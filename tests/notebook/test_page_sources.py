@@ -13,6 +13,7 @@ from urllib.request import urlopen
 import jupytext
 import pytest
 from conftest import ROOT
+from ipykernel.kernelspec import get_kernel_dict
 from jupyter_server.services.contents.largefilemanager import LargeFileManager
 from jupytext.config import load_jupytext_config
 from jupytext.sync_contentsmanager import build_sync_jupytext_contents_manager_class
@@ -37,6 +38,13 @@ def test_jupytext_would_write_the_source_as_it_is(name):
     config = load_jupytext_config(str(path))
     text = jupytext.writes(jupytext.read(path), fmt="py:percent", config=config)
     assert text == path.read_text(encoding="utf-8")
+
+
+@each_notebook
+def test_the_kernel_is_named_as_jupyterlab_names_it(name):
+    """Or saving the page there would change its source."""
+    kernel = jupytext.read(SOURCES[name].path).metadata["kernelspec"]
+    assert kernel["display_name"] == get_kernel_dict()["display_name"]
 
 
 @each_notebook

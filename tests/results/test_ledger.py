@@ -66,9 +66,9 @@ def test_a_finding_says_where_it_comes_from():
 
 def test_a_verdict_says_on_which_benchmarks_what_was_found(verdicts):
     places = "CUB (fc1000, sentences)"
-    assert pages.because(verdicts[0]) == f"as claimed on {places}; not told apart on {places}"
+    assert pages.because(verdicts[0]) == f"as claimed on {places}; not significant on {places}"
     brief = pages.because(verdicts[0], brief=True)
-    assert brief == "as claimed on CUB; not told apart on CUB"
+    assert brief == "as claimed on CUB; not significant on CUB"
     assert pages.because(verdicts[1]) == "needs SUN"
 
 

@@ -57,8 +57,8 @@ def test_the_gap_is_what_a_protocol_adds_to_another_where_a_record_has_both():
     [
         ("good", "plain", 5, "**good** is above **plain**: +10.0 points"),
         ("plain", "good", 5, "**plain** is below **good**: -10.0 points"),
-        ("good", "noisy", 5, "not told apart"),
-        ("good", "good", 5, "not told apart"),
+        ("good", "noisy", 5, "do not differ significantly"),
+        ("good", "good", 5, "do not differ significantly"),
         ("good", "plain", 2, "too few to tell"),
     ],
 )

@@ -24,7 +24,7 @@ def conditionings(monkeypatch: pytest.MonkeyPatch, seeds: int):
 def test_each_way_is_above_below_or_not_told_apart(monkeypatch: pytest.MonkeyPatch):
     study = conditionings(monkeypatch, 3)
     assert study.against["H"] == (
-        "swapped, film above it; addition below it; concatenation not told apart from it"
+        "swapped, film above it; addition below it; concatenation not significantly different"
     )
     assert study.finding().endswith(f"only): {study.against['T1']}.")
     assert len(study.figure().axes[0].lines) == 2 * 4 + 1
@@ -96,7 +96,7 @@ def test_other_cuts_are_set_against_the_columns_as_stored(monkeypatch: pytest.Mo
     assert {r["row"] for r in study.records} == {"columns shuffled", "one token"}
     assert study.table().loc["one token", "H, over as stored"] == "+10.0 ± 0.0"
     assert study.caption().endswith(
-        "by T1: one token above it; columns shuffled not told apart from it."
+        "by T1: one token above it; columns shuffled not significantly different."
     )
 
 

@@ -93,7 +93,7 @@ def test_a_weight_is_judged_by_mean_and_distance() -> None:
 def test_a_change_has_a_sign_if_it_is_told_apart() -> None:
     assert study().change("to mean", GAINED) == (1, "+0.100")
     assert study().change("to mean", LOST) == (-1, "-0.100")
-    assert study().change("to mean", NONE) == (0, "+0.000 (not told apart)")
+    assert study().change("to mean", NONE) == (0, "+0.000 (not significant)")
     assert study(seeds=2).change("to mean", GAINED)[0] == 0
     assert "too few seeds to tell" in study(seeds=2).effect(GAINED)
 

@@ -56,7 +56,7 @@ def test_a_question_is_answered_for_each_source_or_said_to_be_open():
     lines = answers(INGREDIENTS, {"toy": RECORDS, "cub": []}).splitlines()
     assert lines[0].startswith("- toy: **GenZSL** is above **no CDP**: +10.0 points of H")
     assert lines[1].startswith("- toy: **GenZSL** is below **no boosting**: -5.0")
-    assert "not told apart" in lines[2]
+    assert "do not differ significantly" in lines[2]
     assert lines[3] == "- cub: not measured."
 
 

@@ -52,9 +52,9 @@ def test_rows_are_read_on_the_way_and_set_against_the_closed_form():
         "-20.0 ± 0.0, below",
         "+10.0 ± 0.0, above",
         "",
-        "-0.5 ± 0.0, not told apart",  # less than a point
+        "-0.5 ± 0.0, not significant",  # less than a point
     ]
-    assert table.loc[("T1", "GenZSL"), "last half"] == "+0.0 ± 0.0, not told apart"
+    assert table.loc[("T1", "GenZSL"), "last half"] == "+0.0 ± 0.0, not significant"
     assert h.loc["nearest mean"].tolist()[:4] == ["", "", "51.5 ± 1.6", ""]
 
 

@@ -11,6 +11,7 @@ import math
 import multiprocessing
 import os
 import re
+import shutil
 import signal
 import sys
 import threading
@@ -33,6 +34,7 @@ RAN, FAILED, TIMED_OUT, KILLED = "ran", "failed", "timed out", "killed"
 SKIPPED, NOT_RUN, INTERRUPTED = "skipped", "not run", "interrupted"
 POLL_SECONDS = 0.5
 SIGKILL = getattr(signal, "SIGKILL", 9)  # Windows has none
+FULL = 2**16  # bytes that are left on a disk which is as good as full
 FOR_MEMORY = "a process of it got SIGKILL, as the system does where memory runs out"
 OF_SIGKILL = re.compile(r"(DeadKernel|TerminatedWorker)Error: .*SIGKILL", re.DOTALL)
 WEIGH_SECONDS = 3.0  # to add up what processes share walks their page tables: a tenth of a core
@@ -234,6 +236,8 @@ def _first_fault(cells: list[NotebookNode], ended: bool) -> tuple[int | None, st
 
 def _last_line(log: Path) -> str:
     lines = [*filter(str.strip, log.read_text(encoding="utf-8", errors="replace").splitlines())]
+    if not lines and shutil.disk_usage(log.parent).free < FULL:
+        return "No space left on device, not even for the message of what failed"
     if not lines:
         return "its process ended without a message; was it stopped from outside?"
     return re.sub(r"^(\w+\.)+(?=\w+:)", "", lines[-1].strip())

@@ -7,13 +7,13 @@ The rule, in the order in which it is applied:
 2. A printed number is decided only by a run of the published schedule on its own benchmark,
    features and semantics, over at least three seeds: **reproduced** if our mean is within a point
    of it (or within a twentieth, where it is no percentage); of a gain, else, **direction
-   reproduced** if ours is told apart from nothing on the same side; otherwise **not reproduced**.
+   reproduced** if ours is significant, on the same side; otherwise **not reproduced**.
    Without such a run: **not measured**, and what we have elsewhere stands beside it.
 3. A statement is decided by its comparisons, each on every run that has both rows. One speaks for
-   the statement if the rows are told apart as it says, against it if the other way round (paired
+   the statement if the rows differ as it says, against it if the other way round (paired
    t test, Holm over the claim's comparisons, at least a point). **reproduced**: all speak for it;
    **direction reproduced**: some do, and none against; otherwise **not reproduced**, be it that
-   one speaks against it or that nothing is told apart. Without any: **not measured**.
+   one speaks against it or that nothing is significant. Without any: **not measured**.
 """
 
 import json

@@ -28,7 +28,7 @@ GRADES = {  # how well a claim is known, in words
     "inference": "our inference",
     "summary": "read in a public summary",
 }
-SIDES = {"for": "as claimed", "against": "the other way round", "open": "not told apart"}
+SIDES = {"for": "as claimed", "against": "the other way round", "open": "not significant"}
 TITLE = "Ledger of claims: GenZSL and RevCD"
 
 
@@ -92,7 +92,7 @@ def _failed(verdict: Verdict) -> str:
 
 
 def _where(findings: Sequence[Finding], brief: bool) -> Iterable[str]:
-    """Say on which benchmarks comparisons speak for a claim, against it, or are not told apart."""
+    """Say on which benchmarks comparisons speak for a claim, against it, or are not significant."""
     for standing, words in SIDES.items():
         of_side = [benchmark(f) for f in findings if f.standing == standing]
         of_side = [name.partition(" (")[0] if brief else name for name in of_side]
@@ -278,7 +278,7 @@ def intervals_svg(verdict: Verdict) -> str:
     return (
         f'<svg role="img" viewBox="0 0 460 {height}" width="460" height="{height}">'
         "<title>Mean differences and their 95 % intervals, in the table's order, about nothing; "
-        'large dots are told apart from it.</title><path stroke-dasharray="3" '
+        'large dots are significant.</title><path stroke-dasharray="3" '
         f'd="M120 0V{height}"/>{"".join(parts)}</svg>'
     )
 

@@ -52,13 +52,13 @@ class Difference:
         """Call it by the word for more than nothing, or for less, where it is either."""
         if self.apart is None:
             return "too few seeds to tell"
-        return (up if self.mean > 0 else down) if self.apart else "not told apart"
+        return (up if self.mean > 0 else down) if self.apart else "not significant"
 
 
 def differences(*gains: Sequence[float], least: float = LEAST) -> list[Difference]:
     """Test each of several sets of differences within seeds against 0.
 
-    One is told apart from none if its corrected p is below 0.05 and its mean is at least `least`
+    One is significant if its corrected p is below 0.05 and its mean is at least `least`
     in size. The chance that any of them is, though all are nothing, stays below one in twenty.
 
     Args:
@@ -183,5 +183,5 @@ def _sentence(first: str, second: str, metric: str, n: int, found: Difference) -
     p = "p < 0.001" if found.p < 0.001 else f"p = {found.p:.3f}"
     numbers = f"{numbers} ({found.low:+.1f} to {found.high:+.1f}, {p})"
     if not found.apart:
-        return f"**{first}** and **{second}** are not told apart: {numbers}."
+        return f"**{first}** and **{second}** do not differ significantly: {numbers}."
     return f"**{first}** is {'above' if found.mean > 0 else 'below'} **{second}**: {numbers}."

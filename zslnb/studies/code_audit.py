@@ -279,8 +279,8 @@ def _by_seed(ways: Mapping[str, Gains]) -> plt.Figure:
 def measured_differences(models: Tabled, training: Tabled, one_referent: Gains) -> Drawn:
     """How large is every measured difference between code and text?
 
-    Of what is returned, `gains` are points by label, `apart` the means of those that are told
-    apart from none, the largest first, and `quiet` the labels of those that are not.
+    Of what is returned, `gains` are points by label, `apart` the means of those that are
+    significant, the largest first, and `quiet` the labels of those that are not.
     """
     by_row = {**models.gains, **training.gains, CHOOSING: training.choosing[RELEASED]}
     by_row[ONE_REFERENT] = one_referent
@@ -294,7 +294,7 @@ def measured_differences(models: Tabled, training: Tabled, one_referent: Gains) 
     apart = dict(sorted(apart.items(), key=lambda item: -abs(item[1])))
     largest = "; ".join(f"{label} ({mean:+.1f})" for label, mean in [*apart.items()][:3])
     text = (
-        f"One dot a seed, the bar their mean; blue: told apart from none ({len(apart)} of "
+        f"One dot a seed, the bar their mean; blue: significant ({len(apart)} of "
         f"{len(gains)}, corrected for asking so many). "
         + (f"Largest: {largest}." if largest else "")
     )
@@ -302,7 +302,7 @@ def measured_differences(models: Tabled, training: Tabled, one_referent: Gains) 
     fig = _one_scale(gains, apart)
     alt = (
         "A row for each difference between code and paper, by points of H: dots are seeds, a "
-        "bar their mean, blue where it is told apart from none, grey elsewhere. Most rows lie "
+        "bar their mean, blue where it is significant, grey elsewhere. Most rows lie "
         "close about the line at zero; a few blue ones lie far from it, on either side."
     )
     return Drawn("differences", fig, text, alt=alt, gains=gains, apart=apart, quiet=quiet)
@@ -314,7 +314,7 @@ def _one_scale(gains: Mapping[str, Gains], apart: Mapping[str, float]) -> plt.Fi
         colour = "C0" if label in apart else "0.55"
         ax.plot(gain, np.full(len(gain), i), "o", color=colour, alpha=0.5, markersize=4)
         ax.plot([gain.mean()], [i], "|", color=colour, markersize=16, markeredgewidth=2)
-    for label, colour in (("told apart from none", "C0"), ("not told apart", "0.55")):
+    for label, colour in (("significant", "C0"), ("not significant", "0.55")):
         ax.plot([], [], "o", color=colour, label=label)
     ax.axvline(0, color="k", linewidth=0.8)
     fig.legend(loc="outside lower right", ncols=2)

@@ -94,7 +94,7 @@ def ways_to_join(benchmark: Benchmark, settings: RevCDSettings) -> Tabled:
 def conditionings(
     benchmark: Benchmark, settings: RevCDSettings, seeds: Sequence[int], device: Device
 ) -> Answered:
-    """Is the paper's way to join told apart from the others, trained equally long?
+    """Does the paper's way to join differ from the others, trained equally long?
 
     The table has every score; the figure, called "gains", what the others gain over "cross". Of
     what is returned, `against` says by metric in a few words how the others do.
@@ -147,12 +147,12 @@ def _draw_gains(gains: Mapping[str, Mapping[str, Sequence[float]]]) -> Figure:
 
 
 def _against(gains: Mapping[str, Sequence[float]]) -> str:
-    sides = {"above it": [], "below it": [], "not told apart from it": []}
+    sides = {"above it": [], "below it": [], "not significantly different": []}
     for how, found in zip(gains, results.differences(*gains.values()), strict=True):
         if found.apart is None:
             return "too few seeds to tell"
         side = "above it" if found.mean > 0 else "below it"
-        sides[side if found.apart else "not told apart from it"].append(how)
+        sides[side if found.apart else "not significantly different"].append(how)
     return "; ".join(f"{', '.join(ways)} {side}" for side, ways in sides.items() if ways)
 
 

@@ -96,7 +96,7 @@ def _against(records: Records, row: str, other: str, measure: str, more: str, le
     gains = np.subtract(*(values(records, r, "unseen", measure) for r in (row, other)))
     known = told_apart([*gains], least=LEAST)
     side = more if gains.mean() > 0 else less
-    note = "too few seeds to tell" if known is None else side if known else "not told apart"
+    note = "too few seeds to tell" if known is None else side if known else "not significant"
     return f"{gains.mean():+.3f} ({note})"
 
 
@@ -248,9 +248,9 @@ class BoostingWeight(Study):
         )
 
     def change(self, measure: str, row: str, part: str = "unseen") -> tuple[int, str]:
-        """Compare a weight with λ = 0 within each seed: sign (0: not told apart), and words."""
+        """Compare a weight with λ = 0 within each seed: sign (0: not significant), and words."""
         change = self.changes[part, measure, row]
-        note = " (not told apart)" if change.apart is False else ""
+        note = " (not significant)" if change.apart is False else ""
         return int(np.sign(change.mean)) if change.apart else 0, f"{change.mean:+z.3f}{note}"
 
     @cached_property
@@ -274,7 +274,7 @@ class BoostingWeight(Study):
             return "too few seeds to tell"
         better, worse = mean > 0 or distance < 0, mean < 0 or distance > 0
         if better and not worse and not mean:
-            return "nearer as a cloud, its mean not told apart"
+            return "nearer as a cloud, its mean not significantly"
         return ("no clear effect", "gained", "lost", "mixed")[better + 2 * worse]
 
     def against_none(self) -> Tabled:

@@ -370,7 +370,7 @@ def sensitivity(
 
 
 def answers(comparisons: Comparisons, sources: Sources) -> str:
-    """Say of pairs of rows under protocol clean whether they are told apart, source by source.
+    """Say of pairs of rows under protocol clean whether they differ, source by source.
 
     A recorded run may lack rows of today; what it has is compared.
     """
