@@ -151,8 +151,8 @@ here.figure(main, "rows")
 
 # %% [markdown]
 # *Means + spread* has the highest H on the aviary, and *plain CLIP*, fitted to no image of the benchmark, is
-# level with GenZSL in H and ahead in T1. So a lead over another generator, which is what the paper argues with, does
-# not yet show that generating helps. (A best-on-test number *below* the clean one: in so few rounds the
+# level with GenZSL in H and ahead in T1. So a lead over another generator, which is what the paper argues with,
+# does not yet show that generating helps. (GenZSL's released H is *below* its clean one: in so few rounds the
 # released classifier is still learning.)
 #
 # **How much of H is best-on-test selection?** *Peeked minus clean* is the price of peeking alone. *Best look
@@ -266,7 +266,7 @@ here.table(studies.ablations_beside({name: rows for name, rows in ablations.item
 # some of that is the border's place.
 #
 # **Does the referent carry information?** If it did, random referents or noise would cost something. They are
-# not seen to, on drawn birds or on CUB's, and the intervals leave room for two or three points, no more.
+# not seen to, on drawn birds or on CUB's, and the intervals leave room for a loss of two points at most.
 
 # %% [markdown] tags=["exercise"]
 # **Exercise 14.2: an interval by hand** (code, 10 minutes, medium). Two methods, five seeds each, and the
@@ -311,8 +311,8 @@ here.table(studies.semantics(of_bench, settings, rivals, here.seeds, here.device
 
 # %% [markdown]
 # Neither benchmark bears it out: no generator is better with attributes than with texts. On the aviary the two
-# GANs and GenZSL lose most by attributes, and the cVAE, an imagination method, loses little. Which kind is the strong
-# one is a matter of the benchmark, not of the label. (With attributes the boosting term is our substitute.)
+# GANs and GenZSL lose most by attributes, and the cVAE, an imagination method, loses little. Which kind is the
+# strong one is a matter of the benchmark. (With attributes the boosting term is our substitute.)
 #
 # ## What the paper prints
 #
