@@ -373,7 +373,7 @@ clean = studies.compared(bench, rows, "GenZSL", here.seeds, here.device, name="c
 here.table(clean, headline=True)
 
 # %% [markdown]
-# On the aviary no referent matters: one that is not heard ([notebook 11](11_referent_induction.ipynb)) can
+# On the aviary no referent matters: one without effect ([notebook 11](11_referent_induction.ipynb)) can
 # neither help nor do harm. Random classes are the test of induction, since nothing but whose features enter
 # changes; noise also has another scale and shape. (In [notebook 14](14_genzsl_results.ipynb) a closed form does
 # gain by seen features.)

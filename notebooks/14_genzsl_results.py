@@ -397,7 +397,7 @@ here.table(studies.genzsl_findings({name: rows for name, rows in sources.items()
 # <details><summary>One answer</summary>
 #
 # As it stands, referents of a class are paired with targets of another at random, so that beyond the
-# class they share nothing; the least loss is had by a network that does not listen, and the rows with
+# class they share nothing; the least loss is had by a network that ignores it, and the rows with
 # noise and with random referents lose nothing. The objective would have to ask for what the semantics do
 # not tell: this sample's pose and light, say, with a referent that shares them; or for variety like that
 # of real features, to which referents that vary would be the cheapest way.

@@ -1,4 +1,4 @@
-"""How time and image join the network, what tokens attend to, and whether the image is heard."""
+"""How time and image join the network, what tokens attend to, and whether the image has an effect."""
 
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
@@ -178,7 +178,7 @@ def attention_weights(model: RevCD, benchmark: Benchmark) -> Float[Tensor, "M H 
 
 
 def token_attention(models: Sequence[RevCD], benchmark: Benchmark) -> Drawn:
-    """What do the tokens of trained models listen to?"""
+    """What do the tokens of trained models attend to?"""
     by_seed = [attention_weights(model, benchmark) for model in models]
     average, tokens = by_seed[0].mean(0), by_seed[0].shape[-1]
     entropies = [(-w * w.clamp(min=1e-9).log()).sum(3) for w in by_seed]
@@ -194,7 +194,7 @@ def token_attention(models: Sequence[RevCD], benchmark: Benchmark) -> Drawn:
     text = (
         f"Attention of the first seed's model, averaged over test images; {1 / tokens:.3f} would "
         f"be even. The strongest of these averages is {float(average.max()):.2f}. Over seeds, a "
-        f"token of one image listens to {results.spread(listened_to)} tokens (the exponential of "
+        f"token of one image attends to {results.spread(listened_to)} tokens (the exponential of "
         f"the entropy; even: {tokens}), and a weight varies by {results.spread(variation)} from "
         "image to image."
     )
@@ -309,7 +309,7 @@ def image_swaps(models: Models, benchmark: Benchmark) -> Tabled:
         for i, what in enumerate(["turn", "class changes, %"])
     }
     text = (
-        f"How far estimates of {images.numel()} test images turn ($1 - \\cos$: 0 not heard, 1 "
+        f"How far estimates of {images.numel()} test images turn ($1 - \\cos$: 0 no effect, 1 "
         "nothing in common), and how many change their class. Mean ± standard deviation over seeds "
         f"({n_seeds})."
     )
