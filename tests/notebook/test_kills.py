@@ -50,7 +50,7 @@ here.table(pd.DataFrame([r["scores"]["clean"] for r in records]), "results", "Al
 class Jobs:
     """A small set of jobs: two pages that share six experiments, in a folder of its own."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, page: str = PAGE) -> None:
         self.folder, b = folder, toy()
         splits = {"trainval": b.train_idx, "test_seen": b.test_seen_idx}
         splits["test_unseen"] = b.test_unseen_idx
@@ -64,7 +64,7 @@ class Jobs:
             **{f"{name}_idx": idx for name, idx in splits.items()},
         )
         for name in ("10_a", "20_b"):
-            text = HEADER.format(needs="semantics") + "\n# %%" + PAGE.replace("NAME", name)
+            text = HEADER.format(needs="semantics") + "\n# %%" + page.replace("NAME", name)
             (folder / f"{name}.py").write_text(text)
 
     def arguments(self) -> list[str]:
@@ -170,6 +170,20 @@ def kill(victim: str, process: BaseProcess, chance: random.Random) -> bool:
         else:
             return True
     return False
+
+
+def test_nothing_outlives_a_runner_that_was_killed(tmp_path):
+    """An orphan page would work beside the next run's, on the same files."""
+    build = tmp_path / "build"
+    process = Jobs(tmp_path, "\nimport time\ntime.sleep(3600)\n").start(build)
+    while len([*build.glob("toy-*/notebooks/*.ipynb")]) < 2:
+        assert process.is_alive()
+        time.sleep(0.1)
+    working = alive()
+    assert len(working) >= 5  # the runner, two pages, two kernels
+    process.kill()
+    process.join(PATIENCE)
+    assert all_end()
 
 
 def test_two_runners_at_once_go_one_after_the_other(jobs, undisturbed):
