@@ -263,7 +263,7 @@ def test_what_another_process_computes_is_left_to_it(calls, build):
 
 
 @pytest.mark.parametrize(("chosen", "device", "expected"), [
-    ("3", "cpu", 3), ("3", "cuda", 3), ("", "cpu", joblib.cpu_count()), ("", "cuda", 5),
+    ("3", "cpu", 3), ("3", "cuda", 3), ("", "cpu", joblib.cpu_count()), ("", "cuda", 1),
 ])  # fmt: skip
 def test_how_many_run_at_once(monkeypatch, chosen, device, expected):
     monkeypatch.setenv("ZSLNB_JOBS", chosen)

@@ -72,7 +72,7 @@ def test_attention_sums_to_1_and_is_even_when_blind(models: list[revcd.RevCD]):
     torch.testing.assert_close(even, torch.full_like(even, 0.25))
     torch.testing.assert_close(studies.attention_weights(model, B), weights)  # a copy was blinded
     study = studies.token_attention([blind], B)
-    assert "listens to 4.00 tokens" in study.finding()
+    assert "attends to 4.00 tokens" in study.finding()
     assert len(study.figure().axes) == 3
     compared = studies.blind_attention([model, blind], B)
     assert compared.blind[0] < compared.blind[1] == 100

@@ -34,7 +34,6 @@ from zslnb.experiments.sources import (
 from zslnb.files import build_dir, claimed, write_atomically, writer_id
 
 Experiment = tuple[str, Any]  # a method's name and its settings
-ON_ONE_GPU = 5  # experiments that share a GPU: each waits for what it counts on the CPU
 CONNECT_SECONDS = 30
 WAIT_SECONDS = 0.2  # between looks for what another process computes
 
@@ -112,11 +111,11 @@ def run_rows(
 
 
 def processes(device: torch.device | str) -> int:
-    """How many experiments run at once: `$ZSLNB_JOBS`, else one a core, and on a GPU some."""
+    """How many experiments run at once: `$ZSLNB_JOBS`, else one a core, and one on a GPU."""
     chosen = os.environ.get("ZSLNB_JOBS")
     if chosen:
         return max(1, int(chosen))
-    return joblib.cpu_count() if torch.device(device).type == "cpu" else ON_ONE_GPU
+    return joblib.cpu_count() if torch.device(device).type == "cpu" else 1
 
 
 def inputs_of_record(record: Mapping) -> dict:
