@@ -1,4 +1,4 @@
-"""How time and image join the network, what tokens attend to, and whether the image has an effect."""
+"""How time and image join the network, what tokens attend to, whether the image has an effect."""
 
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
