@@ -254,8 +254,8 @@ torch.stack([mu, (log_var / 2).exp(), o])[:, 0, :4]
 # ## Three losses
 #
 # > **GenZSL, sections 3.3 and 3.4** (as reported), for a target feature $x$ of a seen class:
-# > $$\mathrm{KL}\big(q(o \mid x^{refer}, \tilde z)\,\Vert\,p(o \mid \tilde z)\big)
-# > - \mathbb E_q \ln p(x \mid o, \tilde z) + \lambda\, \mathcal L_{Boost} .$$
+# > $$\mathrm{KL}\big(q(o \mid x^{refer}, \tilde z)\,\Vert\,p(o \mid \tilde z)\big) -
+# > \mathbb E_q \ln p(x \mid o, \tilde z) + \lambda\, \mathcal L_{Boost} .$$
 #
 # As released, the prior $p(o)$ is $\mathcal N(0, I)$, and a squared error stands for the log-likelihood:
 #
