@@ -25,7 +25,7 @@ RUN = Run(
         "profile": "medium",
         "benchmark": {"name": "cub_resnet_fc1000", "semantics": "sentences", "file_sha256": "ab"},
         "git": {"revision": "0123456789"},
-        "added": {"revision": "abcdef0123", "rows": "T3, T4"},
+        "added": [{"revision": "abcdef0123", "rows": "T3, T4"}],
     },
 )
 RECORD = {

@@ -135,8 +135,10 @@ def _head(manifest: Mapping, pages: Iterable[str]) -> Facts:
         ("device", f"{device['used']} ({device['name']}), {manifest.get('platform', '')}"),
         ("versions", _listed(manifest["versions"])),
     ]
-    if added := manifest.get("added"):
-        facts.insert(3, ("added", f"{added['revision']}: {added['rows']}. {added['remark']}"))
+    facts[3:3] = [
+        ("added", f"{part['revision']}: {part['rows']}. {part['remark']}")
+        for part in manifest.get("added", [])
+    ]
     return facts
 
 

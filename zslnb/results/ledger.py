@@ -128,9 +128,9 @@ def command(finding: Finding) -> str:
 def revision(finding: Finding) -> str:
     """Give the short revision that a finding's records were made with."""
     facts = finding.run.manifest
-    added, table = facts.get("added", {}), finding.record.get("table")
-    is_added = bool(table) and table in added.get("rows", "").split(", ")
-    full = added.get("revision") if is_added else facts.get("git", {}).get("revision")
+    table, full = finding.record.get("table"), facts.get("git", {}).get("revision")
+    for added in facts.get("added", []):  # the last that has the table
+        full = added["revision"] if table and table in added["rows"].split(", ") else full
     return (full or "unknown")[:7]
 
 
