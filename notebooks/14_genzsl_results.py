@@ -295,7 +295,7 @@ interval = [float(gains.mean() - half), float(gains.mean() + half)]
 (paired,) = results.differences([1.1, 1.5, 0.5, 1.2, 1.8])
 ends = [paired.low, paired.high]
 desk.check(interval, ends, "Pair the seeds, then divide by the root of five.", rtol=0, atol=1e-2)
-[round(end, 2) for end in ends]
+[round(float(end), 2) for end in ends]
 
 # %% [markdown]
 # ## Strong and weak semantics (Table 4)
