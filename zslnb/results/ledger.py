@@ -97,7 +97,7 @@ def _where(findings: Sequence[Finding], brief: bool) -> Iterable[str]:
         of_side = [benchmark(f) for f in findings if f.standing == standing]
         of_side = [name.partition(" (")[0] if brief else name for name in of_side]
         times = {name: of_side.count(name) for name in of_side}
-        places = [f"{n} × {name}" if n > 1 else name for name, n in times.items()]
+        places = [f"{name} ({n} comparisons)" if n > 1 else name for name, n in times.items()]
         if places:
             yield f"{words} on {', '.join(places)}"
 
