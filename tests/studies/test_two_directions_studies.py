@@ -4,7 +4,7 @@ import pytest
 from toys import QUICK, QUICK_REVCD
 
 from zslnb.experiments.two_directions import PAIRS
-from zslnb.studies.two_directions import pair_settings, pairs_of_methods
+from zslnb.studies.two_directions import pair_settings, pairs_of_methods, pairs_on_cub
 
 ALONE = {
     **{"GenZSL": 0.50, "GenZSL again": 0.52, "means + spread": 0.60},
@@ -58,3 +58,11 @@ def test_the_settings_are_the_tables_with_one_count():
     settings = pair_settings(QUICK, QUICK_REVCD)
     assert settings.genzsl.n_synthetic_choices == settings.means.n_synthetic_choices == (5,)
     assert settings.revcd == QUICK_REVCD
+
+
+def test_each_kind_of_cubs_semantics_is_read_from_the_run_that_recorded_it():
+    """A recorded run holds one kind, so a page must look in both."""
+    for kind in ("sentences", "attributes"):
+        study = pairs_on_cub(kind)
+        assert f"{kind}.** Percent, mean ± standard deviation over 5 seeds" in study.caption()
+    assert pairs_on_cub("names") is None
