@@ -8,16 +8,13 @@ from jaxtyping import Int64
 from torch import Tensor
 
 from zslnb.benchmark import Benchmark
-from zslnb.experiments import estimators, generative
-from zslnb.experiments.means import MeansSettings, chosen_kernel, fit_means
-from zslnb.experiments.models import trained
+from zslnb.experiments.means import MeansSettings
 from zslnb.experiments.ridge import RidgeSettings
-from zslnb.experiments.ridge import candidates as ridge_candidates
+from zslnb.experiments.scored import Both, estimated, generated, predicted, regressed
 from zslnb.experiments.scoring import all_scores
 from zslnb.genzsl import GenZSLSettings
 from zslnb.protocol import (
     Scored,
-    best,
     best_constant,
     per_class_accuracy,
     validation_split,
@@ -38,7 +35,6 @@ PAIRS = {
         *(("GenZSL", "GenZSL again"), ("RevCD", "RevCD again")),
     )
 }
-Both = tuple[Scored, Scored]  # on the validation split, and on the benchmark
 
 
 @dataclass(frozen=True)
@@ -73,12 +69,12 @@ def two_directions_scores(
     """
     inner = validation_split(benchmark, seed)
     found = {
-        "GenZSL": _generated(inner, benchmark, settings.genzsl, seed, device),
-        "GenZSL again": _generated(inner, benchmark, settings.genzsl, seed + NEXT_SEED, device),
-        "means + spread": _predicted(inner, benchmark, settings.means, seed, device),
-        "RevCD": _estimated(inner, benchmark, settings.revcd, seed, device),
-        "RevCD again": _estimated(inner, benchmark, settings.revcd, seed + NEXT_SEED, device),
-        "ridge": _regressed(inner, benchmark, settings.ridge),
+        "GenZSL": generated(inner, benchmark, settings.genzsl, seed, device),
+        "GenZSL again": generated(inner, benchmark, settings.genzsl, seed + NEXT_SEED, device),
+        "means + spread": predicted(inner, benchmark, settings.means, seed, device),
+        "RevCD": estimated(inner, benchmark, settings.revcd, seed, device),
+        "RevCD again": estimated(inner, benchmark, settings.revcd, seed + NEXT_SEED, device),
+        "ridge": regressed(inner, benchmark, settings.ridge),
     }
     levelled = {name: _levelled(*both) for name, both in found.items()}
     pairs = {
@@ -93,68 +89,6 @@ def two_directions_scores(
             for label, names in PAIRS.items()
         },
     }
-
-
-def _generated(
-    inner: Benchmark,
-    benchmark: Benchmark,
-    settings: GenZSLSettings,
-    seed: int,
-    device: torch.device | str,
-) -> Both:
-    return _picked(
-        inner,
-        benchmark,
-        *(trained(part, settings, seed, device) for part in (inner, benchmark)),
-    )
-
-
-def _predicted(
-    inner: Benchmark,
-    benchmark: Benchmark,
-    settings: MeansSettings,
-    seed: int,
-    device: torch.device | str,
-) -> Both:
-    kernel = chosen_kernel(inner, settings)
-    models = (fit_means(b, settings, kernel, seed, device) for b in (inner, benchmark))
-    return _picked(inner, benchmark, *models)
-
-
-def _picked(
-    inner: Benchmark, benchmark: Benchmark, trial: generative.Generator, model: generative.Generator
-) -> Both:
-    """Take the candidate that is best on validation, on both."""
-    tried = dict(generative.candidates(trial, inner))
-    chosen = best((pick, scores) for pick, (scores, _) in tried.items())[0]
-    tested = dict(generative.candidates(model, benchmark))
-    return tried[chosen][1].scored(), tested[chosen][1].scored()
-
-
-def _estimated(
-    inner: Benchmark,
-    benchmark: Benchmark,
-    settings: RevCDSettings,
-    seed: int,
-    device: torch.device | str,
-) -> Both:
-    tried, tested = (
-        {
-            pick: judged
-            for pick, (_, judged) in estimators.candidates(b, settings, seed, device).items()
-        }
-        for b in (inner, benchmark)
-    )
-    return _best_border(tried, tested)
-
-
-def _regressed(inner: Benchmark, benchmark: Benchmark, settings: RidgeSettings) -> Both:
-    return _best_border(*(dict(ridge_candidates(b, settings)) for b in (inner, benchmark)))
-
-
-def _best_border(tried: dict, tested: dict) -> Both:
-    chosen = max(tried, key=lambda pick: tried[pick].border[1])
-    return tried[chosen].scored, tested[chosen].scored
 
 
 def _levelled(on_validation: Scored, on_test: Scored) -> Both:

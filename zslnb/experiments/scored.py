@@ -1,0 +1,93 @@
+"""What each kind of method says of the test images, as validation chose it, with its scores.
+
+Each function gives two `Scored`: of a model trained without the validation classes, on the
+validation split, and of one trained on all of trainval, on the benchmark. The first is what a
+border, a weight or a threshold is chosen on; the second is looked at once.
+"""
+
+from collections.abc import Hashable, Mapping
+
+import torch
+
+from zslnb.benchmark import Benchmark
+from zslnb.experiments import estimators, generative
+from zslnb.experiments.families import Generator
+from zslnb.experiments.judged import Judged
+from zslnb.experiments.means import MeansSettings, chosen_kernel, fit_means
+from zslnb.experiments.models import trained
+from zslnb.experiments.ridge import RidgeSettings
+from zslnb.experiments.ridge import candidates as ridge_candidates
+from zslnb.genzsl import GenZSLSettings
+from zslnb.imagination import ImaginationSettings
+from zslnb.protocol import Scored, best
+from zslnb.revcd import RevCDSettings
+
+Both = tuple[Scored, Scored]  # on the validation split, and on the benchmark
+
+
+def generated(
+    inner: Benchmark,
+    benchmark: Benchmark,
+    settings: GenZSLSettings | ImaginationSettings,
+    seed: int,
+    device: torch.device | str,
+) -> Both:
+    """Score by a trained generator and the classifier of its features.
+
+    Args:
+        inner: the validation split of `benchmark`.
+        settings: of the generator; its synthetic counts and classifier epochs are the candidates.
+        seed, device: of the training.
+    """
+    models = (trained(part, settings, seed, device) for part in (inner, benchmark))
+    return picked(inner, benchmark, *models)
+
+
+def predicted(
+    inner: Benchmark,
+    benchmark: Benchmark,
+    settings: MeansSettings,
+    seed: int,
+    device: torch.device | str,
+) -> Both:
+    """Score by predicted means, borrowed spread, and the classifier of both."""
+    kernel = chosen_kernel(inner, settings)
+    models = (fit_means(b, settings, kernel, seed, device) for b in (inner, benchmark))
+    return picked(inner, benchmark, *models)
+
+
+def picked(inner: Benchmark, benchmark: Benchmark, trial: Generator, model: Generator) -> Both:
+    """Take the candidate with the best H of `trial` on the validation split, on both."""
+    tried = dict(generative.candidates(trial, inner))
+    chosen = best((pick, scores) for pick, (scores, _) in tried.items())[0]
+    tested = dict(generative.candidates(model, benchmark))
+    return tried[chosen][1].scored(), tested[chosen][1].scored()
+
+
+def estimated(
+    inner: Benchmark,
+    benchmark: Benchmark,
+    settings: RevCDSettings,
+    seed: int,
+    device: torch.device | str,
+) -> Both:
+    """Score by cosines of estimated semantics; the candidate has validation's best border."""
+    tried, tested = (
+        {
+            pick: judged
+            for pick, (_, judged) in estimators.candidates(b, settings, seed, device).items()
+        }
+        for b in (inner, benchmark)
+    )
+    return best_border(tried, tested)
+
+
+def regressed(inner: Benchmark, benchmark: Benchmark, settings: RidgeSettings) -> Both:
+    """Score by cosines of semantics that a ridge regression estimates, as `estimated` chooses."""
+    return best_border(*(dict(ridge_candidates(b, settings)) for b in (inner, benchmark)))
+
+
+def best_border(tried: Mapping[Hashable, Judged], tested: Mapping[Hashable, Judged]) -> Both:
+    """Take the candidate whose H with the best border is the highest on validation, on both."""
+    chosen = max(tried, key=lambda pick: tried[pick].border[1])
+    return tried[chosen].scored, tested[chosen].scored
