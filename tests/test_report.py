@@ -32,7 +32,8 @@ def test_a_stale_page_is_named_and_left_alone(tmp_path, monkeypatch):
         (tmp_path / page).write_text(f"# {page}")
     monkeypatch.setattr(report, "repository_dir", lambda name: tmp_path / name)
     monkeypatch.setattr(report, "filled", lambda page, text: f"{text}, made anew")
-    with pytest.raises(WorkError, match=f"{' and '.join(report.PAGES)}: not up to date"):
+    stale = " and ".join([*report.PAGES, report.PICTURE])
+    with pytest.raises(WorkError, match=f"{stale}: not up to date"):
         report.report(report.ReportRequest(check=True))
     assert (tmp_path / "README.md").read_text() == "# README.md"
 
@@ -131,13 +132,20 @@ def test_the_readme_counts_claims_and_names_the_first_three(verdicts):
     assert first[-1].endswith("; reason 4.")
 
 
-def test_the_ledger_is_written_in_four_kinds(verdicts, tmp_path, monkeypatch):
+def test_the_ledger_is_written_in_six_kinds(verdicts, tmp_path, monkeypatch):
     monkeypatch.setenv("ZSLNB_BUILD", str(tmp_path))
+    static = ROOT / "docs" / "static"
+    at = {"docs": static.parent, report.PICTURE: tmp_path / "claims.svg"}
+    monkeypatch.setattr(report, "repository_dir", at.get)
     report.write_ledger()
-    assert {path.name for path in tmp_path.iterdir()} == {
-        *("ledger.html", "ledger.md", "ledger.csv", "ledger.tex")
-    }
-    assert all(path.read_text().count("Says 3.") == 1 for path in tmp_path.iterdir())
+    texts = [tmp_path / f"ledger.{kind}" for kind in ("html", "md", "csv", "tex")]
+    drawn = [tmp_path / "ledger.svg", tmp_path / "ledger.pdf"]
+    assert {*tmp_path.iterdir()} == {*texts, *drawn, tmp_path / "claims.svg"}
+    assert all(path.read_text().count("Says 3.") == 1 for path in texts)
+    assert drawn[0].read_bytes() == (tmp_path / "claims.svg").read_bytes()
+    assert report._picture_is_fresh()
+    monkeypatch.setattr(report, "fingerprint", lambda verdicts: "another")
+    assert not report._picture_is_fresh()
 
 
 def test_compute_counts_an_experiment_once_though_two_tables_show_it(monkeypatch):

@@ -4,7 +4,9 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache, partial
+from pathlib import Path
 
+import matplotlib.pyplot as plt
 import pandas as pd
 
 from zslnb.datasets.aviary import contact_sheet
@@ -38,8 +40,10 @@ from zslnb.results.ledger import (
 )
 from zslnb.results.statements import PAPERS, Comparison
 from zslnb.results.statistics import paired_gains
+from zslnb.studies import style
 from zslnb.studies.both_directions import DIRECTIONS, on_cub
 from zslnb.studies.calibration_curves import COUNTS, nearest_point
+from zslnb.studies.claims_figure import claims_figure, fingerprint
 from zslnb.studies.genzsl_results import (
     INGREDIENTS,
     answers,
@@ -49,6 +53,7 @@ from zslnb.studies.genzsl_results import (
 from zslnb.studies.quoted import printed_scores_of_revcd
 from zslnb.studies.speed import speed_up, steady
 
+PICTURE = "docs/claims.svg"  # of docs/ledger.md
 AVIARY, CUB = "aviary-smoke", "cub_resnet_fc1000-sentences-medium"
 CUB_ATTRIBUTES = "cub_resnet_fc1000-attributes-medium"
 SUMMARISED = (
@@ -335,9 +340,20 @@ def claims_block() -> str:
 
 
 def ledger_block() -> str:
-    """Give every claim with its verdict, folded, below a table of counts."""
+    """Give every claim with its verdict, folded, below a table of counts and a picture."""
     verdicts = _verdicts()
-    return f"{counts_table(verdicts)}\n{ledger_markdown(verdicts)}"
+    alt = (
+        "One line for each statement that scores decide, with a dot and its interval for each "
+        "comparison, right of the middle where it speaks for the statement."
+    )
+    picture = (
+        f"![{alt}]({Path(PICTURE).name})\n\n**Statements that scores decide.** A dot is the mean "
+        "difference within a seed of one comparison on one run, the line its 95 % interval; to the "
+        "right of 0 it speaks for the statement. Whether it is significant is asked after Holm's "
+        "correction, so that a grey interval may leave out 0. Differences that are no percentages "
+        "(speed, cosines) are below only.\n"
+    )
+    return f"{counts_table(verdicts)}\n{picture}\n{ledger_markdown(verdicts)}"
 
 
 def compute_block() -> str:
@@ -439,6 +455,8 @@ def report(request: ReportRequest) -> None:
             if not request.check:
                 write_atomically(path, fresh)
         print(f"{page} {'was updated' if page in stale else 'is up to date'}.")
+    if request.check and not _picture_is_fresh():
+        stale.append(PICTURE)
     if request.check and stale:
         raise WorkError(f"{' and '.join(stale)}: not up to date; run make report.")
     if not request.check:
@@ -448,8 +466,16 @@ def report(request: ReportRequest) -> None:
         )
 
 
+def _picture_is_fresh() -> bool:
+    path = repository_dir(PICTURE)
+    return path.is_file() and fingerprint(_verdicts()) in path.read_text(encoding="utf-8")
+
+
 def write_ledger() -> None:
-    """Write the ledger into `build/`: as one HTML file, as Markdown, CSV and LaTeX."""
+    """Write the ledger into `build/`: as one HTML file, as Markdown, CSV and LaTeX, and drawn.
+
+    The drawing is the picture of docs/ledger.md, too.
+    """
     verdicts = _verdicts()
     frame = ledger_frame(verdicts)
     texts = {
@@ -460,4 +486,11 @@ def write_ledger() -> None:
     }
     for kind, text in texts.items():
         write_atomically(build_dir() / f"ledger.{kind}", text)
-    print(f"The ledger is in build/ledger.html, and as .{', .'.join([*texts][1:])}.")
+    style.set_style()
+    fig = claims_figure(verdicts)
+    drawn = style.vector_files(fig, fingerprint(verdicts))
+    plt.close(fig)
+    for kind, content in drawn.items():
+        write_atomically(build_dir() / f"ledger.{kind}", content)
+    write_atomically(repository_dir(PICTURE), drawn["svg"])
+    print(f"The ledger is in build/ledger.html, and as .{', .'.join([*texts, *drawn][1:])}.")

@@ -142,6 +142,8 @@ def test_a_figure_is_stored_shown_and_closed(here, shown, format, magic):
         assert picture.size == tuple(style.DPI * fig.get_size_inches())
     assert caption.data == "**Figure 1.** It rises."
     assert not plt.fignum_exists(fig.number)
+    vectors = {path.suffix for path in here.run_dir.glob("figures/*")} - {f".{format}"}
+    assert vectors == ({".svg", ".pdf"} if format == "png" else set())
 
 
 def test_letters_that_no_font_has_are_said_once(here, shown):
@@ -185,9 +187,7 @@ def test_what_a_page_would_show_too_small_is_refused(here, width, size, says):
     ax.set(xlim=(0, 1), xticks=[0.5], yticks=[])
     with pytest.raises(ValueError, match=says) if says else nullcontext():
         here.figure(fig, "ticks", "A tick.", alt="One tick.")
-    assert [*here.run_dir.glob("figures/*")] == (
-        [] if says else [here.run_dir / "figures/10_topic-ticks.png"]
-    )
+    assert bool([*here.run_dir.glob("figures/*")]) == (not says)
     plt.close(fig)
 
 

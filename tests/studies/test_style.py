@@ -168,3 +168,20 @@ def pictures(page: Path) -> list[tuple[str, int, str]]:
                     said = caption.get("data", {}).get("text/markdown", "")
                     found.append((about.get("alt", ""), about.get("width", 0), said))
     return found
+
+
+def test_the_same_figure_gives_the_same_files():
+    """Nothing in a file depends on the day, or on chance: identifiers in an SVG are hashed."""
+
+    def files() -> dict[str, bytes]:
+        fig, ax = plt.subplots()
+        ax.plot([0, 1], label="a line")
+        ax.legend()
+        return style.vector_files(fig, "its source")
+
+    first, again = files(), files()
+    assert first == again
+    assert first["svg"].startswith(b"<?xml")
+    assert b"its source" in first["svg"]
+    assert first["pdf"].startswith(b"%PDF")
+    assert b"/FontFile2" in first["pdf"]  # TrueType

@@ -79,6 +79,8 @@ class Desk:
     ) -> None:
         """Store a figure as `figures/<notebook>-<name>`, show it with its caption, and close it.
 
+        What is drawn, unlike photographs, is stored as SVG and PDF, too.
+
         Args:
             drawn: a matplotlib figure; or a study, whose records are kept, and which brings its
                 name, its alt text and, as its finding, the caption.
@@ -101,15 +103,19 @@ class Desk:
         if not alt.strip() or alt == caption:
             raise ValueError(f"Figure {name!r} needs a text `alt` that says what it shows.")
         with _glyphs_missing() as missing:
-            picture = _drawn(fig, format)
+            files = {format: _drawn(fig, format)}
+            if format == "png":
+                files |= style.vector_files(fig)
         style.check_readable(fig)  # ticks have their labels only once they are drawn
         number = self._number("figure", name, caption)
         plt.close(fig)  # or the notebook would show it a second time, without its caption
-        write_atomically(self.run_dir / "figures" / f"{self.notebook}-{name}.{format}", picture)
+        for ending, content in files.items():
+            path = self.run_dir / "figures" / f"{self.notebook}-{name}.{ending}"
+            write_atomically(path, content)
         note = f" *{NO_FONT}*" if missing else ""
         width = round(fig.get_figwidth() * style.SHOWN_DPI)  # in pixels; the height follows
         said = Markdown(f"**Figure {number}.** {caption}{note}")
-        display(Image(picture, alt=alt, width=width), said)
+        display(Image(files[format], alt=alt, width=width), said)
 
     def table(
         self,
