@@ -258,3 +258,24 @@ def test_a_folder_that_may_not_be_written_is_said(jobs, undisturbed):
     assert "Read-only file system" in text
     assert "ZSLNB_BUILD names another folder" in text
     assert kept(build) == undisturbed[0]
+
+
+def test_results_that_may_not_be_written_are_said(jobs, undisturbed):
+    results, build = jobs.folder / "results", jobs.folder / "as if committed"
+    results.mkdir()
+    shutil.copytree(jobs.folder / "undisturbed", build)
+    for path in build.glob("*/manifest.json"):  # this repository may hold changes
+        facts = json.loads(path.read_text())
+        path.write_text(json.dumps({**facts, "git": {"revision": "0" * 40, "clean": True}}))
+    options = ["--benchmark", jobs.folder / "toy.npz", "--results", results]
+    record = shlex.join([sys.executable, "-m", "zslnb", "record", *map(str, options)])
+    text = in_a_world_of_its_own(
+        f"mount --bind {results} {results} && mount -o remount,bind,ro {results}; {record}; "
+        f"echo status $?; mount -o remount,bind,rw {results}; {record}; echo status $?",
+        build,
+    )
+    assert re.findall(r"status (\d+)", text) == ["1", "0"], text
+    assert "Read-only file system" in text
+    assert "--results one than results/" in text
+    assert "Traceback" not in text
+    assert len([*results.glob("*/records.jsonl")]) == 1
