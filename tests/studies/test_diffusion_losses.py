@@ -81,9 +81,6 @@ def test_distances_are_measured_for_each_kind_seed_and_step(study: studies.ToyLo
     assert study.grid[-1] == 299
     assert study.distance["both, capped"].shape == (2, len(study.grid))
     early, late = study.distance["both, capped"].mean(0)[[study.grid.index(studies.EARLY), -1]]
-    assert study.far("both, capped") == (
-        f"{early:.3f} off at step 9 and {late:.3f} at the last (both, capped)"
-    )
     assert f"{early:.3f} and {late:.3f} (both, capped)" in study.finding()
     assert float(study.spread[-1]) < 0.6
     assert len(study.figure().axes) == 2

@@ -41,7 +41,7 @@ _STUDIES = {  # module -> what notebooks use of it
     "input_acceptance": "inputs",
     "known_densities": "gaussian_denoiser mixture_denoiser TiltedDensity",
     "quoted": (
-        "printed_scores_of_revcd quoted_ablation quoted_results quoted_rivals quoted_semantics "
+        "printed_scores_of_revcd quoted_results quoted_rivals quoted_semantics "
         "reductions revcd_printed revcd_text_claims"
     ),
     "referents": (

@@ -290,11 +290,6 @@ class ToyLosses(Study):
             "estimate, which nobody can know."
         )
 
-    def far(self, kind: str) -> str:
-        """Say how far one training ends from the best estimate."""
-        early, late = self._ends(kind)
-        return f"{early:.3f} off at step {EARLY + 1} and {late:.3f} at the last ({kind})"
-
     def _ends(self, kind: str) -> Float[np.ndarray, " 2"]:
         return self.distance[kind].mean(0)[[self.grid.index(EARLY), -1]]
 

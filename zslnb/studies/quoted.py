@@ -52,15 +52,6 @@ def quoted_rivals() -> Tabled:
     return Tabled("rivals", wide.reset_index(), text)
 
 
-def quoted_ablation() -> Tabled:
-    """GenZSL's Table 3, as far as it is known."""
-    quoted = published("genzsl")
-    drops = quoted[(quoted.place == "Table 3") & (quoted.metric != "T1")]
-    drops = drops[["benchmark", "method", "metric", "value", "grade"]].reset_index(drop=True)
-    text = f"{QUOTED} What is known of the paper's Table 3; a blank value is unknown to us."
-    return Tabled("ablation-printed", drops, text)
-
-
 def quoted_semantics() -> Tabled:
     """GenZSL's Table 4, on CUB."""
     quoted = published("genzsl")
