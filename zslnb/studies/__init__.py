@@ -38,8 +38,11 @@ _STUDIES = {  # module -> what notebooks use of it
         "selection_price semantics sensitivity sensitivity_figure spreads_beside verdicts "
         "whose_spread whose_spread_on_cub"
     ),
+    "headline_numbers": "headline_leads headline_speeds trainings_on_cub",
     "input_acceptance": "inputs",
     "known_densities": "gaussian_denoiser mixture_denoiser TiltedDensity",
+    "printed_gaps": "best_on_test both_recorded gaps_beside_spread reversals run_both",
+    "printed_numbers": "may_be_h possible_h printed_sums text_checks",
     "quoted": (
         "printed_scores_of_revcd quoted_ablation quoted_results quoted_rivals quoted_semantics "
         "reductions revcd_printed revcd_text_claims"
