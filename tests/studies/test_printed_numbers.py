@@ -47,7 +47,10 @@ def test_what_is_no_percentage_is_refused(pair):
 def test_two_runs_that_trade_so_much_average_to_the_printed_h():
     """The closed form against two runs, with the rounding that `trade` grants."""
     d, seen, unseen = trade(31.4, 43.3, 29.0), 43.3, 29.0
-    lost = harmonic(seen, unseen) - (harmonic(seen + d, unseen - d) + harmonic(seen - d, unseen + d)) / 2
+    lost = (
+        harmonic(seen, unseen)
+        - (harmonic(seen + d, unseen - d) + harmonic(seen - d, unseen + d)) / 2
+    )
     assert lost == pytest.approx(possible_h(seen, unseen)[0] - 31.45, abs=1e-9)
     assert trade(34.7, 43.3, 29.0) == 0
     assert math.isnan(trade(53.4, 40.9, 38.1))  # no average is above

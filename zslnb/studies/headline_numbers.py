@@ -7,8 +7,9 @@ import pandas as pd
 from zslnb import results
 from zslnb.results import published, published_value
 from zslnb.studies.genzsl_results import CUB_RUN
-from zslnb.studies.printed_gaps import WAYS, Sources
+from zslnb.studies.printed_gaps import WAYS
 from zslnb.studies.rows import Records, row_names, told
+from zslnb.studies.rule_of_choice import Sources
 from zslnb.studies.speed import SLOWER, SpeedUp, TrainingSpeed, speed_up_words
 from zslnb.studies.study import Tabled
 

@@ -1,7 +1,7 @@
-"""How wide are the gaps in printed tables beside what a seed, or a look at the test set, moves?"""
+"""How wide are the gaps in printed tables beside what a second seed moves?"""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from itertools import combinations, permutations
 
 import matplotlib.pyplot as plt
@@ -12,29 +12,15 @@ from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 
-from zslnb import results
-from zslnb.benchmark import Benchmark
-from zslnb.experiments.memo import run_rows
-from zslnb.genzsl import GenZSLSettings
-from zslnb.imagination import ImaginationSettings
 from zslnb.results import published
 from zslnb.studies import plots
-from zslnb.studies.both_directions import RENAMED, Estimators, on_cub
-from zslnb.studies.generators import Device, predicted, untrained
 from zslnb.studies.printed_numbers import printed_triples
 from zslnb.studies.quoted import BENCHMARKS
-from zslnb.studies.rows import Records, row_names, told
+from zslnb.studies.rows import Records, row_names
+from zslnb.studies.rule_of_choice import TRAINED, Sources, percents_of
 from zslnb.studies.study import Answered, Drawn, Tabled
 from zslnb.studies.style import SMALLEST
 
-Sources = Mapping[str, Records]  # benchmark and semantics -> records of both directions
-Rivals = Mapping[str, ImaginationSettings]
-
-TRAINED = (
-    *("GenZSL", "cVAE", "f-CLSWGAN", "f-VAEGAN"),
-    *("RevCD", *RENAMED.values()),
-)
-CLOSED = ("ESZSL", "nearest mean", "means + spread", "ridge")  # plain CLIP chooses nothing
 WAYS = {"clean": "clean", "peeked": "best on test"}
 TABLES = {  # how a table is called -> paper, place, and what its ids begin with
     "RevCD's Table 1": ("revcd", "Table 1", "T1-"),
@@ -44,48 +30,21 @@ TABLES = {  # how a table is called -> paper, place, and what its ids begin with
 DISTANCES = ("less than one", "one to two", "more than two")
 
 
-def run_both(
-    benchmark: Benchmark,
-    generator: GenZSLSettings,
-    rivals: Rivals,
-    estimators: Estimators,
-    seeds: Sequence[int],
-    device: Device = "cpu",
-) -> list[dict]:
-    """Run the methods of both papers and the closed forms; pages 14 and 24 have the same records.
-
-    `estimators` are RevCD and what page 24 sets beside it; names that both directions have are
-    told apart.
-    """
-    rows = {**untrained(benchmark), **predicted(generator), "GenZSL": ("genzsl", generator)}
-    rows |= {row: ("imagination", used) for row, used in rivals.items()}
-    for row, used in estimators.items():
-        rows[RENAMED.get(row, row)] = ("ridge" if row == "ridge" else "revcd", used)
-    return run_rows(rows, benchmark, seeds, device, table="audit")
-
-
-def both_recorded(kind: str) -> list[dict]:
-    """Read the same rows from CUB's recorded runs, for one kind of semantics."""
-    rows = {*TRAINED, *CLOSED}
-    return [record for record in on_cub(kind) if record["row"] in rows]
-
-
-def _percents(records: Records, row: str, way: str = "clean") -> Float[np.ndarray, " R"]:
-    """H of a row by seed, in percent."""
-    by_seed = results.statistics.by_seed([*records], row, "H", way)
-    return np.array([by_seed[seed] for seed in sorted(by_seed)])
-
-
 def seed_spreads(records: Records, way: str = "clean") -> dict[str, float]:
     """Standard deviation of H over seeds, in points, of each method that is trained.
 
     Raises:
         ValueError: fewer than two seeds, or no trained method.
     """
-    of_row = {row: _percents(records, row, way) for row in row_names(records) if row in TRAINED}
+    of_row = {row: percents_of(records, row, way) for row in row_names(records) if row in TRAINED}
     if not of_row or min(map(len, of_row.values())) < 2:
         raise ValueError("A spread over seeds needs a trained method and two seeds or more.")
     return {row: float(np.std(percents, ddof=1)) for row, percents in of_row.items()}
+
+
+def _with_spread(sources: Sources) -> dict[str, Records]:
+    """Leave out what was run for one seed."""
+    return {t: records for t, records in sources.items() if len({r["seed"] for r in records}) > 1}
 
 
 def neighbours(table: str) -> dict[str, pd.Series]:
@@ -114,7 +73,7 @@ def gaps_beside_spread(sources: Sources, drawn: Sequence[str]) -> Answered:
     `drawn` names the sources whose median spread the figure takes.
     """
     lines = []
-    for title, records in sources.items():
+    for title, records in _with_spread(sources).items():
         for way, called in WAYS.items():
             spreads = [*seed_spreads(records, way).values()]
             apart = math.sqrt(2) * float(np.median(spreads))
@@ -138,11 +97,12 @@ def gaps_beside_spread(sources: Sources, drawn: Sequence[str]) -> Answered:
     )
     tabled = Tabled("gaps", pd.DataFrame(lines), text, sd=sd, apart=math.sqrt(2) * sd)
     gaps = printed_gaps("RevCD's Table 1")
+    close = (gaps <= math.sqrt(2) * sd).sum()
     finding = (
         f"RevCD's Table 1, quoted, with a bar that it does not have: ± {sd:.1f}, one standard "
         f"deviation over seeds of the median method here ({' and '.join(drawn)}). "
-        f"Of {len(gaps)} neighbours, as printed, {(gaps <= math.sqrt(2) * sd).sum()}, joined by a line, are no "
-        f"further apart than two runs of one method typically are ({math.sqrt(2) * sd:.1f}). A "
+        f"Of {len(gaps)} neighbours, as printed, {close}, joined by a line, are no further apart "
+        f"than two runs of one method typically are ({math.sqrt(2) * sd:.1f}). A "
         "cross is an H that S and U do not give; the ring on its row is the one that they give."
     )
     alt = (
@@ -198,7 +158,7 @@ def reversals(sources: Sources) -> Tabled:
     Every pair of trained methods of a source, by H of one seed, and again by each other seed. The
     unit is the standard deviation of the difference of a run of each.
     """
-    columns = {title: _reversed(records) for title, records in sources.items()}
+    columns = {title: _reversed(records) for title, records in _with_spread(sources).items()}
     text = (
         "Pairs of trained methods of our own tables, by H of one seed (clean): how many of them "
         "another seed has the other way round, by the distance in the first. One: the standard "
@@ -212,7 +172,7 @@ def reversals(sources: Sources) -> Tabled:
 
 def _reversed(records: Records) -> dict[str, tuple[int, int]]:
     spreads = seed_spreads(records)
-    percents = {row: _percents(records, row) for row in spreads}
+    percents = {row: percents_of(records, row) for row in spreads}
     counts = dict.fromkeys(DISTANCES, (0, 0))
     for first, second in combinations(percents, 2):
         lead = percents[first] - percents[second]
@@ -222,20 +182,3 @@ def _reversed(records: Records) -> dict[str, tuple[int, int]]:
             turned, n = counts[distance]
             counts[distance] = turned + int(here * there < 0), n + 1
     return counts
-
-
-def best_on_test(sources: Sources) -> Tabled:
-    """What does choosing on the test set add to each method's H, all else equal?"""
-    columns, added = {}, {}
-    for title, records in sources.items():
-        rows = [row for row in row_names(records) if row in (*TRAINED, *CLOSED)]
-        gains = [[*_percents(records, row, "peeked") - _percents(records, row)] for row in rows]
-        added[title] = dict(zip(rows, results.differences(*gains), strict=True))
-        columns[title] = {row: told(found) for row, found in added[title].items()}
-    text = (
-        "Points of H that the test set adds when it, and not validation classes, picks among the "
-        "same candidates: mean within a seed and 95 % interval; *above* is significant and at "
-        "least a point, tested together in each column. None can be below 0."
-    )
-    frame = pd.DataFrame(columns).fillna("").rename_axis("method")
-    return Tabled("best-on-test", frame, text, headline=True, added=added)
