@@ -61,9 +61,8 @@ bench = here.benchmark
 # %% [markdown]
 # ## Which H can it be?
 #
-# H $= 2SU/(S+U)$, and S and U are printed to one decimal. So a printed 50.0 is anything from 49.95 to 50.05,
-# and H is known to an interval. For equal S and U it is as wide as theirs; for a U near 0 it is twice as
-# wide as U's, since H is then about $2U$:
+# H $= 2SU/(S+U)$, and a printed 50.0 is anything from 49.95 to 50.05. So H is known to an interval. For equal
+# S and U it is as wide as theirs; for a U near 0 it is twice as wide, since H is then about $2U$:
 
 # %%
 for S, U in ((50.0, 50.0), (90.0, 1.0)):
@@ -161,15 +160,15 @@ here.store(gaps)
 here.figure(gaps)
 
 # %% [markdown]
-# With other spreads of ours it is 23 to 36 of 48 (in the run's `tables` folder); of the wide gaps of RevCD's Table 2
-# never any. What does *close* mean? Ask our own tables: order two methods by one seed, and look at another.
+# With other spreads of ours it is 23 to 36 of 48 (in the run's `tables` folder), and of the wide gaps of Table 2
+# none. What does *close* mean? Ask our own tables: order two methods by one seed, and look at another.
 
 # %% tags=["nbval-check-output"]
 here.table(studies.reversals(sources))
 
 # %% [markdown]
-# Closer than one, a second seed turns round a third to a half of the pairs, so the first has said little; beyond two,
-# hardly any. (Five seeds, and a spread estimated from the same five.)
+# Closer than one, a second seed turns round a third to a half of the pairs; beyond two, hardly any. (Five seeds, and a
+# spread estimated from the same five.)
 #
 # ## A rule of choice
 #
@@ -180,16 +179,16 @@ here.table(studies.reversals(sources))
 here.table(studies.best_on_test(sources), headline=True)
 
 # %% [markdown]
-# What has nothing to choose gains nothing. Of all generators GenZSL gains most on CUB (with sentences five seeds are too few
-# to call it significant), and f-VAEGAN less than a point. So the same rule for everybody is not the same favour to
-# everybody. (The best of many *looks* adds more, to methods with a critic above all: page 14.)
+# Of all generators GenZSL gains most on CUB (with sentences not significantly), and f-VAEGAN less than a point. So the same
+# rule for everybody is not the same favour to everybody. (The best of many *looks* adds more, to methods with a critic
+# above all: page 14.)
 #
 # ## What 24.7 and 60 rest on
 #
 # > **GenZSL, abstract:** 24.7 points over f-VAEGAN on AWA2, and more than 60 times as fast (in our words)
 #
-# Of H, says a public summary. Which f-VAEGAN, on which features, is not said where we could read it. So here is GenZSL's
-# printed H less that of others, and below it our own runs on equal features; then the speed.
+# Of H, says a public summary; which f-VAEGAN, on which features, we could not read. So here is GenZSL's printed H
+# less that of others, below it our own runs on equal features, and then the speed.
 
 # %%
 watched = studies.watched_settings(bench.name, profile)
@@ -217,8 +216,8 @@ here.table(studies.headline_speeds(trainings))
 # - **Best on test** adds two to five points to GenZSL's H, and less than one to f-VAEGAN's on CUB.
 # - **The headline numbers** compare with one rival, under one rule. Beside the simplest one little is left of either.
 #
-# Our spread is that of our features and schedules. Someone who has the papers' runs can replace it with theirs, and
-# should: a standard deviation costs four more seeds.
+# Our spread is that of our features and schedules. Who has the papers' runs can put theirs in its place: it costs four
+# more seeds.
 #
 # **To think about.** You review a table in which the new method is 0.4 points above the next, without a spread. What do
 # you ask for, if you may ask for one thing?

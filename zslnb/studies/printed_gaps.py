@@ -141,15 +141,15 @@ def _panel(ax: Axes, h: pd.Series, triples: pd.DataFrame, sd: float) -> None:
     ax.plot(printed[holds], places[holds], marker=".", label="H of its S and U", **dots)
     ax.plot(printed[~holds], places[~holds], marker="X", label="not H of its S and U", **wrong)
     ax.plot(follows[~holds], places[~holds], marker="o", fillstyle="none", **wrong)
-    middle = 0.55 * printed.max() + 0.45 * printed.min()
+    low, width = printed.min(), np.ptp(printed)
     for name, place, *both in zip(h.index, places, printed, follows, strict=True):
-        left = both[0] > middle
+        left = both[0] > low + 0.45 * width  # below that there is no room for a long name
         at = min(both) - 1.8 * sd if left else max(both) + 1.8 * sd
         weight = "bold" if name == "RevCD" else "normal"
         style = {"va": "center", "ha": "right" if left else "left", "fontsize": SMALLEST}
         ax.text(at, place, name, weight=weight, **style)
-    ax.set(ylim=(len(h) - 0.3, -0.7), yticks=[])
-    ax.margins(x=0.08)
+    limits = (low - 0.22 * width, printed.max() + 0.06 * width)
+    ax.set(xlim=limits, ylim=(len(h) - 0.3, -0.7), yticks=[])
 
 
 def reversals(sources: Sources) -> Tabled:
