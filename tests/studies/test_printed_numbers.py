@@ -69,6 +69,13 @@ def test_all_printed_h_are_looked_at_once():
     }
 
 
+def test_the_ledgers_rule_of_thumb_finds_the_same_rows():
+    """It grants three roundings about the middle; here the ends are exact."""
+    triples = printed_triples()
+    off = (triples.H - harmonic(triples.S, triples.U)).abs() > 3 * module.ROUNDED
+    assert (off == ~triples.holds).all()
+
+
 def test_the_table_says_what_would_explain_a_row():
     found = printed_sums()
     frame = found.table().set_index(["where", "method"])
