@@ -38,7 +38,7 @@ _STUDIES = {  # module -> what notebooks use of it
         "selection_price semantics sensitivity sensitivity_figure spreads_beside verdicts "
         "whose_spread whose_spread_on_cub"
     ),
-    "headline_numbers": "headline_leads headline_speeds trainings_on_cub",
+    "headline_numbers": "leads_here leads_printed speeds_here trainings_on_cub",
     "input_acceptance": "inputs",
     "known_densities": "gaussian_denoiser mixture_denoiser TiltedDensity",
     "printed_gaps": "gaps_beside_spread reversals",

@@ -87,7 +87,8 @@ def printed_triples() -> pd.DataFrame:
 def printed_sums() -> Tabled:
     """Which printed H cannot come from the S and U beside it? `triples` are all of them."""
     triples = printed_triples()
-    off = triples[~triples.holds]
+    order = [*dict.fromkeys(PLACES.values()), ELSEWHERE]
+    off = triples[~triples.holds].sort_values("where", key=lambda w: w.map(order.index))
     lines = [
         {
             "where": f"{row['where']}, {row.benchmark}",
@@ -98,7 +99,6 @@ def printed_sums() -> Tabled:
         }
         for _, row in off.iterrows()
     ]
-    order = [*dict.fromkeys(PLACES.values()), ELSEWHERE]
     by_place = triples.groupby("where").holds.agg(["sum", "size"]).reindex(order).dropna()
     counts = "; ".join(
         f"{name} {r['sum']:.0f} of {r['size']:.0f}" for name, r in by_place.iterrows()
@@ -157,4 +157,5 @@ def _by_claim(lines: Iterable[tuple]) -> Iterable[tuple[tuple[str, str], list[tu
 def _negated(text: str) -> str:
     """Word what is so where a check fails."""
     text = re.sub("numbers named [^:]*:", "benchmarks in the tables:", text)
+    text = re.sub(r"the median of (\d+) ", r"the median of \1 rows, ", text)
     return re.sub(" is (at least|above|below) ", lambda m: f" is {OPPOSITE[m[1]]} ", text)
