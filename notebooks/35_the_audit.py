@@ -90,7 +90,7 @@ desk.check(ends, right, "Take S and U both low, then both high.", rtol=0, atol=5
 [round(float(end), 2) for end in ends]
 
 # %% [markdown]
-# A printed 58.3 is at most 58.35. An honest reason could be an average: the mean H of several runs is below the H
+# A printed 58.3 is at most 58.35. One reason could be an average: the mean H of several runs is below the H
 # of their mean S and U ([page 24](24_revcd_results.ipynb)). Two runs with $S \pm d$ and $U \mp d$ lose $2d^2/(S+U)$
 # by it; here $d$ = 3 suffices. An H that is too *high* cannot come about so. All printed H:
 
@@ -98,7 +98,7 @@ desk.check(ends, right, "Take S and U both low, then both high.", rtol=0, atol=5
 here.table(studies.printed_sums())
 
 # %% [markdown]
-# Most look like slips of a pen: both H of HSVA fit if two digits of U change places (52.7 and 59.3). For RevCD they go
+# They look like slips of a pen: both H of HSVA fit if two digits of U change places (52.7 and 59.3). For RevCD they go
 # either way. On SUN the only H above its own is GDAN's, which is one of them; if H is what is wrong there (else its S
 # would have to be 89.2), **RevCD is first**, by four points or five. And GAN's H on SUN makes RevCD's gain 21.2
 # points instead of 17.9. (An exchange of S and U leaves H as it is: TransZero's are exchanged on all three, and pass.)
