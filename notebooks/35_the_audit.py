@@ -109,8 +109,7 @@ here.table(studies.printed_sums())
 here.table(studies.text_checks())
 
 # %% [markdown]
-# The last is a matter of rounding; the H behind it is not. GenZSL's own arithmetic, as far as it is known, is without a
-# fault.
+# The last is a matter of rounding. GenZSL's own arithmetic, as far as it is known, is without a fault.
 #
 # ## A gap, or a seed?
 #
@@ -167,8 +166,7 @@ here.figure(apart)
 here.table(studies.reversals(sources))
 
 # %% [markdown]
-# Closer than one, a second seed turns round a third to a half of the pairs; beyond two, hardly any. (Five seeds, and a
-# spread estimated from the same five.)
+# Closer than one, a second seed turns round a third to a half of the pairs; beyond two, hardly any. (Five seeds only.)
 #
 # ## A rule of choice
 #
@@ -187,14 +185,14 @@ here.table(studies.best_on_test(sources), headline=True)
 #
 # > **GenZSL, abstract:** 24.7 points over f-VAEGAN on AWA2, and more than 60 times as fast (in our words)
 #
-# Of H, says a public summary; which f-VAEGAN, on which features, we could not read. So here is GenZSL's printed H
-# less that of others:
+# Of H, says a public summary; which f-VAEGAN, on which features, we could not read. GenZSL's printed H less that of
+# others:
 
 # %%
 here.table(studies.leads_printed())
 
 # %% [markdown]
-# And our own, on equal features, with the speed below:
+# And our own, with the speed below:
 
 # %%
 watched = studies.watched_settings(bench.name, profile)
