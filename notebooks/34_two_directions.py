@@ -202,4 +202,4 @@ for kind in ("sentences", "attributes"):
 # </details>
 
 # %% [markdown]
-# **Before:** [RevCD: the results](24_revcd_results.ipynb)
+# **Before:** [RevCD: the results](24_revcd_results.ipynb) · **Next:** [The audit](35_the_audit.ipynb)

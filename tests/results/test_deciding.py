@@ -17,7 +17,7 @@ from zslnb.results.deciding import (
     decide,
     ledger,
 )
-from zslnb.results.statements import Check, Claim, Comparison, Row, Setting
+from zslnb.results.statements import Check, Claim, Comparison, Row, Setting, claims
 
 PRINTED = pd.DataFrame(
     [
@@ -271,6 +271,63 @@ def test_a_closed_form_is_decided_by_one_record_within_a_twentieth(value, word):
     made = run({"1 removed": (50.0,)})
     made.records[0] |= {"notebook": "10_cdp", "scores": {"after": {"mean": 0.5}}}
     assert decided(claim(value=value, method="texts", metric="mean cosine"), made).word == word
+
+
+def timed(name, table, times):
+    """A run with a table of trainings, in which GenZSL is so many times as fast, one a seed."""
+    made = run({row: (0.0,) * len(times) for row in ("GenZSL", "f-VAEGAN")}, name)
+    for record in made.records:
+        record |= {"table": table, "times": times[record["seed"]]}
+    return made
+
+
+FAST, SLOW = (7.0, 8.0, 9.0), (0.0, 0.1, 0.05)
+
+
+@pytest.mark.parametrize(
+    ("runs", "word", "asked"),
+    [
+        ([("aviary", "speed", FAST), ("cub_resnet_fc1000", "training", FAST)], REPRODUCED, 4),
+        ([("aviary", "speed", FAST), ("cub_resnet_fc1000", "training", SLOW)], NOT_REPRODUCED, 4),
+        ([("aviary", "speed", FAST), ("aviary", "training", FAST)], REPRODUCED, 2),  # the same runs
+        ([("aviary", "training", FAST)], NOT_MEASURED, 0),
+    ],
+)
+def test_the_claim_of_speed_asks_each_training_once(runs, word, asked):
+    """The aviary's trainings stand in two tables, CUB's in one; both have to speak for it."""
+    by_id = {one.id: one for one in claims()}
+    measures = {
+        "speed-up": lambda records, asked: {
+            r["seed"]: r["times"] for r in records if r["row"] == asked.row
+        }
+    }
+    evidence = Evidence(
+        [timed(*one) for one in runs], {"genzsl": PRINTED}, {"genzsl": SETTING}, measures
+    )
+    found = decide(by_id["W-faster"], evidence)
+    assert (found.word, len(found.findings)) == (word, asked)
+    sixty = decide(by_id["F5-AWA2-speedup"], evidence)  # on AWA2, which nobody has run here
+    assert (sixty.word, len(sixty.stand_ins)) == (NOT_MEASURED, asked)
+    assert all(f.standing == "open" for f in sixty.stand_ins)
+
+
+def test_stability_is_asked_of_both_kinds_of_semantics():
+    """GenZSL steadier with names, and less steady with attributes: nothing follows."""
+    (stable,) = (one for one in claims() if one.id == "W-stable")
+    tight, loose = (50.0, 50.1, 50.2, 50.1, 50.0), (30.0, 60.0, 20.0, 65.0, 40.0)
+    names = run({"GenZSL": tight, "f-VAEGAN": loose, "f-CLSWGAN": loose})
+    with_attributes = ("GenZSL · attributes", "f-VAEGAN · attributes", "f-CLSWGAN · attributes")
+    others = run(dict(zip(with_attributes, (loose, tight, tight), strict=True)), "other")
+    for record in others.records:
+        record["table"] = "T4"
+    evidence = Evidence([names, others], {"genzsl": PRINTED}, {"genzsl": SETTING})
+    found = decide(stable, evidence)
+    assert {(f.row, f.other) for f in found.findings} == {
+        *(("GenZSL", row) for row in ("f-VAEGAN", "f-CLSWGAN")),
+        *((with_attributes[0], row) for row in with_attributes[1:]),
+    }
+    sides = {f.row: f.difference.mean < 0 for f in found.findings}
+    assert sides == {"GenZSL": True, with_attributes[0]: False}
 
 
 def test_the_ledger_has_every_claim_and_every_reason():

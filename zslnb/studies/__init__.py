@@ -38,8 +38,11 @@ _STUDIES = {  # module -> what notebooks use of it
         "selection_price semantics sensitivity sensitivity_figure spreads_beside verdicts "
         "whose_spread whose_spread_on_cub"
     ),
+    "headline_numbers": "leads_here leads_printed speeds_here trainings_on_cub",
     "input_acceptance": "inputs",
     "known_densities": "gaussian_denoiser mixture_denoiser TiltedDensity",
+    "printed_gaps": "gaps_beside_spread reversals",
+    "printed_numbers": "may_be_h possible_h printed_sums text_checks",
     "quoted": (
         "printed_scores_of_revcd quoted_results quoted_rivals quoted_semantics "
         "reductions revcd_printed revcd_text_claims"
@@ -52,6 +55,7 @@ _STUDIES = {  # module -> what notebooks use of it
         "losses_removed revcd_findings revcd_models run_revcd settings_shown spaces_compared "
         "validation_choices ways_to_count with_each_weight with_less_diffusion without_each_loss"
     ),
+    "rule_of_choice": "best_on_test both_recorded run_both",
     "sampling": "guidance_scales guided_denoiser samplers starting_noise WalkDensity",
     "schematics": "inductive_vae paradigms pipeline revcd_direction revcd_losses revcd_network",
     "seen_bias": "all_species bias_to_seen by_handicap handicap mistaken two_species",
