@@ -80,6 +80,7 @@ exercises: $(READY) ## write the notebooks for students, with blanks, and for in
 
 lint: $(READY) ## check the style of every source
 	$(BIN)/python -m ruff check .
+	$(BIN)/python -m ruff format --check .
 
 aviary: $(READY) ## draw the built-in benchmark and train its small CLIP again (over ten minutes)
 	@$(ZSLNB) aviary $(ARGS)
