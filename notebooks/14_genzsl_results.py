@@ -74,8 +74,8 @@ here.figure(studies.pipeline())
 # %% [markdown]
 # ## What is compared
 #
-# The *imagination* methods put another generator in the inductive VAE's place, one that starts from noise: a conditional
-# VAE ([**cVAE**](https://arxiv.org/abs/1709.00663)), a conditional Wasserstein GAN
+# The *imagination* methods put another generator in the inductive VAE's place, one that starts from noise: a
+# conditional VAE ([**cVAE**](https://arxiv.org/abs/1709.00663)), a conditional Wasserstein GAN
 # ([**f-CLSWGAN**](https://arxiv.org/abs/1712.00981)), and both in one
 # ([**f-VAEGAN**](https://arxiv.org/abs/1903.10132)). All share one classifier and one evaluation (but for
 # `full`, where GenZSL keeps its released MLP and counts).
@@ -150,9 +150,9 @@ here.table(main)
 here.figure(main, "rows")
 
 # %% [markdown]
-# On the aviary *plain CLIP*, fitted to no image of it, is level with GenZSL in H and ahead in T1. So a lead over another generator, which is what the paper argues with,
-# does not yet show that generating helps. (GenZSL's released H is *below* its clean one: in so few rounds its
-# classifier is still learning.)
+# On the aviary *plain CLIP*, fitted to no image of it, is level with GenZSL in H and ahead in T1. So a lead
+# over another generator, which is what the paper argues with, does not yet show that generating helps.
+# (GenZSL's released H is *below* its clean one: in so few rounds its classifier is still learning.)
 #
 # **How much of H is best-on-test selection?** *Peeked minus clean* is the price of peeking alone. *Best look
 # minus last* is what the released training gains by keeping the best of its looks. CUB is 11,788 photographs
@@ -168,7 +168,8 @@ by_kind = {kind: results.rows_of(cub, "T4", f" · {kind}") for kind in ("sentenc
 here.table(studies.selection_price({bench.name: main.records, "CUB": tables["T2"]}))
 
 # %% [markdown]
-# Rows with a critic gain most by keeping their best, enough to change the order of a table. GenZSL's last look is about its best in a short schedule; the published one has thousands.
+# Rows with a critic gain most by keeping their best, enough to change the order of a table. GenZSL's last
+# look is about its best in a short schedule; the published one has thousands.
 #
 # ## What training buys
 #
@@ -321,8 +322,8 @@ here.table(studies.quoted_results())
 here.table(studies.quoted_semantics())
 
 # %% [markdown]
-# On CUB and SUN several rivals print a higher H. In the paper's Table 4 f-VAEGAN falls with weak semantics, but plain CLIP, which
-# trains nothing, has a higher U than GenZSL.
+# On CUB and SUN several rivals print a higher H. In the paper's Table 4 f-VAEGAN falls with weak semantics,
+# but plain CLIP, which trains nothing, has a higher U than GenZSL.
 #
 # ## How similar classes are (Figures 3 and 8)
 #
@@ -378,7 +379,8 @@ here.table(studies.genzsl_findings({name: rows for name, rows in sources.items()
 # - **CDP, boosting, referents:** none is seen to help H; the reconstruction carries nearly everything.
 # - **Imagination needs strong semantics:** not here.
 #
-# Plain CLIP trains on no benchmark image, and on the aviary nobody who does has a higher T1. The birds are drawn: the first column is no evidence about CUB, SUN or AWA2.
+# Plain CLIP trains on no benchmark image, and on the aviary no method that does has a higher T1. The birds are
+# drawn: the first column is no evidence about CUB, SUN or AWA2.
 #
 # **Rows filled:** every record of this page, in `records.jsonl` of the run.
 #
