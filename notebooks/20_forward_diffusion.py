@@ -345,7 +345,7 @@ variance = schedule.posterior_variance(t).double()
 package, wrong = schedule.posterior_mean(clean, zt, t), "Weigh each part's mean by its precision."
 desk.check(mu, package, wrong, rtol=1e-5, atol=1e-6)
 desk.check(sigma2, variance, "The variance is one over the sum of precisions.", rtol=1e-5, atol=0)
-torch.cat([package, variance[:, None]], dim=1)[[0, 99, 498]]  # at the same three steps
+torch.cat([package, variance.sqrt()[:, None]], dim=1)[[0, 99, 498]]  # at the same three steps
 
 # %% [markdown]
 # By brute force: walk 4,000 copies of $z_0 = 1$ forwards. Of all $z_{t-1}$, 95 % should lie within two
