@@ -244,7 +244,7 @@ inner
 # %%
 classes_aside = inner.unseen
 taken = torch.isin(bench.labels, classes_aside).nonzero()[:, 0]
-print(len(taken), "images to choose by")
+f"{len(taken)} images to choose by"
 
 # %% [markdown] tags=["hint"]
 # <details><summary>Hint</summary>

@@ -73,7 +73,7 @@ here.figure(studies.heat_maps(weak, promoted))
 
 # %% [markdown]
 # On the aviary nearly all names are similar; unrelated directions would have cosines near 0. CDP takes this
-# away, and families of birds remain, along the diagonal.
+# away, and families of birds remain, along the diagonal (the owls hardly).
 #
 # ## Three classes, by hand
 #
@@ -149,7 +149,7 @@ here.figure(studies.small_case(Z, deflated))
 # %% [markdown]
 # ## The same on real class names
 #
-# Both forms agree on the benchmark, for any number of directions. As released, rows are neither centred before
+# Both forms agree on the benchmark, for up to three directions. As released, rows are neither centred before
 # nor scaled to length one afterwards, so a refined vector is short where its class had much of the common
 # part. The shortest, the median and the longest length:
 
@@ -273,8 +273,8 @@ if bench.name == "aviary" and bench.shared_space:
 here.table(means)
 
 # %% [markdown]
-# On the aviary this explains the first two means. The absolute one falls as well, but stays far above that of
-# random directions.
+# On the aviary this explains the first two means, up to the lengths that cosines divide by. The absolute one
+# falls as well, but stays far above that of random directions.
 #
 # The worst case shows how little the first mean says. A hundred classes form two tight bundles, and nothing tells the
 # fifty classes of a bundle apart. Here is one class of each after CDP. Every pair of the hundred now has cosine 1

@@ -79,7 +79,7 @@ similar = F.cosine_similarity(z[bench.unseen][:, None], z[chosen], dim=2)
 here.figure(studies.chosen_referents(bench, chosen, similar))
 
 # %% [markdown]
-# On the aviary most are relatives, but the striped owl gets a robin and a kiwi:
+# On the aviary most are relatives, but the striped owl (the slider has it) gets a robin and a kiwi:
 
 # %%
 studies.by_target(bench, chosen, similar)
@@ -277,7 +277,7 @@ with torch.no_grad(), seeded(0, "lesson/losses"):
 
 # %% [markdown] tags=["exercise"]
 # **Exercise 11.4: three losses** (code, 15 minutes, hard). From `x_hat`, `x`, `mu`, `log_var` and
-# `anchors` (the texts $\tilde z$ of the targets' classes, as features), a sample a row, compute
+# `anchors` (the texts $\tilde z$ of the targets' classes, in the space of features), a sample a row, compute
 # `reconstruction`, `kl` and `boosting` ($\tau = 0.07$, without λ).
 
 # %% [markdown] tags=["hint"]

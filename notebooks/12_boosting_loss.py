@@ -83,9 +83,9 @@ here.figure(studies.pushes(x_hat, z, tau))
 x_hat @ z.T / tau
 
 # %% [markdown]
-# $\hat x_1$ and $\hat x_2$ are pushed to their own text, away from the other. Look at $\hat x_3$: it points at
-# its text already, and is moved a little backwards. It shares the text with $\hat x_2$; each is a *false
-# negative* of the other.
+# $\hat x_1$ and $\hat x_2$ are pushed along their own text's direction, away from the other's. Yet
+# $\hat x_3$, which has its text's direction already, is moved a little backwards: it shares the text with
+# $\hat x_2$; each is a *false negative* of the other.
 #
 # ## The loss, in print and in code
 #
@@ -129,6 +129,7 @@ mine, batch_form = batch_form, genzsl.boosting_loss
 in_batch = batch_form(x_hat, z, tau)
 desk.check(mine(x_hat, z, tau), in_batch, "Both softmaxes count, one half each, over the batch.")
 torch.testing.assert_close(batch_form(x_hat, z / 0.5, tau / 0.5), in_batch)
+in_batch
 
 # %% [markdown] tags=["exercise"]
 # **Exercise 12.2: the classes form** (code, 5 minutes, easy). And $\mathcal L_{classes}$; here `z` has a
@@ -153,21 +154,22 @@ over_classes = {"mode": "classes", "class_semantics": z_class, "labels": y}
 in_classes = genzsl.boosting_loss(x_hat, z, tau, **over_classes)
 wrong = "Each feature picks among classes, each class once; and the mean is over features."
 desk.check(classes_form(x_hat, z_class, y, tau), in_classes, wrong)
+in_classes
 
 # %%
 start = genzsl.prepare(bench, genzsl.profile_settings(bench.name, profile), 0, here.device)
 lengths = start.anchors[start.seen].norm(dim=1)
-{"batch": in_batch, "classes": in_classes, "text lengths": (lengths.min(), lengths.max())}
+{"text lengths": (lengths.min(), lengths.max())}
 
 # %% [markdown]
-# The two forms differ by 0.4 nats, because two samples share a text. Real texts differ in length, and length
+# The two forms differ by 0.4 nats, as two samples share a text. Real texts differ in length, and length
 # $r$ at temperature $\tau$ is length 1 at $\tau / r$: on the aviary 0.07 acts like 0.08 to 0.16.
 
 # %% [markdown]
 # ## A floor of ln B
 #
-# If all texts of a batch are identical, no feature can find its own: each guess costs $\ln B$, whatever the
-# features are. In general let class $c$ have $n_c$ samples in the batch. Then
+# If all texts of a batch are identical, no feature can find its own: its guess costs $\ln B$, whatever it is.
+# In general let class $c$ have $n_c$ samples in the batch. Then
 #
 # $$\mathcal L_{Boost} \;\ge\; \sum_c \frac{n_c}{B} \ln n_c ,$$
 #
@@ -257,6 +259,7 @@ def is_mended(order: torch.Tensor) -> bool:
 
 
 desk.check(order, is_mended, "Each image once, and few of a class in one batch.")
+print(f"mean floor of random batches {random[:, 1].mean():.2f} nats")
 
 # %% [markdown]
 # So *order* matters. The released code's batches follow the stored order in every pass:
@@ -265,7 +268,7 @@ desk.check(order, is_mended, "Each image once, and few of a class in one batch."
 here.table(studies.order_floors(bench.name, labels.cpu()))
 
 # %% [markdown]
-# AWA2's and CUB's published lists are shuffled once and for all; SUN's goes class by class, so SUN has the
+# AWA2's and CUB's published lists are shuffled once and for all; SUN's goes class by class, and has the
 # high floor. The package shuffles anew in every pass. Here is a small network in either order:
 
 # %%
@@ -274,8 +277,8 @@ orders = studies.orders(bench, small, here.device)
 here.figure(orders)
 
 # %% [markdown]
-# The term stays above its floor. Asked for $\mathcal L_{classes}$ (caption), on the aviary the network fed class
-# by class does no better than one that never had the term.
+# Asked for $\mathcal L_{classes}$ (caption), on the aviary the network fed class by class does no better than one
+# that never had the term.
 #
 # ## False negatives
 #
@@ -298,8 +301,8 @@ here.figure(false)
 # = \frac{1}{2 B \tau} \sum_j (p_{ij} + q_{ij} - 2\,\delta_{ij})\, \tilde z_j .$$
 #
 # A false negative ($\tilde z_j = \tilde z_i$, $j \ne i$) adds $p_{ij} > 0$: a push away from the own text. But
-# all copies of it in a row together still pull, by 1 minus the sum of their $p_{ij}$: the push makes the pull
-# weaker, and never wins.
+# all copies of it in a row together still pull, by 1 minus the sum of their $p_{ij}$: the push weakens the
+# pull, and never wins.
 
 # %% [markdown] tags=["appendix"]
 # <details><summary>Why: how much weaker, and what the columns do</summary>
@@ -327,7 +330,6 @@ L = (x_hat @ z.T / tau).detach()
 p, q, delta = L.softmax(dim=1), L.softmax(dim=0), torch.eye(len(L), device=L.device)
 torch.testing.assert_close((p + q - 2 * delta) @ z / (2 * len(L) * tau), automatic)
 
-# %%
 same = labels[batch][:, None] == labels[batch]
 copies, pull = same.sum(1), 1 - (p * same).sum(1)
 alone = pull / (p.diag() + pull)
@@ -351,9 +353,9 @@ errors
 # %% [markdown]
 # The class mean is the best for a network that knows the class and no more. To see copying we must ask for
 # it: train a network to reconstruct **its own referent**, with a small KL weight so that the latent may
-# carry it. How do we know a copy? The target's text determines the referent *classes*, so being near a
-# referent is no proof. Copying is how much nearer (in cosine) the output is to its own referent than to
-# another one from the same classes.
+# carry it. The target's text determines the referent *classes*, so being near a referent proves nothing.
+# *Copying* is how much nearer (in cosine) the output is to its own referent than to another from the same
+# classes.
 
 # %%
 with seeded(0, "lesson/copier"):
@@ -368,15 +370,13 @@ copying = studies.copying(bench, small, here.seeds, here.device)
 here.figure(copying)
 
 # %% [markdown]
-# Left: the copier copies in part, and the term wears that down. Under GenZSL's own objective there is nothing to
-# wear down. (As all networks meet the same draws, no copying is not quite 0.)
-
-# %% [markdown]
+# Under GenZSL's own objective there is nothing to wear down: what is left of copying there is chance, in draws
+# that all networks share.
+#
 # ## What the term does to fidelity
 #
-# The term moves features towards the text. Can that bring them nearer to real features as well? For
-# training images, at the optimum, it cannot. For *unseen* classes it might. Measure, with nothing but λ
-# changed:
+# The term moves features towards the text. Can that bring them nearer to real features, too? For training
+# images, at the optimum, it cannot. For *unseen* classes it might. With nothing but λ changed, measure
 #
 # - **to the real mean**: cosine of a class's mean synthetic with its mean real feature,
 # - **Fréchet distance** of synthetic and real unseen features, as Gaussians of mean $m$ and covariance
@@ -385,7 +385,7 @@ here.figure(copying)
 #   best),
 # - **to the text**: cosine of synthetic features with their class's text.
 #
-# Test images only measure; nothing is chosen by them.
+# Test images only measure.
 
 # %% [markdown] tags=["appendix"]
 # <details><summary>Why: a larger λ never reconstructs training images better</summary>
@@ -408,17 +408,15 @@ here.table(weight)
 here.figure(weight)
 
 # %% [markdown]
-# And look at the features themselves, one seed of each weight: move λ, and watch where the crosses go.
+# Here are the features themselves, one seed of each weight: move λ, and watch where the crosses go.
 
 # %%
 studies.by_weight(bench, start, here.device)
 
 # %% [markdown]
-# On the aviary next to nothing moves up to λ = 0.01. From 0.1 on the crosses move towards their class's
-# text (star), and at 10 they are far nearer to it than to the real images (dots).
-#
-# On the aviary features turn to their text at little cost up to λ = 0.1, and come a little nearer to the real
-# cloud; from λ = 1 on they leave it. Which changes count?
+# On the aviary next to nothing moves up to λ = 0.01. At 0.1 the crosses turn towards their class's text (star),
+# at little cost: as a cloud they even come a little nearer to the real images (dots). From λ = 1 on they leave
+# them. Which changes count?
 
 # %%
 here.table(weight.against_none())

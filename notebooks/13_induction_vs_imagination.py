@@ -117,6 +117,7 @@ losses = imagination.cvae_losses(x_hat, x, mean, log_var)
 wrong = "The reconstruction term is off: a column of x near 0 counts as one near 1 does."
 desk.check(cross_entropy, losses["reconstruction"], wrong)
 desk.check(kl, losses["kl"], "The KL term is off: sum over the latent, mean over samples.")
+{name: term.item() for name, term in losses.items()}
 
 # %% [markdown] tags=["exercise"]
 # **Exercise 13.2: a latent that says nothing** (find the bug, 5 minutes, medium). Someone takes the
@@ -140,6 +141,7 @@ fixed = F.binary_cross_entropy(x_hat, x, reduction="sum") / len(x)
 
 # %% tags=["check"]
 desk.check(fixed, losses["reconstruction"], "A sum over columns, and a mean over samples only.")
+f"{losses['reconstruction'] / short:.0f} times as much, for {D} columns"
 
 # %% [markdown]
 # The second is a Wasserstein GAN. A critic D learns to score real features above generated ones, its gradient
@@ -232,15 +234,17 @@ def penalty_at(length: float) -> float:
 
 
 wrong = "Square how far each length is from one."
-desk.check(predicted, [penalty_at(n) for n in (0, 1, 2)], wrong, rtol=0, atol=0.01)
+penalties = [penalty_at(n) for n in (0, 1, 2)]
+desk.check(predicted, penalties, wrong, rtol=0, atol=0.01)
+[round(penalty, 2) for penalty in penalties]
 
 # %% [markdown]
 # ## Both paradigms, one seed
 #
-# All have the same final classifier, and equally many synthetic features a class. **cVAE** is f-VAEGAN without
-# its critic. After every round we look at **T1 of synthetic features alone** (the classifier never saw a seen
-# class; plain **T1**, below, is read off the generalised one), at how **alike** synthetic class means are, and
-# at how **steep** the critic is.
+# All have the same final classifier, and equally many synthetic features a class. **cVAE** is f-VAEGAN
+# without its critic, **f-CLSWGAN** without its VAE. After every round we look at **T1 of synthetic features
+# alone** (the classifier never saw a seen class; plain **T1**, below, is read off the generalised one), at
+# how **alike** synthetic class means are, and at how **steep** the critic is.
 
 # %%
 settings = genzsl.profile_settings(bench.name, profile)
@@ -259,13 +263,13 @@ live = {
 here.figure(studies.losses(live))
 
 # %% [markdown]
-# A critic that does its work has its difference below 0. On the aviary at profile smoke it is above for half of
-# the rounds or more: the rival here is not at its best.
+# A critic that does its work has $\mathrm{D}(\hat x) - \mathrm{D}(x)$ below 0. On the aviary it is above for half
+# of the rounds or more: the rival here is not at its best.
 #
-# And the penalty's weight? As released it starts at 10, and after every step goes up by a tenth where the mean
-# penalty is above 1.05, and down by a tenth where it is below 1.001. In between gradients have length 2 or so,
-# not one. And a flat critic has a penalty of 1, so its weight goes on falling. (Profiles smoke and medium, at
-# ten times the released learning rate, fix it at 10.) With the released rule:
+# As released, the penalty's weight starts at 10. After a step with a mean penalty above 1.05 it goes up by a
+# tenth, after one below 1.001 down by a tenth. In between gradients have length 2 or so, not one; and a flat
+# critic has a penalty of 1, so its weight goes on falling. (Profiles smoke and medium, at ten times the released
+# learning rate, fix it at 10.) With the released rule:
 
 # %%
 rule = imagination.adapted_penalty_weight
@@ -281,8 +285,7 @@ Markdown(imagination.critic_death(ruled.history) or "The critic lives.")
 #
 # ## Figure 4: do the features look real?
 #
-# The paper shows real and synthetic features of unseen classes in a plane. Ours is fitted to real features
-# alone, not chosen by what it is to judge:
+# The paper shows real and synthetic features of unseen classes in a plane. Ours is fitted to real features alone:
 
 # %%
 here.figure(studies.feature_plane(bench, live))
@@ -290,8 +293,7 @@ here.figure(studies.feature_plane(bench, live))
 # %% [markdown]
 # A plane leaves out most of the space. So count in all dimensions. **Fréchet**, **1-NN** and **to mean** are
 # those of [notebook 12](12_boosting_loss.ipynb); **within** is the mean cosine of samples of one class; the
-# yardstick is one half of the real features against the other. Test images only measure; nothing is chosen
-# by them.
+# yardstick is one half of the real features against the other. Test images only measure.
 
 # %%
 noise = replace(settings, referent="noise")
@@ -306,7 +308,7 @@ here.table(fidelity)
 
 # %% [markdown]
 # Look at *within*: on the aviary the samples of a class are nearly one point, but for f-CLSWGAN's, and the
-# nearest neighbour recognises all as synthetic. A classifier may still learn from them: it needs to know first
+# nearest neighbour recognises nearly all as synthetic. A classifier may still learn from them: it needs to know first
 # of all where a class *is*.
 #
 # ## Figure 5: how fast?
@@ -328,7 +330,7 @@ here.figure(speed, "figure-5")
 
 # %% [markdown]
 # Where f-VAEGAN's H still rises, its best is a low bar that the short schedule sets; its T1 levels off on the
-# aviary, and is the fairer one. So here are all bars, ours at the right end:
+# aviary, and is fairer. Here are all bars, this one rightmost:
 
 # %%
 here.figure(studies.speed_by_bar(speed))
@@ -358,8 +360,7 @@ assert (gain, times, equal, new.rounds, round(new.lr / old.lr)) == (24.7, 60, 8,
 # ## And better? Does the referent matter?
 #
 # If induction helps, better referents make better features. So GenZSL with referents from similar classes, from
-# random seen classes, or noise in their place, beside two that imagine; protocol *clean*, all choices made on
-# validation classes.
+# random seen classes, or noise in their place, beside two that imagine; protocol *clean*.
 
 # %%
 rows = {
@@ -375,13 +376,12 @@ here.table(clean, headline=True)
 # %% [markdown]
 # On the aviary no referent matters: one without effect ([notebook 11](11_referent_induction.ipynb)) can
 # neither help nor do harm. Random classes are the test of induction, since nothing but whose features enter
-# changes; noise also has another scale and shape. (In [notebook 14](14_genzsl_results.ipynb) a closed form does
-# gain by seen features.)
+# changes; noise also has another scale and shape.
 #
 # ## Two ways to fail, on purpose
 #
 # **Slow convergence** is the paper's complaint about imagination. Is it the paradigm, the adversary or the
-# learning rate? All three methods at a tenth of the rate:
+# learning rate? All three at a tenth of the rate:
 
 # %%
 slower = {"GenZSL": settings, "cVAE": vae}
@@ -391,6 +391,8 @@ for name, used in slower.items():
 here.figure(studies.slow_rates(watch.looks, [*slower], {"f-VAEGAN": old.lr, "GenZSL": new.lr}))
 
 # %% [markdown]
+# On the aviary a low rate slows all three, the one with an adversary most.
+#
 # **Semantic collapse.** Add one large random vector to all class texts. A generator that cannot distinguish them
 # makes one feature for all classes. Class diversity promotion
 # ([notebook 10](10_class_diversity_promotion.ipynb)) is to prevent that; as released it does not scale what is
@@ -421,8 +423,8 @@ passes = {name: used.passes for name, (used, _) in arms.items()}
 here.figure(studies.collapse(bench, watch.looks, passes, after))
 
 # %% [markdown]
-# On the aviary CDP at unit length cures both, the one that induces and the one that imagines: it works on
-# semantics before any generator sees them. As released, GenZSL starts far behind, and catches up in part.
+# On the aviary CDP at unit length cures both, whether they induce or imagine: it works on semantics before any
+# generator sees them. As released, GenZSL starts far behind, and catches up in part.
 #
 # ## What held, what did not
 #

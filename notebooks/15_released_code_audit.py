@@ -88,9 +88,9 @@ here.table(
 )
 
 # %% [markdown]
-# All over this page it is **code minus paper**: above 0 means that the repository's way scores higher. All
-# differences are taken within a seed. What the paper says we know from its abstract, a summary that is not
-# its authors', and public reviews of an earlier version which quote its formulas.
+# (*Tiled*: each referent class taken whole, in the order of the files, where ours draws.) All over this page it is
+# **code minus paper**, within a seed: above 0 means that the repository's way scores higher. What we know of the
+# text: [notebook 00](00_start_here.ipynb).
 #
 # ## No effect by construction
 #
@@ -180,8 +180,8 @@ torch.testing.assert_close(printed, torch.tensor(-1 / len(texts), device=here.de
 print(f"{printed:.4f}, gradient at most {gradient.abs().max():.0e}")
 
 # %% [markdown]
-# **Decoding.** The text writes $x^{refer} + o$; in the code the decoder gets $o$ alone, and the referent has
-# no way to it but through the encoder.
+# **Decoding.** The text writes $x^{refer} + o$; in the code the decoder gets $o$ alone, and the referent no
+# way to it but through the encoder.
 #
 # **Prior.** The text has a prior $p(o \mid \tilde z)$ that knows the target's semantics; the code has
 # $\mathcal N(0, I)$. We read the text's as a Gaussian whose moments are a linear map of $\tilde z$.
@@ -354,14 +354,12 @@ fed = studies.classifier_orders(model, released, orders)
 here.figure(fed)
 
 # %% [markdown]
-# Fed class by class it calls every image unseen, and after its last epoch seen classes have hardly been learnt.
-# Shuffled, it gets going within a few epochs.
+# On the aviary, unless all is shuffled, it calls nearly every image unseen to the last epoch.
 #
 # ## Training and scoring, one switch at a time
 #
-# From here on the base is the repository itself, all switches on, and each row takes one back. *Best* is what
-# it reports, *last* the same run after its last epoch. (The last row stores the images in the other of the
-# two orders.)
+# From here on the base is the repository itself, all switches on, and each row takes one back. (The last stores
+# images in the other order.)
 
 # %%
 if bench.name == "aviary":
@@ -424,9 +422,9 @@ _, on_validation = studies.looks_of_training(inner, released, here.device)
 here.figure(studies.looks_at_test(on_test, on_validation, released))
 
 # %% [markdown]
-# Where H still rises at the last look, the last is about the best: looking has had little to choose from. Where
-# curves turn, part of the gain is stopping in time, which a validation set could do; part is choosing by
-# the test set's own taste. A printed number does not tell them apart.
+# Where H still rises at the last look, looking has had little to choose from. Where curves turn, part of the gain
+# is stopping in time, which a validation set could do; part is choosing by the test set's own taste. A printed
+# number does not tell them apart.
 #
 # *Within the clean run* the question is sharper: the same candidates, picked by the test set instead of the
 # validation classes.
@@ -441,7 +439,7 @@ here.table(ways)
 # %% [markdown]
 # ## Difference by difference
 #
-# All that was measured, on one scale.
+# All that was measured:
 
 # %%
 measured = studies.measured_differences(models, training, shrunk)

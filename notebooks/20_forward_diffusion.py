@@ -30,11 +30,9 @@
 # - say how long a class can be identified, and what is left at the end,
 # - derive the step back (eq. 8) from Bayes' rule.
 #
-# You need [page 00](00_start_here.ipynb) and the normal distribution. Twenty minutes to read.
-#
-# The text of the paper that we have has lost its formulas, but not their numbers. They are rebuilt here from
-# the sentences around them and the derivation that the paper cites
-# ([Luo, 2022](https://arxiv.org/abs/2208.11970)). Indented parts are the paper's, the rest is ours.
+# You need [page 00](00_start_here.ipynb) and the normal distribution. Indented parts are the paper's. Our copy of
+# it has lost its formulas, but not their numbers; they are rebuilt from the sentences around them and the
+# derivation that it cites ([Luo, 2022](https://arxiv.org/abs/2208.11970)).
 
 # %% tags=["colab", "remove-cell"]
 # Colab opens a page alone: this brings the rest of the repository; elsewhere it does nothing
@@ -70,9 +68,8 @@ bench = here.benchmark
 # %% [markdown]
 # ## The direction, reversed
 #
-# Most generative methods make image features from class semantics and train a classifier on them. RevCD
-# goes the other way: from the feature of *one* image to an estimate of semantics. The class whose own
-# semantics (its *prototype*) are nearest is the answer.
+# RevCD goes from the feature of *one* image to an estimate of semantics. The class whose own semantics (its
+# *prototype*) are nearest is the answer.
 
 # %%
 here.figure(studies.revcd_direction())
@@ -102,8 +99,8 @@ torch.tensor(rows)
 # > \bar\alpha_t = \alpha_1 \cdots \alpha_t, \quad \alpha_t = 1 - \beta_t .$$
 #
 # Here $z_0$ are a class's semantics, and step $t$ keeps the share $\alpha_t$ of the variance (0.9 above).
-# The $\beta_t$ and the number of steps are not in the text that we have. We take $T = 500$ and let $\beta_t$
-# rise in a line from 0.0001 to 0.02. In code $t$ counts from 0. How much of the amplitude,
+# The $\beta_t$ and the number of steps are not in our copy. We take $T = 500$ and let $\beta_t$ rise in a line
+# from 0.0001 to 0.02. In code $t$ counts from 0. How much of the amplitude,
 # $\sqrt{\bar\alpha_t}$, is left after steps 1, 100, 250 and 500?
 
 # %% [markdown] tags=["appendix"]
@@ -156,9 +153,10 @@ fixed = (1 - straight).cumprod(0)
 # %% tags=["check"]
 wrong = "The betas themselves are to rise in a line; then multiply up."
 desk.check(fixed, schedule.alphas_cumprod, wrong, rtol=1e-5, atol=1e-6)
+f"beta halfway: {1 - alpha[T // 2]:.4f}; theirs: {beta[T // 2]:.4f}"
 
 # %% [markdown]
-# Now two attributes, and noise for 500 steps (`seeded` draws the same in every run):
+# Now two attributes, and noise for 500 steps:
 
 # %%
 z0 = torch.tensor([[1.5, -1.0]], dtype=torch.float64)
@@ -184,10 +182,10 @@ noised = abar[:, None].sqrt() * z0 + (1 - abar[:, None]).sqrt() * eps
 package = schedule.q_sample(z0.expand(T, 2), torch.arange(T), eps)
 wrong = "Signal and noise are not yet scaled so that their variances add up to one."
 desk.check(noised, package, wrong, rtol=1e-5, atol=1e-5)
+package[[0, 99, 249, 499]]  # after steps 1, 100, 250 and 500
 
 # %% [markdown]
-# Now step by step. Gather the noises into one on the way, and a single step with it lands on the very same
-# point: not only the distributions agree.
+# Now step by step. Gather the noises into one on the way, and a single step with it lands on the very same point.
 
 # %%
 zt, gathered, path = z0, torch.zeros_like(z0), []
@@ -228,8 +226,8 @@ ratio = sd[varies, None] ** 2 * snr
 here.figure(studies.noise_overtakes(bench.name, ratio, snr))
 
 # %% [markdown]
-# Standardised columns are overtaken together. They have the mean and variance of a Gaussian, not its shape:
-# an attribute that is there or not still has two values.
+# Standardised columns have the mean and variance of a Gaussian, not its shape: an attribute that is there or not
+# still has two values.
 #
 # A column that is **constant** over the seen classes would be divided by 0, or by what rounding leaves. The
 # package keeps its scale, so it becomes 0, and an unseen class that differs keeps its difference. Seven
@@ -278,7 +276,7 @@ here.table(studies.noised_variance(bench, schedule, z, varies))
 # ## A class dissolves
 #
 # The semantics of an unseen class with one draw of noise, more of it in each row. Right: the class whose
-# prototype is nearest by cosine, which is how RevCD decides in the end.
+# prototype is nearest by cosine, which is how RevCD decides.
 
 # %%
 here.figure(studies.dissolving_class(bench, schedule, z))
@@ -347,6 +345,7 @@ variance = schedule.posterior_variance(t).double()
 package, wrong = schedule.posterior_mean(clean, zt, t), "Weigh each part's mean by its precision."
 desk.check(mu, package, wrong, rtol=1e-5, atol=1e-6)
 desk.check(sigma2, variance, "The variance is one over the sum of precisions.", rtol=1e-5, atol=0)
+torch.cat([package, variance.sqrt()[:, None]], dim=1)[[0, 99, 498]]  # at the same three steps
 
 # %% [markdown]
 # By brute force: walk 4,000 copies of $z_0 = 1$ forwards. Of all $z_{t-1}$, 95 % should lie within two
@@ -377,8 +376,9 @@ here.figure(studies.step_back(schedule, t, earlier, later, mean))
 # > $$p_\theta(z_{0:T} \mid x) = p(z_T) \prod_{t=1}^{T} p_\theta(z_{t-1} \mid z_t, x), \qquad
 # > p(z_T) = \mathcal N(0, I) .$$
 #
-# That way back starts from pure noise, while a network learns on $z_T$ that still hold 8 % of the class. Does it
-# matter? With the best denoiser of a Gaussian, which is known, it costs little:
+# That way back starts from pure noise, while a network learns on $z_T$ that still hold 8 % of the class. With the
+# best denoiser of a Gaussian, which is known, it costs little, whether each step adds fresh noise (*ancestral*) or
+# none (*DDIM*):
 
 # %% [markdown] tags=["appendix"]
 # <details><summary>Why the rest of the signal costs little (page 23 comes back to it)</summary>
@@ -423,14 +423,12 @@ here.figure(rest)
 # ## What held, what did not
 #
 # - **Held:** $T$ steps are one step, draw for draw. Eq. 8 is Bayes' rule.
-# - **"Variance-preserving":** standardised columns, but not raw ones, nor those that are constant over the seen
-#   classes.
-# - **"Completely deterministic":** the schedule is, the noise is not. At step 500 two draws of one class differ
-#   nearly as much as draws of two classes.
+# - **"Variance-preserving":** only standardised columns that vary.
+# - **"Completely deterministic":** the schedule is, the noise is not.
 # - **"A standard Gaussian" at the end:** nearly, with our $\beta_t$. A class of the aviary is still identified a
 #   little more often than by guessing; with the cosine schedule it is not.
 #
-# **Rows filled:** none; this page trains nothing.
+# **Rows filled:** none.
 #
 # **To think about.** In training a network meets $z_T$ that still hold a little of the right class. At
 # test time it starts from noise that holds none, but happens to lie nearer to some class than to others. What

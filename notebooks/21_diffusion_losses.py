@@ -99,7 +99,7 @@ torch.tensor([zt, noise_hat, (z0_hat - z0) ** 2, (noise_hat - noise) ** 2])
 # > $$\mathbb E\; w_z(t)\, \lVert \hat z_0 - z_0 \rVert^2, \qquad
 # > \mathbb E\; w_\varepsilon(t)\, \lVert \hat\varepsilon - \varepsilon \rVert^2$$
 #
-# The code has both weights (their origin: appendix). See $w_z$, $w_\varepsilon$ and SNR at steps 2, 10, 100 and 500: the
+# Below are both weights (their origin: appendix). See $w_z$, $w_\varepsilon$ and SNR at steps 2, 10, 100 and 500: the
 # first is the others' product.
 
 # %%
@@ -180,9 +180,10 @@ weights |= {"noise, capped": snr.clamp(max=cap), "the bound": torch.cat([torch.z
 here.figure(studies.loss_weights(w_z, w_noise, weights))
 
 # %% [markdown]
-# A network without limits would not care: for any positive weight its best answer is $\mathbb E[z_0 \mid z_t, x]$. A real
-# one learns first what weighs most. And where *one* network is trained on both, the sum is again one error of $z_0$, with
-# weight $\lambda_1 + \lambda_2\,\mathrm{SNR}(t)$: no second opinion, except where the image is hidden (below).
+# A network without limits would not care: for any positive weight its best answer is
+# $\mathbb E[z_0 \mid z_t, x]$. A real one learns first what weighs most. And where *one* network is trained on both,
+# the sum is again one error of $z_0$, with weight $\lambda_1 + \lambda_2\,\mathrm{SNR}(t)$ (the λ of eq. 16): no
+# second opinion, except where the image is hidden.
 #
 # ## Naming the class
 #

@@ -157,6 +157,7 @@ fixed = revcd.guided_noise(with_image, without, 3.0)
 # %% tags=["check"]
 meant = 3 * with_image - 2 * without
 desk.check(fixed, meant, "Their weight counts what goes beyond the conditional estimate.")
+meant
 
 # %% [markdown]
 # ## What do guided walks sample?
@@ -396,9 +397,9 @@ here.table(scales)
 
 # %% [markdown]
 # U and T1 rise, as the paper says. Estimates of *seen* images go as far out as those of
-# unseen ones: guidance pushes everything outwards. Yet validation mostly chooses scale 1: it ranks
-# by H, on held-out seen classes, whose order need not be that of the unseen ones. Taking the scale from this
-# figure would be choosing on test images.
+# unseen ones: guidance pushes everything outwards. Yet validation chooses scale 1
+# ([24](24_revcd_results.ipynb), *clean*): it ranks by H, on held-out seen classes, whose order need not be that of
+# the unseen ones. Taking the scale from this figure would be choosing on test images.
 #
 # ## How fast the density is reproduced (Figure 3)
 #

@@ -130,7 +130,7 @@ def test_the_table_and_the_figure_have_a_row_and_a_line_for_each_objective() -> 
     assert study.table().shape == (12, 6)
     assert study.table().loc[0, "copying"] == "0.040 ± 0.000"
     assert "over seeds (2)" in study.caption()
-    assert "0.040 without the term, of 0.100" in study.finding()
+    assert "0.040 without the term, where a perfect copy has 0.100" in study.finding()
     assert "never further from 0 than 0.0010" in study.finding()
     assert study.figure().axes[0].get_legend_handles_labels()[1] == [ASKED, WEAK, FULL]
 

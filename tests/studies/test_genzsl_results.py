@@ -1,16 +1,19 @@
 """`zslnb.studies.genzsl_results`: what is said of GenZSL, its rivals and its ingredients."""
 
+import re
 from dataclasses import replace
 
 import pytest
 from toys import QUICK, QUICK_IMAGINATION, toy
 
-from zslnb import studies
+from zslnb import results, studies
 from zslnb.studies.genzsl_results import (
+    CUB_RUN,
     INGREDIENTS,
     ablated,
     ablation_of,
     answers,
+    count_of_features,
     selection_price_of_genzsl,
     sensitivity_figure,
 )
@@ -100,6 +103,27 @@ def test_sensitivity_says_how_far_mean_h_moves():
         study.finding()
     )
     assert [ax.get_xlabel() for ax in study.figure().axes][2] == "synthetic features a class"
+
+
+def test_the_highest_count_is_said_to_move_t1_or_the_border():
+    counts = {n: {"T1": 0.6 + t1, "U": u} for n, t1, u in (("5", 0.0, 0.3), ("9", 0.01, 0.4))}
+    chosen = [{"chosen": {"clean": {"n_synthetic": n}}, "by n_synthetic": counts} for n in (5, 9)]
+    records = [
+        *(record("GenZSL", seed, 0.5, **scores) for seed, scores in enumerate(chosen)),
+        record("cVAE", 0, 0.5, "imagination", **chosen[1]),
+        record("means + spread", 0, 0.5, "means"),
+    ]
+    said = count_of_features(records)
+    assert "9 synthetic features a class, in 2 of 3 trainings. From 5 to 9 T1 moves by" in said
+    assert "+1.0 (GenZSL), +1.0 (cVAE) points, U by +10.0 (GenZSL), +10.0 (cVAE)." in said
+    assert count_of_features([]) == "not measured."
+
+
+def test_on_cub_clean_chose_most_features_where_they_hardly_move_t1():
+    """What page 14 says of its grid's edge."""
+    said = count_of_features(results.rows_of(results.recorded(CUB_RUN), "T2"))
+    assert "300 synthetic features a class, in 19 of 20 trainings" in said
+    assert {"+0.7 (GenZSL)", "+0.5 (cVAE)"} <= {*re.findall(r"\+\d\.\d \(\w+\)", said)}
 
 
 def test_main_results_under_both_protocols(build):

@@ -126,6 +126,6 @@ def test_a_steps_cost_and_the_adversarys_price():
 
 def test_a_line_of_speed_ups_ends_at_the_highest_bar_that_is_reached():
     study = speed_by_bar(SPEED)
-    assert "for H GenZSL never, GenZSL, noise at 88 %, cVAE never" in study.finding()
+    assert "for H *GenZSL* never, *GenZSL, noise* at 88 %, *cVAE* never" in study.finding()
     assert [len(drawn.figure().axes) for drawn in (study, SPEED)] == [2, 6]
     assert "The first evaluation finds H of 10 % (f-VAEGAN), 30 % (cVAE)" in SPEED.finding()

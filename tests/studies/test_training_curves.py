@@ -79,8 +79,8 @@ def test_the_finding_says_what_a_sample_is_and_what_the_closed_form_costs():
     assert "mean and range over 5 seeds" in text
     assert "A sample is one training feature in a batch" in text
     assert "Trainings take 8 to 8 s, means + spread 0.5 s with its classifier." in text
-    assert "Still rising in the last half: all in H; none in T1." in text
-    assert "Below means + spread at the end: GenZSL in H; none in T1." in text
+    assert "Significantly rising in the last half: all in H; none in T1." in text
+    assert "Significantly below means + spread at the end: GenZSL in H; none in T1." in text
     left = study.figure().axes[0]
     assert left.get_xscale() == "log"
     assert {"GenZSL", "cVAE", "means + spread"} <= {line.get_label() for line in left.lines}

@@ -56,12 +56,12 @@ def test_losses_say_how_far_from_the_floor_they_end(watch):
 
 @pytest.mark.parametrize(
     ("steep", "says"),
-    [(0.02, "0: it is flat"), (1.4, "1, as it should be"), (1.6, "2, as the rule")],
+    [(0.02, "0 (it is flat)"), (1.4, "1 (as it should be)"), (1.6, "2 (as the rule")],
 )
 def test_the_penaltys_rule_is_held_against_both_lengths(watch, steep, says):
     looks = watch.looks["f-VAEGAN"].assign(steep=steep)
     study = studies.penalty_rule(watch.runs["f-VAEGAN"], looks)
-    assert f"at a mean length of {steep:.2f}: nearest to {says}" in study.finding()
+    assert f"at a mean length of {steep:.2f}, nearest to {says}" in study.finding()
 
 
 def frame(*t1: float, alike: float = 0.9) -> pd.DataFrame:
@@ -75,9 +75,8 @@ def test_a_slow_rate_is_judged_where_the_shortest_run_ends():
     looks |= {"f-VAEGAN": frame(0.9, 0.9), "f-VAEGAN, rate / 10": frame(0.1)}
     names = ["GenZSL", "cVAE", "f-VAEGAN"]
     study = studies.slow_rates(looks, names, {"f-VAEGAN": 1e-5, "GenZSL": 1e-3})
-    assert "After 10 steps a tenth of the learning rate costs GenZSL 30 points, cVAE -10" in (
-        study.finding()
-    )
+    said = "After 10 steps a tenth of the learning rate costs, in points of T1, GenZSL 30, cVAE -10"
+    assert said in study.finding()
     assert "for AWA2 are 1e-05 for f-VAEGAN and 0.001 for GenZSL." in study.finding()
 
 

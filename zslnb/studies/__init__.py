@@ -34,9 +34,9 @@ _STUDIES = {  # module -> what notebooks use of it
     ),
     "generators": "hubness",
     "genzsl_results": (
-        "ablation ablations_beside bullets class_similarity compared genzsl_findings main_results "
-        "selection_price semantics sensitivity sensitivity_figure spreads_beside verdicts "
-        "whose_spread whose_spread_on_cub"
+        "ablation ablations_beside bullets class_similarity compared count_of_features "
+        "genzsl_findings main_results selection_price semantics sensitivity sensitivity_figure "
+        "spreads_beside verdicts whose_spread whose_spread_on_cub"
     ),
     "headline_numbers": "leads_here leads_printed speeds_here trainings_on_cub",
     "input_acceptance": "inputs",

@@ -381,9 +381,9 @@ def copies(measured: pd.DataFrame, steps: int, perfect: float) -> Answered:
     mean = groups.mean()["copying"]
     asked, genuine = mean[ASKED], mean.drop(ASKED, level="objective").abs().groupby("λ").max()
     finding = (
-        f"A network that is asked to copy does, in part ({asked[0.0]:.3f} without the "
-        f"term, of {perfect:.3f}), and the term wears it down: {asked[0.1]:.3f} at "
-        f"λ = 0.1, {asked[10.0]:.3f} at λ = 10. Under GenZSL's own objective it is never "
+        f"A network that is asked to copy does, in part (left: {asked[0.0]:.3f} without the term, "
+        f"where a perfect copy has {perfect:.3f}), and the term wears it down: {asked[0.1]:.3f} at "
+        f"λ = 0.1, {asked[10.0]:.3f} at λ = 10. Under GenZSL's own objective copying is never "
         f"further from 0 than {genuine.max():.4f}, with or without the term."
     )
     none = genuine[0.0] < 0.1 * asked[0.0]

@@ -219,8 +219,8 @@ def variety(
     }
     frame = summary(records, row_names(records), columns).rename_axis("setting")
     caption = (
-        "Cosines for the unseen classes: between samples of one class, and of class means with "
-        "the real class mean (measured on test images; nothing was chosen by them)."
+        "Mean cosines for the unseen classes: between samples of one class, and of class means "
+        "with the real class mean (measured on test images; nothing was chosen by them)."
     )
     fig, ax = plt.subplots(figsize=(7, 3))
     bins = np.linspace(min(0, real.min()), 1, 81)

@@ -235,7 +235,7 @@ def speed_by_bar(speed: TrainingSpeed) -> Drawn:
             ax.plot(100 * SHARES, line, color=METHODS[row]["color"], label=row)
             ax.plot(100 * SHARES[end], line[end], **{**METHODS[row], "markersize": 7})
             reached = SHARES[end] == SHARES[-1]
-            ends.append(f"{row} {'never' if reached else f'at {100 * SHARES[end]:.0f} %'}")
+            ends.append(f"*{row}* {'never' if reached else f'at {100 * SHARES[end]:.0f} %'}")
         ax.axhline(1, color="k", linestyle=":", linewidth=1, label=f"as fast as {SLOWER}")
         ax.set(yscale="log", xlabel=f"bar: share of {SLOWER}'s best {metric} (%)", title=metric)
         ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))

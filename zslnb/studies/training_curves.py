@@ -178,8 +178,8 @@ def _finding(records: Records, title: str, rises: Questions, over: Questions) ->
         f"{title}: scores along training and, level, those of closed forms; mean and range over "
         f"{seeds} seed{'s' * (seeds > 1)}. A sample is one training feature in a batch, the "
         f"critic's too. Trainings take {min(seconds):.0f} to {max(seconds):.0f} s, {BASE} "
-        f"{solved:.1f} s with its classifier. Still rising in the last half: "
-        f"{_listed(rises, trained, True)}. Below {BASE} at the end: "
+        f"{solved:.1f} s with its classifier. Significantly rising in the last half: "
+        f"{_listed(rises, trained, True)}. Significantly below {BASE} at the end: "
         f"{_listed(over, trained, False)}."
     )
 

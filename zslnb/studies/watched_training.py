@@ -169,13 +169,13 @@ def penalty_rule(run: Imagination, looks: pd.DataFrame) -> Drawn:
     axes[1].legend(loc="center right")
     for ax in axes:
         ax.set_xlabel("steps of the generator")
-    goals = {0: "0: it is flat", 1: "1, as it should be", 2: "2, as the rule implies"}
+    goals = {0: "0 (it is flat)", 1: "1 (as it should be)", 2: "2 (as the rule implies)"}
     nearest = goals[min(goals, key=lambda goal: abs(steepness - goal))]
     text = (
         rf"The released rule at work: $\lambda_{{pen}}$ goes from "
         f"{run.settings.penalty_weight:g} to {weights.iloc[-1]:.2g} (lowest "
         f"{weights.min():.2g}), and the critic's gradient ends at a mean length of "
-        f"{steepness:.2f}: nearest to {nearest}."
+        f"{steepness:.2f}, nearest to {nearest}."
     )
     alt = (
         "Two panels by generator steps. Left, the penalty's weight falls in a straight line "
@@ -202,11 +202,11 @@ def slow_rates(looks: Looks, names: Sequence[str], published: Mapping[str, float
     ax.legend(loc="lower right", ncols=3)
     last = min(float(looks[label].steps.iloc[-1]) for label in slow.values())
     t1 = {name: 100 * np.interp(last, looks[name].steps, looks[name].T1) for name in looks}
-    lost = ", ".join(f"{name} {t1[name] - t1[slow[name]]:.0f} points" for name in names)
+    lost = ", ".join(f"{name} {t1[name] - t1[slow[name]]:.0f}" for name in names)
     rates = " and ".join(f"{rate:g} for {name}" for name, rate in published.items())
     text = (
-        f"Slow on purpose, one seed. After {int(last)} steps a tenth of the learning rate costs "
-        f"{lost}. The rates of the released scripts for AWA2 are {rates}."
+        f"Slow on purpose, one seed. After {int(last)} steps a tenth of the learning rate costs, "
+        f"in points of T1, {lost}. The rates of the released scripts for AWA2 are {rates}."
     )
     alt = (
         "T1 by generator steps for GenZSL, cVAE and f-VAEGAN, each with its own learning "
