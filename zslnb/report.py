@@ -28,7 +28,7 @@ from zslnb.results import (
     rows_of,
     verdicts,
 )
-from zslnb.results.deciding import Run, Verdict, ledger, recorded_runs
+from zslnb.results.deciding import Run, Verdict, ledger, own_ledger, recorded_runs
 from zslnb.results.ledger import (
     because,
     counts,
@@ -37,6 +37,7 @@ from zslnb.results.ledger import (
     ledger_frame,
     ledger_html,
     ledger_markdown,
+    own_lines,
 )
 from zslnb.results.statements import PAPERS, Comparison
 from zslnb.results.statistics import paired_gains
@@ -339,6 +340,18 @@ def claims_block() -> str:
     return f"{text}\n\n{bullets(lines)}"
 
 
+def found_block() -> str:
+    """List what this companion found itself, each with its difference and interval."""
+    return (
+        f"{own_lines(own_ledger(), 'notebooks/')}\n\n"
+        "Mean difference in points within a seed, and its 95 % interval; H with the border put by "
+        "validation classes where the row before has it so. Significance is asked after Holm's "
+        "correction. CUB's numbers are read from `results/`, where `make reproduce "
+        "BENCHMARK=cub_resnet_fc1000.npz SEMANTICS=sentences PROFILE=medium` (or `attributes`) "
+        "with `make record` put them."
+    )
+
+
 def ledger_block() -> str:
     """Give every claim with its verdict, folded, below a table of counts and a picture."""
     verdicts = _verdicts()
@@ -401,7 +414,12 @@ def _speed_ups(records: list[dict], asked: Comparison) -> dict[int, float]:
 
 
 PAGES = {  # page -> its parts
-    "README.md": {"summary": summary_block, "claims": claims_block, "notebooks": notebooks_block},
+    "README.md": {
+        "summary": summary_block,
+        "found": found_block,
+        "claims": claims_block,
+        "notebooks": notebooks_block,
+    },
     "docs/ledger.md": {"ledger": ledger_block},
     "docs/reproducibility.md": {"compute": compute_block},
     "docs/results.md": {

@@ -16,6 +16,7 @@ from zslnb.results.deciding import (
     Run,
     decide,
     ledger,
+    own_ledger,
 )
 from zslnb.results.statements import Check, Claim, Comparison, Row, Setting, claims
 
@@ -335,3 +336,12 @@ def test_the_ledger_has_every_claim_and_every_reason():
     assert len(verdicts) > 100
     assert all(v.reason for v in verdicts)
     assert all(math.isfinite(f.difference.mean) for v in verdicts for f in v.findings)
+
+
+@pytest.mark.parametrize("verdict", own_ledger(), ids=lambda verdict: verdict.claim.id)
+def test_what_we_say_we_found_is_what_the_records_bear_out(verdict):
+    standing = {finding.standing for finding in verdict.findings}
+    if verdict.claim.nothing:
+        assert standing == {"open"}
+    else:
+        assert verdict.word in (REPRODUCED, DIRECTION), verdict.reason

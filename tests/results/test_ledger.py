@@ -188,3 +188,15 @@ def test_in_a_browser_it_filters_and_sorts_and_nothing_overlaps(verdicts, tmp_pa
         "wide": False,
         "overlaps": [],
     }
+
+
+def test_a_finding_of_ours_has_its_number_interval_and_command():
+    moved = replace(FOUND, metric="H, calibrated")
+    paths = replace(FOUND, other=FOUND.row, metric="pairs/A with B/T1 against alone/A/T1")
+    ours = replace(CLAIM, paper="ours", says="It holds.")
+    line = pages.own_lines([Verdict(ours, VERDICTS[0], "", (moved, moved, paths))], "notebooks/")
+    gain = "CUB, sentences +1.5 (−2.0 to +5.0)"
+    assert line == (
+        f"- **It holds.** GenZSL less no CDP, H: {gain}, {gain}; A with B less A, T1: {gain}. "
+        "Page [14](notebooks/14_genzsl_results.ipynb): `make reproduce NOTEBOOKS=14`."
+    )

@@ -7,7 +7,7 @@ import pytest
 from conftest import ROOT
 
 from zslnb.results.claims import published
-from zslnb.results.statements import OF_OTHERS, PAPERS, claims, settings
+from zslnb.results.statements import OF_OTHERS, PAPERS, claims, own_findings, settings
 
 NUMBER = (
     "- {id: T1-CUB-H, place: T1, benchmark: CUB, method: m, metric: H, value: 1.5, source: s, "
@@ -73,6 +73,33 @@ def test_its_value_only_where_the_number_is_what_is_claimed(papers):
 def test_a_wrong_entry_is_named_with_what_is_wrong(papers, changes, message):
     with pytest.raises(ValueError, match=re.escape(message)):
         claims(written(papers, **changes))
+
+
+OURS = "{id: a, says: It is., place: page 14, measured: [{row: a, above: b, table: T2}]}"
+
+
+def test_a_finding_of_ours_is_a_claim_of_no_paper(papers):
+    assert own_findings(written(papers)) == []
+    (papers / "claims.yml").write_text(f"ours:\n- {OURS}\n")
+    (found,) = own_findings(papers)
+    assert (found.paper, found.id, found.measured[0].above) == ("ours", "a", "b")
+    assert not found.nothing
+    assert [claim.paper for claim in claims(papers)] == [*PAPERS]  # its number, of each
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        (OURS.partition(", measured")[0] + "}", "a needs measured"),
+        (OURS.replace("says", "sais"), "a has an unknown 'sais'. Did you mean 'says'"),
+        (OURS.replace("place", "null"), "a has an unknown None"),
+        (OURS.replace("place: page 14, ", ""), "a lacks 'place'"),
+    ],
+)
+def test_a_wrong_finding_is_named_with_what_is_wrong(papers, wrong, message):
+    (papers / "claims.yml").write_text(f"ours:\n- {wrong}\n")
+    with pytest.raises(ValueError, match=re.escape(message)):
+        own_findings(papers)
 
 
 def test_an_id_stands_once(papers):

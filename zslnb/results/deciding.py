@@ -29,7 +29,15 @@ import pandas as pd
 from zslnb.files import repository_dir
 from zslnb.results.claims import published
 from zslnb.results.records import recorded
-from zslnb.results.statements import Check, Claim, Comparison, Setting, claims, settings
+from zslnb.results.statements import (
+    Check,
+    Claim,
+    Comparison,
+    Setting,
+    claims,
+    own_findings,
+    settings,
+)
 from zslnb.results.statistics import LEAST, LEVEL, Difference, differences, mean_and_sd
 
 REPRODUCED, DIRECTION, NOT_REPRODUCED, CONTRADICTED, NOT_MEASURED = VERDICTS = (
@@ -137,6 +145,12 @@ def ledger(measures: Mapping[str, Measure] | None = None) -> list[Verdict]:
     printed = {paper: published(paper) for paper in made_on}
     evidence = Evidence(recorded_runs(), printed, made_on, measures or {})
     return [decide(claim, evidence) for claim in claims()]
+
+
+def own_ledger() -> list[Verdict]:
+    """Decide every finding of our own by the same rule, without a word of the papers'."""
+    evidence = Evidence(recorded_runs(), {}, {})
+    return [_decide_statement(claim, evidence) for claim in own_findings()]
 
 
 def decide(claim: Claim, evidence: Evidence) -> Verdict:

@@ -189,6 +189,45 @@ def sources(verdict: Verdict) -> list[tuple[str, str, str]]:
     return [*dict.fromkeys((f.record["notebook"], command(f), revision(f)) for f in found)]
 
 
+def own_lines(verdicts: Iterable[Verdict], notebooks: str = "") -> str:
+    """List findings of our own as Markdown: the sentence, what it rests on, and its command.
+
+    Args:
+        verdicts: as `own_ledger` decides them.
+        notebooks: the way to the folder of notebooks, with a slash behind it.
+    """
+    lines = []
+    for verdict in verdicts:
+        by_kind: dict[str, list[str]] = {}
+        for f in verdict.findings:
+            told, digits = f.difference, 1 if max(map(abs, (*f.ours, *f.beside))) > 1 else 3
+            sizes = [f"{v:+.{digits}f}".replace("-", "−") for v in (told.mean, told.low, told.high)]
+            interval = f" ({sizes[1]} to {sizes[2]})" if told.low == told.low else ""
+            on = benchmark(f).replace(" (", ", ").rstrip(")").replace("fc1000, ", "")
+            by_kind.setdefault(_against(f), []).append(f"{on} {sizes[0]}{interval}")
+        shown = "; ".join(f"{kind}: {', '.join(of_kind)}" for kind, of_kind in by_kind.items())
+        pages = dict.fromkeys(f.record["notebook"] for f in verdict.findings)
+        links = ", ".join(f"[{p.partition('_')[0]}]({notebooks}{p}.ipynb)" for p in pages)
+        numbers = " ".join(p.partition("_")[0] for p in pages)
+        how = (
+            f'`make reproduce NOTEBOOKS="{numbers}"`'
+            if len(pages) > 1
+            else (f"`make reproduce NOTEBOOKS={numbers}`")
+        )
+        lines.append(f"- **{verdict.claim.says}** {shown}. Page {links}: {how}.")
+    return "\n".join(lines)
+
+
+def _against(finding: Finding) -> str:
+    """Say in a few words what a finding compares, without its row's kind of semantics."""
+    metric = finding.metric.replace(", calibrated", "")
+    if finding.other == finding.row:  # two scores of one row, by their paths
+        first, second = (path.split("/") for path in metric.split(" against "))
+        return f"{first[-2]} less {second[-2]}, {first[-1]}"
+    rows = [name.partition(" · ")[0] for name in (finding.row, finding.other)]
+    return f"{rows[0]} less {rows[1]}, {metric.replace('/', ' ')}"
+
+
 def _attributes(verdict: Verdict) -> str:
     """What a page filters by."""
     on = [part.strip() for part in verdict.claim.benchmark.split(",")]

@@ -20,6 +20,9 @@ from zslnb.results.claims import GRADES, LOADER, published
 PAPERS = {"genzsl": "GenZSL", "revcd": "RevCD"}
 CLAIM_GRADES = (*GRADES, "summary")
 OF_OTHERS = ("as published", "derived", "released settings")  # protocols of what is no own claim
+OWN = {  # of a finding of ours: the rest of a claim
+    "paper": "ours", "benchmark": "all", "metric": "", "protocol": "clean", "grade": "code",
+}  # fmt: skip
 ENTRY = ("place", "benchmark", "metric", "protocol", "grade")  # what an entry of a paper's file has
 
 
@@ -160,6 +163,7 @@ class Claim:
         why: why nothing here decides it.
         note: what else a reader should know.
         first: its rank among those that a reader asks about first; 0 for the others.
+        nothing: of a finding of ours: it says that nothing differs significantly.
     """
 
     paper: str
@@ -177,6 +181,7 @@ class Claim:
     why: str = ""
     note: str = ""
     first: int = 0
+    nothing: bool = False
 
     @property
     def is_number(self) -> bool:
@@ -207,6 +212,28 @@ def claims(folder: Path | None = None) -> list[Claim]:
             *(one for one in _numbers(paper, folder) if (paper, one.id) not in known),
         )
     ]
+
+
+def own_findings(folder: Path | None = None) -> list[Claim]:
+    """Read what this companion found itself: statements of ours, decided as the papers' are.
+
+    Raises:
+        ValueError: an entry that lacks something, or has something unknown; it is named.
+    """
+    entries = _file(folder or repository_dir("papers")).get("ours", ())
+    found = [
+        _typed(
+            Claim,
+            OWN
+            | entry
+            | {"measured": _several(Comparison, entry, "measured", str(entry.get("id", entry)))},
+            str(entry.get("id", entry)),
+        )
+        for entry in entries
+    ]
+    if nothing := [claim.id for claim in found if not claim.measured]:
+        raise ValueError(f"claims.yml: {nothing[0]} needs measured.")
+    return found
 
 
 def settings(folder: Path | None = None) -> dict[str, Setting]:
@@ -276,7 +303,7 @@ def _typed(kind: type, entry: dict[str, Any], where: str) -> Any:
     """Make a dataclass of an entry, or say what is missing, unknown or wrong in it."""
     names = [part.name for part in fields(kind)]
     if unknown := [name for name in entry if name not in names]:
-        hint = did_you_mean(unknown[0], names)
+        hint = did_you_mean(str(unknown[0]), names)
         raise ValueError(f"claims.yml: {where} has an unknown {unknown[0]!r}.{hint}")
     needed = [part.name for part in fields(kind) if part.default is MISSING]
     if missing := [name for name in needed if name not in entry]:
