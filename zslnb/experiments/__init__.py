@@ -6,6 +6,7 @@ from zslnb.experiments.memo import benchmark_facts, inputs_of_record, run, run_r
 from zslnb.experiments.methods import METHODS
 from zslnb.experiments.models import trained
 from zslnb.experiments.ridge import RidgeSettings
+from zslnb.experiments.seen_unseen import SeenUnseenSettings
 from zslnb.experiments.similarity import SimilaritySettings
 from zslnb.experiments.sources import CodeChangedError
 from zslnb.experiments.two_directions import TwoDirectionsSettings
@@ -19,6 +20,7 @@ __all__ = [
     "MeansSettings",
     "NearestMeanSettings",
     "RidgeSettings",
+    "SeenUnseenSettings",
     "SimilaritySettings",
     "TwoDirectionsSettings",
     "benchmark_facts",

@@ -17,6 +17,7 @@ from zslnb.experiments.means_look import means_look_scores
 from zslnb.experiments.nearest_mean import nearest_mean_scores
 from zslnb.experiments.referent_swap import swap_scores
 from zslnb.experiments.ridge import RidgeSettings, ridge_scores
+from zslnb.experiments.seen_unseen import SeenUnseenSettings, seen_unseen_scores
 from zslnb.experiments.speed import speed_scores
 from zslnb.experiments.two_directions import TwoDirectionsSettings, two_directions_scores
 from zslnb.genzsl import GenZSLSettings
@@ -64,6 +65,11 @@ METHODS = {
     "imagination_speed": Method(speed_scores, ImaginationSettings, timed=True),
     "revcd": Method(estimator_scores, RevCDSettings),
     "referent_swap": Method(swap_scores, GenZSLSettings),
+    "seen_unseen": Method(
+        seen_unseen_scores,
+        SeenUnseenSettings,
+        families=(GenZSLSettings, ImaginationSettings, RevCDSettings),
+    ),
     "two_directions": Method(
         two_directions_scores, TwoDirectionsSettings, families=(GenZSLSettings, RevCDSettings)
     ),

@@ -24,6 +24,7 @@ _STUDIES = {  # module -> what notebooks use of it
         "blind_attention conditionings feature_tokens image_swaps listening time_embeddings "
         "token_attention ways_to_join"
     ),
+    "curves_and_borders": "curves_of_methods",
     "diffusion_losses": (
         "classification_losses diffusion_training loss_shares loss_weights ToyLosses"
     ),
@@ -41,6 +42,7 @@ _STUDIES = {  # module -> what notebooks use of it
     "headline_numbers": "leads_here leads_printed speeds_here trainings_on_cub",
     "input_acceptance": "inputs",
     "known_densities": "gaussian_denoiser mixture_denoiser TiltedDensity",
+    "method_orders": "lopsided_rows orders_of_methods",
     "printed_gaps": "gaps_beside_spread reversals",
     "printed_numbers": "may_be_h possible_h printed_sums text_checks",
     "quoted": (
@@ -59,6 +61,7 @@ _STUDIES = {  # module -> what notebooks use of it
     "sampling": "guidance_scales guided_denoiser samplers starting_noise WalkDensity",
     "schematics": "inductive_vae paradigms pipeline revcd_direction revcd_losses revcd_network",
     "seen_bias": "all_species bias_to_seen by_handicap handicap mistaken two_species",
+    "seen_unseen": "borders_of_methods borders_on_cub methods_of_both run_borders",
     "speed": "speed_by_bar step_costs training_speed",
     "study": "Study",
     "training_curves": "gains_of training_gains watched_settings",

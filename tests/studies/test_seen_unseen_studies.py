@@ -1,0 +1,152 @@
+"""`zslnb.studies.seen_unseen`, its curves, and orders of methods: on made-up records."""
+
+import pytest
+from toys import toy
+
+from zslnb.experiments.seen_unseen import CANDIDATES, GRID
+from zslnb.results import recorded
+from zslnb.studies.curves_and_borders import LOOKS, curves_of_methods
+from zslnb.studies.method_orders import lopsided_rows, orders_of_methods
+from zslnb.studies.seen_unseen import (
+    TABLE,
+    borders_of_methods,
+    borders_on_cub,
+    methods_of_both,
+    of_row,
+)
+
+# H by where the border lies: clean, moved, calibrated, level, peeked, told; then area and T1
+MADE_UP = {
+    "means + spread": (0.60, 0.60, 0.61, 0.60, 0.62, 0.75, 0.50, 0.80),
+    "GenZSL": (0.50, 0.51, 0.55, 0.54, 0.56, 0.70, 0.45, 0.70),
+    "RevCD": (0.30, 0.50, 0.58, 0.40, 0.59, 0.70, 0.44, 0.71),
+    "ridge": (0.35, 0.45, 0.45, 0.45, 0.46, 0.65, 0.30, 0.72),
+}
+BORDERS = ("clean", "moved", "calibrated", "level", "peeked", "told")
+
+
+def record(row: str, seed: int, borders: tuple[str, ...] = BORDERS) -> dict:
+    *h, area, t1 = (score + 0.001 * seed for score in MADE_UP[row])
+    scores = {
+        border: {"S": 0.7, "U": 0.4, "H": value, "T1": t1}
+        for border, value in zip(BORDERS, h, strict=True)
+        if border in borders
+    }
+    if borders == BORDERS:
+        scores |= {"area": area, "curve": [0.7 * float(u < 0.6) for u in GRID]}
+    return {"row": row, "seed": seed, "benchmark": {"name": "toy"}, "scores": scores}
+
+
+RECORDS = [record(row, seed) for row in MADE_UP for seed in range(5)]
+
+
+def test_each_step_is_the_difference_of_two_borders_within_a_seed():
+    found = borders_of_methods(RECORDS, "Title", "borders", kept=RECORDS)
+    assert found.told["RevCD", "a constant adds"].mean == pytest.approx(28)
+    assert found.told["RevCD", "the border alone"].mean == pytest.approx(20)
+    assert found.told["RevCD", "S = U instead"].mean == pytest.approx(-18)
+    table = found.table()
+    assert table.loc["RevCD", "the border alone"] == "+20.0, above"
+    assert table.loc["means + spread", "the border alone"] == "+0.0, not significant"
+    assert table.loc["RevCD", "short of the oracle"] == "1.0 ± 0.0"
+    assert table.loc["RevCD", "AUSUC"] == "44.2 ± 0.2"
+    assert found.records == RECORDS
+
+
+def test_rows_are_sorted_by_h_with_a_constant():
+    order = ["means + spread", "RevCD", "GenZSL", "ridge"]
+    found = borders_of_methods(RECORDS, "Title", "borders")
+    assert [*found.table().index] == order
+    labels = [label.get_text() for label in found.figure().axes[0].get_yticklabels()]
+    assert labels == order[::-1]
+
+
+def test_the_finding_tells_the_directions_apart():
+    """RevCD gains 28 points and the ridge 10; GenZSL 5, means + spread 1."""
+    said = borders_of_methods(RECORDS, "Title", "borders").finding()
+    assert "+1.0 (means + spread) to +28.0 points (RevCD)" in said
+    assert "+19.0 to methods from image to semantics, +3.0 to the others" in said
+
+
+def test_what_was_not_measured_is_left_blank():
+    """Rows of pages 14 and 24 know two borders; a generator's constant followed its candidate."""
+    records = [
+        r
+        for seed in range(5)
+        for r in (record("GenZSL", seed, ("clean", "moved")), record("ridge", seed))
+    ]
+    assert of_row(records, "GenZSL", "calibrated") is None
+    found = borders_of_methods(records, "Title", "borders")
+    row = found.table().loc["GenZSL"]
+    assert row["a constant adds"] == row["the border alone"] == "+1.0, above"
+    assert row["AUSUC"] == row["short of the oracle"] == row["S = U instead"] == ""
+
+
+def test_a_column_that_nothing_was_measured_for_is_left_out():
+    records = [record("GenZSL", seed, ("clean", "moved")) for seed in range(3)]
+    assert "AUSUC" not in borders_of_methods([*records], "Title", "borders").table()
+
+
+def test_curves_stand_in_the_panel_of_their_direction():
+    fig = curves_of_methods(RECORDS, "Title", "curves").figure()
+    panels = [{text.get_text() for text in ax.get_legend().get_texts()} for ax in fig.axes]
+    assert panels == [{"means + spread", "GenZSL"}, {"means + spread", "RevCD", "ridge"}]
+
+
+def test_orders_by_hand():
+    """By H as they come: means, GenZSL, ridge, RevCD; with a constant RevCD passes the two."""
+    table = orders_of_methods({"Title": RECORDS}).table()["Title"]
+    asked = "H, no constant, and H, with a constant"
+    assert table[asked, "Kendall's τ"] == "0.33"  # four pairs agree, two do not
+    assert table[asked, "pairs that turn"] == "2 of 6, 2 significant"
+    assert table[asked, "furthest"] == "ridge over RevCD: +5.0, then -13.0"
+    assert table["first by", "T1"] == "means + spread"
+    assert table["GenZSL over RevCD", "H, no constant"] == "+20.0, above"
+    assert table["GenZSL over RevCD", "H, with a constant"] == "-3.0, below"
+    assert table["GenZSL over RevCD", "AUSUC"] == "+1.0, above"
+
+
+def test_one_order_twice_turns_no_pair():
+    same = [{**r, "scores": {**r["scores"], "calibrated": r["scores"]["clean"]}} for r in RECORDS]
+    table = orders_of_methods({"Title": same}).table()["Title"]
+    asked = "H, no constant, and H, with a constant"
+    assert table[asked, "Kendall's τ"] == "1.00"
+    assert table[asked, "pairs that turn"] == "0 of 6, 0 significant"
+
+
+def test_a_measure_that_one_row_lacks_orders_nothing():
+    records = [r for seed in range(3) for r in (record("GenZSL", seed, ("clean", "moved")),)]
+    records += [record("ridge", seed) for seed in range(3)]
+    table = orders_of_methods({"Title": records}).table()
+    assert ("first by", "AUSUC") not in table.index
+    assert ("first by", "T1") in table.index
+
+
+def test_what_a_gap_costs_is_the_mean_less_h():
+    table = lopsided_rows().table()
+    assert table.loc["CUB", "S − U, RevCD"] == "55.2"
+    assert table.loc["CUB", "costs most"].startswith("RevCD 12.7")  # 59.9 less 47.2
+    assert table.loc["CUB", "rank of RevCD by H"] == 15
+    assert table.loc["CUB", "by the mean of S and U"] == 6
+
+
+def test_every_method_of_both_tables_has_settings_and_a_look():
+    """Plain CLIP is there where images and texts share a space, and only there."""
+    with_clip = methods_of_both(toy(), "smoke")
+    without = methods_of_both(toy(feature_dim=12), "smoke")
+    assert {*with_clip} - {*without} == {"plain CLIP"}
+    assert {*with_clip} == {*LOOKS}
+    assert {type(settings) for settings in with_clip.values()} == {*CANDIDATES}
+
+
+def test_cub_has_the_rows_of_both_pages_and_this_pages_own_where_there_are_some():
+    for kind in ("attributes", "sentences"):
+        records = borders_on_cub(kind)
+        assert len(records) == 5 * len({r["row"] for r in records}) >= 65
+        assert of_row(records, "GenZSL", "moved") is not None
+        assert of_row(records, "RevCD", "calibrated") is not None
+    known = recorded("cub_resnet_fc1000-sentences-medium")
+    assert (of_row(records, "ridge", "area") is not None) == any(
+        r.get("table") == TABLE and r["row"] == "ridge" for r in known
+    )
+    assert borders_on_cub("names") == []
