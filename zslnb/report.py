@@ -51,6 +51,7 @@ from zslnb.studies.genzsl_results import (
     bullets,
     selection_price_of_genzsl,
 )
+from zslnb.studies.printed_gaps import audit_in_a_sentence
 from zslnb.studies.quoted import printed_scores_of_revcd
 from zslnb.studies.speed import speed_up, steady
 
@@ -342,11 +343,14 @@ def claims_block() -> str:
 
 def found_block() -> str:
     """List what this companion found itself, each with its difference and interval."""
+    kinds = [on_cub(kind) for kind in ("sentences", "attributes")]
+    audit = f"- **{audit_in_a_sentence([k for k in kinds if k])}** " if any(kinds) else ""
+    audit += audit and "Page [35](notebooks/35_the_audit.ipynb): `make reproduce NOTEBOOKS=35`."
     return (
-        f"{own_lines(own_ledger(), 'notebooks/')}\n\n"
-        "Mean difference in points within a seed, and its 95 % interval; H with the border put by "
-        "validation classes where the row before has it so. Significance is asked after Holm's "
-        "correction. CUB's numbers are read from `results/`, where `make reproduce "
+        f"{own_lines(own_ledger(), 'notebooks/')}\n{audit}\n\n"
+        "Mean difference in points within a seed, and its 95 % interval; calibrated: with the "
+        "border between seen and unseen put by validation classes. Significance is asked after "
+        "Holm's correction. CUB's numbers are read from `results/`, where `make reproduce "
         "BENCHMARK=cub_resnet_fc1000.npz SEMANTICS=sentences PROFILE=medium` (or `attributes`) "
         "with `make record` put them."
     )

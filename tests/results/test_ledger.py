@@ -197,6 +197,7 @@ def test_a_finding_of_ours_has_its_number_interval_and_command():
     line = pages.own_lines([Verdict(ours, VERDICTS[0], "", (moved, moved, paths))], "notebooks/")
     gain = "CUB, sentences +1.5 (−2.0 to +5.0)"
     assert line == (
-        f"- **It holds.** GenZSL less no CDP, H: {gain}, {gain}; A with B less A, T1: {gain}. "
+        f"- **It holds.** GenZSL less no CDP, calibrated H: {gain}, {gain}; "
+        f"A with B less A, T1: {gain}. "
         "Page [14](notebooks/14_genzsl_results.ipynb): `make reproduce NOTEBOOKS=14`."
     )

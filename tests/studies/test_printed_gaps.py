@@ -6,6 +6,7 @@ import pytest
 
 from zslnb.studies.printed_gaps import (
     TABLES,
+    audit_in_a_sentence,
     gaps_beside_spread,
     neighbours,
     printed_gaps,
@@ -90,3 +91,14 @@ def test_an_order_that_never_changes_is_never_turned_round():
     steady = {"GenZSL": [80.0, 80.1, 80.2], "cVAE": [50.0, 50.1, 50.2]}
     counts = reversals({"toy": several(steady)}).counts["toy"]
     assert counts["more than two"] == (0, 6)
+
+
+def test_the_audit_in_a_sentence_counts_by_the_spread_that_it_is_given():
+    """With a spread of 10 points two runs differ by 14.1; two gaps of the table are wider."""
+    wide, narrow = (several({"GenZSL": [50.0, 50 + d]}) for d in (math.sqrt(2) * 10, 0.0))
+    assert audit_in_a_sentence([wide]).startswith("46 of 48 neighbouring rows")
+    assert "two runs of one method typically are here, 14.1 points" in audit_in_a_sentence([wide])
+    none = audit_in_a_sentence([narrow])
+    equal = (printed_gaps("RevCD's Table 1") == 0).sum()
+    assert none.startswith(f"{equal} of 48 neighbouring rows")
+    assert none.endswith("6 of its 51 H do not follow from the S and U beside them.")

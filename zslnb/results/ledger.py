@@ -1,6 +1,7 @@
 """The ledger of claims and verdicts as tables and pages: Markdown, CSV, LaTeX, one HTML file."""
 
 import html
+import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -220,9 +221,11 @@ def own_lines(verdicts: Iterable[Verdict], notebooks: str = "") -> str:
 
 def _against(finding: Finding) -> str:
     """Say in a few words what a finding compares, without its row's kind of semantics."""
-    metric = finding.metric.replace(", calibrated", "")
+    metric = re.sub(r"^(\w+), calibrated$", r"calibrated \1", finding.metric)
     if finding.other == finding.row:  # two scores of one row, by their paths
         first, second = (path.split("/") for path in metric.split(" against "))
+        if first[-2] == second[-2]:  # of one method, in two circumstances
+            return f"{first[-2]}, {first[0]} less {second[0]}, {first[-1]}"
         return f"{first[-2]} less {second[-2]}, {first[-1]}"
     rows = [name.partition(" · ")[0] for name in (finding.row, finding.other)]
     return f"{rows[0]} less {rows[1]}, {metric.replace('/', ' ')}"

@@ -1,7 +1,7 @@
 """How wide are the gaps in printed tables beside what a second seed moves?"""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import combinations, permutations
 
 import matplotlib.pyplot as plt
@@ -40,6 +40,23 @@ def seed_spreads(records: Records, way: str = "clean") -> dict[str, float]:
     if not of_row or min(map(len, of_row.values())) < 2:
         raise ValueError("A spread over seeds needs a trained method and two seeds or more.")
     return {row: float(np.std(percents, ddof=1)) for row, percents in of_row.items()}
+
+
+def typical_spread(sources: Iterable[Records]) -> float:
+    """Median of all standard deviations of H over seeds, in points; raises as `seed_spreads`."""
+    return float(np.median([s for records in sources for s in seed_spreads(records).values()]))
+
+
+def audit_in_a_sentence(sources: Sequence[Records]) -> str:
+    """Count RevCD's neighbours that two runs could exchange, and its H that do not follow."""
+    apart = math.sqrt(2) * typical_spread(sources)
+    gaps, triples = printed_gaps("RevCD's Table 1"), printed_triples()
+    off = triples[triples["where"] == "RevCD's Table 1"].holds
+    return (
+        f"{(gaps <= apart).sum()} of {len(gaps)} neighbouring rows of RevCD's Table 1 are no "
+        f"further apart than two runs of one method typically are here, {apart:.1f} points of H; "
+        f"{(~off).sum()} of its {len(off)} H do not follow from the S and U beside them."
+    )
 
 
 def _with_spread(sources: Sources) -> dict[str, Records]:
@@ -87,8 +104,7 @@ def gaps_beside_spread(sources: Sources, drawn: Sequence[str]) -> Answered:
                     **{name: _closer(printed_gaps(name), apart) for name in TABLES},
                 }
             )
-    pooled = [s for title in drawn for s in seed_spreads(sources[title]).values()]
-    sd = float(np.median(pooled))
+    sd = typical_spread(sources[title] for title in drawn)
     text = (
         "Standard deviation of H over seeds of the methods that are trained here, in points; what "
         "two runs of one method typically differ by, $\\sqrt{2}$ times the median; and how many "
