@@ -30,7 +30,7 @@ REMOVED = {name: n for name, n in REMOVED.items() if not REFINEMENTS[name].centr
 CENTRED = {  # drawn where as many directions are gone, the mean counted as one
     name: r.n_removed + 1 for name, r in REFINEMENTS.items() if r.centred and r.shrinkage is None
 }
-TRAINED = ("0 removed", "1 removed", "2 removed", "3 removed")
+FEW = ("0 removed", "1 removed", "2 removed", "3 removed")  # for methods that cost more
 METRICS = {"H": ("calibrated", "H"), "T1": ("clean", "T1")}
 LEFT = {  # column -> where it stands in the scores, and how it is written
     "mean cosine": (("cosine", "mean"), ".2f"),
@@ -70,15 +70,17 @@ def run_refined(
     seeds: Sequence[int],
     device: Device = "cpu",
     *,
-    spread: Sequence[str] = tuple(REFINEMENTS),
-    trained: Sequence[str] = TRAINED,
+    spread: Sequence[str] = (*FEW, "centred", "whitened, shrinkage 1"),
+    trained: Sequence[str] = FEW,
+    n_synthetic: int | None = None,
 ) -> list[dict]:
     """Score nearest mean on every refinement, means + spread and GenZSL on those that are named.
 
-    Means + spread has one count of synthetic features, the smallest on offer.
+    Means + spread has one count of synthetic features, the middle one of those on offer unless
+    `n_synthetic` says otherwise.
     """
-    known = possible(benchmark, REFINEMENTS)
-    one = replace(settings, n_synthetic_choices=(min(settings.n_synthetic_choices),))
+    known, counts = possible(benchmark, REFINEMENTS), settings.n_synthetic_choices
+    one = replace(settings, n_synthetic_choices=(n_synthetic or counts[len(counts) // 2],))
     nearest = experiments.NearestMeanSettings(n_removed=0)
     means = experiments.MeansSettings.beside(one, n_removed=0)
     rows = {
