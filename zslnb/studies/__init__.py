@@ -38,6 +38,7 @@ _STUDIES = {  # module -> what notebooks use of it
         "selection_price semantics sensitivity sensitivity_figure spreads_beside verdicts "
         "whose_spread whose_spread_on_cub"
     ),
+    "how_many_directions": "refinements_compared refinements_on_cub run_refined",
     "input_acceptance": "inputs",
     "known_densities": "gaussian_denoiser mixture_denoiser TiltedDensity",
     "quoted": (
@@ -55,6 +56,7 @@ _STUDIES = {  # module -> what notebooks use of it
     "sampling": "guidance_scales guided_denoiser samplers starting_noise WalkDensity",
     "schematics": "inductive_vae paradigms pipeline revcd_direction revcd_losses revcd_network",
     "seen_bias": "all_species bias_to_seen by_handicap handicap mistaken two_species",
+    "semantic_directions": "named_directions run_relations what_is_left",
     "speed": "speed_by_bar step_costs training_speed",
     "study": "Study",
     "training_curves": "gains_of training_gains watched_settings",

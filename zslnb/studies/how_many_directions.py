@@ -6,62 +6,25 @@ from dataclasses import replace
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from zslnb import experiments, results
 from zslnb.benchmark import Benchmark
 from zslnb.experiments.memo import run_rows
 from zslnb.experiments.refinements import REFINEMENTS, possible
-from zslnb.experiments.relations import beside
 from zslnb.genzsl import GenZSLSettings
 from zslnb.results import Difference
-from zslnb.studies import plots
-from zslnb.studies.class_cosines import REAL_NAMES
 from zslnb.studies.revcd_results import CUB_RUNS
 from zslnb.studies.rows import Device, Records, plus_minus, row_names, values
+from zslnb.studies.semantic_directions import REMOVED, draw_energies, draw_left, line_by_removed
 from zslnb.studies.study import Answered, Drawn, Tabled
-from zslnb.studies.style import METHODS
+from zslnb.studies.style import METHODS, in_order
 
-RELATIONS, DIRECTIONS, SCORES = "relations", "directions", "refined"  # names of the tables
+SCORES = "refined"  # the table's name
 USUAL = "1 removed"  # what the paper does, which all others are set beside
-REMOVED = {name: r.n_removed for name, r in REFINEMENTS.items() if name.endswith("removed")}
-REMOVED = {name: n for name, n in REMOVED.items() if not REFINEMENTS[name].centred}
-CENTRED = {  # drawn where as many directions are gone, the mean counted as one
-    name: r.n_removed + 1 for name, r in REFINEMENTS.items() if r.centred and r.shrinkage is None
-}
 FEW = ("0 removed", "1 removed", "2 removed", "3 removed")  # for methods that cost more
 METRICS = {"H": ("calibrated", "H"), "T1": ("clean", "T1")}
-LEFT = {  # column -> where it stands in the scores, and how it is written
-    "mean cosine": (("cosine", "mean"), ".2f"),
-    "mean size of a cosine": (("cosine", "absolute"), ".2f"),
-    "squared length": (("length",), ".2f"),
-    "keep their nearest": (("neighbours",), ".0%"),
-    "kin among two nearest": (("kin",), ".0%"),
-    "rank correlation, looks": (("looks",), ".2f"),
-    "rank correlation, other semantics": (("other",), ".2f"),
-    "other semantics, probe": (("probe",), ".2f"),
-    "cosine with one removed": (("like CDP",), ".3f"),
-}
 Questions = Mapping[tuple[str, str, str], Difference]  # method, refinement, metric -> answer
-
-
-def run_relations(benchmark: Benchmark, other: Benchmark | None = None) -> list[dict]:
-    """Look at how classes are related after each refinement, and at the directions themselves.
-
-    `other` has another kind of semantics of the same classes. Nothing is drawn at random.
-    """
-    width = benchmark.semantic_dim if other else 0
-    both = beside(benchmark, other) if other else benchmark
-    rows = {
-        name: ("geometry", experiments.GeometrySettings(refinement, width))
-        for name, refinement in possible(benchmark, REFINEMENTS).items()
-    }
-    found = {"directions": ("directions", experiments.DirectionsSettings(width=width))}
-    return [
-        *run_rows(rows, both, [0], n_jobs=1, table=RELATIONS),
-        *run_rows(found, both, [0], n_jobs=1, table=DIRECTIONS),
-    ]
 
 
 def run_refined(
@@ -110,3 +73,132 @@ def refinements_on_cub(kind: str) -> Answered | None:
     ]
     title = f"CUB, ResNet fc1000 features, {kind}"
     return refinements_compared(records, title, f"cub-{kind}") if records else None
+
+
+def refinements_compared(records: Records, title: str, name: str, kept: Records = ()) -> Answered:
+    """What do H and T1 gain or lose with each refinement, and what is left of the semantics?
+
+    `kept` are the records that the notebook is to keep. Every difference is asked against one
+    direction removed, within a seed, all together; they are the fact `against`.
+    """
+    scored = [r for r in records if r.get("table") == SCORES]
+    against = _against_usual(scored)
+    tabled = Tabled(name, _table(scored, against), _caption(scored, title), kept, against=against)
+    alt = (
+        "Four panels. H and T1 of three methods against the number of directions removed: level "
+        "from none to one, then falling with each further one; hollow marks of centring lie on "
+        "the lines. Third, what is left of the semantics: squared length falls from the start, "
+        "rank correlations and the probe rise or stay with the first and fall after it. Fourth, "
+        "bars of the squared length that each direction holds: the first is by far the tallest "
+        "and nearly all of it is the same in all classes, of the others nothing is."
+    )
+    return Answered(tabled, Drawn(name, _figure(records), _finding(scored), kept, alt=alt))
+
+
+def _methods(records: Records) -> dict[str, list[str]]:
+    """Names of the refinements that each method was run on."""
+    found: dict[str, list[str]] = {}
+    for row in row_names(records):
+        method, refinement = row.split(" · ")
+        found.setdefault(method, []).append(refinement)
+    return {method: found[method] for method in in_order(found)}
+
+
+def _scores(records: Records, method: str, refinement: str, metric: str) -> np.ndarray:
+    return 100 * values(records, f"{method} · {refinement}", *METRICS[metric])
+
+
+def _against_usual(records: Records) -> Questions:
+    asked = [
+        (method, refinement, metric)
+        for method, refinements in _methods(records).items()
+        for refinement in refinements
+        for metric in METRICS
+        if refinement != USUAL and USUAL in refinements
+    ]
+    gains = [
+        (_scores(records, *question) - _scores(records, question[0], USUAL, question[2])).tolist()
+        for question in asked
+    ]
+    return dict(zip(asked, results.differences(*gains), strict=True))
+
+
+def _table(records: Records, against: Questions) -> pd.DataFrame:
+    methods = _methods(records)
+    rows = [name for name in REFINEMENTS if any(name in known for known in methods.values())]
+
+    def cell(method: str, refinement: str, metric: str) -> str:
+        if refinement not in methods[method]:
+            return ""
+        told = against.get((method, refinement, metric))
+        word = f", {told.word('above', 'below')}" if told and told.apart else ""
+        return plus_minus(_scores(records, method, refinement, metric), ".1f") + word
+
+    return pd.DataFrame(
+        {
+            f"{metric}, {method}": [cell(method, row, metric) for row in rows]
+            for method in methods
+            for metric in METRICS
+        },
+        index=pd.Index(rows, name="semantics"),
+    )
+
+
+def _caption(records: Records, title: str) -> str:
+    seeds = len({r["seed"] for r in records})
+    return (
+        f"**{title}.** Percent, mean ± standard deviation over {seeds} seeds; H with the border "
+        "put by validation classes. Above, below: than with one direction removed, significantly "
+        "(paired t tests within a seed, all corrected together, at least a point). "
+        f"Validation classes would remove {_chosen(records)}."
+    )
+
+
+def _chosen(records: Records) -> str:
+    """How many directions the best H on the validation split asks for, seed by seed."""
+    said = []
+    for method, refinements in _methods(records).items():
+        names = [name for name in REMOVED if name in refinements]
+        tried = np.array(
+            [
+                values(records, f"{method} · {name}", "validation", "calibrated", "H")
+                for name in names
+            ]
+        )
+        picks = [REMOVED[names[i]] for i in tried.argmax(0)]
+        counted = [f"{n} in {picks.count(n)}" for n in sorted({*picks})]
+        said.append(f"{' and '.join(counted)} seeds ({method})")
+    return ", ".join(said)
+
+
+def _finding(records: Records) -> str:
+    methods = _methods(records)
+
+    def change(metric: str, before: str, after: str) -> str:
+        gains = [
+            _scores(records, method, after, metric) - _scores(records, method, before, metric)
+            for method, known in methods.items()
+            if {before, after} <= {*known}
+        ]
+        return ", ".join(f"{gain.mean():+.1f}" for gain in gains)
+
+    steps = [
+        f"from {n} to {n + 1} removed {change('T1', f'{n} removed', f'{n + 1} removed')}"
+        for n in range(3)
+        if all({f"{n} removed", f"{n + 1} removed"} & {*known} for known in methods.values())
+    ]
+    return f"Points of T1 ({', '.join(methods)}): {'; '.join(steps)}. Hollow: centred instead."
+
+
+def _figure(records: Records) -> Figure:
+    fig, ((h, t1), (left, held)) = plt.subplots(2, 2, figsize=(8, 6.4))
+    scored = [r for r in records if r.get("table") == SCORES]
+    for ax, metric in ((h, "H"), (t1, "T1")):
+        for method, known in _methods(scored).items():
+            means = {name: _scores(scored, method, name, metric).mean() for name in known}
+            line_by_removed(ax, means, method, **{**METHODS[method], "marker": "o"})
+        ax.set(ylabel=f"{metric} (%)", ylim=(0, None))
+    draw_left(left, records)
+    draw_energies(held, records)
+    h.legend(loc="lower left")
+    return fig
