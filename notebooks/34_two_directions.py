@@ -136,7 +136,9 @@ limit = float((first | second).float().mean())
 by_chance = float(1 - (~first).float().mean() * (~second).float().mean())
 
 # %% tags=["check"]
-desk.check(limit, 0.8, "Count the images that at least one of the two has right.", rtol=0, atol=1e-3)
+desk.check(
+    limit, 0.8, "Count the images that at least one of the two has right.", rtol=0, atol=1e-3
+)
 desk.check(by_chance, 0.91, "Both err in 0.3 times 0.3 of the images.", rtol=0, atol=1e-3)
 
 # %% [markdown]

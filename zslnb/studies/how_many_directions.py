@@ -191,7 +191,7 @@ def _finding(records: Records) -> str:
 
 
 def _figure(records: Records) -> Figure:
-    fig, ((h, t1), (left, held)) = plt.subplots(2, 2, figsize=(8, 6.4))
+    fig, ((h, t1), (left, held)) = plt.subplots(2, 2, figsize=(8, 6.8))
     scored = [r for r in records if r.get("table") == SCORES]
     for ax, metric in ((h, "H"), (t1, "T1")):
         for method, known in _methods(scored).items():

@@ -33,10 +33,10 @@ LEFT = {  # column -> where it stands in the scores, and how it is written
 }
 LINES = {  # column -> its label in the figure
     "squared length": "squared length",
-    "nearest kept": "classes that keep their nearest",
-    "like looks": "rank correlation with looks",
-    "like other semantics": "with other semantics",
-    "probe": "other semantics, by a probe",
+    "nearest kept": "nearest class kept",
+    "like looks": "like looks",
+    "like other semantics": "like other semantics",
+    "probe": "probe",
 }
 SHOWN = 3  # directions in a table
 
@@ -83,17 +83,18 @@ def named_directions(records: Records, title: str) -> Tabled:
     """What do the leading directions hold, here and in real class names, as recorded?"""
     found = {title: records}
     for run, label in REAL_NAMES.items():
-        found[label] = [r for r in results.recorded(f"{run}-smoke") if r.get("table") == DIRECTIONS]
+        found[label] = results.recorded(f"{run}-smoke")
     lines = [
         {"class names": label, **line}
         for label, recorded in found.items()
-        for line in _directions([r for r in recorded if r.get("table") == DIRECTIONS])
+        for line in _directions(recorded)
     ]
     frame = pd.DataFrame(lines).set_index("class names")
     text = (
         "Share of the squared length that a direction holds, and would hold in a random cone with "
         "the same mean cosine; how much of that is the same in all classes; how much of the rest "
-        "the other semantics predict of a class left out; and the classes with the least and the "
+        "the other semantics predict of a class left out; how many classes keep their nearest "
+        "class without this direction and those before it; and the classes with the least and the "
         "most of it."
     )
     table = Tabled("named", frame, text, records)
@@ -102,23 +103,27 @@ def named_directions(records: Records, title: str) -> Tabled:
 
 
 def _directions(records: Records) -> list[dict[str, str]]:
-    if not records:
+    found = [r["scores"] for r in records if r.get("table") == DIRECTIONS]
+    if not found:
         return [{"direction": "not measured"}]
-    scores = records[0]["scores"]
-    return [
-        {
-            "direction": f"{i}",
-            "energy": f"{100 * d['energy']:.1f} %",
-            "in a random cone": f"{100 * cone:.1f} %",
-            "same in all": f"{100 * d['constant']:.0f} %",
-            "predicted": _written(d["other"], ".0%"),
-            "least": ", ".join(map(_short, d["low"])),
-            "most": ", ".join(map(_short, d["high"])),
-        }
-        for i, (d, cone) in enumerate(
-            zip(scores["directions"][:SHOWN], scores["cone"][:SHOWN], strict=True), 1
-        )
-    ]
+    related = [r for r in records if r.get("table") == RELATIONS]
+    lines = []
+    for i, (held, cone) in enumerate(zip(found[0]["directions"], found[0]["cone"], strict=True), 1):
+        if f"{i} removed" in row_names(related) and i <= SHOWN:
+            kept = values(related, f"{i} removed", "neighbours")[0]
+            lines.append(
+                {
+                    "direction": f"{i}",
+                    "holds": _written(held["energy"], ".1%"),
+                    "in a random cone": _written(cone, ".1%"),
+                    "same in all": _written(held["constant"], ".0%"),
+                    "predicted": _written(held["other"], ".0%"),
+                    "nearest kept": _written(kept, ".0%"),
+                    "least": ", ".join(map(_short, held["low"])),
+                    "most": ", ".join(map(_short, held["high"])),
+                }
+            )
+    return lines
 
 
 def _short(name: str) -> str:
@@ -137,7 +142,7 @@ def draw_left(ax: Axes, records: Records) -> None:
         if not np.isnan([*left.values()]).any():
             line_by_removed(ax, left, label, color=f"C{i}", marker="osv^D"[i], markersize=4)
     ax.set(ylabel="what is left", ylim=(min(0, ax.get_ylim()[0]), 1.05))
-    ax.legend(loc="upper right")
+    ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.17), ncols=2, columnspacing=1)
 
 
 def line_by_removed(ax: Axes, drawn: Mapping[str, float], label: str, **look: object) -> None:
@@ -160,6 +165,6 @@ def draw_energies(ax: Axes, records: Records) -> None:
     numbers = np.arange(1, len(energies) + 1)
     ax.bar(numbers, constant, color="0.45", label="the same in all classes")
     ax.bar(numbers, energies - constant, bottom=constant, color="C1", label="differs")
-    ax.plot(numbers, 100 * np.array(scores["cone"]), "k:", label="random cone")
+    ax.plot(numbers, 100 * np.array(scores["cone"]), "k_", markersize=24, label="random cone")
     ax.set(xlabel="direction", ylabel="share of the squared length (%)", xticks=numbers)
     ax.legend(loc="upper right")

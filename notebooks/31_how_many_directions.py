@@ -1,0 +1,200 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3 (ipykernel)
+#     language: python
+#     name: python3
+#   zslnb:
+#     at_least:
+#       seen_classes_not_for_validation: 3
+#       training_images_of_each_seen_class: 2
+#     needs: images
+#     seconds: 60
+# ---
+
+# %% [markdown]
+# # How many directions
+#
+# *[GenZSL](https://arxiv.org/abs/2505.11882), section 3.1, removes one direction from the class semantics. For word
+# vectors, [Mu and Viswanath](https://arxiv.org/abs/1702.01417) take off the mean and several more. Neither
+# says what one direction more or less costs.*
+#
+# Class diversity promotion (CDP, [page 10](10_class_diversity_promotion.ipynb)) takes away the direction that all class
+# texts share. Why one, and not none, two or ten? After this page you can
+#
+# - remove directions, centre and whiten class vectors by hand, and say what each forgets,
+# - tell a direction that says nothing of any class from one that holds meaning,
+# - say what the first, the second and the third direction are worth in H and T1.
+
+# %% tags=["colab", "remove-cell"]
+# Colab opens a page alone: this brings the rest of the repository; elsewhere it does nothing
+import subprocess
+import sys
+
+if "google.colab" in sys.modules:
+    address = input("Where this repository is published, https://...: ")
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--src", "src", "--editable"]
+    subprocess.run([*pip, f"git+{address}#egg=zslnb"], check=True)
+    sys.path.insert(0, "src/zslnb")
+
+# %% tags=["parameters"]
+benchmark = "aviary"
+semantics = ""
+profile = "smoke"
+seeds = 5
+device = "auto"
+
+# %%
+import torch
+import torch.nn.functional as F
+from IPython.display import display
+
+from zslnb import genzsl, studies
+from zslnb.notebook import desk
+
+here = desk.begin("31_how_many_directions", benchmark, semantics, profile, seeds, device)
+bench, title = here.benchmark, studies.benchmark_title(here.benchmark)
+
+# %% [markdown]
+# ## One too many, by hand
+#
+# Four classes in three dimensions. The third axis is what all share, the first tells birds from fish, the second
+# small from large. Here are the cosines of the small bird with all four, as directions are removed:
+
+# %% tags=["nbval-check-output"]
+names = ["small bird", "large bird", "small fish", "large fish"]
+Z = torch.tensor([[1, 0.5, 3], [1, -0.5, 3], [-1, 0.5, 3], [-1, -0.5, 3]]).double()
+for n in range(3):
+    left = F.normalize(genzsl.class_diversity_promotion(Z, n), dim=1)
+    cosines = (left @ left[0]).round(decimals=2) + 0.0
+    print(n, "removed:", dict(zip(names, cosines.tolist(), strict=True)))
+
+# %% [markdown]
+# Without the shared direction the other bird is nearest, and the fish are far away: that is CDP. Without the next one
+# a small bird *is* a small fish. The second direction was not shared, it was the topic.
+
+# %% [markdown] tags=["exercise"]
+# **Exercise 31.1: all but the top** (code, 5 minutes, easy). The recipe for word vectors: take the mean of all rows
+# off, then remove the leading direction of what is left. Compute `top_off` from `Z`, without `genzsl`. Which of the
+# three lines above does it correspond to?
+
+# %% [markdown] tags=["hint"]
+# <details><summary>Hint</summary>
+#
+# The third value of `torch.linalg.svd` has the directions as rows. To remove a direction $v$ from the rows of a
+# matrix $M$: $M - (M v)\, v^\top$.
+#
+# </details>
+
+# %% tags=["solution"]
+middle = Z - Z.mean(0)
+v = torch.linalg.svd(middle).Vh[0]
+top_off = middle - (middle @ v)[:, None] * v
+
+# %% tags=["check"]
+wrong = "Take the mean off first, and find the direction in what is left of the rows."
+desk.check(top_off, genzsl.class_diversity_promotion(Z - Z.mean(0), 1), wrong)
+torch.testing.assert_close(top_off, genzsl.class_diversity_promotion(Z, 2))
+top_off.round(decimals=2) + 0.0  # two are gone: the mean counts as one
+
+# %% [markdown]
+# So "the mean and one direction" is two directions of CDP, wherever the first direction is the mean's. The third
+# recipe, *whitening*, removes none, but gives all of them the same variance.
+
+# %% [markdown] tags=["exercise"]
+# **Exercise 31.2: all alike** (predict, 5 minutes, medium). Five classes with any semantics in eight dimensions are
+# centred and whitened. Before you run the check: what is the cosine of two of them? Write it down as `predicted`.
+
+# %% [markdown] tags=["hint"]
+# <details><summary>Hint</summary>
+#
+# Of the centred rows $M = U \Sigma V^\top$ whitening keeps $U V^\top$, whose cosines are those of the rows of $U$: four
+# columns, perpendicular to each other and to $(1, 1, 1, 1, 1)$. So $U U^\top = I - \tfrac15 \mathbf{1} \mathbf{1}^\top$.
+#
+# </details>
+
+# %% tags=["solution"]
+predicted = -1 / 4  # -1/5 off the diagonal, over 1 - 1/5 on it
+
+# %% tags=["check"]
+some = torch.randn(5, 8, generator=torch.Generator().manual_seed(0)).double()
+u, sigma, vh = torch.linalg.svd(some - some.mean(0), full_matrices=False)
+white = F.normalize(u[:, :4] @ vh[:4], dim=1)
+wrong = "Divide what the product of two rows of U is by the square of a row's length."
+desk.check(predicted, float(white[0] @ white[1]), wrong, rtol=0, atol=1e-6)
+(white @ white.T).round(decimals=2)
+
+# %% [markdown]
+# Whitened to the end, any few classes are all equally similar: their meaning is gone. So below, part of the mean variance is
+# added to each before dividing (*shrinkage* 1 or 0.1 of it).
+#
+# ## What do directions hold?
+#
+# Here, and in 1000 ImageNet and 1203 LVIS names encoded by CLIP (recorded). *In a random cone* is what a direction
+# would hold if the vectors shared their mean cosine and nothing else:
+
+# %%
+kinds = [k for k in bench.provenance.get("all_semantics", ()) if k != bench.provenance["semantics"]]
+relations = studies.run_relations(bench, here.with_semantics(kinds[0]) if kinds else None)
+here.table(studies.named_directions(relations, title))
+
+# %% [markdown]
+# The first direction is special in that **it is the same in all classes**: it lifts every cosine by about the same
+# amount, so removing it changes no order. That is why CDP and centring are one and the same here, and any cone would
+# do it. The next ones stand out of the random cone, they are 0 % the same, and their ends are topics: dogs
+# against household goods, animals against clothes, coloured birds against others.
+#
+# ## What do they cost?
+#
+# Each refinement below is given to the nearest predicted class mean, to means + spread, and to GenZSL
+# ([page 14](14_genzsl_results.ipynb)). Look from 0 to 1, and then from 1 to 2:
+
+# %%
+settings = genzsl.profile_settings(bench.name, profile)
+records = [*relations, *studies.run_refined(bench, settings, here.seeds, here.device)]
+found = studies.refinements_compared(records, title, "refinements", kept=records)
+here.figure(found, "removed")
+
+# %% [markdown]
+# Nothing is gained by the first direction, and nothing is lost; each one more costs. With all numbers, whitening and
+# centring too:
+
+# %%
+here.table(found, headline=True)
+
+# %% [markdown]
+# The same refinements, seen from the semantics alone, say why. *Kin* are birds whose names end in the same word:
+
+# %%
+here.table(studies.what_is_left(relations, title, "left"))
+
+# %% [markdown]
+# And on CUB, with both kinds of semantics, as recorded (means + spread with 100 synthetic features a class, GenZSL
+# for up to two directions):
+
+# %% tags=["nbval-check-output"]
+for kind in ("sentences", "attributes"):
+    if on_cub := studies.refinements_on_cub(kind):
+        here.figure(on_cub, f"cub-{kind}-removed")
+        display(here.table(on_cub))
+
+# %% [markdown]
+# ## What held, what did not
+#
+# TODO
+#
+# **To think about.** TODO
+
+# %% [markdown] tags=["answer"]
+# <details><summary>One answer</summary>
+#
+# TODO
+#
+# </details>
+
+# %% [markdown]
+# **Before:** [When induction fails](30_when_induction_fails.ipynb) · **Next:** [Means and spread](32_means_and_spread.ipynb)
