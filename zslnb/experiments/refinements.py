@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float64
+from jaxtyping import Float, Float64
 from torch import Tensor
 
 from zslnb.benchmark import Benchmark
@@ -44,7 +44,7 @@ REFINEMENTS = {
 }
 
 
-def refine(semantics: Float64[Tensor, "C S"], refinement: Refinement) -> Float64[Tensor, "C S"]:
+def refine(semantics: Float[Tensor, "C S"], refinement: Refinement) -> Float64[Tensor, "C S"]:
     """Refine class semantics; rows are scaled to unit norm first, and not again afterwards.
 
     Whitening divides each principal coordinate by the root of its variance plus `shrinkage` times
