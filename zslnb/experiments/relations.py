@@ -117,13 +117,14 @@ def directions_scores(
     n = min(settings.n, *own.shape)
     vh = torch.linalg.svd(own, full_matrices=False).Vh[:n]
     first = F.cosine_similarity(own.mean(0), vh[0], dim=0).abs()
+    shared = max(0.0, float(_pairs(own).mean()))  # less than nothing is no cone
     return {
         "directions": [
             _described(own @ v, other, looks, benchmark.class_names, index > 0)
             for index, v in enumerate(vh)
         ],
         "alignment": float(first),
-        "cone": _energies(random_cone(*own.shape, float(_pairs(own).mean()), seed))[:n].tolist(),
+        "cone": _energies(random_cone(*own.shape, shared, seed))[:n].tolist(),
     }
 
 

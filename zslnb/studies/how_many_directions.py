@@ -172,21 +172,16 @@ def _chosen(records: Records) -> str:
 
 
 def _finding(records: Records) -> str:
-    methods = _methods(records)
-
-    def change(metric: str, before: str, after: str) -> str:
-        gains = [
-            _scores(records, method, after, metric) - _scores(records, method, before, metric)
-            for method, known in methods.items()
-            if {before, after} <= {*known}
-        ]
-        return ", ".join(f"{gain.mean():+.1f}" for gain in gains)
-
-    steps = [
-        f"from {n} to {n + 1} removed {change('T1', f'{n} removed', f'{n + 1} removed')}"
-        for n in range(3)
-        if all({f"{n} removed", f"{n + 1} removed"} & {*known} for known in methods.values())
-    ]
+    methods, steps = _methods(records), []
+    for n in range(3):
+        before, after = f"{n} removed", f"{n + 1} removed"
+        if all({before, after} <= {*known} for known in methods.values()):
+            gains = [
+                _scores(records, method, after, "T1") - _scores(records, method, before, "T1")
+                for method in methods
+            ]
+            told = ", ".join(f"{gain.mean():+.1f}" for gain in gains)
+            steps.append(f"from {n} to {n + 1} removed {told}")
     return f"Points of T1 ({', '.join(methods)}): {'; '.join(steps)}. Hollow: centred instead."
 
 
