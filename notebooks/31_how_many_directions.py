@@ -143,15 +143,17 @@ relations = studies.run_relations(bench, here.with_semantics(kinds[0]) if kinds 
 here.table(studies.named_directions(relations, title))
 
 # %% [markdown]
-# The first direction is special in that **it is the same in all classes**: it lifts every cosine by about the same
-# amount, so removing it changes no order. That is why CDP and centring are one and the same here, and any cone would
-# do it. The next ones stand out of the random cone, they are 0 % the same, and their ends are topics: dogs
-# against household goods, animals against clothes, coloured birds against others.
+# The first direction is special because **it is the same in all classes**. It lifts every cosine by about the same
+# amount, and nothing else: to remove it is to take the mean off. The next ones stand out of the random cone, nothing
+# of them is the same in all, and their ends are topics: household goods against dogs, vehicles against fruit, blue
+# and grey birds against golden and red ones.
 #
 # ## What do they cost?
 #
-# Each refinement below is given to the nearest predicted class mean, to means + spread, and to GenZSL
-# ([page 14](14_genzsl_results.ipynb)). Look from 0 to 1, and then from 1 to 2:
+# Each refinement goes to the nearest predicted class mean, to means + spread, and to GenZSL
+# ([page 14](14_genzsl_results.ipynb)). Look from 0 to 1, and then from 1 to 2. Below is what is left of the semantics:
+# squared length; classes that keep their nearest class; how well the cosines of all pairs agree with those of real
+# class means (looks) and of the other kind of semantics; and what a linear *probe* reads of the latter.
 
 # %%
 settings = genzsl.profile_settings(bench.name, profile)
@@ -160,16 +162,11 @@ found = studies.refinements_compared(records, title, "refinements", kept=records
 here.figure(found, "removed")
 
 # %% [markdown]
-# Nothing is gained by the first direction, and nothing is lost; each one more costs. With all numbers, whitening and
-# centring too:
+# Whether the first direction goes hardly matters; each one more costs. In numbers, with centring and whitening too,
+# and then what is left (*kin* are classes whose names end in the same word):
 
 # %%
-here.table(found, headline=True)
-
-# %% [markdown]
-# The same refinements, seen from the semantics alone, say why. *Kin* are birds whose names end in the same word:
-
-# %%
+display(here.table(found, headline=True))
 here.table(studies.what_is_left(relations, title, "left"))
 
 # %% [markdown]
