@@ -54,6 +54,7 @@ import torch.nn.functional as F
 from IPython.display import display
 
 from zslnb import genzsl, studies
+from zslnb.experiments.refinements import Refinement, refine
 from zslnb.notebook import desk
 
 here = desk.begin("31_how_many_directions", benchmark, semantics, profile, seeds, device)
@@ -85,8 +86,8 @@ for n in range(3):
 # %% [markdown] tags=["hint"]
 # <details><summary>Hint</summary>
 #
-# The third value of `torch.linalg.svd` has the directions as rows. To remove a direction $v$ from the rows of a
-# matrix $M$: $M - (M v)\, v^\top$.
+# The third value of `torch.linalg.svd` has the directions as rows. A row loses its component along a direction as in
+# [exercise 10.1](10_class_diversity_promotion.ipynb).
 #
 # </details>
 
@@ -103,34 +104,40 @@ top_off.round(decimals=2) + 0.0  # two are gone: the mean counts as one
 
 # %% [markdown]
 # So "the mean and one direction" is two directions of CDP, wherever the first direction is the mean's. The third
-# recipe, *whitening*, removes none, but gives all of them the same variance.
+# recipe, *whitening*, removes none, but divides each by its spread, so that all have the same variance.
 
 # %% [markdown] tags=["exercise"]
-# **Exercise 31.2: all alike** (predict, 5 minutes, medium). Five classes with any semantics in eight dimensions are
-# centred and whitened. Before you run the check: what is the cosine of two of them? Write it down as `predicted`.
+# **Exercise 31.2: all alike** (find the bug, 5 minutes, medium). Someone whitens five random classes in eight
+# dimensions. Any two come out with cosine −1/4, as they would whatever the classes: their meaning is gone. Compute
+# `fixed` (5, 8), in which the mean of the four variances is added to each before its root is divided by.
+
+# %%
+some = F.normalize(torch.randn(5, 8, generator=torch.Generator().manual_seed(0)).double(), dim=1)
+u, sigma, vh = torch.linalg.svd(some - some.mean(0), full_matrices=False)
+white = F.normalize(u[:, :4] @ vh[:4], dim=1)
+(white @ white.T).round(decimals=2)
 
 # %% [markdown] tags=["hint"]
 # <details><summary>Hint</summary>
 #
-# Of the centred rows $M = U \Sigma V^\top$ whitening keeps $U V^\top$, whose cosines are those of the rows of $U$: four
-# columns, perpendicular to each other and to $(1, 1, 1, 1, 1)$. So $U U^\top = I - \tfrac15 \mathbf{1} \mathbf{1}^\top$.
+# The first four columns of `u` are perpendicular to each other and to $(1, 1, 1, 1, 1)$, so the products of its rows
+# are the identity less 1/5 everywhere, whatever the classes. The variances are `sigma.square() / 5`, the fifth is 0.
 #
 # </details>
 
 # %% tags=["solution"]
-predicted = -1 / 4  # -1/5 off the diagonal, over 1 - 1/5 on it
+variances = sigma.square() / len(some)
+added = variances.sum() / 4
+fixed = u * (sigma / (variances + added).sqrt()) @ vh
 
 # %% tags=["check"]
-some = torch.randn(5, 8, generator=torch.Generator().manual_seed(0)).double()
-u, sigma, vh = torch.linalg.svd(some - some.mean(0), full_matrices=False)
-white = F.normalize(u[:, :4] @ vh[:4], dim=1)
-wrong = "Divide what the product of two rows of U is by the square of a row's length."
-desk.check(predicted, float(white[0] @ white[1]), wrong, rtol=0, atol=1e-6)
+mine, fixed = fixed, refine(some, Refinement(centred=True, n_removed=0, shrinkage=1.0))
+desk.check(mine, fixed, "Divide each direction by the root of its variance plus the mean variance.")
+white = F.normalize(fixed, dim=1)
 (white @ white.T).round(decimals=2)
 
 # %% [markdown]
-# Whitened to the end, any few classes are all equally similar: their meaning is gone. So below, part of the mean variance is
-# added to each before dividing (*shrinkage* 1 or 0.1 of it).
+# Now some are more alike than others. Below, the mean variance or a tenth of it is added (*shrinkage* 1 and 0.1).
 #
 # ## What do directions hold?
 #
