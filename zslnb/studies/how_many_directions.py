@@ -85,12 +85,12 @@ def refinements_compared(records: Records, title: str, name: str, kept: Records 
     against = _against_usual(scored)
     tabled = Tabled(name, _table(scored, against), _caption(scored, title), kept, against=against)
     alt = (
-        "Four panels. H and T1 of three methods against the number of directions removed: level "
-        "from none to one, then falling with each further one; hollow marks of centring lie on "
-        "the lines. Third, what is left of the semantics: squared length falls from the start, "
-        "rank correlations and the probe rise or stay with the first and fall after it. Fourth, "
-        "bars of the squared length that each direction holds: the first is by far the tallest "
-        "and nearly all of it is the same in all classes, of the others nothing is."
+        "Four panels. H and T1 of several methods against the number of directions removed: close "
+        "to level from none to one, then falling with each further one; hollow marks of centring "
+        "lie on the lines. Third, what is left of the semantics: squared length falls from the "
+        "start, agreement with other views only after the first. Fourth, bars of the squared "
+        "length that each direction holds: the first is by far the tallest, and nearly all of it "
+        "is the same in all classes; of the others nothing is."
     )
     return Answered(tabled, Drawn(name, _figure(records), _finding(scored), kept, alt=alt))
 

@@ -131,7 +131,10 @@ def _short(name: str) -> str:
 
 
 def _written(value: float | None, form: str) -> str:
-    return "" if value is None or np.isnan(value) else f"{value + 0.0:{form}}".replace("%", " %")
+    if value is None or np.isnan(value):
+        return ""
+    text = f"{value:{form}}".replace("%", " %")
+    return text if any(digit in text for digit in "123456789") else text.lstrip("-")
 
 
 def draw_left(ax: Axes, records: Records) -> None:
