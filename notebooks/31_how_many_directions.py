@@ -177,7 +177,8 @@ display(here.table(found, headline=True))
 here.table(studies.what_is_left(relations, title, "left"))
 
 # %% [markdown]
-# And on CUB, with both kinds of semantics, as recorded: the nearest mean, and GenZSL for up to two directions.
+# And on CUB, with both kinds of semantics, as recorded (means + spread with 100 synthetic features a class, it and
+# GenZSL for up to two directions):
 
 # %% tags=["nbval-check-output"]
 for kind in ("sentences", "attributes"):
@@ -191,13 +192,13 @@ for kind in ("sentences", "attributes"):
 # - **The first direction is special**, and simple: 99 % of it is the same in all classes, of the second and third at
 #   most 1 %, here as in a thousand real names. Removing it is centring: a class has cosine 0.99 with itself centred,
 #   and H and T1 are the same. A random cone would have such a direction, too.
-# - **What removing it is worth depends on the method.** On the aviary none differs significantly. On CUB the nearest
-#   mean *loses* a point of T1, since the little that does differ along it is meaning, too (the other semantics predict
-#   three quarters of it); GenZSL gains three points of T1 and of H with sentences, and nothing significant
-#   with attributes.
+# - **What removing it is worth depends on the method.** On the aviary none differs significantly. On CUB GenZSL gains
+#   three points of T1 and of H with sentences, and nothing significant with attributes. The closed forms *lose* one
+#   to two points of T1: the little that does differ along the first direction is meaning, too (the other semantics
+#   predict three quarters of it).
 # - **The second and third are meaning.** The other semantics predict 80 to 96 % of them. Without the second, every method
-#   of the aviary loses eight points of T1, without the third seven to thirteen more. CUB's nearest mean loses four, then
-#   three to five, GenZSL two (sentences) and five (attributes) by the second. Agreement with looks drops furthest.
+#   of the aviary loses eight points of T1, without the third seven to thirteen more; on CUB every method loses two
+#   to five by the second. Agreement with looks drops furthest.
 # - **All but the top** removes one too many at its smallest, since the mean is the first. Its rule for word
 #   vectors, one in a hundred dimensions, would take ten off CUB's sentences: T1 28 instead of 69.
 # - **Whitening** with the mean variance added is within two points of CDP, above or below; with a tenth of it, worse.
