@@ -194,8 +194,8 @@ for kind in ("sentences", "attributes"):
 #   and H and T1 are the same. A random cone would have such a direction, too.
 # - **What removing it is worth depends on the method.** On the aviary none differs significantly. On CUB GenZSL gains
 #   three points of T1 and of H with sentences, and nothing significant with attributes. The closed forms *lose* one
-#   to two points of T1: the little that does differ along the first direction is meaning, too (the other semantics
-#   predict three quarters of it).
+#   to two points of T1 (means + spread with sentences not significantly): the little that does differ along the
+#   first direction is meaning, too, of which the other semantics predict three quarters.
 # - **The second and third are meaning.** The other semantics predict 80 to 96 % of them. Without the second, every method
 #   of the aviary loses eight points of T1, without the third seven to thirteen more; on CUB every method loses two
 #   to five by the second. Agreement with looks drops furthest.

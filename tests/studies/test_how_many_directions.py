@@ -6,7 +6,11 @@ from toys import QUICK, toy
 
 from zslnb.studies import how_many_directions as module
 from zslnb.studies import semantic_directions
-from zslnb.studies.how_many_directions import refinements_compared, run_refined
+from zslnb.studies.how_many_directions import (
+    refinements_compared,
+    refinements_on_cub,
+    run_refined,
+)
 from zslnb.studies.semantic_directions import (
     named_directions,
     run_relations,
@@ -112,6 +116,14 @@ def test_real_names_are_recorded():
     for names in ("ImageNet names", "LVIS names"):
         same = [int(cell.split()[0]) for cell in table.loc[names, "same in all"]]
         assert same[0] >= 99 > 1 >= max(same[1:])
+
+
+@pytest.mark.parametrize("kind", ["sentences", "attributes"])
+def test_each_kind_of_cubs_semantics_is_read_from_the_run_that_recorded_it(kind):
+    study = refinements_on_cub(kind)
+    assert f"{kind}.** Percent, mean ± standard deviation over 5 seeds" in study.caption()
+    assert study.against["GenZSL", "2 removed", "T1"].mean < 0
+    assert refinements_on_cub("names") is None
 
 
 def test_a_run_from_features_to_table(monkeypatch, tmp_path):
