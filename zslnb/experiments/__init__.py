@@ -5,6 +5,8 @@ from zslnb.experiments.means import MeansSettings, NearestMeanSettings
 from zslnb.experiments.memo import benchmark_facts, inputs_of_record, run, run_rows
 from zslnb.experiments.methods import METHODS
 from zslnb.experiments.models import trained
+from zslnb.experiments.refinements import RefinedSettings
+from zslnb.experiments.relations import DirectionsSettings, GeometrySettings
 from zslnb.experiments.ridge import RidgeSettings
 from zslnb.experiments.seen_unseen import SeenUnseenSettings
 from zslnb.experiments.similarity import SimilaritySettings
@@ -15,10 +17,13 @@ __all__ = [
     "METHODS",
     "ClipSettings",
     "CodeChangedError",
+    "DirectionsSettings",
     "ESZSLSettings",
+    "GeometrySettings",
     "LooksSettings",
     "MeansSettings",
     "NearestMeanSettings",
+    "RefinedSettings",
     "RidgeSettings",
     "SeenUnseenSettings",
     "SimilaritySettings",

@@ -16,6 +16,13 @@ from zslnb.experiments.means import MeansSettings, NearestMeanSettings, means_sc
 from zslnb.experiments.means_look import means_look_scores
 from zslnb.experiments.nearest_mean import nearest_mean_scores
 from zslnb.experiments.referent_swap import swap_scores
+from zslnb.experiments.refinements import RefinedSettings, refined_scores
+from zslnb.experiments.relations import (
+    DirectionsSettings,
+    GeometrySettings,
+    directions_scores,
+    geometry_scores,
+)
 from zslnb.experiments.ridge import RidgeSettings, ridge_scores
 from zslnb.experiments.seen_unseen import SeenUnseenSettings, seen_unseen_scores
 from zslnb.experiments.speed import speed_scores
@@ -65,6 +72,9 @@ METHODS = {
     "imagination_speed": Method(speed_scores, ImaginationSettings, timed=True),
     "revcd": Method(estimator_scores, RevCDSettings),
     "referent_swap": Method(swap_scores, GenZSLSettings),
+    "geometry": Method(geometry_scores, GeometrySettings, False),
+    "directions": Method(directions_scores, DirectionsSettings, False),
+    "refined": Method(refined_scores, RefinedSettings),
     "seen_unseen": Method(
         seen_unseen_scores,
         SeenUnseenSettings,

@@ -39,6 +39,7 @@ _STUDIES = {  # module -> what notebooks use of it
         "genzsl_findings main_results selection_price semantics sensitivity sensitivity_figure "
         "spreads_beside verdicts whose_spread whose_spread_on_cub"
     ),
+    "how_many_directions": "refinements_compared refinements_on_cub run_refined",
     "headline_numbers": "leads_here leads_printed speeds_here trainings_on_cub",
     "input_acceptance": "inputs",
     "known_densities": "gaussian_denoiser mixture_denoiser TiltedDensity",
@@ -61,6 +62,7 @@ _STUDIES = {  # module -> what notebooks use of it
     "sampling": "guidance_scales guided_denoiser samplers starting_noise WalkDensity",
     "schematics": "inductive_vae paradigms pipeline revcd_direction revcd_losses revcd_network",
     "seen_bias": "all_species bias_to_seen by_handicap handicap mistaken two_species",
+    "semantic_directions": "named_directions run_relations what_is_left",
     "seen_unseen": "borders_of_methods borders_on_cub methods_of_both run_borders",
     "speed": "speed_by_bar step_costs training_speed",
     "study": "Study",
