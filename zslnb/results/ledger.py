@@ -199,6 +199,9 @@ def own_lines(verdicts: Iterable[Verdict], notebooks: str = "") -> str:
     """
     lines = []
     for verdict in verdicts:
+        if not verdict.findings:
+            lines.append(f"- **{verdict.claim.says}** Not measured.")
+            continue
         by_kind: dict[str, list[str]] = {}
         for f in verdict.findings:
             told, digits = f.difference, 1 if max(map(abs, (*f.ours, *f.beside))) > 1 else 3
@@ -224,11 +227,15 @@ def _against(finding: Finding) -> str:
     metric = re.sub(r"^(\w+), calibrated$", r"calibrated \1", finding.metric)
     if finding.other == finding.row:  # two scores of one row, by their paths
         first, second = (path.split("/") for path in metric.split(" against "))
-        if first[-2] == second[-2]:  # of one method, in two circumstances
-            return f"{first[-2]}, {first[0]} less {second[0]}, {first[-1]}"
+        of_one = finding.row if len(first) == 2 else first[-2] * (first[-2] == second[-2])
+        if of_one:  # one method, in two circumstances
+            return f"{of_one}, {first[0]} less {second[0]}, {first[-1]}"
         return f"{first[-2]} less {second[-2]}, {first[-1]}"
-    rows = [name.partition(" · ")[0] for name in (finding.row, finding.other)]
-    return f"{rows[0]} less {rows[1]}, {metric.replace('/', ' ')}"
+    (row, _, of_row), (other, _, of_other) = (
+        name.partition(" · ") for name in (finding.row, finding.other)
+    )
+    both = f"{row}, {of_row} less {of_other}" if row == other else f"{row} less {other}"
+    return f"{both}, {metric.replace('/', ' ')}"
 
 
 def _attributes(verdict: Verdict) -> str:
