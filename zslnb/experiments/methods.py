@@ -12,10 +12,12 @@ from zslnb.experiments.estimators import estimator_scores
 from zslnb.experiments.families import FIT
 from zslnb.experiments.fidelity import fidelity_scores
 from zslnb.experiments.generative import generative_scores, released_scores
+from zslnb.experiments.induction_limits import InductionLimitsSettings, limits_scores
 from zslnb.experiments.means import MeansSettings, NearestMeanSettings, means_scores
 from zslnb.experiments.means_look import means_look_scores
 from zslnb.experiments.nearest_mean import nearest_mean_scores
 from zslnb.experiments.referent_swap import swap_scores
+from zslnb.experiments.relatives import relatives_scores
 from zslnb.experiments.ridge import RidgeSettings, ridge_scores
 from zslnb.experiments.speed import speed_scores
 from zslnb.experiments.two_directions import TwoDirectionsSettings, two_directions_scores
@@ -64,6 +66,16 @@ METHODS = {
     "imagination_speed": Method(speed_scores, ImaginationSettings, timed=True),
     "revcd": Method(estimator_scores, RevCDSettings),
     "referent_swap": Method(swap_scores, GenZSLSettings),
+    "induction_limits": Method(
+        limits_scores,
+        InductionLimitsSettings,
+        families=(GenZSLSettings, ImaginationSettings),
+    ),
+    "relatives_removed": Method(
+        relatives_scores,
+        InductionLimitsSettings,
+        families=(GenZSLSettings, ImaginationSettings),
+    ),
     "two_directions": Method(
         two_directions_scores, TwoDirectionsSettings, families=(GenZSLSettings, RevCDSettings)
     ),

@@ -38,6 +38,7 @@ _STUDIES = {  # module -> what notebooks use of it
         "selection_price semantics sensitivity sensitivity_figure spreads_beside verdicts "
         "whose_spread whose_spread_on_cub"
     ),
+    "induction_limits": "limits_settings run_limits with_outliers",
     "input_acceptance": "inputs",
     "known_densities": "gaussian_denoiser mixture_denoiser TiltedDensity",
     "quoted": (
