@@ -38,7 +38,8 @@ _STUDIES = {  # module -> what notebooks use of it
         "selection_price semantics sensitivity sensitivity_figure spreads_beside verdicts "
         "whose_spread whose_spread_on_cub"
     ),
-    "induction_limits": "limits_settings run_limits with_outliers",
+    "induction_limits": "by_distance hybrids limits_on_cub without_relatives",
+    "induction_runs": "limits_settings run_limits with_outliers",
     "input_acceptance": "inputs",
     "known_densities": "gaussian_denoiser mixture_denoiser TiltedDensity",
     "quoted": (
