@@ -71,13 +71,14 @@ bench = here.benchmark
 studies.with_outliers(bench)
 
 # %% [markdown] tags=["exercise"]
-# **Exercise 30.1: the nearest one** (code, 5 minutes, easy). Compute `nearest`, for each unseen class the cosine to
-# the nearest seen class. By hand: the first unseen class is exactly between the two seen ones, the second
-# points away from both.
+# **Exercise 30.1: a long shadow** (find the bug, 5 minutes, easy). Someone takes the highest product of semantics
+# for nearness, and gets 6 and -3. Compute `nearest`, each unseen class's *cosine* to its nearest seen class. By
+# hand: the first is halfway between the two seen ones, the second points away from both.
 
 # %%
 seen = torch.tensor([[2.0, 0.0], [0.0, 1.0]])
 unseen = torch.tensor([[3.0, 3.0], [-4.0, -3.0]])
+(unseen @ seen.T).amax(1)
 
 # %% [markdown] tags=["hint"]
 # <details><summary>Hint</summary>
