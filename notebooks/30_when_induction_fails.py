@@ -181,7 +181,7 @@ for kind in ("sentences", "attributes"):
 #   cosine; plain CLIP's, which learns from no seen class, by four. With 20 classes the trend itself is unsure.
 # - **Induction falls no faster.** GenZSL's line is that of GenZSL with noise for the referent. The cVAE and
 #   means + spread fall faster if anything, not significantly. There is no distance beyond which imagination wins.
-# - **Without relatives** GenZSL loses one point on the aviary's names, not significantly. CUBTEXT
+# - **Without relatives** GenZSL loses one point on the aviary's names, not significantly.
 # - **The hybrid does not pay.** Validation prefers pure induction, and no threshold is above the better pure form.
 #   Leaving the outliers to the cVAE, as the summary proposes, costs six points of T1: more than leaving it everything.
 #

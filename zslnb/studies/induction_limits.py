@@ -180,7 +180,7 @@ def _told(found: Difference | None, up: str, down: str) -> str:
 
 def _correlation(x: np.ndarray, y: np.ndarray) -> str:
     rho, p = spearmanr(x, y)
-    return f"{rho:+.2f} (p = {p:.2f})"
+    return f"{rho:+.2f} ({f'p = {p:.2f}' if p >= 0.01 else 'p < 0.01'})"
 
 
 def _figure(nearest: np.ndarray, accuracy: dict[str, np.ndarray]) -> Figure:
