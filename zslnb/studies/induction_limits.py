@@ -179,6 +179,8 @@ def _told(found: Difference | None, up: str, down: str) -> str:
 
 
 def _correlation(x: np.ndarray, y: np.ndarray) -> str:
+    if not np.ptp(x) or not np.ptp(y):
+        return "n/a"  # of what is all the same
     rho, p = spearmanr(x, y)
     return f"{rho:+.2f} ({f'p = {p:.2f}' if p >= 0.01 else 'p < 0.01'})"
 
