@@ -14,7 +14,7 @@ from zslnb.studies import plots
 from zslnb.studies.induction_runs import DISTANCE, RELATIVES, ROW, of_table
 from zslnb.studies.rows import Records, plus_minus, values
 from zslnb.studies.study import Answered, Drawn, Study, Tabled
-from zslnb.studies.style import METHODS
+from zslnb.studies.style import METHODS, in_order
 
 INDUCTION, IMAGINATION = "GenZSL", "cVAE"  # whom the figure and the hybrid set against each other
 NOISE = "GenZSL, noise"
@@ -45,7 +45,7 @@ def by_distance(records: Records, title: str, name: str) -> Answered:
     nearest, visual = (np.array(kept[0]["scores"]["classes"][k]) for k in ("nearest", "visual"))
     accuracy = {
         method: 100 * values(kept, ROW, "accuracy", method)  # (seeds, classes)
-        for method in kept[0]["scores"]["accuracy"]
+        for method in in_order(kept[0]["scores"]["accuracy"])
     }
     slopes = {method: np.polyfit(nearest, a.T, 1)[0] / 10 for method, a in accuracy.items()}
     others = [method for method in accuracy if method != INDUCTION]
@@ -95,7 +95,8 @@ def without_relatives(records: Records, title: str, name: str) -> Tabled:
     kept = of_table(records, RELATIVES)
     conditions = {
         condition: {
-            m: 100 * values(kept, ROW, condition, m, "T1") for m in kept[0]["scores"]["lost"]
+            m: 100 * values(kept, ROW, condition, m, "T1")
+            for m in in_order(kept[0]["scores"]["lost"])
         }
         for condition in (OTHERS_GONE, RELATIVES_GONE, "lost")
     }
@@ -131,7 +132,8 @@ def hybrids(records: Records, title: str, name: str) -> Tabled:
     has over it is if anything too little.
     """
     kept = of_table(records, DISTANCE)
-    labels = [*kept[0]["scores"]["hybrid"]]
+    found = kept[0]["scores"]["hybrid"]
+    labels = sorted(found, key=lambda label: found[label]["threshold"])
 
     def scores(metric: str, label: str) -> np.ndarray:
         return values(kept, ROW, "hybrid", label, metric)
