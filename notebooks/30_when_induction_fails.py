@@ -181,8 +181,7 @@ for kind in ("sentences", "attributes"):
 #   (not significant), one on CUB's sentences and seven on its attributes (both significant). With noise for its
 #   referents it loses the same, to half a point. The cVAE loses more on the aviary and less on CUB, not significantly.
 # - **Far classes are harder on the aviary, for everyone**: about five points for each 0.1 of the cosine, four for plain
-#   CLIP, which learns from no seen class. On CUB's sentences it is rather the other way round: who has near relatives
-#   has near rivals.
+#   CLIP, which learns from no seen class. On CUB's sentences there is no such trend.
 # - **Induction falls no faster.** Its slope differs significantly from none of its rivals', and is that of GenZSL with
 #   noise. There is no distance from which on imagination wins.
 # - **The hybrid does not pay.** No threshold is above the better pure form. Leaving the aviary's outliers to

@@ -80,7 +80,8 @@ def test_slopes_are_points_for_a_tenth_of_the_cosine():
     assert table.loc["GenZSL", "rank correlation"] == "+1.00 (p < 0.01)"
     assert study.records == [r for r in RECORDS if r["table"] == "distance"]
     assert (
-        "4.0 points and the cVAE 9.0; the rank correlation of the lead is -1.00" in study.finding()
+        "by +4.0 points and the cVAE's by +9.0; the rank correlation of the lead is -1.00"
+        in study.finding()
     )
 
 

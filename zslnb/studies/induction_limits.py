@@ -73,11 +73,11 @@ def by_distance(records: Records, title: str, name: str) -> Answered:
     frame = pd.DataFrame(rows).T.rename_axis("method")
     tabled = Tabled(f"{name}-distance", frame, caption, kept, slopes=slopes, steeper=steeper)
     lead = accuracy[INDUCTION] - accuracy[IMAGINATION]
-    trend = {m: f"{slopes[m].mean():.1f}" for m in (INDUCTION, IMAGINATION)}
+    trend = {m: f"{slopes[m].mean():+.1f}" for m in (INDUCTION, IMAGINATION)}
     finding = (
         f"{title}: accuracy of each unseen class against the cosine to its nearest seen class "
-        f"(mean and standard deviation over seeds), and what GenZSL has over the cVAE. For each "
-        f"0.1 of the cosine GenZSL gains {trend[INDUCTION]} points and the cVAE "
+        f"(mean over seeds), and what GenZSL has over the cVAE (mean and standard deviation). For "
+        f"each 0.1 of the cosine GenZSL's changes by {trend[INDUCTION]} points and the cVAE's by "
         f"{trend[IMAGINATION]}; the rank correlation of the lead is "
         f"{_correlation(nearest, lead.mean(0))}."
     )
