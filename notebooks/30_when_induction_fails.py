@@ -182,12 +182,12 @@ for kind in ("sentences", "attributes"):
 #   referents it loses the same, to half a point. The cVAE loses more on the aviary and less on CUB, not significantly.
 # - **Far classes are harder on the aviary, for everyone**: about five points for each 0.1 of the cosine, four for plain
 #   CLIP, which learns from no seen class. On CUB there is no such trend.
-# - **Induction nowhere falls faster.** GenZSL's slope is steeper than no rival's significantly, and on CUB's attributes
-#   flatter than that of noise and of the cVAE, by a point. There is no distance from which on imagination wins.
+# - **Induction nowhere falls faster.** GenZSL's slope is nowhere significantly steeper than a rival's, and on CUB's
+#   attributes flatter than that of noise and of the cVAE, by a point. There is no distance from which on imagination wins.
 # - **The hybrid does not pay.** No threshold is significantly above the better pure form. Leaving the aviary's outliers
 #   to the cVAE, as the summary proposes, costs six points of T1: more than leaving it everything.
 # - **Validation cannot mend that.** It chooses pure induction in 14 of 15 seeds. On CUB that is five points of H below
-#   pure imagination (significant with sentences), though not in T1: the border's doing.
+#   pure imagination (significant with sentences), though not of T1.
 #
 # Eight outliers built by hand are no sample, five seeds are few, and the schedule is smaller than the paper's.
 #
