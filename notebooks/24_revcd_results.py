@@ -392,4 +392,4 @@ here.table(studies.revcd_findings(outcomes))
 
 # %% [markdown]
 # **Before:** [Guidance and sampling](23_guidance_and_sampling.ipynb) · **Next:**
-# [Two directions, one bird](34_two_directions.ipynb)
+# [When induction fails](30_when_induction_fails.ipynb)

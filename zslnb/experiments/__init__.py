@@ -1,6 +1,7 @@
 """One method, benchmark, settings and seed in, one record out, remembered."""
 
 from zslnb.experiments.closed_form import ClipSettings, ESZSLSettings, LooksSettings
+from zslnb.experiments.induction_limits import InductionLimitsSettings
 from zslnb.experiments.means import MeansSettings, NearestMeanSettings
 from zslnb.experiments.memo import benchmark_facts, inputs_of_record, run, run_rows
 from zslnb.experiments.methods import METHODS
@@ -20,6 +21,7 @@ __all__ = [
     "DirectionsSettings",
     "ESZSLSettings",
     "GeometrySettings",
+    "InductionLimitsSettings",
     "LooksSettings",
     "MeansSettings",
     "NearestMeanSettings",

@@ -12,6 +12,7 @@ from zslnb.experiments.estimators import estimator_scores
 from zslnb.experiments.families import FIT
 from zslnb.experiments.fidelity import fidelity_scores
 from zslnb.experiments.generative import generative_scores, released_scores
+from zslnb.experiments.induction_limits import InductionLimitsSettings, limits_scores
 from zslnb.experiments.means import MeansSettings, NearestMeanSettings, means_scores
 from zslnb.experiments.means_look import means_look_scores
 from zslnb.experiments.nearest_mean import nearest_mean_scores
@@ -23,6 +24,7 @@ from zslnb.experiments.relations import (
     directions_scores,
     geometry_scores,
 )
+from zslnb.experiments.relatives import relatives_scores
 from zslnb.experiments.ridge import RidgeSettings, ridge_scores
 from zslnb.experiments.seen_unseen import SeenUnseenSettings, seen_unseen_scores
 from zslnb.experiments.speed import speed_scores
@@ -72,6 +74,16 @@ METHODS = {
     "imagination_speed": Method(speed_scores, ImaginationSettings, timed=True),
     "revcd": Method(estimator_scores, RevCDSettings),
     "referent_swap": Method(swap_scores, GenZSLSettings),
+    "induction_limits": Method(
+        limits_scores,
+        InductionLimitsSettings,
+        families=(GenZSLSettings, ImaginationSettings),
+    ),
+    "relatives_removed": Method(
+        relatives_scores,
+        InductionLimitsSettings,
+        families=(GenZSLSettings, ImaginationSettings),
+    ),
     "geometry": Method(geometry_scores, GeometrySettings, False),
     "directions": Method(directions_scores, DirectionsSettings, False),
     "refined": Method(refined_scores, RefinedSettings),

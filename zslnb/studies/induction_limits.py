@@ -1,0 +1,213 @@
+"""When does induction fail: accuracy against distance, without relatives, and a hybrid."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from scipy.stats import spearmanr
+
+from zslnb import results
+from zslnb.experiments.induction_limits import IMAGINED, INDUCED
+from zslnb.experiments.relatives import OTHERS_GONE, RELATIVES_GONE
+from zslnb.results import Difference
+from zslnb.studies import plots
+from zslnb.studies.induction_runs import DISTANCE, RELATIVES, ROW, of_table
+from zslnb.studies.rows import Records, plus_minus, values
+from zslnb.studies.study import Answered, Drawn, Study, Tabled
+from zslnb.studies.style import METHODS, in_order
+
+INDUCTION, IMAGINATION = "GenZSL", "cVAE"  # whom the figure and the hybrid set against each other
+NOISE = "GenZSL, noise"
+
+
+def limits_on_cub(kind: str) -> list[Study]:
+    """Lay out what is recorded of CUB with one kind of semantics; nothing if nothing is."""
+    recorded = results.recorded(f"cub_resnet_fc1000-{kind}-medium")
+    records = [r for r in recorded if r["benchmark"]["semantics"] == kind]
+    title, name = f"CUB, ResNet fc1000 features, {kind}", f"cub-{kind}"
+    answers = {DISTANCE: (by_distance, hybrids), RELATIVES: (without_relatives,)}
+    return [
+        answer(records, title, name)
+        for table in answers
+        if of_table(records, table)
+        for answer in answers[table]
+    ]
+
+
+def by_distance(records: Records, title: str, name: str) -> Answered:
+    """How does accuracy fall with the distance to the seen classes, method by method?
+
+    Args:
+        records: of `run_limits`; the others are left alone.
+        title: of the data. name: of files.
+    """
+    kept = of_table(records, DISTANCE)
+    nearest, visual = (np.array(kept[0]["scores"]["classes"][k]) for k in ("nearest", "visual"))
+    accuracy = {
+        method: 100 * values(kept, ROW, "accuracy", method)  # (seeds, classes)
+        for method in in_order(kept[0]["scores"]["accuracy"])
+    }
+    slopes = {method: np.polyfit(nearest, a.T, 1)[0] / 10 for method, a in accuracy.items()}
+    others = [method for method in accuracy if method != INDUCTION]
+    told = results.differences(*((slopes[m] - slopes[INDUCTION]).tolist() for m in others))
+    steeper = dict(zip(others, told, strict=True))
+    is_near = nearest > np.median(nearest)
+    rows = {
+        method: {
+            "T1": plus_minus(a.mean(1), ".1f"),
+            "nearer half": plus_minus(a[:, is_near].mean(1), ".1f"),
+            "farther half": plus_minus(a[:, ~is_near].mean(1), ".1f"),
+            "slope": plus_minus(slopes[method], ".1f"),
+            "slope, over GenZSL's": _told(steeper.get(method), "steeper", "flatter"),
+            "rank correlation": _correlation(nearest, a.mean(0)),
+        }
+        for method, a in accuracy.items()
+    }
+    caption = (
+        f"**{title}.** Percent among unseen classes, mean ± standard deviation over {len(kept)} "
+        "seeds. Slope: points for each 0.1 of a class's cosine to its nearest seen class; paired t "
+        "tests, all corrected together. Rank correlation: of that cosine with accuracy, and its p, "
+        f"for which the {len(nearest)} classes are the sample. With the same cosine of mean image "
+        f"features it is {_correlation(nearest, visual)}."
+    )
+    frame = pd.DataFrame(rows).T.rename_axis("method")
+    tabled = Tabled(f"{name}-distance", frame, caption, kept, slopes=slopes, steeper=steeper)
+    lead = accuracy[INDUCTION] - accuracy[IMAGINATION]
+    trend = {m: f"{slopes[m].mean():+.1f}" for m in (INDUCTION, IMAGINATION)}
+    finding = (
+        f"{title}: accuracy of each unseen class against the cosine to its nearest seen class "
+        f"(mean over seeds), and what GenZSL has over the cVAE (mean and standard deviation). For "
+        f"each 0.1 of the cosine GenZSL's changes by {trend[INDUCTION]} points and the cVAE's by "
+        f"{trend[IMAGINATION]}; the rank correlation of the lead is "
+        f"{_correlation(nearest, lead.mean(0))}."
+    )
+    alt = (
+        "Left: a point for each unseen class and method, accuracy over the cosine to the nearest "
+        "seen class, with a straight line for each method. Right: GenZSL's accuracy less the "
+        "cVAE's for each class, with a line at zero and a straight line through the points."
+    )
+    drawn = Drawn(f"{name}-distance", _figure(nearest, accuracy), finding, kept, alt=alt)
+    return Answered(tabled, drawn)
+
+
+def without_relatives(records: Records, title: str, name: str) -> Tabled:
+    """What is lost without an unseen class's relatives, beyond what as many others cost?"""
+    kept = of_table(records, RELATIVES)
+    conditions = {
+        condition: {
+            m: 100 * values(kept, ROW, condition, m, "T1")
+            for m in in_order(kept[0]["scores"]["lost"])
+        }
+        for condition in (OTHERS_GONE, RELATIVES_GONE, "lost")
+    }
+    lost = conditions["lost"]
+    gains = [lost[m] for m in lost] + [lost[m] - lost[INDUCTION] for m in lost if m != INDUCTION]
+    told = results.differences(*(g.tolist() for g in gains))
+    more = dict(zip([m for m in lost if m != INDUCTION], told[len(lost) :], strict=True))
+    rows = {
+        method: {
+            OTHERS_GONE: plus_minus(conditions[OTHERS_GONE][method], ".1f"),
+            RELATIVES_GONE: plus_minus(conditions[RELATIVES_GONE][method], ".1f"),
+            "lost": _told(difference, "significant", "significant"),
+            "lost, over GenZSL's": _told(more.get(method), "more", "less"),
+        }
+        for method, difference in zip(lost, told[: len(lost)], strict=True)
+    }
+    setup = kept[0]["scores"]["setup"]
+    cosines = [f"{setup[f'nearest, {c}']:.2f}" for c in (OTHERS_GONE, RELATIVES_GONE)]
+    caption = (
+        f"**{title}.** T1 in percent, mean ± standard deviation over {len(kept)} seeds, trained "
+        f"without {setup['gone']} seen classes: the {setup['relatives of each']} nearest of every "
+        f"unseen class, or as many others. The mean cosine to the nearest seen class that is left "
+        f"is {cosines[1]}, not {cosines[0]}. Paired t tests, all corrected together."
+    )
+    frame = pd.DataFrame(rows).T.rename_axis("method")
+    return Tabled(f"{name}-relatives", frame, caption, kept, lost=lost, more=more)
+
+
+def hybrids(records: Records, title: str, name: str) -> Tabled:
+    """Is any threshold between induction and imagination better than both pure forms?
+
+    The better pure form is the one with the higher mean on the test images, so that what a hybrid
+    has over it is if anything too little.
+    """
+    kept = of_table(records, DISTANCE)
+    found = kept[0]["scores"]["hybrid"]
+    labels = sorted(found, key=lambda label: found[label]["threshold"])
+
+    def scores(metric: str, label: str) -> np.ndarray:
+        return values(kept, ROW, "hybrid", label, metric)
+
+    def better(metric: str) -> np.ndarray:
+        return 100 * max((scores(metric, pure) for pure in (INDUCED, IMAGINED)), key=np.mean)
+
+    between = [label for label in labels if label not in (INDUCED, IMAGINED)]
+    asked = [(metric, label) for metric in ("H", "T1") for label in between]
+    gains = [100 * scores(*question) - better(question[0]) for question in asked]
+    told = results.differences(*(g.tolist() for g in gains))
+    over = dict(zip(asked, told, strict=True))
+    chosen = [r["scores"]["chosen"] for r in kept]
+    rows = {
+        label: {
+            "cosine from": f"{scores('threshold', label).mean():.2f}" if label in between else "",
+            "unseen classes induced": f"{100 * scores('induced', label).mean():.0f} %",
+            "H on validation": plus_minus(100 * scores("validation", label), ".1f"),
+            "chosen": f"{chosen.count(label)} of {len(kept)}",
+            **{
+                head: cell
+                for metric in ("H", "T1")
+                for head, cell in {
+                    metric: plus_minus(100 * scores(metric, label), ".1f"),
+                    f"{metric}, over the better pure form": _told(
+                        over.get((metric, label)), "above", "below"
+                    ),
+                }.items()
+            },
+        }
+        for label in labels
+    }
+    caption = (
+        f"**{title}.** GenZSL's features for classes from a cosine on, the cVAE's for all others: "
+        f"percent, mean ± standard deviation over {len(kept)} seeds. The rows between leave so "
+        "many of the validation classes to the cVAE. The better pure form has the higher mean; "
+        "paired t tests, all corrected together."
+    )
+    frame = pd.DataFrame(rows).T.rename_axis("hybrid")
+    return Tabled(f"{name}-hybrid", frame, caption, kept, over=over)
+
+
+def _told(found: Difference | None, up: str, down: str) -> str:
+    return f"{found.mean:+.1f}, {found.word(up, down)}" if found else ""
+
+
+def _correlation(x: np.ndarray, y: np.ndarray) -> str:
+    if not np.ptp(x) or not np.ptp(y):
+        return "n/a"  # of what is all the same
+    rho, p = spearmanr(x, y)
+    return f"{rho:+.2f} ({f'p = {p:.2f}' if p >= 0.01 else 'p < 0.01'})"
+
+
+def _figure(nearest: np.ndarray, accuracy: dict[str, np.ndarray]) -> Figure:
+    fig, axes = plt.subplots(1, 2, figsize=(8, 3.7), sharex=True)
+    ends = np.array([nearest.min(), nearest.max()])
+    for method, runs in accuracy.items():
+        look = METHODS[method]
+        if method in (INDUCTION, IMAGINATION):
+            axes[0].plot(nearest, runs.mean(0), **{**look, "linestyle": ""}, alpha=0.7)
+        fit = np.polyval(np.polyfit(nearest, runs.mean(0), 1), ends)
+        line = "--" if method == NOISE else look["linestyle"]  # or it would hide GenZSL's
+        axes[0].plot(ends, fit, **{**look, "linestyle": line, "markersize": 6}, label=method)
+    lead = accuracy[INDUCTION] - accuracy[IMAGINATION]
+    spread = lead.std(0, ddof=1) if len(lead) > 1 else None
+    axes[1].errorbar(nearest, lead.mean(0), spread, fmt="o", color="0.4", markersize=4, linewidth=1)
+    axes[1].plot(ends, np.polyval(np.polyfit(nearest, lead.mean(0), 1), ends), color="0.1")
+    axes[1].axhline(0, color="0.1", linewidth=0.8, linestyle=":")
+    label = "cosine to the nearest seen class"
+    axes[0].set(xlabel=label, ylabel="accuracy among unseen classes (%)", ylim=(-3, 103))
+    axes[1].set(xlabel=label, ylabel="GenZSL less cVAE (points)")
+    axes[1].margins(y=0.15)
+    for height, words in ((0.97, "induction better"), (0.03, "imagination better")):
+        side = "top" if height > 0.5 else "bottom"
+        axes[1].text(0.98, height, words, transform=axes[1].transAxes, ha="right", va=side)
+    plots.shared_legend(fig, axes[0], 5)
+    return fig
