@@ -1,10 +1,12 @@
 """One method, benchmark, settings and seed in, one record out, remembered."""
 
 from zslnb.experiments.closed_form import ClipSettings, ESZSLSettings, LooksSettings
+from zslnb.experiments.informed import InformedSettings
 from zslnb.experiments.means import MeansSettings, NearestMeanSettings
 from zslnb.experiments.memo import benchmark_facts, inputs_of_record, run, run_rows
 from zslnb.experiments.methods import METHODS
 from zslnb.experiments.models import trained
+from zslnb.experiments.parts import PartsSettings
 from zslnb.experiments.ridge import RidgeSettings
 from zslnb.experiments.similarity import SimilaritySettings
 from zslnb.experiments.sources import CodeChangedError
@@ -15,9 +17,11 @@ __all__ = [
     "ClipSettings",
     "CodeChangedError",
     "ESZSLSettings",
+    "InformedSettings",
     "LooksSettings",
     "MeansSettings",
     "NearestMeanSettings",
+    "PartsSettings",
     "RidgeSettings",
     "SimilaritySettings",
     "TwoDirectionsSettings",

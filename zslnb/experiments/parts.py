@@ -34,6 +34,7 @@ from zslnb.settings import Settings, at_least_one
 
 NOISE, RIDGE, NEAREST, TRUE = "GenZSL, noise", "means + spread", "nearest relative", "true"
 OWN, BORROWED = "own", "borrowed"
+NAMES = {"cvae": "cVAE", "fvaegan": "f-VAEGAN", "gan": "f-CLSWGAN"}
 Draw = Callable[[Int64[Tensor, " M"]], Float[Tensor, "M D"]]  # a residual for each class id
 
 
@@ -48,6 +49,17 @@ class PartsSettings(Settings):
     genzsl: GenZSLSettings = field(default_factory=GenZSLSettings)
     rivals: tuple[ImaginationSettings, ...] = ()
     means: MeansSettings = field(default_factory=MeansSettings)
+    # GenZSL with noise for the referent, and the true spread about every generator's means, too
+    controls: bool = True
+
+    def __post_init__(self) -> None:
+        """Refuse spread that is not borrowed from referents, too."""
+        super().__post_init__()
+        if self.means.spread != "referents":
+            raise ValueError(
+                f"The borrowed spread is the referents' here, not {self.means.spread!r}: leave "
+                "means.spread as it is."
+            )
 
 
 @dataclass(frozen=True)
@@ -87,7 +99,8 @@ def parts_scores(
     spread. Each combination is made on the validation split, too, where "true" is of validation
     images; its classifier's epochs and its border are chosen there. Beside generators stand the
     mean of the nearest seen class by semantics, the ridge's, and the true one, with the spread of
-    each. A mean is a direction: all are given the length that means of seen classes have.
+    each. A mean is a direction: all are given the length that means of seen classes have, but for a
+    generator's with its own spread and the ridge's with the borrowed one, which are as they are.
     "misplaced" is 1 less the cosine of a class's mean and the true one, averaged over unseen
     classes, in units of what the nearest relative's mean has. "spread" compares residuals with
     those of real unseen images: "size" is the share of their squared length, "frechet" and
@@ -122,8 +135,10 @@ class _Side:
         seed: int,
         device: torch.device | str,
     ) -> None:
-        noise = replace(settings.genzsl, referent="noise")
-        named = {"GenZSL": settings.genzsl, NOISE: noise, **{_name(r): r for r in settings.rivals}}
+        self.controls = settings.controls
+        noise = {NOISE: replace(settings.genzsl, referent="noise")} if settings.controls else {}
+        rivals = {NAMES[rival.kind]: rival for rival in settings.rivals}
+        named = {"GenZSL": settings.genzsl, **noise, **rivals}
         self.generators = {n: trained(benchmark, s, seed, device) for n, s in named.items()}
         self.ridge = fit_means(benchmark, settings.means, kernel, seed, device)
         seen = self.ridge.labels.unique()
@@ -132,7 +147,7 @@ class _Side:
         rows = benchmark.test_unseen_idx.to(seen.device)
         self.real = F.normalize(benchmark.features.to(seen.device)[rows], dim=1)
         self.labels, self.seed = benchmark.labels.to(seen.device)[rows], seed
-        nearest = seen_means[torch.searchsorted(seen, self.ridge.lenders[:, 0])]
+        nearest = seen_means[torch.searchsorted(seen, self.ridge.lenders[:, 0].contiguous())]
         self.means = {NEAREST: nearest, RIDGE: self.ridge.means}
         self.draws: dict[str, Draw] = {BORROWED: self._borrowed}
         for name, model in self.generators.items():
@@ -146,16 +161,17 @@ class _Side:
         means[labels.unique()] = class_means(features, labels)
         pool = ReferentPool.of(residuals(features, labels), labels, len(means))
         self.means[name] = means
-        self.draws[name] = lambda classes: pool.draw(classes[:, None], classes.new_ones(1))
+        self.draws[name] = lambda classes: pool.draw(classes[:, None], means.new_ones(1))
 
     def _borrowed(self, classes: Int64[Tensor, " M"]) -> Float[Tensor, "M D"]:
         lenders = self.ridge.lenders[classes]
         which = torch.randint(lenders.shape[1], (len(classes), 1), device=classes.device)
-        return self.ridge.pool.draw(lenders.gather(1, which), classes.new_ones(1))
+        return self.ridge.pool.draw(lenders.gather(1, which), self.real.new_ones(1))
 
     def combinations(self) -> list[tuple[str, str]]:
-        own = [(n, s) for n in self.generators for s in (OWN, BORROWED, TRUE)]
-        others = [(NEAREST, BORROWED), (NEAREST, TRUE), (RIDGE, BORROWED), (RIDGE, TRUE)]
+        spreads = (OWN, BORROWED, TRUE) if self.controls else (OWN, BORROWED)
+        own = [(n, s) for n in self.generators for s in spreads]
+        others = [(NEAREST, BORROWED), (RIDGE, BORROWED), (RIDGE, TRUE)]
         return [*own, *others, *((TRUE, s) for s in (*self.generators, BORROWED, TRUE))]
 
     def combined(self, mean: str, spread: str) -> Generator:
@@ -187,7 +203,3 @@ class _Side:
                 "nearest neighbour": nearest_neighbour_test(*pair),
             }
         return found
-
-
-def _name(settings: ImaginationSettings) -> str:
-    return {"cvae": "cVAE", "fvaegan": "f-VAEGAN", "gan": "f-CLSWGAN"}[settings.kind]
