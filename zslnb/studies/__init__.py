@@ -40,6 +40,9 @@ _STUDIES = {  # module -> what notebooks use of it
     ),
     "input_acceptance": "inputs",
     "known_densities": "gaussian_denoiser mixture_denoiser TiltedDensity",
+    "means_and_spread": (
+        "informed_referents means_on_cub means_settings parts_of_generators run_means"
+    ),
     "quoted": (
         "printed_scores_of_revcd quoted_ablation quoted_results quoted_rivals quoted_semantics "
         "reductions revcd_printed revcd_text_claims"
