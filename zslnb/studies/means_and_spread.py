@@ -172,7 +172,7 @@ def _figure(records: Records) -> Figure:
     fig, axes = plt.subplots(1, 2, figsize=(8, 4.2), sharex=True)
     cells = records[0]["scores"]["cells"]
     looks = {n: METHODS.get(n, {"color": "C7"})["color"] for n in in_order(cells)}
-    looks[TRUE] = "0.1"
+    looks[TRUE] = "C5"
     for ax, metric in zip(axes, reversed(METRICS), strict=True):
         for name, by_spread in cells.items():
             x, heights = _misplaced(records, name).mean(), []
@@ -188,20 +188,17 @@ def _figure(records: Records) -> Figure:
             ax.plot([x, x], [min(heights), max(heights)], "-", color="0.8", zorder=0)
         label = "T1 (%)" if metric == "T1" else "H, border put by validation (%)"
         ax.set(xlabel="error of class means (nearest relative = 1)", ylabel=label)
-    means = [Line2D([], [], ls="", marker="o", color=c, label=n) for n, c in looks.items()]
-    means[-1 if [*looks][-1] == TRUE else [*looks].index(TRUE)].set_label("true means")
-    spreads = [
-        Line2D(
-            [],
-            [],
-            ls="",
-            marker=m,
-            color="0.4",
-            mfc="white" if m == "o" else "0.4",
-            markersize=11 if m == "*" else 7,
-            label=f"spread: {SPREADS[s]}",
-        )
-        for s, m in MARKS.items()
+    named = {**looks, "true means": looks.pop(TRUE)}
+    means = [
+        Line2D([], [], ls="", marker="o", color=colour, label=name)
+        for name, colour in named.items()
+        if name != TRUE
     ]
-    fig.legend(handles=[*means, *spreads], loc="outside lower center", ncols=4)
+    spreads = [
+        Line2D([], [], ls="", marker=mark, color="0.4", label=f"spread: {SPREADS[spread]}")
+        for spread, mark in MARKS.items()
+    ]
+    spreads[0].set_markerfacecolor("white")
+    axes[0].legend(handles=spreads, loc="upper right")
+    fig.legend(handles=means, loc="outside lower center", ncols=4)
     return fig
