@@ -82,7 +82,8 @@ def parts_of_generators(records: Records, title: str, name: str, kept: Records =
     gains = [_cell(records, n, BORROWED, m) - _cell(records, n, OWN, m) for n, m in asked]
     told = dict(zip(asked, results.differences(*(g.tolist() for g in gains)), strict=True))
     caption = (
-        f"**{title}.** Mean ± standard deviation over {len(records)} seeds. Error: 1 less the "
+        f"**{title}.** Mean ± standard deviation over {len(records)} seeds, {_count(records)} "
+        "synthetic features a class. Error: 1 less the "
         "cosine of a mean with the true one, over that of the nearest relative's mean. Size, "
         "1-NN, Fréchet: the own spread against that of real unseen images; alike are 1, 0.5 and "
         f"{_of_spread(records, TRUE, 'frechet').mean():.3f}. T1 and H: percent, with the own "
@@ -111,13 +112,19 @@ def informed_referents(records: Records, title: str, name: str, kept: Records = 
     for base, short in ((informed.PUBLISHED, "GenZSL"), (informed.CLOSED, informed.CLOSED)):
         for m in METRICS:
             columns[f"{m}, over {short}"] = [_word(told.get((r, base, m))) for r in rows]
+    kl = max(max(r["scores"]["kl"].values()) for r in records)
     text = (
         f"**{title}.** Percent, mean ± standard deviation over {len(records)} seeds, and points "
-        "within a seed; the border put by validation classes; paired t tests, all corrected "
-        "together. The first rows are trained, the last are not."
+        f"within a seed; {_count(records)} synthetic features a class; the border put by "
+        "validation classes; paired t tests, all corrected together. The first rows are trained, "
+        f"the last are not. KL divergence of latents of moved referents: at most {kl:.1g}."
     )
     frame = pd.DataFrame(columns, index=pd.Index(rows, name="method"))
     return Tabled(name, frame, text, kept, gains=told)
+
+
+def _count(records: Records) -> int:
+    return records[0]["settings"]["genzsl"]["n_synthetic_choices"][0]
 
 
 def _word(found: Difference | None) -> str:
