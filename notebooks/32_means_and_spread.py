@@ -97,8 +97,8 @@ desk.check(paired, (1 - s) ** 2, "In order, +s meets +1 and -s meets -1.")
 s[at_random.argmin()].item(), s[paired.argmin()].item()
 
 # %% [markdown]
-# Met at random, the best spread is none at all: $1 + s^2$. GenZSL's referents meet random images of the target,
-# and a cVAE whose latent is switched off is in the same place. Now look at what trained generators do.
+# Met at random, the best spread is none at all: $1 + s^2$. In GenZSL's training a referent meets a random image of
+# the target, so its output is better off the less it depends on that referent. Now look at what trained generators do.
 #
 # ## Which part is missing?
 #
@@ -116,11 +116,9 @@ parts = studies.parts_of_generators(records, title, "parts", kept=records)
 here.figure(parts)
 
 # %% [markdown]
-# Read it from right to left for place, and upwards for spread. All the way from right to left the scores climb. Upwards
-# there is one step, from the open circles to the rest, and it is there in H more than in T1: whether unseen
-# classes are told apart hangs on their places, whether they hold their own against seen classes on their spread as
-# well. The stars are no higher than the squares: a *borrowed* spread does what the true one does, unless the
-# mean is true, too.
+# Read it from right to left for place, and upwards for spread. From right to left the scores climb all the way. Upwards
+# there is one step, from the open circles to the rest. The stars are hardly higher than the squares: a *borrowed*
+# spread does what the true one does, until the means are true, too. In numbers:
 
 # %%
 here.table(parts)

@@ -102,6 +102,15 @@ def test_what_informs_is_set_beside_both_and_what_is_not_there_is_left_out():
     assert frame.loc[informed.DISTANCE, "H, over GenZSL"] == ""
     assert frame.loc[informed.CLOSED, "H, over means + spread"] == ""
     assert "referents: at most 0.02." in found.caption()
+    assert "Pairing adds" not in found.caption()
+
+
+def test_pairing_is_tested_where_a_row_is_without_it():
+    records = [moved(seed) for seed in range(5)]
+    for record in records:
+        record["scores"]["rows"][informed.UNPAIRED] = cell(0.52, record["seed"])
+    found = informed_referents(records, "Title", "informed")
+    assert "Pairing adds +3.0, above (H) and +3.0, above (T1) points." in found.caption()
 
 
 def test_all_settings_have_the_one_count():

@@ -104,7 +104,12 @@ def informed_referents(records: Records, title: str, name: str, kept: Records = 
     """Does a referent that informs beat GenZSL, and does it beat means + spread?"""
     rows = (informed.PUBLISHED, *TRAINED, informed.CLOSED, *UNTRAINED)
     rows = [row for row in rows if row in records[0]["scores"]["rows"]]
-    over = {informed.CLOSED: [r for r in rows if r != informed.CLOSED], informed.PUBLISHED: TRAINED}
+    over = {
+        informed.CLOSED: [row for row in rows if row != informed.CLOSED],
+        informed.PUBLISHED: TRAINED,
+        informed.UNPAIRED: [informed.CHANGE],
+    }
+    over = {base: others for base, others in over.items() if base in rows}
     asked = [(r, b, m) for b in over for r in over[b] if r in rows for m in METRICS]
     gains = [_row(records, r, m) - _row(records, b, m) for r, b, m in asked]
     told = dict(zip(asked, results.differences(*(g.tolist() for g in gains)), strict=True))
@@ -113,11 +118,14 @@ def informed_referents(records: Records, title: str, name: str, kept: Records = 
         for m in METRICS:
             columns[f"{m}, over {short}"] = [_word(told.get((r, base, m))) for r in rows]
     kl = max(max(r["scores"]["kl"].values()) for r in records)
+    paired = [told.get((informed.CHANGE, informed.UNPAIRED, m)) for m in METRICS]
+    pairing = "Pairing adds {} (H) and {} (T1) points. ".format(*map(_word, paired))
     text = (
         f"**{title}.** Percent, mean ± standard deviation over {len(records)} seeds, and points "
         f"within a seed; {_count(records)} synthetic features a class; the border put by "
         "validation classes; paired t tests, all corrected together. The first rows are trained, "
-        f"the last are not. KL divergence of latents of moved referents: at most {kl:.1g}."
+        f"the last are not. {pairing if all(paired) else ''}KL divergence of latents of moved "
+        f"referents: at most {kl:.1g}."
     )
     frame = pd.DataFrame(columns, index=pd.Index(rows, name="method"))
     return Tabled(name, frame, text, kept, gains=told)
