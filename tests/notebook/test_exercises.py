@@ -32,7 +32,7 @@ from zslnb.notebook.requests import ExercisesRequest
 from zslnb.notebook.sources import read_source, to_notebook, to_text
 
 SENTENCE = re.compile(r"^(?!Not yet)[A-Z].+[.?]\)?$")
-STUDIES = ("14", "15", "24", "34")  # the other pages are lessons
+STUDIES = ("14", "15", "24", "32", "34")  # the other pages are lessons
 QUICK = "10_class_diversity_promotion"
 PAGES = {name: to_notebook(source) for name, source in SOURCES.items()}
 
