@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from toys import QUICK, bare, toy
+from toys import QUICK, bare, corrupted, toy
 
 from zslnb.closed_form import kernel_ridge
 from zslnb.experiments import InformedSettings, MeansSettings, run
@@ -127,6 +127,14 @@ def test_a_record_has_every_row_and_controls_only_where_asked(build):
     assert {*record["scores"]["kl"]} == {module.MOVED, module.CHANGE, module.UNPAIRED}
     rows = record["scores"]["rows"].values()
     assert all(0 <= row[metric] <= 1 for row in rows for metric in ("S", "U", "H", "T1"))
+
+
+def test_choices_and_training_never_see_the_test_set(build):
+    few = replace(SETTINGS, controls=False)
+    clean, garbage = (module.informed_scores(b, few, 0, "cpu") for b in (HARD, corrupted(HARD)))
+    assert clean["chosen"] == garbage["chosen"]
+    assert clean["kl"] == garbage["kl"]
+    assert clean["rows"] != garbage["rows"]
 
 
 def test_too_few_seen_classes_and_nonsense_are_refused():

@@ -91,10 +91,18 @@ def test_borrowed_residuals_are_the_referents(build):
     assert torch.cdist(drawn, owned).min(1).values.max() < 1e-3
 
 
-def test_without_oracles_nothing_depends_on_test_images(scores, build):
-    """The border and the epochs of every cell are validation's, so only its answers change."""
-    garbage = parts_scores(corrupted(HARD), replace(SETTINGS, controls=False), 0, "cpu")
-    assert garbage["cells"]["GenZSL"][OWN] != scores["cells"]["GenZSL"][OWN]
+def test_what_is_no_oracle_never_sees_the_test_set(build):
+    """Predicted means, generated ones and borrowed residuals: the same beside garbage."""
+    few = replace(SETTINGS, controls=False)
+    clean, garbage = (module._Side(b, few, (1.0, 0.1), 0, "cpu") for b in (HARD, corrupted(HARD)))
+    names = [RIDGE, NEAREST, "GenZSL", "cVAE"]
+    assert all(torch.equal(clean.means[n], garbage.means[n]) for n in names)
+    assert clean.length == garbage.length
+    assert torch.equal(clean.ridge.pool.features, garbage.ridge.pool.features)
+    assert not torch.equal(clean.means[TRUE], garbage.means[TRUE])
+
+
+def test_a_spread_that_is_not_the_referents_is_refused():
     with pytest.raises(ValueError, match="referents' here, not 'any'"):
         replace(SETTINGS, means=MeansSettings.beside(QUICK, spread="any"))
 
