@@ -2,10 +2,12 @@
 
 from zslnb.experiments.closed_form import ClipSettings, ESZSLSettings, LooksSettings
 from zslnb.experiments.induction_limits import InductionLimitsSettings
+from zslnb.experiments.informed import InformedSettings
 from zslnb.experiments.means import MeansSettings, NearestMeanSettings
 from zslnb.experiments.memo import benchmark_facts, inputs_of_record, run, run_rows
 from zslnb.experiments.methods import METHODS
 from zslnb.experiments.models import trained
+from zslnb.experiments.parts import PartsSettings
 from zslnb.experiments.refinements import RefinedSettings
 from zslnb.experiments.relations import DirectionsSettings, GeometrySettings
 from zslnb.experiments.ridge import RidgeSettings
@@ -22,9 +24,11 @@ __all__ = [
     "ESZSLSettings",
     "GeometrySettings",
     "InductionLimitsSettings",
+    "InformedSettings",
     "LooksSettings",
     "MeansSettings",
     "NearestMeanSettings",
+    "PartsSettings",
     "RefinedSettings",
     "RidgeSettings",
     "SeenUnseenSettings",

@@ -13,9 +13,11 @@ from zslnb.experiments.families import FIT
 from zslnb.experiments.fidelity import fidelity_scores
 from zslnb.experiments.generative import generative_scores, released_scores
 from zslnb.experiments.induction_limits import InductionLimitsSettings, limits_scores
+from zslnb.experiments.informed import InformedSettings, informed_scores
 from zslnb.experiments.means import MeansSettings, NearestMeanSettings, means_scores
 from zslnb.experiments.means_look import means_look_scores
 from zslnb.experiments.nearest_mean import nearest_mean_scores
+from zslnb.experiments.parts import PartsSettings, parts_scores
 from zslnb.experiments.referent_swap import swap_scores
 from zslnb.experiments.refinements import RefinedSettings, refined_scores
 from zslnb.experiments.relations import (
@@ -95,4 +97,6 @@ METHODS = {
     "two_directions": Method(
         two_directions_scores, TwoDirectionsSettings, families=(GenZSLSettings, RevCDSettings)
     ),
+    "parts": Method(parts_scores, PartsSettings, families=(GenZSLSettings, ImaginationSettings)),
+    "informed": Method(informed_scores, InformedSettings, families=(GenZSLSettings,)),
 }

@@ -48,6 +48,9 @@ _STUDIES = {  # module -> what notebooks use of it
     "method_orders": "lopsided_rows orders_of_methods",
     "printed_gaps": "gaps_beside_spread reversals",
     "printed_numbers": "may_be_h possible_h printed_sums text_checks",
+    "means_and_spread": (
+        "informed_referents means_on_cub means_settings parts_of_generators run_means"
+    ),
     "quoted": (
         "printed_scores_of_revcd quoted_results quoted_rivals quoted_semantics "
         "reductions revcd_printed revcd_text_claims"
