@@ -101,6 +101,7 @@ class Finding:
     wanted: str = ""
     difference: Difference | None = None
     standing: str = "open"
+    called: str = ""
 
 
 @dataclass(frozen=True)
@@ -287,6 +288,7 @@ def _compared(
                 tuple(ours[seed] for seed in shared),
                 tuple(beside[seed] for seed in shared),
                 "above" if asked.sign > 0 else "below",
+                called=asked.called,
             ),
             asked,
         )

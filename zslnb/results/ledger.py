@@ -224,13 +224,9 @@ def own_lines(verdicts: Iterable[Verdict], notebooks: str = "") -> str:
 
 def _against(finding: Finding) -> str:
     """Say in a few words what a finding compares, without its row's kind of semantics."""
+    if finding.called:
+        return finding.called
     metric = re.sub(r"^(\w+), calibrated$", r"calibrated \1", finding.metric)
-    if finding.other == finding.row:  # two scores of one row, by their paths
-        first, second = (path.split("/") for path in metric.split(" against "))
-        of_one = finding.row if len(first) == 2 else first[-2] * (first[-2] == second[-2])
-        if of_one:  # one method, in two circumstances
-            return f"{of_one}, {first[0]} less {second[0]}, {first[-1]}"
-        return f"{first[-2]} less {second[-2]}, {first[-1]}"
     (row, _, of_row), (other, _, of_other) = (
         name.partition(" · ") for name in (finding.row, finding.other)
     )

@@ -42,6 +42,7 @@ class Comparison:
         least: the least difference that counts.
         exact: nothing is random, so that one record is enough.
         only: names of the benchmarks that it is asked on; all if empty.
+        called: what is compared, in a few words, where row and score do not say it well.
     """
 
     row: str
@@ -58,6 +59,7 @@ class Comparison:
     least: float | None = None
     exact: bool = False
     only: tuple[str, ...] = ()
+    called: str = ""
 
     def fault(self) -> str:
         """Say what is wrong with it, if anything."""
