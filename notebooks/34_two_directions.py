@@ -204,4 +204,4 @@ for kind in ("sentences", "attributes"):
 # </details>
 
 # %% [markdown]
-# **Before:** [RevCD: the results](24_revcd_results.ipynb) · **Next:** [The audit](35_the_audit.ipynb)
+# **Before:** [The border alone](33_calibration.ipynb) · **Next:** [The audit](35_the_audit.ipynb)
