@@ -185,12 +185,12 @@ for kind in ("sentences", "attributes"):
 #
 # - **What is missing most is the place.** On the aviary the true means lift T1 from 70 to 88 even with GenZSL's own
 #   spread, and no spread takes any predicted means beyond 76.
-#   On CUB they lift GenZSL's T1 from 69 (sentences) and 53 (attributes) to 88. There its means are off by 0.69 and
+#   On CUB they lift GenZSL's T1 from 69 (sentences) and 53 (attributes) to 88. There its means are off by 0.68 and
 #   0.80 of what the nearest relative's are, the ridge's by 0.30 and 0.57.
 # - **What is missing as well is spread.** GenZSL and the cVAE keep one to six percent of the squared length that real
 #   residuals have, and a nearest neighbour tells nearly every one from a real one. Borrowed residuals of
-#   two referent classes, without any training, add four to six points of T1 and five to six of H. On CUB they add five
-#   points of H to GenZSL, which over three seeds is not significant.
+#   two referent classes, without any training, add four to six points of T1 and five to six of H. On CUB they add four to
+#   five points of H to GenZSL, significant with sentences and not with attributes.
 # - **Then little is left of the differences.** With a borrowed spread GenZSL, GenZSL on noise, the cVAE and the ridge
 #   are within two points of each other on the aviary. The f-VAEGAN of this short schedule has worse means.
 # - **The published network does not hear a better referent.** The KL term takes what its latent says of the referent
