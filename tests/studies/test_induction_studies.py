@@ -128,6 +128,7 @@ def test_cub_shows_what_is_recorded_of_a_kind(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(results, "recorded", lambda run: RECORDS)
     names = [study.name for study in induction_limits.limits_on_cub("words")]
     assert names == ["cub-words-distance", "cub-words-hybrid", "cub-words-relatives"]
+    assert not any(study.records for study in induction_limits.limits_on_cub("words"))
     assert induction_limits.limits_on_cub("other") == []
     monkeypatch.setattr(results, "recorded", lambda run: RECORDS[5:])
     names = [study.name for study in induction_limits.limits_on_cub("words")]

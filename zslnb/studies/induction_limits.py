@@ -21,17 +21,23 @@ NOISE = "GenZSL, noise"
 
 
 def limits_on_cub(kind: str) -> list[Study]:
-    """Lay out what is recorded of CUB with one kind of semantics; nothing if nothing is."""
+    """Lay out what is recorded of CUB with one kind of semantics; nothing if nothing is.
+
+    The page that shows it keeps none of these records: they are of another run.
+    """
     recorded = results.recorded(f"cub_resnet_fc1000-{kind}-medium")
     records = [r for r in recorded if r["benchmark"]["semantics"] == kind]
     title, name = f"CUB, ResNet fc1000 features, {kind}", f"cub-{kind}"
     answers = {DISTANCE: (by_distance, hybrids), RELATIVES: (without_relatives,)}
-    return [
+    found = [
         answer(records, title, name)
         for table in answers
         if of_table(records, table)
         for answer in answers[table]
     ]
+    for study in found:
+        study.records = ()
+    return found
 
 
 def by_distance(records: Records, title: str, name: str) -> Answered:
