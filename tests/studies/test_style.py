@@ -13,7 +13,7 @@ from conftest import ROOT
 from matplotlib.colors import to_rgb
 
 from zslnb.notebook.sources import find_sources
-from zslnb.studies import style
+from zslnb.studies import plots, style
 
 DRAWN_IN = [*(ROOT / "zslnb" / "studies").glob("*.py"), *(ROOT / "notebooks").glob("*.py")]
 # Machado, Oliveira and Fernandes (2009), severity 1: what linear RGB becomes
@@ -185,3 +185,11 @@ def test_the_same_figure_gives_the_same_files():
     assert b"its source" in first["svg"]
     assert first["pdf"].startswith(b"%PDF")
     assert b"/FontFile2" in first["pdf"]  # TrueType
+
+
+def test_a_schematic_is_written_as_it_was_drawn():
+    """Its layout is its own: not matplotlib's from the second file on."""
+    fig = plots.schematic({"a": (1.0, 1.0), "b": (3.0, 1.0)}, [("a", "b")])
+    size = tuple(fig.get_size_inches())
+    assert style.vector_files(fig) == style.vector_files(fig)  # and without a warning
+    assert tuple(fig.get_size_inches()) == size

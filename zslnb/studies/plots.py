@@ -14,6 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
+from matplotlib.layout_engine import PlaceHolderLayoutEngine
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 from matplotlib.transforms import Bbox
@@ -181,7 +182,9 @@ def schematic(
         notes: text -> centre, of what has no box.
         frame: left, bottom, right and top of a dashed line about some of them.
     """
-    fig = plt.figure(figsize=(PAGE, PAGE), layout="none")
+    # with "none" matplotlib takes the style's layout from the first file that it writes on
+    by_hand = PlaceHolderLayoutEngine(adjust_compatible=True, colorbar_gridspec=False)
+    fig = plt.figure(figsize=(PAGE, PAGE), layout=by_hand)
     ax = fig.add_axes((0, 0, 1, 1), xlim=(0, PAGE), ylim=(0, PAGE))  # an inch is one
     ax.axis("off")
     drawn = {}
