@@ -23,7 +23,7 @@
 # are scored: by H. After [Chao et al., 2016](https://arxiv.org/abs/1605.04253), who ask this of older methods.*
 #
 # H punishes a method whose border between seen and unseen classes lies in the wrong place, whatever it knows about
-# the classes. One number off the scores of all seen classes moves that border. How much of each method's H is the
+# the classes. One number off the scores of all seen classes (calibrated stacking) moves that border. How much of each method's H is the
 # border alone, and who would be ahead if everyone had one? After this page you can
 #
 # - draw a method's seen-unseen curve, and compute the area under it,

@@ -12,7 +12,18 @@ import pytest
 from test_memo import FEW
 from toys import QUICK, QUICK_IMAGINATION, QUICK_REVCD, toy
 
-from zslnb.experiments import METHODS, CodeChangedError, ESZSLSettings, LooksSettings, sources
+from zslnb.experiments import (
+    METHODS,
+    ClipSettings,
+    CodeChangedError,
+    ESZSLSettings,
+    LooksSettings,
+    MeansSettings,
+    NearestMeanSettings,
+    RidgeSettings,
+    SeenUnseenSettings,
+    sources,
+)
 from zslnb.experiments.sources import LEFT_OUT, PACKAGE, Sources, check_unchanged
 from zslnb.genzsl import GenZSLSettings, released_training
 from zslnb.imagination import KINDS, ImaginationSettings
@@ -163,6 +174,14 @@ SMALL = {
     LooksSettings: [LooksSettings(looks=2)],
     ESZSLSettings: [FEW],
     RevCDSettings: [replace(QUICK_REVCD, kind=kind) for kind in ESTIMATORS],
+    SeenUnseenSettings: [
+        SeenUnseenSettings(method)
+        for method in (
+            *(FEW, NearestMeanSettings(), RidgeSettings(), ClipSettings()),
+            *(replace(QUICK, rounds=1), replace(QUICK_IMAGINATION, rounds=1), QUICK_REVCD),
+            MeansSettings(n_synthetic_choices=(2,), classifier=QUICK.classifier),
+        )
+    ],
 }
 
 

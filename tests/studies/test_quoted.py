@@ -15,7 +15,7 @@ from zslnb.studies.quoted import (
 
 
 def test_quoted_tables_say_that_they_are_quoted():
-    for of in ("results", "rivals", "ablation", "semantics"):
+    for of in ("results", "rivals", "semantics"):
         study = getattr(studies, f"quoted_{of}")()
         assert study.caption().startswith("**Quoted, not reproduced.** ")
         assert len(study.table())

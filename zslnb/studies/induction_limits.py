@@ -1,5 +1,7 @@
 """When does induction fail: accuracy against distance, without relatives, and a hybrid."""
 
+from collections.abc import Mapping
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -57,18 +59,6 @@ def by_distance(records: Records, title: str, name: str) -> Answered:
     others = [method for method in accuracy if method != INDUCTION]
     told = results.differences(*((slopes[m] - slopes[INDUCTION]).tolist() for m in others))
     steeper = dict(zip(others, told, strict=True))
-    is_near = nearest > np.median(nearest)
-    rows = {
-        method: {
-            "T1": plus_minus(a.mean(1), ".1f"),
-            "nearer half": plus_minus(a[:, is_near].mean(1), ".1f"),
-            "farther half": plus_minus(a[:, ~is_near].mean(1), ".1f"),
-            "slope": plus_minus(slopes[method], ".1f"),
-            "slope, over GenZSL's": _told(steeper.get(method), "steeper", "flatter"),
-            "rank correlation": _correlation(nearest, a.mean(0)),
-        }
-        for method, a in accuracy.items()
-    }
     caption = (
         f"**{title}.** Percent among unseen classes, mean ± standard deviation over {len(kept)} "
         "seeds. Slope: points for each 0.1 of a class's cosine to its nearest seen class; paired t "
@@ -76,7 +66,7 @@ def by_distance(records: Records, title: str, name: str) -> Answered:
         f"for which the {len(nearest)} classes are the sample. With the same cosine of mean image "
         f"features it is {_correlation(nearest, visual)}."
     )
-    frame = pd.DataFrame(rows).T.rename_axis("method")
+    frame = _distance_table(nearest, accuracy, slopes, steeper)
     tabled = Tabled(f"{name}-distance", frame, caption, kept, slopes=slopes, steeper=steeper)
     lead = accuracy[INDUCTION] - accuracy[IMAGINATION]
     trend = {m: f"{slopes[m].mean():+.1f}" for m in (INDUCTION, IMAGINATION)}
@@ -94,6 +84,27 @@ def by_distance(records: Records, title: str, name: str) -> Answered:
     )
     drawn = Drawn(f"{name}-distance", _figure(nearest, accuracy), finding, kept, alt=alt)
     return Answered(tabled, drawn)
+
+
+def _distance_table(
+    nearest: np.ndarray,
+    accuracy: Mapping[str, np.ndarray],
+    slopes: Mapping[str, np.ndarray],
+    steeper: Mapping[str, Difference],
+) -> pd.DataFrame:
+    is_near = nearest > np.median(nearest)
+    rows = {
+        method: {
+            "T1": plus_minus(a.mean(1), ".1f"),
+            "nearer half": plus_minus(a[:, is_near].mean(1), ".1f"),
+            "farther half": plus_minus(a[:, ~is_near].mean(1), ".1f"),
+            "slope": plus_minus(slopes[method], ".1f"),
+            "slope, over GenZSL's": _told(steeper.get(method), "steeper", "flatter"),
+            "rank correlation": _correlation(nearest, a.mean(0)),
+        }
+        for method, a in accuracy.items()
+    }
+    return pd.DataFrame(rows).T.rename_axis("method")
 
 
 def without_relatives(records: Records, title: str, name: str) -> Tabled:
