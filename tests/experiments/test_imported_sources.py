@@ -17,11 +17,15 @@ from zslnb.experiments import (
     ClipSettings,
     CodeChangedError,
     ESZSLSettings,
+    InductionLimitsSettings,
+    InformedSettings,
     LooksSettings,
     MeansSettings,
     NearestMeanSettings,
+    PartsSettings,
     RidgeSettings,
     SeenUnseenSettings,
+    TwoDirectionsSettings,
     sources,
 )
 from zslnb.experiments.sources import LEFT_OUT, PACKAGE, Sources, check_unchanged
@@ -165,6 +169,7 @@ def test_work_on_one_family_keeps_the_others_records(method, others):
     assert {f"zslnb.{other}" for other in others} <= sources.IMPORTED.texts.keys() - needed(method)
 
 
+MEANS = MeansSettings.beside(QUICK)
 SMALL = {
     GenZSLSettings: [
         replace(QUICK, rounds=1),
@@ -174,12 +179,18 @@ SMALL = {
     LooksSettings: [LooksSettings(looks=2)],
     ESZSLSettings: [FEW],
     RevCDSettings: [replace(QUICK_REVCD, kind=kind) for kind in ESTIMATORS],
+    TwoDirectionsSettings: [TwoDirectionsSettings(QUICK, MEANS, QUICK_REVCD)],
+    InductionLimitsSettings: [
+        InductionLimitsSettings(QUICK, replace(QUICK_IMAGINATION, kind="cvae"), MEANS)
+    ],
+    PartsSettings: [PartsSettings(QUICK, (QUICK_IMAGINATION,), MEANS)],
+    InformedSettings: [InformedSettings(QUICK, MEANS)],
     SeenUnseenSettings: [
         SeenUnseenSettings(method)
         for method in (
             *(FEW, NearestMeanSettings(), RidgeSettings(), ClipSettings()),
             *(replace(QUICK, rounds=1), replace(QUICK_IMAGINATION, rounds=1), QUICK_REVCD),
-            MeansSettings(n_synthetic_choices=(2,), classifier=QUICK.classifier),
+            MEANS,
         )
     ],
 }
