@@ -148,7 +148,6 @@ here.table(studies.spaces_compared(models, title))
 
 # %% [markdown]
 # *Clean* mostly took *as given* on the aviary, and on the test images *standardised* would have done better.
-# Knowing that now is no ground to change the choice.
 #
 # ## How many points is a way to count worth?
 #
@@ -188,11 +187,11 @@ if rows := {
 
 # %% [markdown]
 # No curve reaches the star, counted either way; the lenient ones come nearer. (Found with the printed pair in
-# hand and on other features, the nearest points say only what is possible.)
+# hand, the nearest points say only what is possible.)
 #
 # ## What the paper prints (Tables 1 and 2)
 #
-# All quoted, none computed here.
+# All quoted, nothing computed.
 
 # %%
 here.table(studies.revcd_printed())
@@ -221,7 +220,7 @@ here.figure(studies.classification_weight({title: weights, **shown}))
 
 # %% [markdown]
 # U does not fall as the weight grows from 0: it rises on all three, and from 1 to 10 it stays about level or
-# rises on. The decline that the paper describes is not found here.
+# rises on.
 #
 # ## Which loss helps?
 #
@@ -371,8 +370,6 @@ here.table(studies.revcd_findings(outcomes))
 # - **U falls as the classification weight grows:** not found; with sentences the opposite.
 #
 # The birds are drawn: the first column is no evidence about CUB, SUN or AWA2.
-#
-# **Rows filled:** every record of this page, in `records.jsonl` of the run.
 #
 # **To think about.** If the best estimate is an average of seen prototypes, what would you change so
 # that an image of an unseen class is answered with one: the loss, the prototypes, or the question?
