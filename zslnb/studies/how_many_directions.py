@@ -46,7 +46,7 @@ def run_refined(
     """Score nearest mean on every refinement, means + spread and GenZSL on a few.
 
     Means + spread has one count of synthetic features, the middle one of those on offer. What a
-    profile reduces of this is in `REDUCED`.
+    profile reduces of this is in `studies.reduced`.
     """
     known, counts = possible(benchmark, REFINEMENTS), settings.n_synthetic_choices
     usual = {"spread": SPREAD, "trained": FEW, "n_synthetic": counts[len(counts) // 2]}

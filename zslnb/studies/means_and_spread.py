@@ -38,7 +38,8 @@ def means_settings(
 ) -> tuple[experiments.PartsSettings, experiments.InformedSettings]:
     """Take the settings of the paper's tables, with one count of synthetic features for all.
 
-    It is the middle one of those on offer. What a profile reduces of this is in `REDUCED`.
+    It is the middle one of those on offer. What a profile reduces of this is in
+    `studies.reduced`.
     """
     counts = generator.n_synthetic_choices
     usual = {"rivals": rivals, "controls": True, "n_synthetic": counts[len(counts) // 2]}

@@ -42,7 +42,7 @@ ESTIMATORS = {"cVAE x → z": "cvae", "GAN x → z": "gan"}
 def methods_of_both(benchmark: Benchmark, profile: str) -> dict[str, Any]:
     """Settings of every method of both papers' tables, by row; plain CLIP where it exists.
 
-    Which rows a profile leaves out is in `REDUCED`.
+    Which rows a profile leaves out is in `studies.reduced`.
     """
     name, estimator = benchmark.name, revcd.profile_settings(profile)
     generator = genzsl.profile_settings(name, profile)
