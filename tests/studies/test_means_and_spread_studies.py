@@ -129,8 +129,8 @@ def test_all_settings_have_the_one_count():
 
 def test_medium_has_the_settings_that_are_recorded_of_cub():
     name = "cub_resnet_fc1000"
-    rival = imagination.profile_settings(name, "medium", "cvae")
-    asked = means_settings(genzsl.profile_settings(name, "medium"), [rival], "medium")
+    rivals = [imagination.profile_settings(name, "medium", kind) for kind in ("cvae", "fvaegan")]
+    asked = means_settings(genzsl.profile_settings(name, "medium"), rivals, "medium")
     for mine, table in zip(asked, (PARTS, INFORMED), strict=True):
         there = cub_rows("sentences", table)[0]["settings"]
         assert json.loads(json.dumps(asdict(mine))) == there
