@@ -125,12 +125,12 @@ def test_hybrids_are_set_beside_the_better_pure_form():
 
 
 def test_cub_shows_what_is_recorded_of_a_kind(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(results, "recorded", lambda run: RECORDS)
+    monkeypatch.setattr(results, "recorded", lambda run: RECORDS if "sentences" in run else [])
     names = [study.name for study in induction_limits.limits_on_cub("words")]
     assert names == ["cub-words-distance", "cub-words-hybrid", "cub-words-relatives"]
     assert not any(study.records for study in induction_limits.limits_on_cub("words"))
     assert induction_limits.limits_on_cub("other") == []
-    monkeypatch.setattr(results, "recorded", lambda run: RECORDS[5:])
+    monkeypatch.setattr(results, "recorded", lambda run: RECORDS[5:] if "sentences" in run else [])
     names = [study.name for study in induction_limits.limits_on_cub("words")]
     assert names == ["cub-words-relatives"]
 

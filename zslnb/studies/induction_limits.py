@@ -13,6 +13,7 @@ from zslnb.experiments.induction_limits import IMAGINED, INDUCED
 from zslnb.experiments.relatives import OTHERS_GONE, RELATIVES_GONE
 from zslnb.results import Difference
 from zslnb.studies import plots
+from zslnb.studies.cub import cub_rows
 from zslnb.studies.induction_runs import DISTANCE, RELATIVES, ROW, of_table
 from zslnb.studies.rows import Records, plus_minus, values
 from zslnb.studies.study import Answered, Drawn, Study, Tabled
@@ -27,15 +28,13 @@ def limits_on_cub(kind: str) -> list[Study]:
 
     The page that shows it keeps none of these records: they are of another run.
     """
-    recorded = results.recorded(f"cub_resnet_fc1000-{kind}-medium")
-    records = [r for r in recorded if r["benchmark"]["semantics"] == kind]
     title, name = f"CUB, ResNet fc1000 features, {kind}", f"cub-{kind}"
     answers = {DISTANCE: (by_distance, hybrids), RELATIVES: (without_relatives,)}
     found = [
         answer(records, title, name)
-        for table in answers
-        if of_table(records, table)
-        for answer in answers[table]
+        for table, asked in answers.items()
+        if (records := cub_rows(kind, table))
+        for answer in asked
     ]
     for study in found:
         study.records = ()
