@@ -112,8 +112,8 @@ def agreement() -> str:
     )
     return (
         f"Of {n} means of S, U, H and T1 over seeds, {near} differ by no more than the standard "
-        f"deviation over seeds, and {within} by no more than two standard errors, where chance alone "
-        f"would leave 95%. The median difference is {told['median']:.1f} points, the largest "
+        f"deviation over seeds, and {within} by no more than two standard errors, where chance "
+        f"alone would leave 95%. The median difference is {told['median']:.1f} points, the largest "
         f"{told['largest']:.1f}; the farthest, counted in standard errors, is {far['what']} of "
         f"*{far['row']}*: {far['difference']:+.1f} points, with an error of {far['error']:.1f}."
     )

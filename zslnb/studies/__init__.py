@@ -37,8 +37,8 @@ _STUDIES = {  # module -> what notebooks use of it
     "generators": "hubness",
     "genzsl_results": (
         "ablation ablations_beside bullets class_similarity compared count_of_features "
-        "genzsl_findings main_results selection_price semantics sensitivity sensitivity_figure "
-        "spreads_beside verdicts whose_spread whose_spread_on_cub"
+        "genzsl_findings main_results published_schedule selection_price semantics sensitivity "
+        "sensitivity_figure spreads_beside verdicts whose_spread whose_spread_on_cub"
     ),
     "induction_limits": "by_distance hybrids limits_on_cub without_relatives",
     "induction_runs": "limits_settings run_limits with_outliers",
