@@ -41,15 +41,15 @@ def fewer_images_scores(
 
     Passes grow as images get fewer, so that each network sees as many samples as with all. For
     "1", "4", "16": each method's T1 after the classifier's last epoch, and "images", how many a
-    class has on average. Nothing is chosen but the kernel of the closed form, with all images.
+    class has on average. Nothing is chosen but the kernel of the closed form, with the images left.
     "lost" is T1 with the most images less that with the fewest.
     """
     s, scores = settings, {}
-    kernel = chosen_kernel(validation_split(benchmark, seed), s.means)
     for n in s.one_in:
         left = thinned(benchmark, n, seed)
         kinds = (replace(one, passes=n * one.passes) for one in (s.genzsl, s.imagination))
         models = [trained(left, one, seed, device) for one in kinds]
+        kernel = chosen_kernel(validation_split(left, seed), s.means)
         models.append(fit_means(left, s.means, kernel, seed, device))
         named = zip(NAMES, models, strict=True)
         scores[str(n)] = {name: {"T1": t1_of(model, left)} for name, model in named}
