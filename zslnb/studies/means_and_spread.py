@@ -93,8 +93,7 @@ def parts_of_generators(records: Records, title: str, name: str, kept: Records =
     alt = (
         "Two panels, T1 and H, against the error of class means. Points of the true mean stand "
         "high at the left, those of the nearest relative low at the right, all generators and "
-        "the ridge between. Each generator has several points above each other, by spread: in "
-        "the panel of H its own is the lowest."
+        "the ridge between. Each generator has several points above each other, by spread."
     )
     tabled = Tabled(name, _parts_table(records, told), caption, kept, gains=told)
     return Answered(tabled, Drawn(name, _figure(records), _finding(records), kept, alt=alt))
@@ -214,6 +213,6 @@ def _figure(records: Records) -> Figure:
         for spread, mark in MARKS.items()
     ]
     spreads[0].set_markerfacecolor("white")
-    axes[0].legend(handles=spreads, loc="upper right")
+    axes[0].legend(handles=spreads, loc="lower left")
     fig.legend(handles=means, loc="outside lower center", ncols=4)
     return fig
