@@ -26,7 +26,7 @@ from zslnb.studies.style import METHODS, in_order
 PARTS, INFORMED = "means and spread", "informed referents"
 METRICS = ("H", "T1")
 MARKS = {OWN: "o", BORROWED: "s", TRUE: "*"}  # by whose spread
-SPREADS = {OWN: "its own", BORROWED: "borrowed from referents", TRUE: "the true one"}
+SPREADS = {OWN: "its own", BORROWED: "borrowed", TRUE: "the true one"}
 TRAINED = (informed.MOVED, informed.CHANGE, informed.UNPAIRED)
 UNTRAINED = (informed.PREDICTED, informed.DISTANCE)
 Questions = Mapping[tuple[str, ...], Difference]
@@ -213,6 +213,6 @@ def _figure(records: Records) -> Figure:
         for spread, mark in MARKS.items()
     ]
     spreads[0].set_markerfacecolor("white")
-    axes[0].legend(handles=spreads, loc="lower left")
+    axes[0].legend(handles=spreads, loc="upper right")
     fig.legend(handles=means, loc="outside lower center", ncols=4)
     return fig
