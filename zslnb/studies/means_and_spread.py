@@ -27,7 +27,7 @@ from zslnb.studies.style import METHODS, in_order
 PARTS, INFORMED = "means and spread", "informed referents"
 METRICS = ("H", "T1")
 MARKS = {OWN: "o", BORROWED: "s", TRUE: "*"}  # by whose spread
-SPREADS = {OWN: "its own", BORROWED: "borrowed from referents", TRUE: "the true one"}
+SPREADS = {OWN: "its own", BORROWED: "borrowed", TRUE: "the true one"}
 TRAINED = (informed.MOVED, informed.CHANGE, informed.UNPAIRED)
 UNTRAINED = (informed.PREDICTED, informed.DISTANCE)
 Questions = Mapping[tuple[str, ...], Difference]
@@ -96,8 +96,7 @@ def parts_of_generators(records: Records, title: str, name: str, kept: Records =
     alt = (
         "Two panels, T1 and H, against the error of class means. Points of the true mean stand "
         "high at the left, those of the nearest relative low at the right, all generators and "
-        "the ridge between. Each generator has several points above each other, by spread: in "
-        "the panel of H its own is the lowest."
+        "the ridge between. Each generator has several points above each other, by spread."
     )
     tabled = Tabled(name, _parts_table(records, told), caption, kept, gains=told)
     return Answered(tabled, Drawn(name, _figure(records), _finding(records), kept, alt=alt))
