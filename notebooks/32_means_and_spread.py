@@ -120,8 +120,8 @@ here.figure(parts)
 # Read it from right to left for place, and upwards for spread. From right to left the scores climb all the way. Upwards
 # there is one step, from the open circles to the rest. The stars are hardly higher than the squares: a *borrowed*
 # spread does what the true one does, until the means are true, too. (Open circles on the very left: true means with
-# each generator's spread.) In numbers, and then on CUB, recorded by this page at profile `medium` (of the generators
-# GenZSL alone, without the true spread about its means, and 100 synthetic features a class):
+# each generator's spread.) In numbers, and then on CUB, recorded by this page at profile `medium` (100 synthetic
+# features a class):
 
 # %%
 here.table(parts)

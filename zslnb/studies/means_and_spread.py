@@ -42,10 +42,10 @@ def means_settings(
     `studies.reduced`.
     """
     counts = generator.n_synthetic_choices
-    usual = {"rivals": rivals, "controls": True, "n_synthetic": counts[len(counts) // 2]}
+    usual = {"controls": True, "n_synthetic": counts[len(counts) // 2]}
     apart, informed = (asked_for(table, profile, **usual) for table in (PARTS, INFORMED))
     few, one = ({"n_synthetic_choices": (a["n_synthetic"],)} for a in (apart, informed))
-    others = tuple(replace(rival, **few) for rival in apart["rivals"])
+    others = tuple(replace(rival, **few) for rival in rivals)
     taken, moved = replace(generator, **few), replace(generator, **one)
     beside = experiments.MeansSettings.beside
     return (
