@@ -27,7 +27,7 @@ from zslnb.studies.style import METHODS, in_order
 PARTS, INFORMED = "means and spread", "informed referents"
 METRICS = ("H", "T1")
 MARKS = {OWN: "o", BORROWED: "s", TRUE: "*"}  # by whose spread
-SPREADS = {OWN: "its own", BORROWED: "borrowed from referents", TRUE: "the true one"}
+SPREADS = {OWN: "its own", BORROWED: "borrowed", TRUE: "the true one"}
 TRAINED = (informed.MOVED, informed.CHANGE, informed.UNPAIRED)
 UNTRAINED = (informed.PREDICTED, informed.DISTANCE)
 Questions = Mapping[tuple[str, ...], Difference]
@@ -42,10 +42,10 @@ def means_settings(
     `studies.reduced`.
     """
     counts = generator.n_synthetic_choices
-    usual = {"rivals": rivals, "controls": True, "n_synthetic": counts[len(counts) // 2]}
+    usual = {"controls": True, "n_synthetic": counts[len(counts) // 2]}
     apart, informed = (asked_for(table, profile, **usual) for table in (PARTS, INFORMED))
     few, one = ({"n_synthetic_choices": (a["n_synthetic"],)} for a in (apart, informed))
-    others = tuple(replace(rival, **few) for rival in apart["rivals"])
+    others = tuple(replace(rival, **few) for rival in rivals)
     taken, moved = replace(generator, **few), replace(generator, **one)
     beside = experiments.MeansSettings.beside
     return (
@@ -96,8 +96,7 @@ def parts_of_generators(records: Records, title: str, name: str, kept: Records =
     alt = (
         "Two panels, T1 and H, against the error of class means. Points of the true mean stand "
         "high at the left, those of the nearest relative low at the right, all generators and "
-        "the ridge between. Each generator has several points above each other, by spread: in "
-        "the panel of H its own is the lowest."
+        "the ridge between. Each generator has several points above each other, by spread."
     )
     tabled = Tabled(name, _parts_table(records, told), caption, kept, gains=told)
     return Answered(tabled, Drawn(name, _figure(records), _finding(records), kept, alt=alt))

@@ -9,7 +9,7 @@ REDUCED = {  # profile -> table -> what it asks for instead
     "smoke": {},
     "medium": {
         "refined": {"spread": TO_TWO, "trained": TO_TWO, "n_synthetic": 100},
-        "means and spread": {"rivals": (), "controls": False, "n_synthetic": 100},
+        "means and spread": {"n_synthetic": 100},
         "informed referents": {"controls": False},
         "seen-unseen": {
             "rows": (
