@@ -192,8 +192,7 @@ for kind in ("sentences", "attributes"):
 #   to 36 points with sentences, by 34 to 46 with attributes. GenZSL's means are off by 0.68 and 0.80 of what the
 #   nearest relative's are, the ridge's by 0.30 and 0.57, least of all.
 # - **Nearer is not always better.** On CUB the cVAE's means are nearer than GenZSL's, with attributes the f-VAEGAN's,
-#   too, and T1 is no higher. A cosine counts what all classes share, which tells none apart. Without it (means
-#   centred; three seeds, not in the table) the order is nearly that of T1.
+#   too, and T1 is no higher. A cosine also counts what all classes share, which tells none of them apart.
 # - **What is missing as well is spread.** GenZSL and the cVAE keep one to ten percent of the squared length that real
 #   residuals have. On the aviary residuals borrowed from two referent classes, without any training, add four to six
 #   points of T1 and five to six of H to these. On CUB, with sentences, they add 1.5 points of T1 to GenZSL, on noise or
@@ -224,9 +223,10 @@ for kind in ("sentences", "attributes"):
 #
 # A mean is one point a class, so there are as many examples to learn from as seen classes: 48 on the aviary, 150 on
 # CUB. That is a small regression, and a ridge is hard to beat at it; a network with a million weights learns
-# those few points by heart. More images of seen classes do not help, more *classes* do, with or without images of
-# birds: pre-training on other data, or better descriptions. A sharper description of the same classes would move all points of
-# the figure to the left, whatever the generator.
+# those few points by heart. More images of a seen class only make its point more exact
+# ([page 30](30_when_induction_fails.ipynb)); more *classes* are more points: pre-training on other data, or better
+# descriptions. A sharper description of the same classes would move all points of the figure to the left,
+# whatever the generator.
 #
 # </details>
 
