@@ -192,7 +192,7 @@ for kind in ("sentences", "attributes"):
 #   (not significant), one on CUB's sentences and seven on its attributes (both significant). With noise for its
 #   referents it loses the same, to half a point. The cVAE loses more on the aviary and less on CUB, not significantly.
 # - **Fewer pictures do not favour induction.** With three pictures a class in place of 47, GenZSL loses ten points of T1
-#   on CUB's sentences and twelve on its attributes, the cVAE one and five (significantly less). On the aviary it is
+#   on CUB's sentences and eleven on its attributes, the cVAE one and five (significantly less). On the aviary it is
 #   GenZSL that loses less, by two points (not significant). The closed form loses as much as GenZSL or less, and stays
 #   above both.
 # - **Far classes are harder on the aviary, for everyone**: about five points for each 0.1 of the cosine, four for plain

@@ -128,8 +128,9 @@ def without_relatives(records: Records, title: str, name: str) -> Tabled:
 def with_fewer_images(records: Records, title: str, name: str) -> Tabled:
     """What is lost with fewer training images a class, by induction, imagination, closed form?"""
     kept = of_table(records, IMAGES)
-    counts = {n: part["images"] for n, part in kept[0]["scores"].items() if n != "lost"}
-    frame, more = _losses(kept, {n: f"{count:.0f} images" for n, count in counts.items()})
+    one_in = sorted(kept[0]["scores"].keys() - {"lost"}, key=int)
+    counts = {n: f"{kept[0]['scores'][n]['images']:.0f} images" for n in one_in}
+    frame, more = _losses(kept, counts)
     caption = (
         f"**{title}.** T1 in percent, mean ± standard deviation over {len(kept)} seeds, by how "
         "many training images a seen class has on average. Each network sees as many samples as "
