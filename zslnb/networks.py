@@ -67,10 +67,11 @@ class Adam(torch.optim.Adam):
         on_gpu = parameters[0].is_cuda
         rate = torch.tensor(lr, device=parameters[0].device) if on_gpu else lr
         super().__init__(parameters, lr=rate, betas=betas, fused=True, capturable=on_gpu)
-        # each parameter with its running means and its number of steps
+        # each parameter with its weights out of autograd's sight, running means, number of steps
         self.kept = [
-            (p, torch.zeros_like(p), torch.zeros_like(p), torch.zeros((), device=p.device))
+            (p, w, torch.zeros_like(w), torch.zeros_like(w), torch.zeros((), device=w.device))
             for p in parameters
+            for w in [p.detach()]
         ]
 
     def set_rate(self, lr: float) -> None:
@@ -86,12 +87,11 @@ class Adam(torch.optim.Adam):
         for parameter, *_ in self.kept:
             parameter.grad = None
 
-    @torch.no_grad()
     def step(self) -> None:
         """Move each parameter that has a gradient."""
         (group,) = self.param_groups
-        moved = [(p, p.grad, *others) for p, *others in self.kept if p.grad is not None]
-        weights, gradients, means, squares, steps = map(list, zip(*moved, strict=True))
+        moved = [(p.grad, *others) for p, *others in self.kept if p.grad is not None]
+        gradients, weights, means, squares, steps = map(list, zip(*moved, strict=True))
         torch._foreach_add_(steps, 1)
         beta1, beta2 = group["betas"]
         torch._fused_adam_(
