@@ -67,12 +67,9 @@ class Adam(torch.optim.Adam):
         on_gpu = parameters[0].is_cuda
         rate = torch.tensor(lr, device=parameters[0].device) if on_gpu else lr
         super().__init__(parameters, lr=rate, betas=betas, fused=True, capturable=on_gpu)
-        # each parameter with its weights out of autograd's sight, running means, number of steps
-        self.kept = [
-            (p, w, torch.zeros_like(w), torch.zeros_like(w), torch.zeros((), device=w.device))
-            for p in parameters
-            for w in [p.detach()]
-        ]
+        self.weights = [p.detach() for p in parameters]  # the same, out of autograd's sight
+        self.means, self.squares = ([torch.zeros_like(w) for w in self.weights] for _ in range(2))
+        self.steps = torch.zeros((), device=parameters[0].device)  # the same for all
 
     def set_rate(self, lr: float) -> None:
         """Go on with another rate; on a GPU in place, since a graph reads it where it lies."""
@@ -84,20 +81,18 @@ class Adam(torch.optim.Adam):
 
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Forget all gradients."""
-        for parameter, *_ in self.kept:
+        for parameter in self.param_groups[0]["params"]:
             parameter.grad = None
 
     def step(self) -> None:
-        """Move each parameter that has a gradient."""
+        """Move the parameters; each must have a gradient."""
         (group,) = self.param_groups
-        moved = [(p.grad, *others) for p, *others in self.kept if p.grad is not None]
-        gradients, weights, means, squares, steps = map(list, zip(*moved, strict=True))
-        torch._foreach_add_(steps, 1)
+        self.steps += 1
         beta1, beta2 = group["betas"]
         torch._fused_adam_(
-            *(weights, gradients, means, squares, [], steps), lr=group["lr"],
-            beta1=beta1, beta2=beta2, eps=group["eps"], weight_decay=0, amsgrad=False,
-            maximize=False,
+            self.weights, [p.grad for p in group["params"]], self.means, self.squares, [],
+            [self.steps] * len(self.weights), lr=group["lr"], beta1=beta1, beta2=beta2,
+            eps=group["eps"], weight_decay=0, amsgrad=False, maximize=False,
         )  # fmt: skip
 
     step.hooked = True  # as far as torch is concerned: it would wrap each step for its profiler
