@@ -32,7 +32,7 @@ class Dropout(nn.Dropout):
         """Return x with entries set to 0, the others scaled up; in evaluation x itself."""
         if x.is_cuda or not self.training or self.p in (0, 1):
             return super().forward(x)
-        return x * ((torch.rand_like(x) >= self.p) * (1 / (1 - self.p)))
+        return x * torch.rand_like(x).ge_(self.p).mul_(1 / (1 - self.p))
 
 
 def draw_small_weights(module: nn.Module) -> None:

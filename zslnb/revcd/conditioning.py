@@ -102,16 +102,16 @@ class Join(nn.Module):
         visual: Float[Tensor, "B V"],
     ) -> Float[Tensor, "B W"]:
         """Return the layer's output, conditioned."""
-        return self.joined(h, t, self.visual(visual))
+        return self.joined(h, time_embedding(t, self.width), self.visual(visual))
 
     def joined(
         self,
         h: Float[Tensor, "B W"],
-        t: Int64[Tensor, " #B"],
+        embedding: Float[Tensor, "#B W"],
         image: Float[Tensor, "B I"],
     ) -> Float[Tensor, "B W"]:
         """Do the same with a condition that `visual` has mapped, and one t for all or each."""
-        time = self.time(time_embedding(t, self.width))
+        time = self.time(embedding)
         if self.how == "addition":
             return h + time + image
         if self.back is not None:

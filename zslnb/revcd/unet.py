@@ -1,5 +1,6 @@
 """The U-shaped network of fully connected layers (sec. 3.4, Fig. 2b)."""
 
+from functools import cache, partial
 from itertools import pairwise
 
 import torch
@@ -7,7 +8,7 @@ from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
 from zslnb.networks import Dropout
-from zslnb.revcd.conditioning import CONDITIONINGS, Join
+from zslnb.revcd.conditioning import CONDITIONINGS, Join, time_embedding
 from zslnb.settings import one_of
 
 
@@ -69,16 +70,17 @@ class SemanticUNet(nn.Module):
         self, zt: Float[Tensor, "B S"], t: Int64[Tensor, " #B"], images: list[Tensor]
     ) -> Float[Tensor, "B S"]:
         """Return the estimate for a condition that `mapped` prepared; t is one for all or each."""
-        h, skips, images = zt, [], iter(images)
+        h, skips, images, embedded = zt, [], iter(images), cache(partial(time_embedding, t))
         for layer, join in zip(self.encoder, self.encoder_joins, strict=True):
-            h = join.joined(layer(h), t, next(images))
+            h = join.joined(layer(h), embedded(join.width), next(images))
             skips.append(h)
         skips.pop()
         for layer, join in zip(self.decoder, self.decoder_joins, strict=True):
-            h = torch.cat([join.joined(layer(h), t, next(images)), skips.pop()], dim=1)
+            h = join.joined(layer(h), embedded(join.width), next(images))
+            h = torch.cat([h, skips.pop()], dim=1)
         return self.out(h)
 
 
 def _block(narrow: int, wide: int, dropout: float) -> nn.Sequential:
-    parts = nn.Linear(narrow, wide), nn.BatchNorm1d(wide), nn.ReLU(), Dropout(dropout)
+    parts = nn.Linear(narrow, wide), nn.BatchNorm1d(wide), nn.ReLU(inplace=True), Dropout(dropout)
     return nn.Sequential(*parts)
