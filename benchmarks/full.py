@@ -1,11 +1,13 @@
-"""The main rows of CUB at the published schedule, on one GPU that several processes share.
+"""The main rows of CUB on one GPU that several processes share.
 
-    python benchmarks/full.py BUNDLE.npz build/full --only T2/GenZSL "RevCD T2/RevCD" --at-once 8
+    python benchmarks/full.py BUNDLE.npz build/full --only T2/GenZSL "RevCD T2/RevCD"
+    python benchmarks/full.py BUNDLE.npz build/counts --profile medium --counts 100 300 900 2700
 
 Pages at the profile `full` would take a GPU for days: they train every ablation, and GenZSL's
 released classifier alone makes ten million steps a run. These rows are what the pages' main tables
-compare, each trained as published and scored clean. Each record is written when it is done, so a
-run that is cut short keeps what it has; `manifest.json` says what it was made with.
+compare, each trained as published and scored clean. With `--counts` the same generators choose
+among other numbers of synthetic features, as a table of that name. Each record is written when it
+is done, so a run that is cut short keeps what it has; `manifest.json` says what it was made with.
 """
 
 import argparse
@@ -13,34 +15,44 @@ import json
 import os
 import platform
 import time
+from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import replace
 from multiprocessing import get_context
 from pathlib import Path
 
 import torch
+from measure import revision
 
 from zslnb import experiments, genzsl, imagination, load, revcd
-from zslnb.device import choose_device
+from zslnb.device import choose_device, processes_at_once
+from zslnb.experiments import MeansSettings
 
 KINDS = {"cVAE": "cvae", "f-CLSWGAN": "gan", "f-VAEGAN": "fvaegan"}
-PAGES = {"T2": "14_genzsl_results", "T3": "14_genzsl_results", "RevCD T2": "24_revcd_results"}
+PAGES = {"T2": "14_genzsl_results", "counts": "14_genzsl_results", "RevCD T2": "24_revcd_results"}
+Rows = dict[tuple[str, str], tuple[str, object]]  # (table, row) -> (method, settings)
 
 
-def rows(name: str) -> dict[tuple[str, str], tuple[str, object]]:
-    """List what can be run: (table, row) -> (method, settings), in the tables' order."""
-    full = genzsl.profile_settings(name, "full")
-    rivals = {
-        ("T2", row): ("imagination", imagination.profile_settings(name, "full", kind))
+def rows(name: str, profile: str, counts: Sequence[int]) -> Rows:
+    """List what can be run, in the tables' order."""
+    ours = genzsl.profile_settings(name, profile)
+    generators = {
+        row: ("imagination", imagination.profile_settings(name, profile, kind))
         for row, kind in KINDS.items()
-    }
+    } | {"GenZSL": ("genzsl", ours)}
+    if counts:
+        closed = {"means + spread": ("means", MeansSettings.beside(ours))}
+        return {
+            ("counts", row): (method, replace(settings, n_synthetic_choices=tuple(counts)))
+            for row, (method, settings) in (closed | generators).items()
+        }
     revcds = {
-        ("RevCD T2", row): ("revcd", revcd.profile_settings("full", kind))
+        ("RevCD T2", row): ("revcd", revcd.profile_settings(profile, kind))
         for row, kind in {"RevCD": "revcd", "cVAE": "cvae", "GAN": "gan"}.items()
     }
     return {
         ("T2", "ESZSL"): ("eszsl", None),
-        **rivals,
-        ("T2", "GenZSL"): ("genzsl", full),
+        **{("T2", row): experiment for row, experiment in generators.items()},
         **revcds,
     }
 
@@ -53,42 +65,53 @@ def compute(bundle: str, semantics: str, device: str, method: str, settings: obj
     return {**record, "wall": round(time.perf_counter() - start, 1)}
 
 
-def main() -> None:
-    """Run the rows that are asked for, the first seeds first."""
+def asked() -> argparse.Namespace:
+    """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("bundle")
     parser.add_argument("out", type=Path)
     parser.add_argument("--semantics", default="sentences")
-    parser.add_argument("--only", nargs="*", default=["GenZSL", "RevCD"], help="ROW or TABLE/ROW")
-    parser.add_argument("--tables", nargs="*", default=["T2", "RevCD T2"])
+    parser.add_argument("--profile", default="full", choices=["medium", "full"])
+    parser.add_argument("--counts", nargs="*", type=int, default=[], help="of synthetic features")
+    parser.add_argument("--only", nargs="*", default=[], help="ROW or TABLE/ROW; else all")
     parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument("--at-once", type=int, default=8)
+    parser.add_argument("--at-once", type=int, help="as many as the device takes unless given")
     parser.add_argument("--device", default="auto")
-    asked = parser.parse_args()
-    device, benchmark = choose_device(asked.device), load(asked.bundle, semantics=asked.semantics)
-    asked.out.mkdir(parents=True, exist_ok=True)
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Run the rows that are asked for, the first seeds first."""
+    options = asked()
+    device, benchmark = (
+        choose_device(options.device),
+        load(options.bundle, semantics=options.semantics),
+    )
+    at_once = options.at_once or processes_at_once(device)
+    options.out.mkdir(parents=True, exist_ok=True)
     head = {
         "made_by": "benchmarks/full.py",
-        "profile": "full",
+        "profile": options.profile,
         "benchmark": experiments.benchmark_facts(benchmark),
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
         "versions": {"torch": torch.__version__, "python": platform.python_version()},
-        "processes": asked.at_once,
+        "revision": revision(),
+        "processes": at_once,
     }
-    (asked.out / f"manifest-{asked.semantics}.json").write_text(json.dumps(head, indent=1) + "\n")
-    known = {key: row for key, row in rows(benchmark.name).items() if key[0] in asked.tables}
+    name = "-".join([options.semantics, options.profile, *(["counts"] if options.counts else [])])
+    (options.out / f"{name}.json").write_text(json.dumps(head, indent=1) + "\n")
+    known = rows(benchmark.name, options.profile, options.counts)
     order = {key: number for number, key in enumerate(known)}
     jobs = [
         (key, known[key], seed)
-        for seed in range(asked.seeds)
-        for row in asked.only
+        for seed in range(options.seeds)
         for key in known
-        if row in (key[1], "/".join(key))
+        if not options.only or {key[1], "/".join(key)} & {*options.only}
     ]
-    start, lines = time.perf_counter(), asked.out / f"records-{asked.semantics}.jsonl"
-    with ProcessPoolExecutor(asked.at_once, get_context("spawn")) as pool, lines.open("a") as file:
+    start, lines = time.perf_counter(), options.out / f"{name}.jsonl"
+    with ProcessPoolExecutor(at_once, get_context("spawn")) as pool, lines.open("w") as file:
         waiting = {
-            pool.submit(compute, asked.bundle, asked.semantics, str(device), *what, seed): key
+            pool.submit(compute, options.bundle, options.semantics, str(device), *what, seed): key
             for key, what, seed in jobs
         }
         for done in as_completed(waiting):
@@ -99,8 +122,8 @@ def main() -> None:
             record = done.result()
             wall = record.pop("wall")
             shown = {"row": row, "order": order[table, row], "table": table}
-            record = {**record, **shown, "notebook": PAGES[table]}
-            file.write(json.dumps(record, sort_keys=True) + "\n")
+            file.write(json.dumps({**record, **shown, "notebook": PAGES[table]}, sort_keys=True))
+            file.write("\n")
             file.flush()
             clean = {k: round(100 * v, 1) for k, v in record["scores"]["clean"].items()}
             at = time.perf_counter() - start

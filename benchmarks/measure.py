@@ -129,7 +129,7 @@ class Machine:
             "torch": torch.__version__,
             "load before": psutil.getloadavg()[0],
             "limits": {str(threads): limits for threads, limits in self._limits.items()},
-            "revision": _revision(),
+            "revision": revision(),
         }
 
 
@@ -193,7 +193,8 @@ def _processor() -> str:
     return names[0] if names else platform.processor()
 
 
-def _revision() -> str | None:
+def revision() -> str | None:
+    """Name the commit that is checked out; None where git does not know."""
     with suppress(OSError, subprocess.CalledProcessError):
         command = ["git", "-C", str(Path(__file__).parent), "rev-parse", "HEAD"]
         done = subprocess.run(command, capture_output=True, text=True, check=True)

@@ -15,6 +15,7 @@ from sizes import Sizes
 
 import zslnb
 from zslnb import Benchmark, genzsl, imagination, revcd
+from zslnb.device import processes_at_once
 from zslnb.genzsl import GenZSLSettings, InductiveVAE
 from zslnb.protocol import ClassifierSettings, train_classifier
 
@@ -111,7 +112,8 @@ def seeds_row(machine: Machine, sizes: Sizes) -> Iterator[Row]:
     """Ten seeds beside each other, as experiments run them, against ten times one."""
     settings = replace(sizes.of_aviary, rounds=sizes.seed_rounds)
     n_jobs = processes(machine, sizes)
-    row = Row("several seeds", f"aviary, {sizes.seeds} seeds, {n_jobs} at a time")
+    how = ", multi-process service" if machine.device == "cuda" and n_jobs > 1 else ""
+    row = Row("several seeds", f"aviary, {sizes.seeds} seeds, {n_jobs} at a time{how}")
     row.against, row.threads = f"{sizes.seeds} times one seed", CORES
     with joblib.Parallel(n_jobs=n_jobs) as pool:
         some = partial(several, pool, settings, machine.device)
@@ -124,8 +126,7 @@ def seeds_row(machine: Machine, sizes: Sizes) -> Iterator[Row]:
 
 def processes(machine: Machine, sizes: Sizes) -> int:
     """Return how many processes train side by side."""
-    usual = sizes.seeds if machine.device == "cuda" else min(CORES, sizes.seeds)
-    return sizes.processes or usual
+    return sizes.processes or min(processes_at_once(machine.device), sizes.seeds)
 
 
 def several(pool: joblib.Parallel, settings: GenZSLSettings, device: str, n: int) -> None:
@@ -184,12 +185,14 @@ def classifier_row(machine: Machine, sizes: Sizes) -> Iterator[Row]:
         if float((scores.argmax(1) == truth).float().mean()) >= TARGET:
             raise Reached
 
+    features, labels = x[~held], y[~held]
+    resident = features.to(device), labels.to(device)  # where a generator leaves them
+
     def ours() -> None:
-        features, labels = x[~held].to(device), y[~held].to(device)
-        train_classifier(features, labels, settings, 0, lambda t: reached(t.scores(test)))
+        train_classifier(*resident, settings, 0, lambda t: reached(t.scores(test)))
 
     def theirs() -> None:
-        released = plain.Classifier(x[~held], y[~held], sizes.classes, device)
+        released = plain.Classifier(features, labels, sizes.classes, device)
         for _ in range(sizes.epochs):
             released.epoch()
             with torch.no_grad():

@@ -82,7 +82,7 @@ def parts() -> dict[str, str]:
         f"{name} {device}": _part(recorded(device), table)
         for device in DEVICES
         for name, table in (("paths", shown), ("growth", growth))
-    }
+    } | {"agreement": agreement()}
 
 
 def _part(report: dict | None, table: Callable[[dict], pd.DataFrame]) -> str:
@@ -99,6 +99,24 @@ def _part(report: dict | None, table: Callable[[dict], pd.DataFrame]) -> str:
     )
     facts = f"{name}; torch {machine['torch']}; {rate:,.0f} GFLOP/s in float32, {moved:,.0f} GB/s."
     return f"{facts}\n\n{markdown_table(rows, has_names=True)}"
+
+
+def agreement() -> str:
+    """Say how many means of one device's run lie how near to another's."""
+    told = recorded("agreement")
+    if told is None:
+        return f"*{MISSING.capitalize()}.*"
+    n, far = told["means"], told["farthest"]
+    near, within = (
+        f"{told[key]} ({told[key] / n:.0%})" for key in ("within the spread", "within two errors")
+    )
+    return (
+        f"Of {n} means of S, U, H and T1 over seeds, {near} differ by no more than the standard "
+        f"deviation over seeds, and {within} by no more than two standard errors, where chance "
+        f"alone would leave 95%. The median difference is {told['median']:.1f} points, the largest "
+        f"{told['largest']:.1f}; the farthest, counted in standard errors, is {far['what']} of "
+        f"*{far['row']}*: {far['difference']:+.1f} points, with an error of {far['error']:.1f}."
+    )
 
 
 def filled(text: str) -> str:

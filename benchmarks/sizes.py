@@ -24,7 +24,7 @@ class Sizes:
     semantic_dim: int = 1024  # of GenZSL: sentences
     attributes: int = 312  # of f-VAEGAN and RevCD
     seeds: int = 10
-    processes: int | None = None  # a core each; on a GPU as many as seeds
+    processes: int | None = None  # as many as the device takes
     seed_rounds: int = 10
     fvaegan_steps: int = 20
     n_synthetic: int = 1600

@@ -164,7 +164,7 @@ here.table(studies.named_directions(relations, title))
 
 # %%
 settings = genzsl.profile_settings(bench.name, profile)
-records = [*relations, *studies.run_refined(bench, settings, here.seeds, here.device)]
+records = [*relations, *studies.run_refined(bench, settings, here.seeds, here.device, profile)]
 found = studies.refinements_compared(records, title, "refinements", kept=records)
 here.figure(found, "removed")
 
@@ -177,8 +177,8 @@ display(here.table(found, headline=True))
 here.table(studies.what_is_left(relations, title, "left"))
 
 # %% [markdown]
-# And on CUB, with both kinds of semantics, as recorded (means + spread with 100 synthetic features a class, it and
-# GenZSL for up to two directions):
+# And on CUB, with both kinds of semantics, as recorded by this page at profile `medium` (means + spread with 100
+# synthetic features a class, it and GenZSL for up to two directions):
 
 # %% tags=["nbval-check-output"]
 for kind in ("sentences", "attributes"):

@@ -194,8 +194,8 @@ here.figure(studies.curves_of_methods(records, studies.benchmark_title(bench), "
 # %% [markdown]
 # ## On real features
 #
-# CUB as recorded: 11,788 photographs as ResNet `fc1000` outputs. Rows with crosses are this page's;
-# the others are those of pages 14 and 24, where a generator's constant follows its candidate (orange).
+# CUB as recorded: 11,788 photographs as ResNet `fc1000` outputs. Rows with crosses are this page's, of which profile
+# `medium` has six; the others are those of pages 14 and 24, where a generator's constant follows its candidate (orange).
 
 # %% tags=["nbval-check-output"]
 cub = {f"CUB, {kind}": studies.borders_on_cub(kind) for kind in ("attributes", "sentences")}

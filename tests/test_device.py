@@ -1,16 +1,26 @@
-"""`zslnb.device`: threads and deterministic mode are put back, whatever happens inside."""
+"""`zslnb.device`: what a block changes is put back; steps replayed are the steps."""
 
 from contextlib import AbstractContextManager
 
+import joblib
 import pytest
 import torch
 
-from zslnb.device import Replayed, deterministic, one_thread
+from zslnb import device
+from zslnb.device import (
+    Replayed,
+    deterministic,
+    one_thread,
+    processes_at_once,
+    repeated,
+    tensor_cores,
+)
 from zslnb.networks import Adam
 
 
-def state() -> tuple[int, bool]:
-    return torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
+def state() -> tuple[int, bool, str]:
+    exact = torch.get_float32_matmul_precision()
+    return torch.get_num_threads(), torch.are_deterministic_algorithms_enabled(), exact
 
 
 def interrupted(block: AbstractContextManager, inside: list) -> None:
@@ -21,8 +31,12 @@ def interrupted(block: AbstractContextManager, inside: list) -> None:
 
 @pytest.mark.parametrize(
     ("block", "expected"),
-    [(one_thread, (1, False)), (lambda: deterministic(2), (2, True))],
-    ids=["one thread", "deterministic"],
+    [
+        (one_thread, (1, False, "highest")),
+        (lambda: deterministic(2), (2, True, "highest")),
+        (tensor_cores, (3, False, "high")),
+    ],
+    ids=["one thread", "deterministic", "tensor cores"],
 )
 def test_an_interrupted_block_restores_what_was(block, expected):
     torch.set_num_threads(3)
@@ -31,9 +45,30 @@ def test_an_interrupted_block_restores_what_was(block, expected):
         with pytest.raises(KeyboardInterrupt):
             interrupted(block(), inside)
         assert inside == [expected]
-        assert state() == (3, False)
+        assert state() == (3, False, "highest")
     finally:
         torch.set_num_threads(1)
+
+
+def test_a_gpu_takes_one_process_unless_its_service_runs(monkeypatch, tmp_path):
+    """The service is there where its pipe is; a process may need two gigabytes of the card."""
+    monkeypatch.setenv("CUDA_MPS_PIPE_DIRECTORY", str(tmp_path))
+    monkeypatch.setattr(joblib, "cpu_count", lambda: 16)
+    for gigabytes, expected in ((80, 16), (9, 4), (1, 1)):
+        free = gigabytes * 2**30
+        monkeypatch.setattr(torch.cuda, "mem_get_info", lambda _, free=free: (free, free))
+        (tmp_path / "control").unlink(missing_ok=True)
+        assert (processes_at_once("cpu"), processes_at_once("cuda")) == (16, 1)
+        (tmp_path / "control").touch()
+        assert processes_at_once("cuda:1") == expected
+
+
+def test_few_steps_are_not_worth_a_recording():
+    def step(rows: torch.Tensor) -> dict[str, torch.Tensor]:
+        return {"rows": rows}
+
+    assert repeated(step, device.Replayed.WORTH - 1) is step
+    assert isinstance(repeated(step, device.Replayed.WORTH), Replayed)
 
 
 def toy_step() -> tuple[Replayed, torch.nn.Linear]:

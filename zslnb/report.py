@@ -351,10 +351,9 @@ def found_block() -> str:
         "Mean difference in points within a seed, and its 95 % interval; calibrated: with the "
         "border between seen and unseen put by validation classes. Significance is asked after "
         "Holm's correction. CUB's numbers are read from `results/`, profile `medium`, recorded in "
-        "parts; each manifest lists under `added` which revision made which rows. There "
-        "pages 31 and 32 took fewer settings than `make reproduce BENCHMARK=cub_resnet_fc1000.npz "
-        "SEMANTICS=sentences PROFILE=medium` (or `attributes`) does now: 100 synthetic features a "
-        "class in means + spread and in the taking apart, and no controls."
+        "parts; each manifest lists under `added` which revision made which rows. Those of pages "
+        "30 to 34 are what `make reproduce BENCHMARK=cub_resnet_fc1000.npz SEMANTICS=sentences "
+        'PROFILE=medium NOTEBOOKS="30 31 32 33 34"` (or `attributes`) makes.'
     )
 
 

@@ -17,6 +17,7 @@ from zslnb.experiments import (
     ClipSettings,
     CodeChangedError,
     ESZSLSettings,
+    FewerImagesSettings,
     InductionLimitsSettings,
     InformedSettings,
     LooksSettings,
@@ -182,6 +183,9 @@ SMALL = {
     TwoDirectionsSettings: [TwoDirectionsSettings(QUICK, MEANS, QUICK_REVCD)],
     InductionLimitsSettings: [
         InductionLimitsSettings(QUICK, replace(QUICK_IMAGINATION, kind="cvae"), MEANS)
+    ],
+    FewerImagesSettings: [
+        FewerImagesSettings(QUICK, replace(QUICK_IMAGINATION, kind="cvae"), MEANS, (1, 2))
     ],
     PartsSettings: [PartsSettings(QUICK, (QUICK_IMAGINATION,), MEANS)],
     InformedSettings: [InformedSettings(QUICK, MEANS)],

@@ -1,4 +1,4 @@
-"""`zslnb.experiments.induction_limits` and `relatives`: on classes whose distances are known."""
+"""`induction_limits`, `relatives` and `fewer_images`: on classes whose distances are known."""
 
 from dataclasses import dataclass, field, replace
 
@@ -8,7 +8,14 @@ import torch.nn.functional as F
 from toys import QUICK, QUICK_IMAGINATION, corrupted, toy
 
 from zslnb import genzsl
-from zslnb.experiments import InductionLimitsSettings, MeansSettings, run
+from zslnb.experiments import (
+    FewerImagesSettings,
+    InductionLimitsSettings,
+    MeansSettings,
+    fewer_images,
+    run,
+)
+from zslnb.experiments.fewer_images import fewer_images_scores, thinned
 from zslnb.experiments.induction_limits import (
     IMAGINED,
     INDUCED,
@@ -16,6 +23,7 @@ from zslnb.experiments.induction_limits import (
     limits_scores,
     nearest_seen,
 )
+from zslnb.experiments.models import trained
 from zslnb.experiments.relatives import relatives_of_unseen, relatives_scores, without
 from zslnb.protocol import validation_split
 
@@ -173,6 +181,49 @@ def test_as_many_others_are_gone_and_the_loss_is_the_difference():
     for method, lost in told["lost"].items():
         conditions = [told[name][method]["T1"] for name in ("others gone", "relatives gone")]
         assert lost["T1"] == pytest.approx(conditions[0] - conditions[1])
+
+
+FEWER = FewerImagesSettings(SETTINGS.genzsl, SETTINGS.imagination, SETTINGS.means, (1, 2, 8))
+
+
+def test_thinned_classes_keep_drawn_images_of_their_own_and_never_fewer_than_two():
+    def counts(b) -> list[int]:
+        return torch.bincount(b.labels[b.train_idx], minlength=9)[:9].tolist()
+
+    assert thinned(HARD, 1, 0) is HARD
+    half, few = thinned(HARD, 2, 0), thinned(HARD, 1000, 0)
+    assert counts(half) == [-(-n // 2) for n in counts(HARD)]
+    assert counts(few) == [2] * 9
+    assert {*half.train_idx.tolist()} < {*HARD.train_idx.tolist()}
+    assert torch.equal(half.train_idx, thinned(HARD, 2, 0).train_idx)
+    assert not torch.equal(half.train_idx, thinned(HARD, 2, 1).train_idx)
+    assert torch.equal(half.test_unseen_idx, HARD.test_unseen_idx)
+
+
+def test_what_is_lost_is_from_the_most_images_to_the_fewest(monkeypatch):
+    """And passes grow as images get fewer."""
+    passes = []
+
+    def noted(benchmark, settings, *rest):
+        passes.append((len(benchmark.train_idx), settings.passes))
+        return trained(benchmark, settings, *rest)
+
+    monkeypatch.setattr(fewer_images, "trained", noted)
+    told = fewer_images_scores(HARD, FEWER, 0, "cpu")
+    assert [*told] == ["1", "2", "8", "lost"]
+    for name, lost in told["lost"].items():
+        assert lost["T1"] == told["1"][name]["T1"] - told["8"][name]["T1"]
+    assert told["1"]["images"] == len(HARD.train_idx) / 9
+    assert told["2"]["images"] == len(thinned(HARD, 2, 0).train_idx) / 9
+    of_genzsl = passes[::2]
+    assert [n for _, n in of_genzsl] == [QUICK.passes * n for n in (1, 2, 8)]
+    assert of_genzsl[0][0] > of_genzsl[1][0] > of_genzsl[2][0]
+
+
+def test_fewer_images_can_be_run_and_read_back():
+    assert run("fewer_images", HARD, FEWER, 0) == run("fewer_images", HARD, FEWER, 0)
+    with pytest.raises(ValueError, match="one_in must"):
+        replace(FEWER, one_in=())
 
 
 def test_records_of_both_can_be_run_and_read_back():

@@ -167,7 +167,7 @@ def test_samples_of_one_image_are_averaged(run):
 
 
 def test_many_images_come_in_parts_and_in_order(run, monkeypatch):
-    monkeypatch.setattr(training, "ROWS_AT_ONCE", {"cpu": 7})
+    monkeypatch.setitem(training.ROWS_AT_ONCE, "cpu", 7)
     monkeypatch.setattr(run.networks, "draws", lambda x, scales: [x])
     assert torch.equal(run.estimate(toy().features), run.images(toy().features))
 

@@ -72,9 +72,20 @@ def test_image_and_time_change_the_estimate(conditioning):
 def test_one_step_for_all_and_a_condition_mapped_before_change_nothing(conditioning):
     network, (zt, _, visual) = net(conditioning=conditioning), inputs()
     step = torch.full((B,), 77)
-    torch.testing.assert_close(
-        network.estimate(zt, step[:1], network.mapped(visual)), network(zt, step, visual)
+    mapped, time = network.mapped(visual), network.timed(torch.tensor([3, 77]))
+    found = network.estimate(zt, [of_layer[1:] for of_layer in time], mapped)
+    torch.testing.assert_close(found, network(zt, step, visual))
+
+
+@each_conditioning
+def test_two_conditions_of_the_same_rows_are_two_estimates(conditioning):
+    network, (zt, t, visual) = net(conditioning=conditioning), inputs()
+    network.eval()
+    both = network.estimate(
+        zt, network.timed(t[:1]), network.mapped(torch.cat([visual, visual.flip(0)]))
     )
+    alone = [network(zt, t[:1].expand(B), v) for v in (visual, visual.flip(0))]
+    torch.testing.assert_close(both, torch.cat(alone))
 
 
 @each_conditioning

@@ -7,6 +7,7 @@ import pytest
 from toys import QUICK, QUICK_IMAGINATION, toy
 
 from zslnb import results, studies
+from zslnb.studies.cub import cub_rows
 from zslnb.studies.genzsl_results import (
     CUB_RUN,
     INGREDIENTS,
@@ -14,9 +15,11 @@ from zslnb.studies.genzsl_results import (
     ablation_of,
     answers,
     count_of_features,
+    published_schedule,
     selection_price_of_genzsl,
     sensitivity_figure,
 )
+from zslnb.studies.rows import values
 
 H = {"GenZSL": 0.5, "no CDP": 0.4, "no boosting": 0.55, "noise for the referent": 0.5}
 
@@ -105,25 +108,57 @@ def test_sensitivity_says_how_far_mean_h_moves():
     assert [ax.get_xlabel() for ax in study.figure().axes][2] == "synthetic features a class"
 
 
-def test_the_highest_count_is_said_to_move_t1_or_the_border():
-    counts = {n: {"T1": 0.6 + t1, "U": u} for n, t1, u in (("5", 0.0, 0.3), ("9", 0.01, 0.4))}
-    chosen = [{"chosen": {"clean": {"n_synthetic": n}}, "by n_synthetic": counts} for n in (5, 9)]
+def counted(row: str, seed: int, of_count: dict[str, float], chosen: int, method: str) -> dict:
+    by_count = {n: {"T1": t1} for n, t1 in of_count.items()}
+    scores = {"chosen": {"clean": {"n_synthetic": chosen}}, "by n_synthetic": by_count}
+    return record(row, seed, 0.5, method, **scores)
+
+
+def test_the_highest_count_is_said_to_move_t1():
     records = [
-        *(record("GenZSL", seed, 0.5, **scores) for seed, scores in enumerate(chosen)),
-        record("cVAE", 0, 0.5, "imagination", **chosen[1]),
+        *(
+            counted("GenZSL", seed, {"5": 0.6, "9": 0.61}, (5, 9)[seed], "genzsl")
+            for seed in (0, 1)
+        ),
+        counted("cVAE", 0, {"5": 0.5, "9": 0.52}, 9, "imagination"),
         record("means + spread", 0, 0.5, "means"),
     ]
     said = count_of_features(records)
     assert "9 synthetic features a class, in 2 of 3 trainings. From 5 to 9 T1 moves by" in said
-    assert "+1.0 (GenZSL), +1.0 (cVAE) points, U by +10.0 (GenZSL), +10.0 (cVAE)." in said
+    assert said.endswith("+1.0 (GenZSL), +2.0 (cVAE) points.")
+    wider = [
+        counted("GenZSL", 0, {"20": 0.58, "5": 0.6, "9": 0.61}, 9, "genzsl"),
+        counted("means + spread", 0, {"20": 0.7, "5": 0.8, "9": 0.9}, 9, "means"),
+    ]
+    said = count_of_features(records, wider)
+    assert "among 5, 9, 20: T1 moves from 9 to 20 by -3.0 (GenZSL) points." in said
+    assert "a generator's T1 is at most 61.0, that of means + spread at least 70.0." in said
     assert count_of_features([]) == "not measured."
 
 
-def test_on_cub_clean_chose_most_features_where_they_hardly_move_t1():
+def test_on_cub_more_features_than_the_grid_has_help_no_method_but_one():
     """What page 14 says of its grid's edge."""
-    said = count_of_features(results.rows_of(results.recorded(CUB_RUN), "T2"))
+    said = count_of_features(
+        results.rows_of(results.recorded(CUB_RUN), "T2"), cub_rows("sentences", "counts", "counts")
+    )
     assert "300 synthetic features a class, in 19 of 20 trainings" in said
-    assert {"+0.7 (GenZSL)", "+0.5 (cVAE)"} <= {*re.findall(r"\+\d\.\d \(\w+\)", said)}
+    beyond = said.split("from 300 to 900 by ")[1].split(" points")[0]
+    assert re.findall(r"\+\d\.\d \((.+?)\)", beyond) == ["f-CLSWGAN"]
+
+
+def test_the_published_schedule_stays_below_the_closed_form():
+    """What page 14 says below the curves of training: a point of T1 more, and eight below."""
+    main = results.rows_of(results.recorded(CUB_RUN), "T2")
+    full = cub_rows("sentences", "T2", "full")
+    said = published_schedule(full, main)
+    published, medium, closed = (
+        100 * values([r for r in records if "clean" in r["scores"]], row, "clean", "T1").mean()
+        for records, row in ((full, "GenZSL"), (main, "GenZSL"), (main, "means + spread"))
+    )
+    assert all(f"/ {t1:.1f} ± " in said for t1 in (published, medium, closed))
+    assert 0.5 < published - medium < 1.5
+    assert 7.5 < closed - published < 8.5
+    assert published_schedule([], main) == "not measured."
 
 
 def test_main_results_under_both_protocols(build):

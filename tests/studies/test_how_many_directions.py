@@ -11,6 +11,7 @@ from zslnb.studies.how_many_directions import (
     refinements_on_cub,
     run_refined,
 )
+from zslnb.studies.reduced import REDUCED
 from zslnb.studies.semantic_directions import (
     named_directions,
     run_relations,
@@ -130,9 +131,9 @@ def test_a_run_from_features_to_table(monkeypatch, tmp_path):
     monkeypatch.setenv("ZSLNB_BUILD", str(tmp_path))
     bench = toy(noise=0.5)
     relations = run_relations(bench, bench)
-    scores = run_refined(
-        bench, QUICK, [0], spread=("1 removed",), trained=("0 removed", "1 removed")
-    )
+    few = {"spread": ("1 removed",), "trained": ("0 removed", "1 removed"), "n_synthetic": 5}
+    monkeypatch.setitem(REDUCED["medium"], module.SCORES, few)
+    scores = run_refined(bench, QUICK, [0], profile="medium")
     rows = {record["row"] for record in scores}
     assert {"GenZSL · 0 removed", "means + spread · 1 removed", "nearest mean · 5 removed"} <= rows
     assert "nearest mean · 10 removed" not in rows  # eight classes have no ten directions

@@ -8,7 +8,12 @@ from toys import QUICK, QUICK_IMAGINATION, toy
 import zslnb
 from zslnb import results
 from zslnb.studies import induction_limits
-from zslnb.studies.induction_limits import by_distance, hybrids, without_relatives
+from zslnb.studies.induction_limits import (
+    by_distance,
+    hybrids,
+    with_fewer_images,
+    without_relatives,
+)
 from zslnb.studies.induction_runs import limits_settings, with_outliers
 from zslnb.studies.style import check_readable
 
@@ -59,12 +64,23 @@ def relatives(seed: int) -> dict:
     return _record("relatives", seed, scores)
 
 
+def fewer(seed: int) -> dict:
+    wobble = 0.001 * (-1) ** seed
+    lost = {m: part + wobble for m, part in LOST.items() if m != "GenZSL, noise"}
+    scores = {
+        n: {"images": images, **{m: {"T1": 0.6 - share * part} for m, part in lost.items()}}
+        for n, images, share in (("1", 48.0, 0), ("16", 3.2, 1))
+    }
+    scores["lost"] = {m: {"T1": part} for m, part in lost.items()}
+    return _record("fewer images", seed, scores)
+
+
 def _record(table: str, seed: int, scores: dict) -> dict:
     row = {"row": "unseen classes", "table": table, "seed": seed, "id": f"{table}{seed}"}
     return {**row, "benchmark": {"name": "toy", "semantics": "words"}, "scores": scores}
 
 
-RECORDS = [one(seed) for one in (distance, relatives) for seed in range(5)]
+RECORDS = [one(seed) for one in (distance, relatives, fewer) for seed in range(5)]
 
 
 def test_slopes_are_points_for_a_tenth_of_the_cosine():
@@ -112,6 +128,16 @@ def test_what_relatives_cost_is_tested_and_set_beside_genzsl():
     assert "is 0.48, not 0.78" in study.caption()
 
 
+def test_what_fewer_images_cost_is_tested_and_set_beside_genzsl():
+    study = with_fewer_images(RECORDS, "Title", "toy")
+    table = study.table()
+    assert [*table.columns[:2]] == ["48 images", "3 images"]
+    assert table.loc["cVAE", "3 images"].startswith("50.0 ±")
+    assert table.loc["cVAE", "lost, over GenZSL's"] == "+8.0, more"
+    assert table.loc["means + spread", "lost"] == "+0.0, not significant"
+    assert study.records == [r for r in RECORDS if r["table"] == "fewer images"]
+
+
 def test_hybrids_are_set_beside_the_better_pure_form():
     table = hybrids(RECORDS, "Title", "toy").table()
     assert [*table.index] == ["all induced", "0 % imagined", "50 % imagined", "all imagined"]
@@ -125,14 +151,15 @@ def test_hybrids_are_set_beside_the_better_pure_form():
 
 
 def test_cub_shows_what_is_recorded_of_a_kind(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(results, "recorded", lambda run: RECORDS)
+    monkeypatch.setattr(results, "recorded", lambda run: RECORDS if "sentences" in run else [])
     names = [study.name for study in induction_limits.limits_on_cub("words")]
-    assert names == ["cub-words-distance", "cub-words-hybrid", "cub-words-relatives"]
+    tables = ("distance", "hybrid", "relatives", "fewer-images")
+    assert names == [f"cub-words-{table}" for table in tables]
     assert not any(study.records for study in induction_limits.limits_on_cub("words"))
     assert induction_limits.limits_on_cub("other") == []
-    monkeypatch.setattr(results, "recorded", lambda run: RECORDS[5:])
+    monkeypatch.setattr(results, "recorded", lambda run: RECORDS[5:] if "sentences" in run else [])
     names = [study.name for study in induction_limits.limits_on_cub("words")]
-    assert names == ["cub-words-relatives"]
+    assert names == ["cub-words-relatives", "cub-words-fewer-images"]
 
 
 def test_settings_are_the_tables_with_the_lower_middle_count():

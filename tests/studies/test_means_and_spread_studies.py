@@ -1,13 +1,18 @@
 """`zslnb.studies.means_and_spread`: on made-up records."""
 
-from dataclasses import replace
+import json
+from dataclasses import asdict, replace
 
 import pytest
 from toys import QUICK, QUICK_IMAGINATION, toy
 
+from zslnb import genzsl, imagination
 from zslnb.experiments import informed
 from zslnb.experiments.parts import BORROWED, NEAREST, OWN, RIDGE, TRUE
+from zslnb.studies.cub import cub_rows
 from zslnb.studies.means_and_spread import (
+    INFORMED,
+    PARTS,
     informed_referents,
     means_on_cub,
     means_settings,
@@ -115,15 +120,30 @@ def test_pairing_is_tested_where_a_row_is_without_it():
 
 def test_all_settings_have_the_one_count():
     rival = replace(QUICK_IMAGINATION, kind="cvae")
-    apart_, informed_ = means_settings(QUICK, [rival], controls=False)
+    apart_, informed_ = means_settings(QUICK, [rival])
     parts = (apart_.genzsl, apart_.rivals[0], apart_.means, informed_.genzsl, informed_.means)
     assert [s.n_synthetic_choices for s in parts] == [(5,)] * 5
-    assert not apart_.controls
-    assert not informed_.controls
+    assert apart_.controls
+    assert informed_.controls
+
+
+def test_medium_has_the_settings_that_are_recorded_of_cub():
+    name = "cub_resnet_fc1000"
+    rivals = [imagination.profile_settings(name, "medium", kind) for kind in ("cvae", "fvaegan")]
+    asked = means_settings(genzsl.profile_settings(name, "medium"), rivals, "medium")
+    for mine, table in zip(asked, (PARTS, INFORMED), strict=True):
+        there = cub_rows("sentences", table)[0]["settings"]
+        assert json.loads(json.dumps(asdict(mine))) == there
+
+
+def test_an_unknown_profile_is_refused():
+    with pytest.raises(ValueError, match="profile"):
+        means_settings(QUICK, (), "large")
 
 
 def test_both_experiments_are_run_by_their_settings(build):
-    for settings, key in zip(means_settings(QUICK, controls=False), ("cells", "rows"), strict=True):
+    few = replace(QUICK, n_synthetic_choices=(2,))
+    for settings, key in zip(means_settings(few, (), "medium"), ("cells", "rows"), strict=True):
         (record,) = run_means(toy(noise=0.5), settings, [0])
         assert key in record["scores"]
         assert record["row"] == "semantics"

@@ -9,6 +9,7 @@ from tests.studies.records import record, several
 from tests.toys import QUICK_REVCD, toy
 from zslnb import experiments, results, revcd
 from zslnb.studies import revcd_results as studies
+from zslnb.studies.cub import cub_rows
 
 MODELS = several({"RevCD": 0.0, "cVAE": 0.05, "GAN": -0.05})
 LOSSES = several({"RevCD": 0.0, "no noise loss": 0.0, "no classification": -0.02})
@@ -105,12 +106,13 @@ def test_revcd_is_counted_in_four_ways_for_each_title():
     assert table.loc[("again", "lenient"), "S"] == "95.1 ± 0.1"
 
 
-def test_recorded_rows_are_this_pages_and_of_one_kind(monkeypatch: pytest.MonkeyPatch):
-    kept = {"table": "RevCD T2", "notebook": "24_revcd_results"}
-    rows = [record("RevCD", s, benchmark={"semantics": "words"}, **kept) for s in range(2)]
+def test_recorded_rows_are_of_one_table_and_one_kind(monkeypatch: pytest.MonkeyPatch):
+    """Of two kinds, which page 31 compares, the first is the method's own."""
+    both = {"benchmark": {"semantics": "words, sentences"}, "table": "RevCD T2"}
+    rows = [record("RevCD", s, **both) for s in range(2)]
     monkeypatch.setattr(results, "recorded", lambda run: rows if "attributes" in run else [])
-    assert studies.cub_rows("words", "RevCD T2") == rows
-    assert studies.cub_rows("sentences", "RevCD T2") == []
+    assert cub_rows("words", "RevCD T2") == rows
+    assert cub_rows("words", "RevCD F4") == cub_rows("sentences", "RevCD T2") == []
 
 
 def test_findings_have_the_sign_of_the_records():

@@ -5,8 +5,10 @@ from toys import toy
 
 from zslnb.experiments.seen_unseen import CANDIDATES, GRID
 from zslnb.results import recorded
+from zslnb.studies.cub import cub_rows
 from zslnb.studies.curves_and_borders import LOOKS, curves_of_methods
 from zslnb.studies.method_orders import lopsided_rows, orders_of_methods
+from zslnb.studies.rows import row_names
 from zslnb.studies.seen_unseen import (
     TABLE,
     borders_of_methods,
@@ -137,6 +139,10 @@ def test_every_method_of_both_tables_has_settings_and_a_look():
     assert {*with_clip} - {*without} == {"plain CLIP"}
     assert {*with_clip} == {*LOOKS}
     assert {type(settings) for settings in with_clip.values()} == {*CANDIDATES}
+
+
+def test_medium_has_the_rows_that_are_recorded_of_cub():
+    assert {*methods_of_both(toy(), "medium")} == {*row_names(cub_rows("sentences", TABLE))}
 
 
 def test_cub_has_the_rows_of_both_pages_and_this_pages_own_where_there_are_some():

@@ -1,6 +1,7 @@
 """One method, benchmark, settings and seed in, one record out, remembered."""
 
 from zslnb.experiments.closed_form import ClipSettings, ESZSLSettings, LooksSettings
+from zslnb.experiments.fewer_images import FewerImagesSettings
 from zslnb.experiments.induction_limits import InductionLimitsSettings
 from zslnb.experiments.informed import InformedSettings
 from zslnb.experiments.means import MeansSettings, NearestMeanSettings
@@ -22,6 +23,7 @@ __all__ = [
     "CodeChangedError",
     "DirectionsSettings",
     "ESZSLSettings",
+    "FewerImagesSettings",
     "GeometrySettings",
     "InductionLimitsSettings",
     "InformedSettings",

@@ -21,7 +21,7 @@ import torch
 from torch import Tensor
 
 from zslnb.benchmark import Benchmark
-from zslnb.device import one_thread
+from zslnb.device import one_thread, processes_at_once
 from zslnb.errors import WorkError, unknown_name
 from zslnb.experiments.methods import METHODS
 from zslnb.experiments.sources import (
@@ -111,11 +111,9 @@ def run_rows(
 
 
 def processes(device: torch.device | str) -> int:
-    """How many experiments run at once: `$ZSLNB_JOBS`, else one a core, and one on a GPU."""
+    """How many experiments run at once: `$ZSLNB_JOBS`, else as many as the device takes."""
     chosen = os.environ.get("ZSLNB_JOBS")
-    if chosen:
-        return max(1, int(chosen))
-    return joblib.cpu_count() if torch.device(device).type == "cpu" else 1
+    return max(1, int(chosen)) if chosen else processes_at_once(device)
 
 
 def inputs_of_record(record: Mapping) -> dict:

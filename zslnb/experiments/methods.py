@@ -10,6 +10,7 @@ from zslnb.benchmark import Benchmark
 from zslnb.experiments import closed_form, similarity
 from zslnb.experiments.estimators import estimator_scores
 from zslnb.experiments.families import FIT
+from zslnb.experiments.fewer_images import FewerImagesSettings, fewer_images_scores
 from zslnb.experiments.fidelity import fidelity_scores
 from zslnb.experiments.generative import generative_scores, released_scores
 from zslnb.experiments.induction_limits import InductionLimitsSettings, limits_scores
@@ -84,6 +85,11 @@ METHODS = {
     "relatives_removed": Method(
         relatives_scores,
         InductionLimitsSettings,
+        families=(GenZSLSettings, ImaginationSettings),
+    ),
+    "fewer_images": Method(
+        fewer_images_scores,
+        FewerImagesSettings,
         families=(GenZSLSettings, ImaginationSettings),
     ),
     "geometry": Method(geometry_scores, GeometrySettings, False),

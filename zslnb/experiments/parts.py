@@ -16,7 +16,7 @@ from torch import Tensor
 from zslnb.benchmark import Benchmark
 from zslnb.closed_form import residuals
 from zslnb.experiments.families import Generator, Pair
-from zslnb.experiments.means import MeansSettings, chosen_kernel, fit_means
+from zslnb.experiments.means import Means, MeansSettings, chosen_kernel, fit_means
 from zslnb.experiments.models import trained
 from zslnb.experiments.scored import Both, picked
 from zslnb.experiments.scoring import all_scores
@@ -149,7 +149,7 @@ class _Side:
         self.labels, self.seed = benchmark.labels.to(seen.device)[rows], seed
         nearest = seen_means[torch.searchsorted(seen, self.ridge.lenders[:, 0].contiguous())]
         self.means = {NEAREST: nearest, RIDGE: self.ridge.means}
-        self.draws: dict[str, Draw] = {BORROWED: self._borrowed}
+        self.draws: dict[str, Draw] = {BORROWED: _borrowing(self.ridge)}
         for name, model in self.generators.items():
             n = max(model.settings.n_synthetic_choices)
             self._add(name, *model.synthesise(benchmark.unseen, n, "parts"))
@@ -162,11 +162,6 @@ class _Side:
         pool = ReferentPool.of(residuals(features, labels), labels, len(means))
         self.means[name] = means
         self.draws[name] = lambda classes: pool.draw(classes[:, None], means.new_ones(1))
-
-    def _borrowed(self, classes: Int64[Tensor, " M"]) -> Float[Tensor, "M D"]:
-        lenders = self.ridge.lenders[classes]
-        which = torch.randint(lenders.shape[1], (len(classes), 1), device=classes.device)
-        return self.ridge.pool.draw(lenders.gather(1, which), self.real.new_ones(1))
 
     def combinations(self) -> list[tuple[str, str]]:
         spreads = (OWN, BORROWED, TRUE) if self.controls else (OWN, BORROWED)
@@ -203,3 +198,14 @@ class _Side:
                 "nearest neighbour": nearest_neighbour_test(*pair),
             }
         return found
+
+
+def _borrowing(ridge: Means) -> Draw:
+    """Draw from a class's lenders. (A bound method would tie its owner to itself, and keep it.)"""
+
+    def draw(classes: Int64[Tensor, " M"]) -> Float[Tensor, "M D"]:
+        lenders = ridge.lenders[classes]
+        which = torch.randint(lenders.shape[1], (len(classes), 1), device=classes.device)
+        return ridge.pool.draw(lenders.gather(1, which), ridge.features.new_ones(1))
+
+    return draw

@@ -44,7 +44,7 @@ def relatives_scores(
         models = [trained(left, one, seed, device) for one in kinds]
         models.append(fit_means(left, settings.means, kernel, seed, device))
         names = ("GenZSL", "GenZSL, noise", "cVAE", "means + spread")
-        scores[condition] = {n: {"T1": _t1(m, left)} for n, m in zip(names, models, strict=True)}
+        scores[condition] = {n: {"T1": t1_of(m, left)} for n, m in zip(names, models, strict=True)}
         cosines = nearest_seen(models[0], benchmark.unseen)
         scores["setup"][f"nearest, {condition}"] = float(cosines.double().mean())
     lost = {n: scores[OTHERS_GONE][n]["T1"] - scores[RELATIVES_GONE][n]["T1"] for n in names}
@@ -81,7 +81,8 @@ def without(benchmark: Benchmark, classes: Int64[Tensor, " R"]) -> Benchmark:
     )
 
 
-def _t1(model: Generator, benchmark: Benchmark) -> float:
+def t1_of(model: Generator, benchmark: Benchmark) -> float:
+    """Return T1 of a model's synthetic features after the last epoch of their classifier."""
     (n, *_), classifier = model.settings.n_synthetic_choices, model.settings.classifier
     samples = generative.with_synthetic(model, benchmark.unseen, n)
     trainer = train_classifier(*samples, classifier, model.seed)

@@ -101,8 +101,11 @@ def write_manifest(
 def command(manifest: Mapping, notebooks: Iterable[str] = ()) -> str:
     """Give the command that makes a run, or some of its pages, again.
 
-    A manifest holds no path, so a bundle is named by its file's name alone.
+    A manifest holds no path, so a bundle is named by its file's name alone. What no notebook made
+    names its script, with all that it was told.
     """
+    if "made_by" in manifest:
+        return f"python {manifest['made_by']}"
     name, run, profile = manifest["benchmark"]["name"], manifest["run"], manifest["profile"]
     digits = (manifest["benchmark"].get("file_sha256") or "")[:8]
     semantics = run.removeprefix(run_name(name, "", "")).removesuffix(profile).strip("-")

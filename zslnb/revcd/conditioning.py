@@ -102,16 +102,19 @@ class Join(nn.Module):
         visual: Float[Tensor, "B V"],
     ) -> Float[Tensor, "B W"]:
         """Return the layer's output, conditioned."""
-        return self.joined(h, time_embedding(t, self.width), self.visual(visual))
+        return self.joined(h, self.timed(t), self.visual(visual))
+
+    def timed(self, t: Int64[Tensor, " T"]) -> Float[Tensor, "T O"]:
+        """Map steps as `visual` maps images."""
+        return self.time(time_embedding(t, self.width))
 
     def joined(
         self,
         h: Float[Tensor, "B W"],
-        embedding: Float[Tensor, "#B W"],
-        image: Float[Tensor, "B I"],
+        time: Float[Tensor, "#B O"],
+        image: Float[Tensor, "B O"],
     ) -> Float[Tensor, "B W"]:
-        """Do the same with a condition that `visual` has mapped, and one t for all or each."""
-        time = self.time(embedding)
+        """Do the same with steps and images that are mapped; one step for all or each."""
         if self.how == "addition":
             return h + time + image
         if self.back is not None:

@@ -164,21 +164,23 @@ class Diffusion(nn.Module):
     def draws(self, x: Float[Tensor, "B D"], scales: Sequence[float]) -> list[Float[Tensor, "B S"]]:
         """Estimate with several guidance scales, all from one start.
 
-        Each image is encoded once and mapped to each layer once, whatever the number of steps and
-        scales. The first step's estimates, which have no scale in them yet, are made once, too,
-        and the conditional and the unconditional one in one batch.
+        Images and steps are mapped to each layer once, whatever the number of scales. The first
+        step's estimates, which have no scale in them yet, are made once, too, and the conditional
+        and the unconditional one in one batch.
         """
         s, n, condition = self.settings, len(x), self.visual(x)
         start = torch.randn(n, self.prototypes.shape[1], device=x.device)
         ways = {"shown": [condition], "hidden": [self.null.expand_as(condition)]}
         ways["both"] = [*ways["shown"], *ways["hidden"]]
         mapped = cache(lambda way: self.unet.mapped(torch.cat(ways[way])))
+        steps = self.unet.timed(torch.arange(s.steps, device=x.device))
 
         def outputs(way: str, zt: Tensor, t: Tensor) -> tuple[Tensor, ...]:
-            rows = zt.repeat(len(ways[way]), 1)
-            z0 = self.unet.estimate(self.seen_of(rows), t[:1], mapped(way))  # a step is one for all
+            times = [of_layer[t[:1]] for of_layer in steps]  # a step is one for all
+            z0 = self.unet.estimate(self.seen_of(zt), times, mapped(way))
             if s.predicts == "noise":
-                z0 = self.schedule.z0_from_noise(rows, z0, t.repeat(len(ways[way])))
+                many = len(ways[way])
+                z0 = self.schedule.z0_from_noise(zt.repeat(many, 1), z0, t.repeat(many))
             return z0.chunk(len(ways[way]))
 
         def estimate(scale: float, zt: Tensor, t: Tensor) -> Tensor:
@@ -192,5 +194,5 @@ class Diffusion(nn.Module):
             first = {"both": pair, "shown": pair[:1], "hidden": pair[1:]}
         if s.sampler == "ancestral":
             return [ancestral_sample(partial(estimate, w), self.schedule, start) for w in scales]
-        steps = s.sampling_steps
-        return [ddim_sample(partial(estimate, w), self.schedule, start, steps) for w in scales]
+        jumps = s.sampling_steps
+        return [ddim_sample(partial(estimate, w), self.schedule, start, jumps) for w in scales]

@@ -1,11 +1,13 @@
 """From noise back to semantics: ancestral steps (alg. 2), DDIM, and classifier-free guidance."""
 
 from collections.abc import Callable
+from itertools import pairwise
 
 import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
 
+from zslnb.device import repeated
 from zslnb.revcd.schedule import NoiseSchedule
 
 # z_t and t in, the estimate of z_0 out
@@ -43,15 +45,22 @@ def ancestral_sample(
         start: (B, S) from N(0, I).
         callback: called before each step.
     """
-    zt = start
-    for step in range(len(schedule) - 1, -1, -1):
-        t = torch.full((len(zt),), step, device=zt.device)
+    last = len(schedule) - 1
+
+    def back(zt: Tensor, t: Tensor, *, noisy: bool = True) -> dict[str, Tensor]:
         z0 = model(zt, t)
+        mean = schedule.posterior_mean(z0, zt, t)
+        if noisy:
+            mean = mean + schedule.posterior_variance(t).sqrt()[:, None] * torch.randn_like(zt)
+        return {"z0": z0, "zt": mean}
+
+    zt, step_back = start, repeated(back, last)
+    for step in range(last, -1, -1):
+        t = torch.full((len(zt),), step, device=zt.device)
+        found = step_back(zt, t) if step else back(zt, t, noisy=False)
         if callback:
-            callback(step, zt, z0)
-        zt = schedule.posterior_mean(z0, zt, t)
-        if step:
-            zt = zt + schedule.posterior_variance(t).sqrt()[:, None] * torch.randn_like(zt)
+            callback(step, zt, found["z0"])
+        zt = found["zt"]
     return zt
 
 
@@ -80,13 +89,20 @@ def ddim_sample(
     Raises:
         ValueError: more steps than the schedule has, or none.
     """
-    zt, times = start, ddim_times(len(schedule), n_steps)
-    for step, after in zip(times, [*times[1:], None], strict=True):
-        t = torch.full((len(zt),), step, device=zt.device)
+    times = ddim_times(len(schedule), n_steps)
+
+    def back(zt: Tensor, t: Tensor, after: Tensor) -> dict[str, Tensor]:
         z0 = model(zt, t)
+        return {"z0": z0, "zt": schedule.q_sample(z0, after, schedule.noise_from_z0(zt, z0, t))}
+
+    zt, step_back = start, repeated(back, len(times) - 1)
+    for step, after in pairwise(times):
+        t = torch.full((len(zt),), step, device=zt.device)
+        found = step_back(zt, t, torch.full_like(t, after))
         if callback:
-            callback(step, zt, z0)
-        if after is None:
-            return z0
-        zt = schedule.q_sample(z0, torch.full_like(t, after), schedule.noise_from_z0(zt, z0, t))
-    raise AssertionError("a schedule has at least one step")
+            callback(step, zt, found["z0"])
+        zt = found["zt"]
+    z0 = model(zt, torch.full((len(zt),), times[-1], device=zt.device))
+    if callback:
+        callback(times[-1], zt, z0)
+    return z0

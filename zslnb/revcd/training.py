@@ -17,7 +17,7 @@ from zslnb.revcd.settings import RevCDSettings, Space
 from zslnb.seeds import seeded
 from zslnb.training import batches, train
 
-ROWS_AT_ONCE = {"cpu": 512, "cuda": 4096}  # estimated; what they need stays in a core's cache
+ROWS_AT_ONCE = {"cpu": 512, "cuda": 65536}  # which a cache holds, or which keep a GPU busy
 LAST_LR = 0.05  # of the first; the rate falls in a line, epoch by epoch
 
 
@@ -84,8 +84,7 @@ class RevCD:
         x = self.images(features.to(self.features))
         self.networks.eval()
         with seeded(self.seed, f"revcd/{stream}"):
-            rows = x.split(ROWS_AT_ONCE[x.device.type])
-            parts = [self._averaged(part, scales) for part in rows]
+            parts = [self._averaged(part, scales) for part in x.split(ROWS_AT_ONCE[x.device.type])]
         of_scale = dict(zip(scales, map(torch.cat, zip(*parts, strict=True)), strict=True))
         for scale, estimates in of_scale.items():
             if not estimates.isfinite().all():

@@ -60,24 +60,40 @@ class SemanticUNet(nn.Module):
         visual: Float[Tensor, "B V"],
     ) -> Float[Tensor, "B S"]:
         """Return the estimate."""
-        return self.estimate(zt, t, self.mapped(visual))
+        return self.estimate(zt, self.timed(t), self.mapped(visual))
+
+    @property
+    def joins(self) -> list[Join]:
+        """Where time and image enter, in the order of layers."""
+        return [*self.encoder_joins, *self.decoder_joins]
 
     def mapped(self, visual: Float[Tensor, "B V"]) -> list[Tensor]:
         """Map the visual condition to each layer: once an image, whatever the number of steps."""
-        return [join.visual(visual) for join in (*self.encoder_joins, *self.decoder_joins)]
+        return [join.visual(visual) for join in self.joins]
+
+    def timed(self, t: Int64[Tensor, " T"]) -> list[Tensor]:
+        """Map steps to each layer: once a step, whatever the number of images."""
+        embedded = cache(partial(time_embedding, t))  # layers may be of one width
+        return [join.time(embedded(join.width)) for join in self.joins]
 
     def estimate(
-        self, zt: Float[Tensor, "B S"], t: Int64[Tensor, " #B"], images: list[Tensor]
+        self, zt: Float[Tensor, "N S"], times: list[Tensor], images: list[Tensor]
     ) -> Float[Tensor, "B S"]:
-        """Return the estimate for a condition that `mapped` prepared; t is one for all or each."""
-        h, skips, images, embedded = zt, [], iter(images), cache(partial(time_embedding, t))
+        """Return the estimate for what `timed` and `mapped` prepared.
+
+        Each z_t may have several conditions: images hold the first of all, then the second of
+        all. The layer before the first join is the same for all of them.
+        """
+        h, skips, mapped = zt, [], iter(zip(times, images, strict=True))
         for layer, join in zip(self.encoder, self.encoder_joins, strict=True):
-            h = join.joined(layer(h), embedded(join.width), next(images))
-            skips.append(h)
+            time, image = next(mapped)
+            h = layer(h)
+            if len(image) > len(h):
+                h = h.repeat(len(image) // len(h), 1)
+            skips.append(h := join.joined(h, time, image))
         skips.pop()
         for layer, join in zip(self.decoder, self.decoder_joins, strict=True):
-            h = join.joined(layer(h), embedded(join.width), next(images))
-            h = torch.cat([h, skips.pop()], dim=1)
+            h = torch.cat([join.joined(layer(h), *next(mapped)), skips.pop()], dim=1)
         return self.out(h)
 
 

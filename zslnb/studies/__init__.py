@@ -24,6 +24,7 @@ _STUDIES = {  # module -> what notebooks use of it
         "blind_attention conditionings feature_tokens image_swaps listening time_embeddings "
         "token_attention ways_to_join"
     ),
+    "cub": "cub_rows",
     "curves_and_borders": "curves_of_methods",
     "diffusion_losses": (
         "classification_losses diffusion_training loss_shares loss_weights ToyLosses"
@@ -36,10 +37,10 @@ _STUDIES = {  # module -> what notebooks use of it
     "generators": "hubness",
     "genzsl_results": (
         "ablation ablations_beside bullets class_similarity compared count_of_features "
-        "genzsl_findings main_results selection_price semantics sensitivity sensitivity_figure "
-        "spreads_beside verdicts whose_spread whose_spread_on_cub"
+        "genzsl_findings main_results published_schedule selection_price semantics sensitivity "
+        "sensitivity_figure spreads_beside verdicts whose_spread whose_spread_on_cub"
     ),
-    "induction_limits": "by_distance hybrids limits_on_cub without_relatives",
+    "induction_limits": "by_distance hybrids limits_on_cub with_fewer_images without_relatives",
     "induction_runs": "limits_settings run_limits with_outliers",
     "how_many_directions": "refinements_compared refinements_on_cub run_refined",
     "headline_numbers": "leads_here leads_printed speeds_here trainings_on_cub",
@@ -59,7 +60,7 @@ _STUDIES = {  # module -> what notebooks use of it
         "by_target chosen_referents loss_terms pair_cosines pictures_drawn swaps variety"
     ),
     "revcd_results": (
-        "benchmark_title classification_weight cosines_by_kind cub_rows hull_distances "
+        "benchmark_title classification_weight cosines_by_kind hull_distances "
         "losses_removed revcd_findings revcd_models run_revcd settings_shown spaces_compared "
         "validation_choices ways_to_count with_each_weight with_less_diffusion without_each_loss"
     ),

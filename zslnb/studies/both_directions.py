@@ -13,9 +13,9 @@ from zslnb.genzsl import GenZSLSettings
 from zslnb.imagination import ImaginationSettings
 from zslnb.results import Difference
 from zslnb.revcd import RevCDSettings
+from zslnb.studies.cub import cub_rows
 from zslnb.studies.generators import Device, predicted, untrained
 from zslnb.studies.genzsl_results import CUB_RUN
-from zslnb.studies.revcd_results import cub_rows
 from zslnb.studies.rows import Records, row_names, values
 from zslnb.studies.study import Answered, Drawn, Tabled
 from zslnb.studies.style import PAGE

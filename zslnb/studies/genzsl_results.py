@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import pairwise
 from types import MappingProxyType
 
 import matplotlib.pyplot as plt
@@ -358,42 +359,77 @@ def sensitivity(
     device: Device = "cpu",
     profile: str = "full",
 ) -> Drawn:
-    """Vary λ and k; fewer values and seeds where the profile is not "full"."""
+    """Vary λ and k; the profile `medium` has fewer values."""
     weights = [0.0, 0.1, 1.0] if profile == "medium" else [0.0, 0.001, 0.01, 0.1, 1.0, 10.0]
     classes = len(validation_split(benchmark, 0).seen)  # clean also trains without the others
     sweep = {f"λ = {w:g}": replace(settings, boosting_weight=w) for w in weights}
     sweep |= {f"k = {k}": replace(settings, n_referents=k) for k in (1, 2, 4, 8) if k < classes}
     rows = {label: ("genzsl", changed) for label, changed in sweep.items()}
-    seeds = seeds if profile == "full" else seeds[:3]
     records = run_rows(rows, benchmark, seeds, device, table="F6")
     return sensitivity_figure(records, kept=records)
 
 
-def count_of_features(records: Records) -> str:
-    """Say how often *clean* chose the highest count of synthetic features, and what it moves.
+def count_of_features(records: Records, wider: Records = ()) -> str:
+    """Say how often *clean* chose the highest count of synthetic features, and what more would do.
 
     A count's scores are the clean ones of that count alone; T1 does not depend on the border
-    between seen and unseen, U does.
+    between seen and unseen.
+
+    Args:
+        records: of a table. wider: of the same generators that chose among more counts.
     """
     trained = [r for r in records if "clean" in r["scores"] and r["method"] in GENERATORS]
     if not trained:
         return "not measured."
-    rows, counts = row_names(trained), [*trained[0]["scores"]["by n_synthetic"]]
+    counts = [*trained[0]["scores"]["by n_synthetic"]]
     highest = sum(str(r["scores"]["chosen"]["clean"]["n_synthetic"]) == counts[-1] for r in trained)
-
-    def moved(metric: str) -> str:
-        gains = []
-        for row in rows:
-            first, *_, last = (values(trained, row, "by n_synthetic", n, metric) for n in counts)
-            gains.append(f"{100 * (last - first).mean():+.1f} ({row})")
-        return ", ".join(gains)
-
-    return (
+    said = (
         f"*clean* chose the upper end of its grid, {counts[-1]} synthetic features a class, in "
-        f"{highest} of {len(trained)} trainings. From {counts[0]} to {counts[-1]} T1 moves by "
-        f"{moved('T1')} points, U by {moved('U')}. Where T1 hardly moves, the count moves the "
-        "border between seen and unseen, which calibration sets anyway; where T1 rises, a higher "
-        "count might help."
+        f"{highest} of {len(trained)} trainings."
+    )
+    if not wider:
+        return f"{said} From {counts[0]} to {counts[-1]} T1 moves by {_moved(trained, counts)}."
+    generators = [r for r in wider if r["method"] in GENERATORS]
+    more = sorted(generators[0]["scores"]["by n_synthetic"], key=int)
+    steps = [pair for pair in pairwise(more) if int(pair[0]) >= int(counts[-1])]
+    beyond = "; ".join(f"from {a} to {b} by {_moved(generators, (a, b))}" for a, b in steps)
+    most = max(_mean_t1(generators, row, n) for row in row_names(generators) for n in more)
+    closed = min(_mean_t1(wider, "means + spread", n) for n in more)
+    return (
+        f"{said} Would more help? Trained again, on a GPU, to choose among {', '.join(more)}: T1 "
+        f"moves {beyond}. Over all counts a generator's T1 is at most {most:.1f}, that of means + "
+        f"spread at least {closed:.1f}."
+    )
+
+
+def _mean_t1(records: Records, row: str, count: str) -> float:
+    return 100 * float(values(records, row, "by n_synthetic", count, "T1").mean())
+
+
+def _moved(records: Records, counts: Sequence[str]) -> str:
+    """Write by how many points each row's mean T1 moves from the first count to the last."""
+    moves = (
+        f"{_mean_t1(records, row, counts[-1]) - _mean_t1(records, row, counts[0]):+.1f} ({row})"
+        for row in row_names(records)
+    )
+    return f"{', '.join(moves)} points"
+
+
+def published_schedule(full: Records, here: Records) -> str:
+    """Say what the published schedule gives GenZSL, beside a reduced profile's and no training."""
+
+    def scores(records: Records, row: str) -> str:
+        kept = [r for r in records if r["row"] == row and "clean" in r["scores"]]
+        parts = (("clean", "H"), ("calibrated", "H"), ("clean", "T1"))
+        found = (100 * values(kept, row, *part) for part in parts)
+        return " / ".join(f"{v.mean():.1f} ± {v.std(ddof=1):.1f}" for v in found)
+
+    if not (full and here):
+        return "not measured."
+    return (
+        f"H / calibrated H / T1 of GenZSL: {scores(full, 'GenZSL')} at the published schedule, "
+        f"{scores(here, 'GenZSL')} at profile `medium`; means + spread: "
+        f"{scores(here, 'means + spread')}."
     )
 
 

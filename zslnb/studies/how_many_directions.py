@@ -14,15 +14,24 @@ from zslnb.experiments.memo import run_rows
 from zslnb.experiments.refinements import REFINEMENTS, possible
 from zslnb.genzsl import GenZSLSettings
 from zslnb.results import Difference
-from zslnb.studies.revcd_results import CUB_RUNS
+from zslnb.studies.cub import cub_rows
+from zslnb.studies.reduced import asked_for
 from zslnb.studies.rows import Device, Records, plus_minus, row_names, values
-from zslnb.studies.semantic_directions import REMOVED, draw_energies, draw_left, line_by_removed
+from zslnb.studies.semantic_directions import (
+    DIRECTIONS,
+    RELATIONS,
+    REMOVED,
+    draw_energies,
+    draw_left,
+    line_by_removed,
+)
 from zslnb.studies.study import Answered, Drawn, Tabled
 from zslnb.studies.style import METHODS, in_order
 
 SCORES = "refined"  # the table's name
 USUAL = "1 removed"  # what the paper does, which all others are set beside
 FEW = ("0 removed", "1 removed", "2 removed", "3 removed")  # for methods that cost more
+SPREAD = (*FEW, "centred", "whitened, shrinkage 1")
 METRICS = {"H": ("calibrated", "H"), "T1": ("clean", "T1")}
 Questions = Mapping[tuple[str, str, str], Difference]  # method, refinement, metric -> answer
 
@@ -32,32 +41,31 @@ def run_refined(
     settings: GenZSLSettings,
     seeds: Sequence[int],
     device: Device = "cpu",
-    *,
-    spread: Sequence[str] = (*FEW, "centred", "whitened, shrinkage 1"),
-    trained: Sequence[str] = FEW,
-    n_synthetic: int | None = None,
+    profile: str = "smoke",
 ) -> list[dict]:
-    """Score nearest mean on every refinement, means + spread and GenZSL on those that are named.
+    """Score nearest mean on every refinement, means + spread and GenZSL on a few.
 
-    Means + spread has one count of synthetic features, the middle one of those on offer unless
-    `n_synthetic` says otherwise.
+    Means + spread has one count of synthetic features, the middle one of those on offer. What a
+    profile reduces of this is in `studies.reduced`.
     """
     known, counts = possible(benchmark, REFINEMENTS), settings.n_synthetic_choices
-    one = replace(settings, n_synthetic_choices=(n_synthetic or counts[len(counts) // 2],))
+    usual = {"spread": SPREAD, "trained": FEW, "n_synthetic": counts[len(counts) // 2]}
+    asked = asked_for(SCORES, profile, **usual)
+    one = replace(settings, n_synthetic_choices=(asked["n_synthetic"],))
     nearest = experiments.NearestMeanSettings(n_removed=0)
     means = experiments.MeansSettings.beside(one, n_removed=0)
     rows = {
         f"{label} · {name}": ("refined", experiments.RefinedSettings(refinement, method))
         for label, method, names in (
             ("nearest mean", nearest, known),
-            ("means + spread", means, spread),
+            ("means + spread", means, asked["spread"]),
         )
         for name, refinement in known.items()
         if name in names
     }
     rows |= {
         f"GenZSL · {name}": ("genzsl", replace(settings, n_removed=REMOVED[name]))
-        for name in trained
+        for name in asked["trained"]
         if name in known
     }
     return run_rows(rows, benchmark, seeds, device, table=SCORES)
@@ -65,12 +73,7 @@ def run_refined(
 
 def refinements_on_cub(kind: str) -> Answered | None:
     """Lay out what is recorded of CUB with one kind of semantics; None if nothing is."""
-    records = [
-        r
-        for run in CUB_RUNS
-        for r in results.recorded(f"{run}-medium")
-        if r["notebook"].startswith("31") and r["benchmark"]["semantics"].split(",")[0] == kind
-    ]
+    records = [r for table in (RELATIONS, DIRECTIONS, SCORES) for r in cub_rows(kind, table)]
     title = f"CUB, ResNet fc1000 features, {kind}"
     return refinements_compared(records, title, f"cub-{kind}") if records else None
 

@@ -13,7 +13,8 @@ from zslnb.experiments.induction_limits import IMAGINED, INDUCED
 from zslnb.experiments.relatives import OTHERS_GONE, RELATIVES_GONE
 from zslnb.results import Difference
 from zslnb.studies import plots
-from zslnb.studies.induction_runs import DISTANCE, RELATIVES, ROW, of_table
+from zslnb.studies.cub import cub_rows
+from zslnb.studies.induction_runs import DISTANCE, IMAGES, RELATIVES, ROW, of_table
 from zslnb.studies.rows import Records, plus_minus, values
 from zslnb.studies.study import Answered, Drawn, Study, Tabled
 from zslnb.studies.style import METHODS, in_order
@@ -27,15 +28,17 @@ def limits_on_cub(kind: str) -> list[Study]:
 
     The page that shows it keeps none of these records: they are of another run.
     """
-    recorded = results.recorded(f"cub_resnet_fc1000-{kind}-medium")
-    records = [r for r in recorded if r["benchmark"]["semantics"] == kind]
     title, name = f"CUB, ResNet fc1000 features, {kind}", f"cub-{kind}"
-    answers = {DISTANCE: (by_distance, hybrids), RELATIVES: (without_relatives,)}
+    answers = {
+        DISTANCE: (by_distance, hybrids),
+        RELATIVES: (without_relatives,),
+        IMAGES: (with_fewer_images,),
+    }
     found = [
         answer(records, title, name)
-        for table in answers
-        if of_table(records, table)
-        for answer in answers[table]
+        for table, asked in answers.items()
+        if (records := cub_rows(kind, table))
+        for answer in asked
     ]
     for study in found:
         study.records = ()
@@ -110,26 +113,7 @@ def _distance_table(
 def without_relatives(records: Records, title: str, name: str) -> Tabled:
     """What is lost without an unseen class's relatives, beyond what as many others cost?"""
     kept = of_table(records, RELATIVES)
-    conditions = {
-        condition: {
-            m: 100 * values(kept, ROW, condition, m, "T1")
-            for m in in_order(kept[0]["scores"]["lost"])
-        }
-        for condition in (OTHERS_GONE, RELATIVES_GONE, "lost")
-    }
-    lost = conditions["lost"]
-    gains = [lost[m] for m in lost] + [lost[m] - lost[INDUCTION] for m in lost if m != INDUCTION]
-    told = results.differences(*(g.tolist() for g in gains))
-    more = dict(zip([m for m in lost if m != INDUCTION], told[len(lost) :], strict=True))
-    rows = {
-        method: {
-            OTHERS_GONE: plus_minus(conditions[OTHERS_GONE][method], ".1f"),
-            RELATIVES_GONE: plus_minus(conditions[RELATIVES_GONE][method], ".1f"),
-            "lost": _told(difference, "significant", "significant"),
-            "lost, over GenZSL's": _told(more.get(method), "more", "less"),
-        }
-        for method, difference in zip(lost, told[: len(lost)], strict=True)
-    }
+    frame, more = _losses(kept, {OTHERS_GONE: OTHERS_GONE, RELATIVES_GONE: RELATIVES_GONE})
     setup = kept[0]["scores"]["setup"]
     cosines = [f"{setup[f'nearest, {c}']:.2f}" for c in (OTHERS_GONE, RELATIVES_GONE)]
     caption = (
@@ -138,8 +122,49 @@ def without_relatives(records: Records, title: str, name: str) -> Tabled:
         f"unseen class, or as many others. The mean cosine to the nearest seen class that is left "
         f"is {cosines[1]}, not {cosines[0]}. Paired t tests, all corrected together."
     )
-    frame = pd.DataFrame(rows).T.rename_axis("method")
-    return Tabled(f"{name}-relatives", frame, caption, kept, lost=lost, more=more)
+    return Tabled(f"{name}-relatives", frame, caption, kept, more=more)
+
+
+def with_fewer_images(records: Records, title: str, name: str) -> Tabled:
+    """What is lost with fewer training images a class, by induction, imagination, closed form?"""
+    kept = of_table(records, IMAGES)
+    counts = {n: part["images"] for n, part in kept[0]["scores"].items() if n != "lost"}
+    frame, more = _losses(kept, {n: f"{count:.0f} images" for n, count in counts.items()})
+    caption = (
+        f"**{title}.** T1 in percent, mean ± standard deviation over {len(kept)} seeds, by how "
+        "many training images a seen class has on average. Each network sees as many samples as "
+        "with all images. *Lost* is from the most images to the fewest. Paired t tests, all "
+        "corrected together."
+    )
+    return Tabled(f"{name}-fewer-images", frame, caption, kept, more=more)
+
+
+def _losses(
+    kept: Records, conditions: Mapping[str, str]
+) -> tuple[pd.DataFrame, dict[str, Difference]]:
+    """Lay out T1 under each condition (-> its title), what is lost, and by whom more is.
+
+    Returns:
+        The table, and what each method loses beyond GenZSL.
+    """
+    methods = in_order(kept[0]["scores"]["lost"])
+    t1 = {
+        condition: {m: 100 * values(kept, ROW, condition, m, "T1") for m in methods}
+        for condition in (*conditions, "lost")
+    }
+    lost, others = t1["lost"], [m for m in methods if m != INDUCTION]
+    gains = [*lost.values(), *(lost[m] - lost[INDUCTION] for m in others)]
+    told = results.differences(*(g.tolist() for g in gains))
+    more = dict(zip(others, told[len(lost) :], strict=True))
+    rows = {
+        method: {
+            **{title: plus_minus(t1[c][method], ".1f") for c, title in conditions.items()},
+            "lost": _told(difference, "significant", "significant"),
+            f"lost, over {INDUCTION}'s": _told(more.get(method), "more", "less"),
+        }
+        for method, difference in zip(lost, told[: len(lost)], strict=True)
+    }
+    return pd.DataFrame(rows).T.rename_axis("method"), more
 
 
 def hybrids(records: Records, title: str, name: str) -> Tabled:

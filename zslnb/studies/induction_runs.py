@@ -1,4 +1,4 @@
-"""The two experiments on when induction fails: their settings, their data, how they are run."""
+"""The experiments on when induction fails: their settings, their data, how they are run."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -14,7 +14,7 @@ from zslnb.genzsl import GenZSLSettings
 from zslnb.imagination import ImaginationSettings
 from zslnb.studies.rows import Device, Records
 
-DISTANCE, RELATIVES = "distance", "relatives"  # tables, of one row each
+DISTANCE, RELATIVES, IMAGES = "distance", "relatives", "fewer images"  # tables, of one row each
 ROW = "unseen classes"
 
 
@@ -64,16 +64,20 @@ def run_limits(
     seeds: Sequence[int],
     device: Device = "cpu",
 ) -> list[dict]:
-    """Run both experiments, or read their records back; the aviary's outliers are in the first."""
-    joined = with_outliers(benchmark)
-    asked = ((DISTANCE, "induction_limits", joined), (RELATIVES, "relatives_removed", benchmark))
+    """Run all three experiments, or read their records back; the aviary's outliers are in one."""
+    fewer = experiments.FewerImagesSettings(settings.genzsl, settings.imagination, settings.means)
+    asked = (
+        (DISTANCE, ("induction_limits", settings), with_outliers(benchmark)),
+        (RELATIVES, ("relatives_removed", settings), benchmark),
+        (IMAGES, ("fewer_images", fewer), benchmark),
+    )
     return [
         record
-        for table, method, data in asked
-        for record in run_rows({ROW: (method, settings)}, data, seeds, device, table=table)
+        for table, experiment, data in asked
+        for record in run_rows({ROW: experiment}, data, seeds, device, table=table)
     ]
 
 
 def of_table(records: Records, table: str) -> list[dict]:
-    """Give the records of one of the two experiments."""
+    """Give the records of one of the experiments."""
     return [r for r in records if r["table"] == table]

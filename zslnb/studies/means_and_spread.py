@@ -17,8 +17,9 @@ from zslnb.experiments.parts import BORROWED, OWN, TRUE
 from zslnb.genzsl import GenZSLSettings
 from zslnb.imagination import ImaginationSettings
 from zslnb.results import Difference
+from zslnb.studies.cub import cub_rows
 from zslnb.studies.generators import Device
-from zslnb.studies.revcd_results import CUB_RUNS
+from zslnb.studies.reduced import asked_for
 from zslnb.studies.rows import Records, plus_minus
 from zslnb.studies.study import Answered, Drawn, Tabled
 from zslnb.studies.style import METHODS, in_order
@@ -26,27 +27,30 @@ from zslnb.studies.style import METHODS, in_order
 PARTS, INFORMED = "means and spread", "informed referents"
 METRICS = ("H", "T1")
 MARKS = {OWN: "o", BORROWED: "s", TRUE: "*"}  # by whose spread
-SPREADS = {OWN: "its own", BORROWED: "borrowed from referents", TRUE: "the true one"}
+SPREADS = {OWN: "its own", BORROWED: "borrowed", TRUE: "the true one"}
 TRAINED = (informed.MOVED, informed.CHANGE, informed.UNPAIRED)
 UNTRAINED = (informed.PREDICTED, informed.DISTANCE)
 Questions = Mapping[tuple[str, ...], Difference]
 
 
 def means_settings(
-    generator: GenZSLSettings, rivals: Sequence[ImaginationSettings] = (), controls: bool = True
+    generator: GenZSLSettings, rivals: Sequence[ImaginationSettings] = (), profile: str = "smoke"
 ) -> tuple[experiments.PartsSettings, experiments.InformedSettings]:
     """Take the settings of the paper's tables, with one count of synthetic features for all.
 
-    It is the middle one of those on offer. Without `controls` fewer rows are asked for.
+    It is the middle one of those on offer. What a profile reduces of this is in
+    `studies.reduced`.
     """
     counts = generator.n_synthetic_choices
-    few = (counts[len(counts) // 2],)
-    one = replace(generator, n_synthetic_choices=few)
-    beside = experiments.MeansSettings.beside(one)
-    others = tuple(replace(rival, n_synthetic_choices=few) for rival in rivals)
+    usual = {"controls": True, "n_synthetic": counts[len(counts) // 2]}
+    apart, informed = (asked_for(table, profile, **usual) for table in (PARTS, INFORMED))
+    few, one = ({"n_synthetic_choices": (a["n_synthetic"],)} for a in (apart, informed))
+    others = tuple(replace(rival, **few) for rival in rivals)
+    taken, moved = replace(generator, **few), replace(generator, **one)
+    beside = experiments.MeansSettings.beside
     return (
-        experiments.PartsSettings(one, others, beside, controls),
-        experiments.InformedSettings(one, beside, controls=controls),
+        experiments.PartsSettings(taken, others, beside(taken), apart["controls"]),
+        experiments.InformedSettings(moved, beside(moved), controls=informed["controls"]),
     )
 
 
@@ -65,8 +69,7 @@ def run_means(
 
 def means_on_cub(table: str, kind: str) -> Answered | Tabled | None:
     """Lay out what is recorded of CUB in a table with one kind of semantics, if anything is."""
-    recorded = [r for run in CUB_RUNS for r in results.recorded(f"{run}-medium")]
-    records = [r for r in results.rows_of(recorded, table) if r["row"] == kind]
+    records = cub_rows(kind, table)
     title = f"CUB, ResNet fc1000 features, {kind}"
     laid_out = parts_of_generators if table == PARTS else informed_referents
     return laid_out(records, title, f"cub-{kind}-{table.split()[0]}") if records else None
@@ -93,8 +96,7 @@ def parts_of_generators(records: Records, title: str, name: str, kept: Records =
     alt = (
         "Two panels, T1 and H, against the error of class means. Points of the true mean stand "
         "high at the left, those of the nearest relative low at the right, all generators and "
-        "the ridge between. Each generator has several points above each other, by spread: in "
-        "the panel of H its own is the lowest."
+        "the ridge between. Each generator has several points above each other, by spread."
     )
     tabled = Tabled(name, _parts_table(records, told), caption, kept, gains=told)
     return Answered(tabled, Drawn(name, _figure(records), _finding(records), kept, alt=alt))

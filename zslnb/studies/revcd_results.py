@@ -47,7 +47,6 @@ CHOICES = {
     "space": "s",
     "calibration": ".2f",
 }  # of validation, and their format; the last is calibrated's constant
-CUB_RUNS = ("cub_resnet_fc1000-sentences", "cub_resnet_fc1000-attributes")
 
 
 def run_revcd(
@@ -263,17 +262,6 @@ def ways_to_count(by_title: Mapping[str, Records]) -> Tabled:
     }
     frame = pd.DataFrame(lines).T.rename_axis(["data", "counted"])
     return Tabled("ways", frame, "RevCD, counted in four ways. Percent, mean ± standard deviation.")
-
-
-def cub_rows(kind: str, table: str, profile: str = "medium") -> list[dict]:
-    """Read rows that a run on CUB's real features recorded; none where nobody has run it yet.
-
-    `kind` is of semantics, "attributes" or "sentences"; `table` "RevCD T2", "RevCD losses" or
-    "RevCD F4".
-    """
-    recorded = [r for run in CUB_RUNS for r in results.recorded(f"{run}-{profile}")]
-    kept = [record for record in recorded if record["notebook"] == "24_revcd_results"]
-    return results.rows_of([r for r in kept if r["benchmark"]["semantics"] == kind], table)
 
 
 Outcomes = tuple[Records, Records, Records]  # of models, without a loss, by weight

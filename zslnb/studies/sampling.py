@@ -38,7 +38,7 @@ def guided_denoiser(model: RevCD, benchmark: Benchmark, images: Tensor, scale: f
 
     def denoise(zt: Float[Tensor, "B S"], t: Int64[Tensor, " B"]) -> Float[Tensor, "B S"]:
         with torch.no_grad():
-            both = net.unet.estimate(zt.repeat(2, 1), t[:1], conditions)
+            both = net.unet.estimate(zt, net.unet.timed(t[:1]), conditions)
         return revcd.guided_noise(*both.chunk(2), scale)
 
     return denoise

@@ -15,7 +15,8 @@ from zslnb.experiments.memo import run_rows
 from zslnb.results import Difference
 from zslnb.studies import plots
 from zslnb.studies.both_directions import DIRECTIONS, on_cub
-from zslnb.studies.revcd_results import CUB_RUNS
+from zslnb.studies.cub import cub_rows
+from zslnb.studies.reduced import asked_for
 from zslnb.studies.rows import Device, Records, plus_minus, row_names, values
 from zslnb.studies.study import Answered, Drawn, Tabled
 from zslnb.studies.style import PAGE
@@ -39,11 +40,14 @@ ESTIMATORS = {"cVAE x → z": "cvae", "GAN x → z": "gan"}
 
 
 def methods_of_both(benchmark: Benchmark, profile: str) -> dict[str, Any]:
-    """Settings of every method of both papers' tables, by row; plain CLIP where it exists."""
+    """Settings of every method of both papers' tables, by row; plain CLIP where it exists.
+
+    Which rows a profile leaves out is in `studies.reduced`.
+    """
     name, estimator = benchmark.name, revcd.profile_settings(profile)
     generator = genzsl.profile_settings(name, profile)
     one_step = replace(estimator, sampler="ddim", sampling_steps=1)
-    return {
+    methods = {
         **({"plain CLIP": experiments.ClipSettings()} if benchmark.shared_space else {}),
         "ESZSL": experiments.ESZSLSettings(),
         "nearest mean": experiments.NearestMeanSettings(),
@@ -57,6 +61,8 @@ def methods_of_both(benchmark: Benchmark, profile: str) -> dict[str, Any]:
         "RevCD without z_t": replace(one_step, sees_noised=False),
         **{row: revcd.profile_settings(profile, kind) for row, kind in ESTIMATORS.items()},
     }
+    kept = asked_for(TABLE, profile, rows=methods)["rows"]
+    return {row: settings for row, settings in methods.items() if row in kept}
 
 
 def run_borders(
@@ -79,8 +85,7 @@ def borders_on_cub(kind: str) -> list[dict]:
     Where this page's experiment has been run, its records; else the rows of pages 14 and 24, which
     have H without and with a constant alone: a generator's chosen for the candidate it had.
     """
-    recorded = [r for run in CUB_RUNS for r in results.recorded(f"{run}-medium")]
-    ours = [r for r in results.rows_of(recorded, TABLE) if r["benchmark"]["semantics"] == kind]
+    ours = cub_rows(kind, TABLE)
     known = row_names(ours)
     return [
         r

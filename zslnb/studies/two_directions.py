@@ -16,8 +16,8 @@ from zslnb.genzsl import GenZSLSettings
 from zslnb.results import Difference
 from zslnb.revcd import RevCDSettings
 from zslnb.studies import plots
+from zslnb.studies.cub import cub_rows
 from zslnb.studies.generators import Device
-from zslnb.studies.revcd_results import CUB_RUNS
 from zslnb.studies.rows import Records, plus_minus, row_names
 from zslnb.studies.study import Answered, Drawn, Tabled
 
@@ -59,8 +59,7 @@ def run_pairs(
 
 def pairs_on_cub(kind: str) -> Answered | None:
     """Lay out what is recorded of CUB with one kind of semantics; None if nothing is."""
-    recorded = [r for run in CUB_RUNS for r in results.recorded(f"{run}-medium")]
-    records = [r for r in results.rows_of(recorded, TABLE) if r["row"] == kind]
+    records = cub_rows(kind, TABLE)
     title = f"CUB, ResNet fc1000 features, {kind}"
     return pairs_of_methods(records, title, f"cub-{kind}") if records else None
 
