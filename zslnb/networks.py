@@ -32,7 +32,7 @@ class Dropout(nn.Dropout):
         """Return x with entries set to 0, the others scaled up; in evaluation x itself."""
         if x.is_cuda or not self.training or self.p in (0, 1):
             return super().forward(x)
-        return x * ((torch.rand_like(x) >= self.p) * (1 / (1 - self.p)))
+        return x * torch.rand_like(x).ge_(self.p).mul_(1 / (1 - self.p))
 
 
 def draw_small_weights(module: nn.Module) -> None:
@@ -50,11 +50,11 @@ def draw_latent(mean: Float[Tensor, "B L"], log_var: Float[Tensor, "B L"]) -> Fl
 
 
 class Adam(torch.optim.Adam):
-    """torch's fused Adam without its detours by torch.compile and the profiler.
+    """torch's fused Adam, whose kernel is called directly.
 
-    Those import `torch._dynamo` at the first optimiser of a process, which takes seconds, and
-    nothing here is compiled. What is left are torch's own methods, so the steps are the same.
-    On a GPU it can be part of a CUDA graph.
+    What torch does around it takes several times as long for networks this small, and imports
+    `torch._dynamo` at the first optimiser of a process, which takes seconds; nothing here is
+    compiled. The steps are the same. On a GPU it can be part of a CUDA graph.
 
     Args:
         parameters: to be trained. lr: rate. betas: of the two running means; GAN's by default.
@@ -67,21 +67,33 @@ class Adam(torch.optim.Adam):
         on_gpu = parameters[0].is_cuda
         rate = torch.tensor(lr, device=parameters[0].device) if on_gpu else lr
         super().__init__(parameters, lr=rate, betas=betas, fused=True, capturable=on_gpu)
+        self.weights = [p.detach() for p in parameters]  # the same, out of autograd's sight
+        self.means, self.squares = ([torch.zeros_like(w) for w in self.weights] for _ in range(2))
+        self.steps = torch.zeros((), device=parameters[0].device)  # the same for all
 
     def set_rate(self, lr: float) -> None:
         """Go on with another rate; on a GPU in place, since a graph reads it where it lies."""
-        for group in self.param_groups:
-            if isinstance(group["lr"], Tensor):
-                group["lr"].fill_(lr)
-            else:
-                group["lr"] = lr
+        (group,) = self.param_groups
+        if isinstance(group["lr"], Tensor):
+            group["lr"].fill_(lr)
+        else:
+            group["lr"] = lr
 
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Forget all gradients."""
-        for group in self.param_groups:
-            for parameter in group["params"]:
-                parameter.grad = None
+        for parameter in self.param_groups[0]["params"]:
+            parameter.grad = None
 
-    step = torch.no_grad()(inspect.unwrap(torch.optim.Adam.step))
+    def step(self) -> None:
+        """Move the parameters; each must have a gradient."""
+        (group,) = self.param_groups
+        self.steps += 1
+        beta1, beta2 = group["betas"]
+        torch._fused_adam_(
+            self.weights, [p.grad for p in group["params"]], self.means, self.squares, [],
+            [self.steps] * len(self.weights), lr=group["lr"], beta1=beta1, beta2=beta2,
+            eps=group["eps"], weight_decay=0, amsgrad=False, maximize=False,
+        )  # fmt: skip
+
     step.hooked = True  # as far as torch is concerned: it would wrap each step for its profiler
     add_param_group = inspect.unwrap(torch.optim.Optimizer.add_param_group)

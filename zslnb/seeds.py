@@ -7,6 +7,7 @@ leaves every other stream as it was.
 import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 
 import numpy as np
 import torch
@@ -34,8 +35,14 @@ def seeded(seed: int, stream: str) -> Iterator[None]:
 
     Blocks nest: what happens inside one never shifts the draws of the block around it.
     """
-    with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
+    with torch.random.fork_rng(devices=range(_gpus())):
         # without a GPU torch.manual_seed would note a call for later, and where it came from
-        generator = torch if torch.cuda.device_count() else torch.default_generator
+        generator = torch if _gpus() else torch.default_generator
         generator.manual_seed(seed_for(seed, stream))
         yield
+
+
+@cache
+def _gpus() -> int:
+    """Count them once: where there is none, torch looks for a driver each time."""
+    return torch.cuda.device_count()

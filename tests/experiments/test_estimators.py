@@ -8,8 +8,8 @@ import torch
 from toys import QUICK_REVCD, corrupted, toy
 
 from zslnb import revcd
-from zslnb.experiments import run
-from zslnb.experiments.estimators import estimator_scores, hull_scores
+from zslnb.experiments import estimators, run
+from zslnb.experiments.estimators import estimator_scores, hull_scores, narrowed
 from zslnb.experiments.judged import CONSTANTS
 from zslnb.protocol import gzsl_scores, validation_split
 
@@ -50,6 +50,18 @@ def by_hand(epochs, scale, space, bias=0.0, *, inner=False):
         shifted = shifted - bias * torch.isin(classes, on.seen)
         pairs += [on.labels[getattr(on, name)], classes[shifted.argmax(1)]]
     return gzsl_scores(*pairs)
+
+
+def test_narrowed_candidates_are_the_same():
+    picks = [(4, 5.0, "as given"), (4, 1.0, "standardised")]
+    every = estimators.candidates(HARD, MANY, 0, "cpu")
+    few = estimators.candidates(HARD, narrowed(MANY, picks), 0, "cpu")
+    assert {pick[0] for pick in few} == {4}
+    assert {pick[1] for pick in few} == {1.0, 5.0}
+    for pick in picks:
+        torch.testing.assert_close(few[pick][1].scored.scores, every[pick][1].scored.scores)
+    gan = replace(MANY, kind="gan", guidance_choices=(0.5,))
+    assert narrowed(gan, [(4, 1.0, "as given")]).guidance_choices == (0.5,)  # it has no scale
 
 
 def test_choices_never_see_the_test_set(scores):

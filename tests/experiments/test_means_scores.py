@@ -155,6 +155,15 @@ def test_a_candidates_classifier_is_kept_as_it_was_scored():
         assert torch.equal(held.scores[rows], again.scores(unit_features(HARD, model)[rows]))
 
 
+def test_of_what_was_picked_already_no_more_is_trained():
+    model, picks = fit_means(HARD, FEW, KERNEL), [(8, 2), (1, 1)]
+    every, few = (dict(candidates(model, HARD, some)) for some in (None, picks))
+    assert list(few) == [(1, 1), (8, 1), (8, 2)]
+    for pick, (expected, kept) in few.items():
+        assert expected == every[pick][0]
+        assert torch.equal(kept.scored().scores, every[pick][1].scored().scores)
+
+
 def test_the_constant_is_the_best_on_the_validation_split(scores):
     inner, chosen = validation_split(HARD, 0), scores["chosen"]["calibrated"]
     pick = chosen["n_synthetic"], chosen["epochs"]

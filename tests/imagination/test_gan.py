@@ -7,6 +7,7 @@ from zslnb.imagination import (
     Critic,
     adapted_penalty_weight,
     critic_death,
+    critic_gradients,
     critic_losses,
     gradient_penalty,
 )
@@ -90,6 +91,19 @@ def test_the_wasserstein_term_is_low_where_the_real_score_high(critic):
     high, low = (critic(x, a).sum() / B for x in (real, fake))
     torch.testing.assert_close(critic_losses(critic, real, fake, a)["critic"], low - high)
     torch.testing.assert_close(critic_losses(critic, fake, real, a)["critic"], high - low)
+
+
+@pytest.mark.parametrize("n", [B, 16])
+def test_gradients_written_out_are_autograds(critic, n):
+    real, fake, a = rows(n, D), 3 * rows(n, D), rows(n, S)
+    with seeded(0, "between"):
+        terms = critic_losses(critic, real, fake, a)
+    expected = with_gradients(critic, 7 * (terms["critic"] + 2.5 * terms["penalty"]))[1]
+    with seeded(0, "between"):
+        found = critic_gradients(critic, real, fake, a, torch.tensor(2.5), 7.0)
+    torch.testing.assert_close(found, {name: term.detach() for name, term in terms.items()})
+    for parameter, gradient in zip(critic.parameters(), expected, strict=True):
+        torch.testing.assert_close(parameter.grad, gradient)
 
 
 @pytest.mark.parametrize(

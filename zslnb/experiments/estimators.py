@@ -1,6 +1,6 @@
 """Models from image to semantics under the protocols: RevCD, and what it is compared with."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from functools import cache, partial
 from typing import Any
@@ -63,6 +63,14 @@ def candidates(
         for known in [cache(partial(_estimates, benchmark, model, at_all_scales, scale))]
         for space in _spaces(benchmark, settings)
     }
+
+
+def narrowed(settings: RevCDSettings, picks: Collection[Pick]) -> RevCDSettings:
+    """Leave as candidates what these picks are made of, in the order that the settings have."""
+    names = ("epoch_choices", "guidance_choices", "spaces")
+    parts = {name: [pick[i] for pick in picks] for i, name in enumerate(names)}
+    kept = {k: tuple(c for c in getattr(settings, k) if c in part) for k, part in parts.items()}
+    return replace(settings, **{k: kept[k] or getattr(settings, k) for k in names})
 
 
 def _named(pick: Pick) -> dict[str, float | str]:

@@ -4,9 +4,10 @@ GenZSL and the imagination baselines share everything here: the classifier, the 
 evaluation. What differs is the generator alone.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from copy import deepcopy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import product
 from typing import Any
 
 import torch
@@ -120,15 +121,17 @@ class Classified:
 
 
 def candidates(
-    model: Generator, benchmark: Benchmark
+    model: Generator, benchmark: Benchmark, picks: Collection[Pick] | None = None
 ) -> Iterator[tuple[Pick, tuple[dict[str, float], Classified]]]:
     """Score every number of synthetic samples with every number of classifier epochs.
 
     Each candidate's classifier comes with its scores, so that whoever picks one need not train it
-    again.
+    again. With `picks` no more are trained than those take.
     """
-    features = unit_features(benchmark, model)
-    for n in model.settings.n_synthetic_choices:
+    features, settings = unit_features(benchmark, model), model.settings.classifier
+    every = product(model.settings.n_synthetic_choices, range(1, settings.epochs + 1))
+    longest = dict(sorted(every if picks is None else picks))
+    for n in [n for n in model.settings.n_synthetic_choices if n in longest]:
         samples = with_synthetic(model, benchmark.unseen, n)
         looks = Looks(features, samples[1].unique(), benchmark)
         kept: list[Classified] = []
@@ -137,7 +140,7 @@ def candidates(
             looks.look(trainer.scores)
             kept.append(Classified(deepcopy(trainer.model), trainer.classes, features, benchmark))
 
-        train_classifier(*samples, model.settings.classifier, model.seed, note)
+        train_classifier(*samples, replace(settings, epochs=longest[n]), model.seed, note)
         for epoch, candidate in enumerate(zip(looks.scores(), kept, strict=True), 1):
             yield (n, epoch), candidate
 

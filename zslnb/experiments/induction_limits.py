@@ -122,12 +122,13 @@ def limits_scores(
     rivals = [trained(b, s.imagination, seed, device) for b in (inner, benchmark)]
     hybrid, pure = {}, {}
     for label, threshold in _thresholds(nearest_seen(trial, inner.unseen), s.shares):
-        tried, tested = (
-            dict(generative.candidates(Hybrid(inducing, rival, threshold), b))
-            for inducing, rival, b in zip((trial, model), rivals, (inner, benchmark), strict=True)
-        )
-        chosen, on_validation = best((pick, scores) for pick, (scores, _) in tried.items())
-        scores, classified = tested[chosen]
+        hybrids = [
+            Hybrid(inducing, rival, threshold)
+            for inducing, rival in zip((trial, model), rivals, strict=True)
+        ]
+        tried = generative.candidates(hybrids[0], inner)
+        chosen, on_validation = best((pick, scores) for pick, (scores, _) in tried)
+        scores, classified = dict(generative.candidates(hybrids[1], benchmark, [chosen]))[chosen]
         near = nearest_seen(model, benchmark.unseen) >= threshold
         counted = {"induced": float(near.double().mean()), "validation": on_validation["H"]}
         hybrid[label] = {"threshold": threshold, **counted, **scores}

@@ -5,14 +5,11 @@ validation split, and of one trained on all of trainval, on the benchmark. The f
 border, a weight or a threshold is chosen on; the second is looked at once.
 """
 
-from collections.abc import Hashable, Mapping
-
 import torch
 
 from zslnb.benchmark import Benchmark
 from zslnb.experiments import estimators, generative
 from zslnb.experiments.families import Generator
-from zslnb.experiments.judged import Judged
 from zslnb.experiments.means import MeansSettings, chosen_kernel, fit_means
 from zslnb.experiments.models import trained
 from zslnb.experiments.ridge import RidgeSettings
@@ -60,7 +57,7 @@ def picked(inner: Benchmark, benchmark: Benchmark, trial: Generator, model: Gene
     """Take the candidate with the best H of `trial` on the validation split, on both."""
     tried = dict(generative.candidates(trial, inner))
     chosen = best((pick, scores) for pick, (scores, _) in tried.items())[0]
-    tested = dict(generative.candidates(model, benchmark))
+    tested = dict(generative.candidates(model, benchmark, [chosen]))
     return tried[chosen][1].scored(), tested[chosen][1].scored()
 
 
@@ -72,22 +69,15 @@ def estimated(
     device: torch.device | str,
 ) -> Both:
     """Score by cosines of estimated semantics; the candidate has validation's best border."""
-    tried, tested = (
-        {
-            pick: judged
-            for pick, (_, judged) in estimators.candidates(b, settings, seed, device).items()
-        }
-        for b in (inner, benchmark)
-    )
-    return best_border(tried, tested)
+    tried = estimators.candidates(inner, settings, seed, device)
+    chosen = max(tried, key=lambda pick: tried[pick][1].border[1])
+    narrowed = estimators.narrowed(settings, [chosen])
+    tested = estimators.candidates(benchmark, narrowed, seed, device)
+    return tried[chosen][1].scored, tested[chosen][1].scored
 
 
 def regressed(inner: Benchmark, benchmark: Benchmark, settings: RidgeSettings) -> Both:
     """Score by cosines of semantics that a ridge regression estimates, as `estimated` chooses."""
-    return best_border(*(dict(ridge_candidates(b, settings)) for b in (inner, benchmark)))
-
-
-def best_border(tried: Mapping[Hashable, Judged], tested: Mapping[Hashable, Judged]) -> Both:
-    """Take the candidate whose H with the best border is the highest on validation, on both."""
+    tried, tested = (dict(ridge_candidates(b, settings)) for b in (inner, benchmark))
     chosen = max(tried, key=lambda pick: tried[pick].border[1])
     return tried[chosen].scored, tested[chosen].scored

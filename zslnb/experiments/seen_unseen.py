@@ -5,7 +5,7 @@ recognition in the wild": a constant off the scores of seen classes trades S for
 under that curve (AUSUC) judges a method without choosing one.
 """
 
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Collection, Hashable, Iterator
 from dataclasses import dataclass
 from itertools import product
 from typing import Any
@@ -45,6 +45,7 @@ from zslnb.settings import Settings
 
 GRID = torch.linspace(0, 1, 51, dtype=torch.float64)  # values of U that a drawn curve is read at
 Scorings = Iterator[tuple[Hashable, Scored]]  # candidates, and what each says of the test images
+Picks = Collection[Any] | None
 
 
 @dataclass(frozen=True)
@@ -81,8 +82,9 @@ def seen_unseen_scores(
     """
     inner = validation_split(benchmark, seed)
 
-    def candidates(part: Benchmark) -> Scorings:
-        return CANDIDATES[type(settings.method)](part, inner, settings.method, seed, device)
+    def candidates(part: Benchmark, picks: Picks = None) -> Scorings:
+        make = CANDIDATES[type(settings.method)]
+        return make(part, inner, settings.method, picks, seed, device)
 
     tried = {
         pick: {**_at(scored), "border": best_constant(scored), "level": level_constant(scored)}
@@ -90,7 +92,8 @@ def seen_unseen_scores(
     }
     clean = best(tried.items())[0]
     free = max(tried, key=lambda pick: tried[pick]["border"][1])
-    tested = {pick: scored for pick, scored in candidates(benchmark) if pick in (clean, free)}
+    picks = [clean, free]
+    tested = {pick: scored for pick, scored in candidates(benchmark, picks) if pick in picks}
     scored, (constant, h) = tested[free], tried[free]["border"]
     ends = scored.curve(scored.borders())
     told = {"S": float(ends["S"].max()), "U": float(ends["U"].max())}
@@ -151,7 +154,7 @@ def _of(
     return Scored(scores, classes, benchmark)
 
 
-def _plain_clip(b: Benchmark, inner: Benchmark, settings: ClipSettings, *where: Any) -> Scorings:
+def _plain_clip(b: Benchmark, inner: Benchmark, settings: ClipSettings, *others: Any) -> Scorings:
     if not b.shared_space:
         raise BenchmarkError(
             "Plain CLIP compares features with class texts, and these are of different spaces; "
@@ -160,7 +163,7 @@ def _plain_clip(b: Benchmark, inner: Benchmark, settings: ClipSettings, *where: 
     yield (), _of(b, lambda x: nearest_semantics(x, b.semantics), b.features)
 
 
-def _eszsl(b: Benchmark, inner: Benchmark, settings: ESZSLSettings, *where: Any) -> Scorings:
+def _eszsl(b: Benchmark, inner: Benchmark, settings: ESZSLSettings, *others: Any) -> Scorings:
     x, z = F.normalize(b.features, dim=1), F.normalize(b.semantics, dim=1)
     matrix = eszsl_for_penalties(x[b.train_idx], b.labels[b.train_idx], z)
     for powers in product(settings.powers, repeat=2):
@@ -169,7 +172,7 @@ def _eszsl(b: Benchmark, inner: Benchmark, settings: ESZSLSettings, *where: Any)
 
 
 def _nearest_mean(
-    b: Benchmark, inner: Benchmark, settings: NearestMeanSettings, *where: Any
+    b: Benchmark, inner: Benchmark, settings: NearestMeanSettings, *others: Any
 ) -> Scorings:
     kernel = chosen_kernel(inner, settings)
     means = predicted_means(*training_set(b, settings), *kernel)
@@ -177,38 +180,43 @@ def _nearest_mean(
 
 
 def _means_and_spread(
-    b: Benchmark, inner: Benchmark, settings: MeansSettings, *where: Any
+    b: Benchmark, inner: Benchmark, settings: MeansSettings, picks: Picks, *where: Any
 ) -> Scorings:
     model = fit_means(b, settings, chosen_kernel(inner, settings), *where)
-    yield from _classified(b, model)
+    yield from _classified(b, model, picks)
 
 
 def _generated(
     b: Benchmark,
     inner: Benchmark,
     settings: GenZSLSettings | ImaginationSettings,
+    picks: Picks,
     *where: Any,
 ) -> Scorings:
-    yield from _classified(b, trained(b, settings, *where))
+    yield from _classified(b, trained(b, settings, *where), picks)
 
 
-def _classified(b: Benchmark, model: generative.Generator) -> Scorings:
-    for pick, (_, classified) in generative.candidates(model, b):
+def _classified(b: Benchmark, model: generative.Generator, picks: Picks) -> Scorings:
+    for pick, (_, classified) in generative.candidates(model, b, picks):
         yield pick, classified.scored()
 
 
-def _estimated(b: Benchmark, inner: Benchmark, settings: RevCDSettings, *where: Any) -> Scorings:
+def _estimated(
+    b: Benchmark, inner: Benchmark, settings: RevCDSettings, picks: Picks, *where: Any
+) -> Scorings:
+    if picks is not None:
+        settings = estimators.narrowed(settings, picks)
     for pick, (_, judged) in estimators.candidates(b, settings, *where).items():
         yield pick, judged.scored
 
 
-def _regressed(b: Benchmark, inner: Benchmark, settings: RidgeSettings, *where: Any) -> Scorings:
+def _regressed(b: Benchmark, inner: Benchmark, settings: RidgeSettings, *others: Any) -> Scorings:
     for pick, judged in ridge.candidates(b, settings):
         yield pick, judged.scored
 
 
 # settings -> the candidates of a model fitted to `b`; `inner` is the validation split that a kernel
-# is chosen on, `where` seed and device
+# is chosen on, `picks` those that are looked at, None for all, `where` seed and device
 CANDIDATES: dict[type, Callable[..., Scorings]] = {
     ClipSettings: _plain_clip,
     ESZSLSettings: _eszsl,

@@ -5,6 +5,7 @@ from zslnb.imagination.fvaegan import Networks, build_networks
 from zslnb.imagination.gan import (
     adapted_penalty_weight,
     critic_death,
+    critic_gradients,
     critic_losses,
     gradient_penalty,
 )
@@ -29,6 +30,7 @@ __all__ = [
     "adapted_penalty_weight",
     "build_networks",
     "critic_death",
+    "critic_gradients",
     "critic_losses",
     "cvae_losses",
     "fit",

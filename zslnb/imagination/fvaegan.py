@@ -6,7 +6,7 @@ from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
 from zslnb.imagination.cvae import cvae_losses, reconstruct
-from zslnb.imagination.gan import adapted_penalty_weight, critic_losses
+from zslnb.imagination.gan import adapted_penalty_weight, critic_gradients
 from zslnb.imagination.networks import Critic, Encoder, Generator
 from zslnb.imagination.settings import ImaginationSettings
 from zslnb.networks import Adam
@@ -63,9 +63,9 @@ class Networks(nn.Module):
         self, x: Float[Tensor, "B D"], fake: Float[Tensor, "B D"], a: Float[Tensor, "B S"]
     ) -> dict[str, Tensor]:
         """Train the critic once on real and generated features; return its two terms."""
-        terms = critic_losses(self.critic, x, fake, a)
-        loss = terms["critic"] + self.penalty_weight.float() * terms["penalty"]
-        self._step(self.settings.adversarial_weight * loss, "critic")
+        weights = self.penalty_weight.float(), self.settings.adversarial_weight
+        terms = critic_gradients(self.critic, x, fake, a, *weights)
+        self.optimisers["critic"].step()
         return terms
 
     def generator_step(
@@ -88,7 +88,7 @@ class Networks(nn.Module):
             * self.settings.classification_weight,
         }
         loss = sum(weights.get(name, 1.0) * term for name, term in terms.items())
-        self._step(loss, "encoder", "generator")
+        self._step(loss)
         return terms
 
     def adapt(self, penalties: Float[Tensor, " n"]) -> None:
@@ -97,8 +97,8 @@ class Networks(nn.Module):
             adapted = adapted_penalty_weight(self.penalty_weight, penalties.mean())
             self.penalty_weight.copy_(adapted)
 
-    def _step(self, loss: Tensor, *names: str) -> None:
-        optimisers = [self.optimisers[name] for name in names if name in self.optimisers]
+    def _step(self, loss: Tensor) -> None:
+        optimisers = [o for name, o in self.optimisers.items() if name != "critic"]
         parameters = [p for o in optimisers for group in o.param_groups for p in group["params"]]
         gradients = torch.autograd.grad(loss, parameters)  # of these alone, no other network's
         for parameter, gradient in zip(parameters, gradients, strict=True):

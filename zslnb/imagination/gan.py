@@ -1,10 +1,11 @@
 """The conditional Wasserstein GAN with gradient penalty, of f-CLSWGAN and f-VAEGAN."""
 
 import torch
+import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
-from zslnb.imagination.networks import Critic
+from zslnb.imagination.networks import SLOPE, Critic, leaky_backward
 
 DEAD = 1e-6  # a penalty's weight that no longer counts
 SAME = 1e-3  # a gap that tells nothing apart
@@ -45,6 +46,43 @@ def critic_losses(
     hidden = critic.features(torch.stack([real, fake])) + critic.semantics(a)
     of_real, of_fake = critic.score(hidden).mean(1)
     return {"critic": of_fake - of_real, "penalty": gradient_penalty(critic, *hidden)}
+
+
+@torch.no_grad()
+def critic_gradients(
+    critic: Critic,
+    real: Float[Tensor, "B D"],
+    fake: Float[Tensor, "B D"],
+    a: Float[Tensor, "B S"],
+    penalty_weight: float | Float[Tensor, ""],
+    weight: float = 1.0,
+) -> dict[str, Float[Tensor, ""]]:
+    """Return the terms of `critic_losses`; give the critic the gradient of their weighted sum.
+
+    It is that of weight * (critic + penalty_weight * penalty), autograd's to the bit, written out:
+    for networks this small autograd's own work takes a third of the time.
+    """
+    n, x, features, out = len(real), torch.stack([real, fake]), critic.features, critic.out
+    hidden = features(x) + critic.semantics(a)
+    active = F.leaky_relu(hidden, SLOPE)
+    of_real, of_fake = out(active)[..., 0].mean(1)
+    between = torch.lerp(hidden[1], hidden[0], torch.rand(n, 1, device=x.device))
+    slopes = leaky_backward(torch.ones_like(between), between)
+    steepness = slopes @ (out.weight.T * features.weight)
+    norm = steepness.norm(dim=1, keepdim=True)
+    # back from the penalty to both layers' product, and from the scores to the first layer
+    pull = penalty_weight * weight / n * (2 * (norm - 1))
+    of_product = slopes.T @ (pull * (steepness / norm).masked_fill_(norm == 0, 0))
+    of_score = torch.full_like(hidden[..., :1], weight / n)
+    of_score[0].neg_()
+    of_hidden = leaky_backward(of_score * out.weight, hidden)
+    of_class = of_hidden.sum(0)
+    features.weight.grad = of_hidden.flatten(0, 1).T @ x.flatten(0, 1) + of_product * out.weight.T
+    critic.semantics.weight.grad, critic.semantics.bias.grad = of_class.T @ a, of_class.sum(0)
+    out.weight.grad = of_score.flatten(0, 1).T @ active.flatten(0, 1)
+    out.weight.grad += (of_product * features.weight).sum(1)
+    out.bias.grad = of_score.sum((0, 1))
+    return {"critic": of_fake - of_real, "penalty": (norm - 1).square().mean()}
 
 
 YOUNG = 100  # steps of the generator, before which a critic may still be as flat as it began

@@ -10,11 +10,14 @@ from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
 from zslnb.device import Replayed, Terms
-from zslnb.networks import Adam, draw_small_weights, perceptron
+from zslnb.networks import Adam, Dropout, draw_small_weights, perceptron
 from zslnb.seeds import seeded
 from zslnb.settings import Count, Positive, Settings, Share
 
 BATCHES_AT_ONCE = 64
+SLOPE = 0.01  # of LeakyReLU
+SOFTMAX_BACKWARD = torch.ops.aten._log_softmax_backward_data.default
+LEAKY_BACKWARD = torch.ops.aten.leaky_relu_backward.default
 
 
 @dataclass(frozen=True)
@@ -63,7 +66,8 @@ class SoftmaxClassifier(nn.Module):
     def __init__(self, feature_dim: int, n_classes: int, settings: ClassifierSettings) -> None:
         super().__init__()
         widths = [feature_dim, *settings.widths(feature_dim), n_classes]
-        self.layers = perceptron(widths, partial(nn.LeakyReLU, 0.01), settings.dropout)
+        self.layers = perceptron(widths, partial(nn.LeakyReLU, SLOPE), settings.dropout)
+        self.dropout = Dropout(settings.dropout)
         if settings.small_start:
             draw_small_weights(self)
         self.scale = settings.scale
@@ -102,11 +106,12 @@ class ClassifierTrainer:
 
     def train_epoch(self, features: Float[Tensor, "N D"], labels: Int64[Tensor, " N"]) -> None:
         """Pass once over (N, D) features with (N,) class ids; ValueError for a class unknown."""
-        strange = labels[~torch.isin(labels, self.classes)]
+        order = self.classes.argsort()
+        places = torch.searchsorted(self.classes, labels, sorter=order)
+        targets = order[places.clamp(max=len(order) - 1)]
+        strange = labels[self.classes[targets] != labels]
         if len(strange):
             raise ValueError(f"Class {int(strange[0])} is not one the classifier chooses among.")
-        order = self.classes.argsort()
-        targets = order[torch.searchsorted(self.classes, labels, sorter=order)]
         self.model.train()
         with seeded(self.seed, f"classifier/epoch{self.epoch}"):
             draw = torch.randperm if self.settings.shuffle else torch.arange
@@ -125,17 +130,35 @@ class ClassifierTrainer:
         return self.model(features)
 
 
+@torch.no_grad()
 def _step(
     model: SoftmaxClassifier,
     optimiser: Adam,
     features: Float[Tensor, "B D"],
     targets: Int64[Tensor, " B"],
 ) -> Terms:
-    loss = F.cross_entropy(model(features), targets)
-    optimiser.zero_grad()
-    loss.backward()
+    """Train once by cross-entropy: what autograd does, in half of its time for layers this small.
+
+    Going back, each layer turns the gradient of what it gave into that of what it got.
+    """
+    layers = [layer for layer in model.layers if isinstance(layer, nn.Linear)]
+    got, between = [model.scale * features], []
+    for layer in layers[:-1]:
+        h = F.linear(got[-1], layer.weight, layer.bias)
+        mask = model.dropout(torch.ones_like(h))
+        got.append(F.leaky_relu(h, SLOPE) * mask)
+        between.append((h, mask))
+    log_p = F.linear(got[-1], layers[-1].weight, layers[-1].bias).log_softmax(1)
+    back = torch.zeros_like(log_p).scatter_(1, targets[:, None], -1 / len(targets))
+    back = SOFTMAX_BACKWARD(back, log_p, 1, log_p.dtype)
+    while layers:
+        layer = layers.pop()
+        layer.weight.grad, layer.bias.grad = back.T @ got.pop(), back.sum(0)
+        if between:
+            h, mask = between.pop()
+            back = LEAKY_BACKWARD((back @ layer.weight) * mask, h, SLOPE, False)
     optimiser.step()
-    return {"cross-entropy": loss}
+    return {}  # nobody reads its loss
 
 
 @torch.no_grad()
@@ -150,11 +173,11 @@ def _linear_step(
     The gradient of cross-entropy at the logits is (p - one-hot) / B.
     """
     (layer,) = model.layers
-    n = len(targets)
-    p = torch.addmm(layer.bias, features, layer.weight.T, alpha=model.scale).softmax(1)
-    p.scatter_add_(1, targets[:, None], torch.full_like(p[:, :1], -1.0))
+    weight, n = layer.weight.detach(), len(targets)
+    p = torch.addmm(layer.bias, features, weight.T, alpha=model.scale).softmax(1)
+    p.scatter_add_(1, targets[:, None], p.new_full((n, 1), -1.0))
     p /= n
-    layer.weight.grad, layer.bias.grad = model.scale * (p.T @ features), p.sum(0)
+    layer.weight.grad, layer.bias.grad = (p.T @ features).mul_(model.scale), p.sum(0)
     optimiser.step()
     return {}  # nobody reads its loss
 

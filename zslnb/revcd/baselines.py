@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from zslnb.genzsl import kl_divergence
-from zslnb.imagination import Critic, critic_losses
+from zslnb.imagination import Critic, critic_gradients
 from zslnb.networks import Adam, draw_latent, perceptron
 from zslnb.revcd.losses import reconstruction_loss
 from zslnb.revcd.settings import RevCDSettings
@@ -94,9 +94,7 @@ class ConditionalGAN(FromLatent):
         with torch.no_grad():  # the generator stays as it is while the critic learns
             fakes = self.draw(x.repeat(self.settings.critic_steps, 1)).split(len(x))
         for fake in fakes:
-            terms = critic_losses(self.critic, z0, fake, x)
-            critic_optimiser.zero_grad()
-            (terms["critic"] + self.settings.penalty_weight * terms["penalty"]).backward()
+            terms = critic_gradients(self.critic, z0, fake, x, self.settings.penalty_weight)
             critic_optimiser.step()
         loss = -self.critic(self.draw(x), x).mean()
         weights = [*self.generator.parameters()]

@@ -1,5 +1,6 @@
 """The U-shaped network of fully connected layers (sec. 3.4, Fig. 2b)."""
 
+from functools import cache, partial
 from itertools import pairwise
 
 import torch
@@ -7,7 +8,7 @@ from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
 from zslnb.networks import Dropout
-from zslnb.revcd.conditioning import CONDITIONINGS, Join
+from zslnb.revcd.conditioning import CONDITIONINGS, Join, time_embedding
 from zslnb.settings import one_of
 
 
@@ -72,7 +73,8 @@ class SemanticUNet(nn.Module):
 
     def timed(self, t: Int64[Tensor, " T"]) -> list[Tensor]:
         """Map steps to each layer: once a step, whatever the number of images."""
-        return [join.timed(t) for join in self.joins]
+        embedded = cache(partial(time_embedding, t))  # layers may be of one width
+        return [join.time(embedded(join.width)) for join in self.joins]
 
     def estimate(
         self, zt: Float[Tensor, "N S"], times: list[Tensor], images: list[Tensor]
@@ -96,5 +98,5 @@ class SemanticUNet(nn.Module):
 
 
 def _block(narrow: int, wide: int, dropout: float) -> nn.Sequential:
-    parts = nn.Linear(narrow, wide), nn.BatchNorm1d(wide), nn.ReLU(), Dropout(dropout)
+    parts = nn.Linear(narrow, wide), nn.BatchNorm1d(wide), nn.ReLU(inplace=True), Dropout(dropout)
     return nn.Sequential(*parts)
