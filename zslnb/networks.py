@@ -50,11 +50,11 @@ def draw_latent(mean: Float[Tensor, "B L"], log_var: Float[Tensor, "B L"]) -> Fl
 
 
 class Adam(torch.optim.Adam):
-    """torch's fused Adam, whose kernel is called directly.
+    """torch's fused Adam, whose kernel is called directly on a CPU.
 
     What torch does around it takes several times as long for networks this small, and imports
     `torch._dynamo` at the first optimiser of a process, which takes seconds; nothing here is
-    compiled. The steps are the same. On a GPU it can be part of a CUDA graph.
+    compiled. The steps are the same. On a GPU they are torch's own, and part of a CUDA graph.
 
     Args:
         parameters: to be trained. lr: rate. betas: of the two running means; GAN's by default.
@@ -67,9 +67,10 @@ class Adam(torch.optim.Adam):
         on_gpu = parameters[0].is_cuda
         rate = torch.tensor(lr, device=parameters[0].device) if on_gpu else lr
         super().__init__(parameters, lr=rate, betas=betas, fused=True, capturable=on_gpu)
-        self.weights = [p.detach() for p in parameters]  # the same, out of autograd's sight
+        # on a CPU: the same weights, out of autograd's sight, and what torch keeps for each
+        self.weights = [] if on_gpu else [p.detach() for p in parameters]
         self.means, self.squares = ([torch.zeros_like(w) for w in self.weights] for _ in range(2))
-        self.steps = torch.zeros((), device=parameters[0].device)  # the same for all
+        self.steps = torch.zeros(())  # the same for all
 
     def set_rate(self, lr: float) -> None:
         """Go on with another rate; on a GPU in place, since a graph reads it where it lies."""
@@ -86,6 +87,9 @@ class Adam(torch.optim.Adam):
 
     def step(self) -> None:
         """Move the parameters; each must have a gradient."""
+        if not self.weights:
+            self.step_of_torch()
+            return
         (group,) = self.param_groups
         self.steps += 1
         beta1, beta2 = group["betas"]
@@ -95,5 +99,6 @@ class Adam(torch.optim.Adam):
             eps=group["eps"], weight_decay=0, amsgrad=False, maximize=False,
         )  # fmt: skip
 
+    step_of_torch = torch.no_grad()(inspect.unwrap(torch.optim.Adam.step))
     step.hooked = True  # as far as torch is concerned: it would wrap each step for its profiler
     add_param_group = inspect.unwrap(torch.optim.Optimizer.add_param_group)
