@@ -42,8 +42,8 @@ def differences(ours: Sequence[Mapping], others: Sequence[Mapping]) -> Iterator[
     mine, theirs = experiments_of(ours), experiments_of(others)
     for key in mine.keys() & theirs.keys():
         pair = [*mine[key].values()], [*theirs[key].values()]
-        devices = {record["device"] for records in pair for record in records}
-        if len(devices) < 2 or min(map(len, pair)) < 3:
+        devices = [{record["device"] for record in records} for records in pair]
+        if devices[0] & devices[1] or min(map(len, pair)) < 3:
             continue
         for protocol in PROTOCOLS:
             for metric in METRICS:
@@ -52,6 +52,8 @@ def differences(ours: Sequence[Mapping], others: Sequence[Mapping]) -> Iterator[
                     continue
                 a, b = (100 * np.array(v, dtype=float) for v in values)
                 variances = a.var(ddof=1), b.var(ddof=1)
+                if not max(variances):  # nothing random is in it
+                    continue
                 yield {
                     "difference": float(b.mean() - a.mean()),
                     "spread": float(np.sqrt(np.mean(variances))),
@@ -93,6 +95,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--record", action="store_true", help="keep it, and write docs/scaling.md")
     options = parser.parse_args(arguments)
     folders = options.ours, options.others
+    for folder in folders:
+        if not (folder / "records.jsonl").is_file():
+            parser.error(f"{folder} has no records.jsonl: it is no run's folder.")
     found = [*differences(*(read_records(folder / "records.jsonl") for folder in folders))]
     if not found:
         parser.error("the two runs share no experiment of three seeds on different devices.")

@@ -5,15 +5,18 @@
 
 Pages at the profile `full` would take a GPU for days: they train every ablation, and GenZSL's
 released classifier alone makes ten million steps a run. These rows are what the pages' main tables
-compare, each trained as published and scored clean. With `--counts` the same generators choose
-among other numbers of synthetic features, as a table of that name. Each record is written when it
-is done, so a run that is cut short keeps what it has; `manifest.json` says what it was made with.
+compare, each trained as the profile has it, at `full` as published, and scored clean. With
+`--counts` the same generators choose among other numbers of synthetic features, as a table of that
+name. Each record is written when it is done, so a run that is cut short keeps what it has, and what
+is there already is not computed again. A JSON file of the same name says what it was made with.
 """
 
 import argparse
 import json
 import os
 import platform
+import shlex
+import sys
 import time
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -27,6 +30,7 @@ from measure import revision
 from zslnb import experiments, genzsl, imagination, load, revcd
 from zslnb.device import choose_device, processes_at_once
 from zslnb.experiments import MeansSettings
+from zslnb.results.records import read_records
 
 KINDS = {"cVAE": "cvae", "f-CLSWGAN": "gan", "f-VAEGAN": "fvaegan"}
 PAGES = {"T2": "14_genzsl_results", "counts": "14_genzsl_results", "RevCD T2": "24_revcd_results"}
@@ -77,20 +81,43 @@ def asked() -> argparse.Namespace:
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--at-once", type=int, help="as many as the device takes unless given")
     parser.add_argument("--device", default="auto")
-    return parser.parse_args()
+    options = parser.parse_args()
+    options.made_by = " ".join(["benchmarks/full.py", *map(shlex.quote, sys.argv[1:])])
+    return options
+
+
+def left_to_do(options: argparse.Namespace, known: Rows, lines: Path) -> list[tuple]:
+    """List (table and row, experiment, seed) of what was asked for and is not there, seed by seed.
+
+    Exits where a row that was asked for is not known.
+    """
+    names = {name for key in known for name in (key[1], "/".join(key))}
+    if strange := {*options.only} - names:
+        sys.exit(f"Unknown: {', '.join(sorted(strange))}; there are {', '.join(sorted(names))}.")
+    records = read_records(lines) if lines.exists() else []
+    there = {(r["table"], r["row"], r["seed"]) for r in records}
+    return [
+        (key, known[key], seed)
+        for seed in range(options.seeds)
+        for key in known
+        if not options.only or {key[1], "/".join(key)} & {*options.only}
+        if (*key, seed) not in there
+    ]
 
 
 def main() -> None:
-    """Run the rows that are asked for, the first seeds first."""
+    """Run the rows that are asked for, the first seeds first; exit with 1 if one failed."""
     options = asked()
-    device, benchmark = (
-        choose_device(options.device),
-        load(options.bundle, semantics=options.semantics),
-    )
+    device = choose_device(options.device)
+    benchmark = load(options.bundle, semantics=options.semantics)
     at_once = options.at_once or processes_at_once(device)
+    known = rows(benchmark.name, options.profile, options.counts)
+    name = "-".join([options.semantics, options.profile, *(["counts"] if options.counts else [])])
+    lines, failed = options.out / f"{name}.jsonl", 0
+    jobs = left_to_do(options, known, lines)
     options.out.mkdir(parents=True, exist_ok=True)
     head = {
-        "made_by": "benchmarks/full.py",
+        "made_by": options.made_by,
         "profile": options.profile,
         "benchmark": experiments.benchmark_facts(benchmark),
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
@@ -98,18 +125,9 @@ def main() -> None:
         "revision": revision(),
         "processes": at_once,
     }
-    name = "-".join([options.semantics, options.profile, *(["counts"] if options.counts else [])])
     (options.out / f"{name}.json").write_text(json.dumps(head, indent=1) + "\n")
-    known = rows(benchmark.name, options.profile, options.counts)
-    order = {key: number for number, key in enumerate(known)}
-    jobs = [
-        (key, known[key], seed)
-        for seed in range(options.seeds)
-        for key in known
-        if not options.only or {key[1], "/".join(key)} & {*options.only}
-    ]
-    start, lines = time.perf_counter(), options.out / f"{name}.jsonl"
-    with ProcessPoolExecutor(at_once, get_context("spawn")) as pool, lines.open("w") as file:
+    start = time.perf_counter()
+    with ProcessPoolExecutor(at_once, get_context("spawn")) as pool, lines.open("a") as file:
         waiting = {
             pool.submit(compute, options.bundle, options.semantics, str(device), *what, seed): key
             for key, what, seed in jobs
@@ -118,16 +136,17 @@ def main() -> None:
             table, row = waiting[done]
             if error := done.exception():
                 print(f"{table} {row} failed: {error}", flush=True)
+                failed += 1
                 continue
             record = done.result()
-            wall = record.pop("wall")
-            shown = {"row": row, "order": order[table, row], "table": table}
-            file.write(json.dumps({**record, **shown, "notebook": PAGES[table]}, sort_keys=True))
-            file.write("\n")
+            shown = {"row": row, "order": [*known].index((table, row)), "table": table}
+            wall, shown["notebook"] = record.pop("wall"), PAGES[table]
+            file.write(json.dumps({**record, **shown}, sort_keys=True) + "\n")
             file.flush()
             clean = {k: round(100 * v, 1) for k, v in record["scores"]["clean"].items()}
             at = time.perf_counter() - start
             print(f"{at:5.0f} s {table} {row} seed {record['seed']} {clean} {wall} s", flush=True)
+    sys.exit(failed > 0)
 
 
 if __name__ == "__main__":

@@ -113,8 +113,9 @@ def agreement() -> str:
     return (
         f"Of {n} means of S, U, H and T1 over seeds, {near} differ by no more than the standard "
         f"deviation over seeds, and {within} by no more than two standard errors, where chance "
-        f"alone would leave 95%. The median difference is {told['median']:.1f} points, the largest "
-        f"{told['largest']:.1f}; the farthest, counted in standard errors, is {far['what']} of "
+        f"alone would leave 92% with five seeds. The median difference is {told['median']:.1f} "
+        f"points, the largest {told['largest']:.1f}; the farthest, counted in standard errors, is "
+        f"{far['what']} of "
         f"*{far['row']}*: {far['difference']:+.1f} points, with an error of {far['error']:.1f}."
     )
 

@@ -130,9 +130,9 @@ here.table(studies.without_relatives(records, studies.benchmark_title(bench), "u
 # %% [markdown]
 # ## Take pictures away
 #
-# The same summary calls induction more data-efficient: it starts from a picture, and imagination from nothing. So
+# The same summary calls induction more data-efficient: it starts from a picture, and imagination from noise. So
 # every class stays, and fewer of its pictures. Training goes on for as many samples as before, so that it is data
-# that is missing and not time:
+# that is missing and not time. On CUB, below, it comes out the other way round:
 
 # %%
 here.table(studies.with_fewer_images(records, studies.benchmark_title(bench), "unseen"))
@@ -193,8 +193,8 @@ for kind in ("sentences", "attributes"):
 #   referents it loses the same, to half a point. The cVAE loses more on the aviary and less on CUB, not significantly.
 # - **Fewer pictures do not favour induction.** With three pictures a class in place of 47, GenZSL loses ten points of T1
 #   on CUB's sentences and eleven on its attributes, the cVAE one and five (significantly less). On the aviary it is
-#   GenZSL that loses less, by two points (not significant). The closed form loses as much as GenZSL on sentences and
-#   less on attributes, and stays above both everywhere.
+#   GenZSL that loses less, by two points (not significant in the table; in the ledger, which asks less at once, it is). The
+#   closed form loses as much as GenZSL on sentences and less on attributes, and its mean stays above both everywhere.
 # - **Far classes are harder on the aviary, for everyone**: about five points for each 0.1 of the cosine, four for plain
 #   CLIP, which learns from no seen class. On CUB there is no such trend.
 # - **Induction nowhere falls faster.** GenZSL's slope is nowhere significantly steeper than a rival's, and on CUB's

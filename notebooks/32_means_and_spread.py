@@ -117,8 +117,8 @@ parts = studies.parts_of_generators(records, title, "parts", kept=records)
 here.figure(parts)
 
 # %% [markdown]
-# Read it from right to left for place, and upwards for spread. From right to left the scores climb all the way. Upwards
-# there is one step, from the open circles to the rest. The stars are hardly higher than the squares: a *borrowed*
+# Read it from right to left for place, and upwards for spread. From right to left the squares climb all the way. Upwards
+# there is one step here, from the open circles to the rest. The stars are hardly higher than the squares: a *borrowed*
 # spread does what the true one does, until the means are true, too. (Open circles on the very left: true means with
 # each generator's spread.) In numbers, and then on CUB, recorded by this page at profile `medium` (100 synthetic
 # features a class):
@@ -192,11 +192,12 @@ for kind in ("sentences", "attributes"):
 #   to 36 points with sentences, by 34 to 46 with attributes. GenZSL's means are off by 0.68 and 0.80 of what the
 #   nearest relative's are, the ridge's by 0.30 and 0.57, least of all.
 # - **Nearer is not always better.** On CUB the cVAE's means are nearer than GenZSL's, with attributes the f-VAEGAN's,
-#   too, and T1 is no higher. A cosine also counts what all classes share, which tells none of them apart.
+#   too, and T1 is no higher. A cosine also counts what all classes share; that may be why.
 # - **What is missing as well is spread.** GenZSL and the cVAE keep one to ten percent of the squared length that real
 #   residuals have. On the aviary residuals borrowed from two referent classes, without any training, add four to six
-#   points of T1 and five to six of H to these. On CUB, with sentences, they add 1.5 points of T1 to GenZSL, on noise or
-#   not; its H rises by three to five points, the cVAE's and the f-VAEGAN's T1 falls by one to three, none significantly.
+#   points of T1 and five to six of H to these. On CUB they add 1.5 points of T1 to GenZSL with sentences, on noise or not,
+#   and none with attributes; its H rises by three to five, the cVAE's and the f-VAEGAN's T1 falls by one to three, none
+#   significantly.
 # - **Then little is left of the differences on the aviary:** with a borrowed spread GenZSL, GenZSL on noise, the cVAE
 #   and the ridge are within some two points. The f-VAEGAN of this short schedule has worse means. On CUB the ridge
 #   stays ahead, by 10 points of H and more (sentences) and 5 and more (attributes).

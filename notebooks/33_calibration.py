@@ -195,7 +195,7 @@ here.figure(studies.curves_of_methods(records, studies.benchmark_title(bench), "
 # ## On real features
 #
 # CUB as recorded: 11,788 photographs as ResNet `fc1000` outputs. Rows with crosses are this page's, of which profile
-# `medium` has six; the others are those of pages 14 and 24, where a generator's constant follows its candidate (orange).
+# `medium` has eight; the others are those of pages 14 and 24, where a generator's constant follows its candidate (orange).
 
 # %% tags=["nbval-check-output"]
 cub = {f"CUB, {kind}": studies.borders_on_cub(kind) for kind in ("attributes", "sentences")}
@@ -240,7 +240,7 @@ here.table(studies.lopsided_rows())
 #   largest area on the aviary. A constant adds nothing to it that five seeds show: its border is right already.
 # - **Validation's constant carries over** to within a point for closed forms, less well for GANs and, on CUB, for
 #   GenZSL: five points short of the best. *S = U* is no better rule: it gains GenZSL four points on CUB with
-#   attributes, and costs RevCD's one step and the ridge three to four.
+#   attributes, and costs RevCD's one step, the ridge and ESZSL three to four.
 # - **A single constant is not enough.** With sides told methods have 7 to 16 points more than with the best one.
 #
 # With the aviary's attributes (`semantics` above) GenZSL's lead shrinks from 45 points to 7, and validation's constant

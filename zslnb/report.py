@@ -174,8 +174,10 @@ def answers_block() -> str:
         bullets(line for run in FROM_IMAGES for line in _of_revcd(run))
     )
     answered["Which images does RevCD's printed seen accuracy count?"] = bullets(
-        f"{FROM_IMAGES[run]}{_nearest(rows_of(recorded(run), 'RevCD T2'))}"
+        f"{FROM_IMAGES[run]}, {profile}"
+        f"{_nearest(rows_of(recorded(run.replace('medium', profile)), 'RevCD T2'))}"
         for run in (CUB_ATTRIBUTES, CUB)
+        for profile in ("medium", "full")
     )
     return "\n\n".join(f"**{title}**\n\n{answer}" for title, answer in answered.items())
 

@@ -215,9 +215,15 @@ def test_what_is_lost_is_from_the_most_images_to_the_fewest(monkeypatch):
         assert lost["T1"] == told["1"][name]["T1"] - told["8"][name]["T1"]
     assert told["1"]["images"] == len(HARD.train_idx) / 9
     assert told["2"]["images"] == len(thinned(HARD, 2, 0).train_idx) / 9
-    of_genzsl = passes[::2]
-    assert [n for _, n in of_genzsl] == [QUICK.passes * n for n in (1, 2, 8)]
-    assert of_genzsl[0][0] > of_genzsl[1][0] > of_genzsl[2][0]
+    (most, once), *fewer = passes[::2]  # of GenZSL
+    assert once == QUICK.passes
+    assert [n for _, n in fewer] == [round(once * most / images) for images, _ in fewer]
+    assert most > fewer[0][0] > fewer[1][0]
+
+
+def test_what_takes_no_image_away_is_left_out():
+    twice = replace(FEWER, one_in=(64, 1, 32, 1))  # two images are left by either
+    assert [*fewer_images_scores(HARD, twice, 0, "cpu")] == ["1", "32", "lost"]
 
 
 def test_fewer_images_can_be_run_and_read_back():

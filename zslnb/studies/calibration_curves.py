@@ -95,8 +95,8 @@ def curves_beside_printed(
     alt = (
         "A panel for each kind of semantics on CUB: curves of S against U that start at a dot "
         "and fall to the right, by number of epochs, on test images (solid) or training "
-        "images (dotted). A star, the printed pair, lies above all curves, far from every one "
-        "of them in S."
+        "images (dotted), which lie higher. A star, the printed pair, lies far above the solid "
+        "ones."
     )
     return Drawn("cub-curves", fig, text, alt=alt)
 

@@ -129,13 +129,14 @@ def with_fewer_images(records: Records, title: str, name: str) -> Tabled:
     """What is lost with fewer training images a class, by induction, imagination, closed form?"""
     kept = of_table(records, IMAGES)
     one_in = sorted(kept[0]["scores"].keys() - {"lost"}, key=int)
-    counts = {n: f"{kept[0]['scores'][n]['images']:.0f} images" for n in one_in}
+    images = {n: kept[0]["scores"][n]["images"] for n in one_in}
+    counts = {n: f"{x:.{int(x < 10)}f} images" for n, x in images.items()}
     frame, more = _losses(kept, counts)
     caption = (
         f"**{title}.** T1 in percent, mean ± standard deviation over {len(kept)} seeds, by how "
         "many training images a seen class has on average. Each network sees as many samples as "
-        "with all images. *Lost* is from the most images to the fewest. Paired t tests, all "
-        "corrected together."
+        "with all images; nothing is chosen but the closed form's kernel. *Lost* is "
+        "from the most images to the fewest. Paired t tests, all corrected together."
     )
     return Tabled(f"{name}-fewer-images", frame, caption, kept, more=more)
 
