@@ -191,8 +191,8 @@ for kind in ("sentences", "attributes"):
 # - **Relatives teach the map; nobody is induced from them.** Without them GenZSL loses one point of T1 on the aviary
 #   (not significant), one on CUB's sentences and seven on its attributes (both significant). With noise for its
 #   referents it loses the same, to half a point. The cVAE loses more on the aviary and less on CUB, not significantly.
-# - **Fewer pictures do not favour induction.** With three pictures a class in place of 47, GenZSL loses ten points of T1
-#   on CUB's sentences and eleven on its attributes, the cVAE one and five (significantly less). On the aviary it is
+# - **Fewer pictures do not favour induction.** With three pictures a class in place of 47, GenZSL loses nine points of T1
+#   on CUB's sentences and eleven on its attributes, the cVAE two and under five (significantly less). On the aviary it is
 #   GenZSL that loses less, by two points (not significant in the table; in the ledger, which asks less at once, it is). The
 #   closed form loses as much as GenZSL on sentences and less on attributes, and its mean stays above both everywhere.
 # - **Far classes are harder on the aviary, for everyone**: about five points for each 0.1 of the cosine, four for plain
