@@ -240,8 +240,8 @@ here.table(studies.lopsided_rows())
 #   largest area on the aviary. A constant adds nothing to it that five seeds show: its border is right already.
 # - **Validation's constant carries over** to within a point for closed forms, less well for GANs and, on CUB, for
 #   GenZSL: five points short of the best. By area, which needs none, GenZSL is three points above the cVAE there
-#   with sentences (significant); with that constant it is not above it. *S = U* is no better rule: it gains GenZSL four points on CUB with
-#   attributes, and costs RevCD's one step, the ridge and ESZSL three to four.
+#   with sentences (significant); with that constant it is not above it. *S = U* is no better rule: it gains GenZSL
+#   four points on CUB with attributes, and costs RevCD's one step, the ridge and ESZSL three to four.
 # - **A single constant is not enough.** With sides told methods have 7 to 16 points more than with the best one.
 #
 # With the aviary's attributes (`semantics` above) GenZSL's lead shrinks from 45 points to 7, and validation's constant
