@@ -17,22 +17,10 @@ from toys import shared_data
 from zslnb.benchmark import Benchmark
 from zslnb.experiments import benchmark_facts
 from zslnb.results import recorded
-from zslnb.studies import (
-    how_many_directions,
-    induction_runs,
-    means_and_spread,
-    seen_unseen,
-    semantic_directions,
-    two_directions,
-)
 
-RUNNING = (
-    how_many_directions,
-    induction_runs,
-    means_and_spread,
-    seen_unseen,
-    semantic_directions,
-    two_directions,
+RUNNING = (  # the studies that compute what these pages show
+    *("how_many_directions", "induction_runs", "means_and_spread"),
+    *("seen_unseen", "semantic_directions", "two_directions"),
 )
 PAGES = (
     "30_when_induction_fails",
@@ -82,7 +70,7 @@ def test_a_page_at_medium_asks_for_what_is_recorded(
     run = recorded(f"cub_resnet_fc1000-{kind}-medium")
     records, asked = {named(r): r for r in run if r["notebook"] == page}, set()
     for module in RUNNING:
-        monkeypatch.setattr(module, "run_rows", reader(records, asked))
+        monkeypatch.setattr(f"zslnb.studies.{module}.run_rows", reader(records, asked))
     names: dict[str, Any] = {}
     for cell in jupytext.read(ROOT / "notebooks" / f"{page}.py").cells:
         if cell.cell_type == "code":
