@@ -6,7 +6,6 @@ import joblib
 import pytest
 import torch
 
-from zslnb import device
 from zslnb.device import (
     Replayed,
     deterministic,
@@ -63,12 +62,14 @@ def test_a_gpu_takes_one_process_unless_its_service_runs(monkeypatch, tmp_path):
         assert processes_at_once("cuda:1") == expected
 
 
-def test_few_steps_are_not_worth_a_recording():
+def test_a_step_is_recorded_on_a_gpu_alone_and_if_it_pays():
     def step(rows: torch.Tensor) -> dict[str, torch.Tensor]:
         return {"rows": rows}
 
-    assert repeated(step, device.Replayed.WORTH - 1) is step
-    assert isinstance(repeated(step, device.Replayed.WORTH), Replayed)
+    cpu, gpu, enough = torch.device("cpu"), torch.device("cuda"), Replayed.WORTH
+    assert repeated(step, enough - 1, gpu) is step
+    assert repeated(step, enough, cpu) is step
+    assert isinstance(repeated(step, enough, gpu), Replayed)
 
 
 def toy_step() -> tuple[Replayed, torch.nn.Linear]:

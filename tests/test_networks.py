@@ -1,5 +1,6 @@
 """`zslnb.networks`: what all methods build their networks of, and their Adam."""
 
+import copy
 import subprocess
 import sys
 
@@ -26,6 +27,18 @@ def trained(adam: type) -> list[torch.Tensor]:
 def test_adam_is_torchs_to_the_bit():
     for ours, theirs in zip(trained(Adam), trained(torch.optim.Adam), strict=True):
         assert torch.equal(ours, theirs)
+
+
+def test_adam_says_what_it_cannot_do():
+    net = perceptron([3, 4, 2])
+    adam = Adam(net.parameters(), lr=0.1)
+    net[0](torch.randn(5, 3)).sum().backward()
+    before = [parameter.clone() for parameter in net.parameters()]
+    with pytest.raises(ValueError, match="no gradient"):
+        adam.step()
+    assert all(map(torch.equal, before, net.parameters()))
+    with pytest.raises(TypeError, match="copied or pickled"):
+        copy.deepcopy(adam)
 
 
 def test_training_does_not_import_the_compiler():

@@ -151,6 +151,6 @@ class Replayed:
         return graph, held, terms
 
 
-def repeated(step: Callable[..., Found], times: int) -> Callable[..., Found]:
-    """Have a step replayed where it is taken so often that recording pays."""
-    return Replayed(step) if times >= Replayed.WORTH else step
+def repeated(step: Callable[..., Found], times: int, device: torch.device) -> Callable[..., Found]:
+    """Have a step replayed, without gradients, on a GPU where its many turns pay a recording."""
+    return Replayed(step) if device.type == "cuda" and times >= Replayed.WORTH else step

@@ -86,18 +86,29 @@ class Adam(torch.optim.Adam):
             parameter.grad = None
 
     def step(self) -> None:
-        """Move the parameters; each must have a gradient."""
+        """Move the parameters; ValueError if one has no gradient."""
         if not self.weights:
             self.step_of_torch()
             return
         (group,) = self.param_groups
+        gradients = [p.grad for p in group["params"]]
+        if any(gradient is None for gradient in gradients):
+            raise ValueError("A parameter has no gradient: each must have one before a step.")
         self.steps += 1
         beta1, beta2 = group["betas"]
         torch._fused_adam_(
-            self.weights, [p.grad for p in group["params"]], self.means, self.squares, [],
+            self.weights, gradients, self.means, self.squares, [],
             [self.steps] * len(self.weights), lr=group["lr"], beta1=beta1, beta2=beta2,
             eps=group["eps"], weight_decay=0, amsgrad=False, maximize=False,
         )  # fmt: skip
+
+    def __getstate__(self) -> dict:
+        """Refuse to be copied or pickled.
+
+        Raises:
+            TypeError: always; a copy would move the weights of the first, with no moments.
+        """
+        raise TypeError("This optimiser cannot be copied or pickled; make another.")
 
     step_of_torch = torch.no_grad()(inspect.unwrap(torch.optim.Adam.step))
     step.hooked = True  # as far as torch is concerned: it would wrap each step for its profiler

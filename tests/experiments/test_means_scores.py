@@ -164,6 +164,11 @@ def test_of_what_was_picked_already_no_more_is_trained():
         assert torch.equal(kept.scored().scores, every[pick][1].scored().scores)
 
 
+def test_a_pick_that_is_no_candidate_is_refused():
+    with pytest.raises(ValueError, match=r"\(8, 99\)"):
+        next(candidates(fit_means(HARD, FEW, KERNEL), HARD, [(8, 2), (8, 99)]))
+
+
 def test_the_constant_is_the_best_on_the_validation_split(scores):
     inner, chosen = validation_split(HARD, 0), scores["chosen"]["calibrated"]
     pick = chosen["n_synthetic"], chosen["epochs"]

@@ -129,6 +129,13 @@ def test_ddim_takes_steps_that_there_are(n):
         ddim_sample(best, SCHEDULE, start(2), n)
 
 
+def test_gradients_reach_the_start_through_any_number_of_steps():
+    for sample in SAMPLERS.values():
+        z = start(3).requires_grad_()
+        sample(best, z).sum().backward()
+        assert (z.grad > 0).all()
+
+
 WATCHED = {
     "ancestral": (500, lambda z, callback: ancestral_sample(best, SCHEDULE, z, callback)),
     "ddim": (50, lambda z, callback: ddim_sample(best, SCHEDULE, z, 50, callback)),

@@ -127,9 +127,14 @@ def candidates(
 
     Each candidate's classifier comes with its scores, so that whoever picks one need not train it
     again. With `picks` no more are trained than those take.
+
+    Raises:
+        ValueError: a pick that the settings do not have.
     """
     features, settings = unit_features(benchmark, model), model.settings.classifier
-    every = product(model.settings.n_synthetic_choices, range(1, settings.epochs + 1))
+    every = [*product(model.settings.n_synthetic_choices, range(1, settings.epochs + 1))]
+    for pick in {*(picks or ())}.difference(every):
+        raise ValueError(f"No candidate has the synthetic features and epochs {pick}.")
     longest = dict(sorted(every if picks is None else picks))
     for n in [n for n in model.settings.n_synthetic_choices if n in longest]:
         samples = with_synthetic(model, benchmark.unseen, n)

@@ -54,7 +54,7 @@ def ancestral_sample(
             mean = mean + schedule.posterior_variance(t).sqrt()[:, None] * torch.randn_like(zt)
         return {"z0": z0, "zt": mean}
 
-    zt, step_back = start, repeated(back, last)
+    zt, step_back = start, repeated(back, last, start.device)
     for step in range(last, -1, -1):
         t = torch.full((len(zt),), step, device=zt.device)
         found = step_back(zt, t) if step else back(zt, t, noisy=False)
@@ -95,7 +95,7 @@ def ddim_sample(
         z0 = model(zt, t)
         return {"z0": z0, "zt": schedule.q_sample(z0, after, schedule.noise_from_z0(zt, z0, t))}
 
-    zt, step_back = start, repeated(back, len(times) - 1)
+    zt, step_back = start, repeated(back, len(times) - 1, start.device)
     for step, after in pairwise(times):
         t = torch.full((len(zt),), step, device=zt.device)
         found = step_back(zt, t, torch.full_like(t, after))

@@ -17,7 +17,7 @@ from zslnb.revcd.settings import RevCDSettings, Space
 from zslnb.seeds import seeded
 from zslnb.training import batches, train
 
-ROWS_AT_ONCE = {"cpu": 512, "cuda": 65536}  # which a cache holds, or which keep a GPU busy
+ROWS_AT_ONCE = {"cpu": 512, "cuda": 16384}  # which a cache holds, or which keep a GPU busy
 LAST_LR = 0.05  # of the first; the rate falls in a line, epoch by epoch
 
 
