@@ -37,6 +37,14 @@ def test_separable_classes_are_learnt(settings):
     assert (predictions == labels).float().mean() > 0.95
 
 
+@pytest.mark.parametrize("hidden", [(), (4,)])
+def test_nothing_to_train_on_is_refused(hidden):
+    settings = ClassifierSettings(hidden=hidden)
+    trainer = ClassifierTrainer(3, torch.arange(2), settings, seed=0)
+    with pytest.raises(ValueError, match="no features"):
+        trainer.train_epoch(torch.zeros(0, 3), torch.zeros(0, dtype=torch.int64))
+
+
 def test_same_seed_same_scores_and_another_seed_others():
     features, labels = samples()
     one, same, other = (
@@ -63,7 +71,7 @@ def orders_of(settings: ClassifierSettings, epochs: int) -> list[list[int]]:
     """The rows of each epoch in the order in which they were trained on."""
     trainer = ClassifierTrainer(1, torch.arange(1), settings, seed=0)
     features, seen = torch.arange(42.0)[:, None], []
-    trainer.step = lambda x, targets: seen.extend(x[:, 0].int().tolist())
+    trainer.step = lambda x, targets: seen.extend((x[:, 0] / settings.scale).round().int().tolist())
     for _ in range(epochs):
         trainer.train_epoch(features, torch.zeros(42, dtype=torch.int64))
     return [seen[i : i + 42] for i in range(0, len(seen), 42)]
