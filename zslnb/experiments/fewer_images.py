@@ -1,36 +1,28 @@
 """What is lost with fewer training images: does induction need fewer than imagination?"""
 
 import math
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Annotated, Any
 
 import torch
 
 from zslnb.benchmark import Benchmark
-from zslnb.experiments.means import MeansSettings, chosen_kernel, fit_means
+from zslnb.experiments.induction_limits import RivalsSettings
+from zslnb.experiments.means import chosen_kernel, fit_means
 from zslnb.experiments.models import trained
 from zslnb.experiments.relatives import t1_of
-from zslnb.genzsl import GenZSLSettings
-from zslnb.imagination import ImaginationSettings
 from zslnb.protocol import validation_split
 from zslnb.seeds import torch_generator
-from zslnb.settings import NOT_EMPTY, Count, Settings
+from zslnb.settings import NOT_EMPTY, Count
 
 FEWEST = 2  # images of a class: its residuals need two
 NAMES = ("GenZSL", "cVAE", "means + spread")
 
 
 @dataclass(frozen=True)
-class FewerImagesSettings(Settings):
-    """Settings of induction, imagination and the closed form, and how many images are left.
+class FewerImagesSettings(RivalsSettings):
+    """Settings of the rivals, and how many images are left."""
 
-    Raises:
-        ValueError: a setting that means nothing, by name.
-    """
-
-    genzsl: GenZSLSettings = field(default_factory=GenZSLSettings)
-    imagination: ImaginationSettings = field(default_factory=lambda: ImaginationSettings("cvae"))
-    means: MeansSettings = field(default_factory=MeansSettings)
     # one image of a class is kept in so many
     one_in: Annotated[tuple[Count, ...], NOT_EMPTY] = (1, 4, 16)
 

@@ -32,8 +32,8 @@ INDUCED, IMAGINED = "all induced", "all imagined"  # the pure forms of the hybri
 
 
 @dataclass(frozen=True)
-class InductionLimitsSettings(Settings):
-    """Settings of induction, of its rivals, of the hybrid, and of what is taken away.
+class RivalsSettings(Settings):
+    """Settings of induction, of imagination, and of the closed form.
 
     Raises:
         ValueError: a setting that means nothing, by name.
@@ -42,6 +42,12 @@ class InductionLimitsSettings(Settings):
     genzsl: GenZSLSettings = field(default_factory=GenZSLSettings)
     imagination: ImaginationSettings = field(default_factory=lambda: ImaginationSettings("cvae"))
     means: MeansSettings = field(default_factory=MeansSettings)
+
+
+@dataclass(frozen=True)
+class InductionLimitsSettings(RivalsSettings):
+    """Settings of the rivals, of the hybrid, and of what is taken away."""
+
     # shares of the validation classes that the hybrid's thresholds leave to imagination
     shares: Annotated[tuple[Share, ...], NOT_EMPTY] = (0.0, 0.3, 0.6)
     n_relatives: Count = 3  # of an unseen class: how many of the seen classes nearest to it
