@@ -99,9 +99,9 @@ REDUCED = {
         "hidden_dim": 256,
         "latent_dim": 128,
         "batch_size": 128,
-        "rounds": 4,
+        "rounds": 3,
         "n_synthetic": 200,
-        "n_synthetic_choices": (50, 100, 200, 400),
+        "n_synthetic_choices": (100, 200, 400),
         "classifier": ClassifierSettings(batch_size=128, epochs=15, lr=3e-3),
     },
     "medium": {

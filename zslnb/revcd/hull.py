@@ -6,7 +6,7 @@ from torch import Tensor
 
 
 def hull_distance(
-    points: Float[Tensor, "N S"], vertices: Float[Tensor, "K S"], steps: int = 300
+    points: Float[Tensor, "N S"], vertices: Float[Tensor, "K S"], steps: int = 100
 ) -> tuple[Float[Tensor, " N"], Float[Tensor, "N K"]]:
     """Euclidean distance of points to the convex hull of the vertices, and the nearest averages.
 

@@ -110,7 +110,7 @@ REDUCED = {
         "sampling_steps": 5,
         "guidance_choices": (1.0, 2.0, 4.0, 8.0),
         "epochs": 6,
-        "epoch_choices": (6, 2, 1),
+        "epoch_choices": (6, 1),
     },
     "medium": {
         "widths": (256, 128, 64),
