@@ -99,7 +99,7 @@ REDUCED = {
         "hidden_dim": 256,
         "latent_dim": 128,
         "batch_size": 128,
-        "rounds": 3,
+        "rounds": 4,
         "n_synthetic": 200,
         "n_synthetic_choices": (100, 200, 400),
         "classifier": ClassifierSettings(batch_size=128, epochs=15, lr=3e-3),

@@ -73,20 +73,19 @@ CLASSIFIER_LR = {"sun": 5e-4}
 # f-CLSWGAN keeps its penalty's weight fixed, as its paper has it
 OF_KIND = {"gan": {"adaptive_penalty": False}}
 
-# what the smaller profiles change, so that a run fits two cores; `full` changes nothing. In both
-# the generator passes over the training images nine times, as GenZSL does
+# what the smaller profiles change, so that a run fits two cores; `full` changes nothing
 REDUCED = {
     "smoke": {
         "hidden_dim": 256,
         "latent_dim": 32,
         "lr": 1e-3,
         "passes": 1,
-        "rounds": 9,
+        "rounds": 12,
         "n_synthetic": 200,
         "n_synthetic_choices": (100, 200, 400),
         "classifier": ClassifierSettings(batch_size=128, epochs=15, lr=3e-3),
     },
-    "medium": {
+    "medium": {  # nine passes of the generator, as GenZSL
         "hidden_dim": 256,
         "latent_dim": 128,
         "lr": 1e-3,

@@ -105,6 +105,7 @@ class Desk:
         with _glyphs_missing() as missing:
             files = {format: _drawn(fig, format)}
             if format == "png":
+                fig.set_layout_engine("none")  # laid out once, and alike in all files
                 files |= style.vector_files(fig)
         style.check_readable(fig)  # ticks have their labels only once they are drawn
         number = self._number("figure", name, caption)

@@ -85,18 +85,18 @@ def borders_on_cub(kind: str) -> list[dict]:
     Where this page's experiment has been run, its records; else the rows of pages 14 and 24, which
     have H without and with a constant alone: a generator's chosen for the candidate it had.
     """
-    ours = cub_rows(kind, TABLE)
-    known = row_names(ours)
+    ours, on_other_pages = cub_rows(kind, TABLE), on_cub(kind)
+    theirs, known = _renamed(on_other_pages), row_names(ours)
     return [
         r
-        for row in row_names(on_cub(kind))
-        for r in (ours if row in known else _theirs(kind))
+        for row in row_names(on_other_pages)
+        for r in (ours if row in known else theirs)
         if r["row"] == row
     ]
 
 
-def _theirs(kind: str) -> list[dict]:
-    """Rows of pages 14 and 24 under this page's names."""
+def _renamed(records: Records) -> list[dict]:
+    """Rows of pages 14 and 24 with this page's names of scores."""
     return [
         {
             **{name: r[name] for name in ("row", "seed", "benchmark")},
@@ -107,7 +107,7 @@ def _theirs(kind: str) -> list[dict]:
                 ],
             },
         }
-        for r in on_cub(kind)
+        for r in records
     ]
 
 
