@@ -363,7 +363,7 @@ here.table(studies.revcd_findings(outcomes))
 
 # %% [markdown]
 # - **Above the other generative models:** yes on CUB; on the aviary by calibrated H only.
-# - **The walk and the noised input:** no gain anywhere, and by calibrated H often a loss.
+# - **The walk and the noised input:** no gain anywhere; with sentences a loss by calibrated H.
 # - **Above a linear map:** on CUB with attributes, by T1; elsewhere not significantly.
 # - **The noise loss "significantly" helps:** not found.
 # - **U falls as the classification weight grows:** not found; with sentences the opposite.

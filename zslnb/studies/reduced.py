@@ -14,7 +14,8 @@ REDUCED = {  # profile -> table -> what it asks for instead
         "seen-unseen": {
             "rows": (
                 *("ESZSL", "nearest mean", "means + spread", "GenZSL", "cVAE"),
-                *("ridge", "RevCD", "RevCD, one step"),
+                *("ridge", "RevCD", "RevCD, one step", "RevCD without z_t"),
+                *("cVAE x → z", "GAN x → z"),
             )
         },
     },

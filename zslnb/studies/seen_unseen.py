@@ -82,8 +82,8 @@ def run_borders(
 def borders_on_cub(kind: str) -> list[dict]:
     """Gather what is recorded of CUB with one kind of semantics, in the order of the tables.
 
-    Where this page's experiment has been run, its records; else the rows of pages 14 and 24, which
-    have H without and with a constant alone: a generator's chosen for the candidate it had.
+    Where this page's experiment has been run, its records; else the rows of page 14, which have H
+    without and with a constant alone, and that one chosen for the candidate they had.
     """
     ours, on_other_pages = cub_rows(kind, TABLE), on_cub(kind)
     theirs, known = _renamed(on_other_pages), row_names(ours)
@@ -96,16 +96,11 @@ def borders_on_cub(kind: str) -> list[dict]:
 
 
 def _renamed(records: Records) -> list[dict]:
-    """Rows of pages 14 and 24 with this page's names of scores."""
+    """Rows of page 14 with this page's names of scores."""
     return [
         {
             **{name: r[name] for name in ("row", "seed", "benchmark")},
-            "scores": {
-                "clean": r["scores"]["clean"],
-                "calibrated" if DIRECTIONS.get(r["row"]) == "x → z" else "moved": r["scores"][
-                    "calibrated"
-                ],
-            },
+            "scores": {"clean": r["scores"]["clean"], "moved": r["scores"]["calibrated"]},
         }
         for r in records
     ]
