@@ -314,8 +314,8 @@ here.table(studies.semantics(of_bench, settings, rivals, here.seeds, here.device
 
 # %% [markdown]
 # Neither benchmark bears it out: no generator is better with attributes than with texts, and on the aviary the
-# cVAE, an imagination method, loses least by them. Which kind is strong depends on the benchmark. (With attributes
-# the boosting term is our substitute.)
+# cVAE, an imagination method, loses least by them. (With attributes the boosting term is our
+# substitute.)
 #
 # ## What the paper prints
 #
@@ -387,7 +387,7 @@ here.table(studies.genzsl_findings({name: rows for name, rows in sources.items()
 # - **CDP, boosting, referents:** none is seen to help H; the reconstruction carries nearly everything.
 # - **Imagination needs strong semantics:** not here.
 #
-# Plain CLIP trains on no benchmark image, and on the aviary no method that does has a higher T1. The birds are
+# Plain CLIP trains on no benchmark image, and on the aviary no method above that does has a higher T1. The birds are
 # drawn: the first column is no evidence about CUB, SUN or AWA2.
 #
 # **Rows filled:** every record, in the run's `records.jsonl`.

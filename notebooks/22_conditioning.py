@@ -396,7 +396,7 @@ if bench.name == "aviary":
 here.table(swaps)
 
 # %% [markdown]
-# The image decides, the noise hardly matters. At every step? With little noise $z_t$ itself says the class. Noise each
+# The image decides; other noise gives one image in five another class. At every step? With little noise $z_t$ itself says the class. Noise each
 # image's prototype to step $t$, swap the image, and look at that one estimate: where a curve is high on the left, the
 # network follows the image although $z_t$ has the answer.
 

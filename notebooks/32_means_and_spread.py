@@ -118,7 +118,7 @@ here.figure(parts)
 
 # %% [markdown]
 # Read it from right to left for place, and upwards for spread. From right to left the squares climb all the way. Upwards
-# there is one step here, from the open circles to the rest. The stars are hardly higher than the squares: a *borrowed*
+# there is mostly one step, from open circles to the rest. Most stars are no higher than the squares: a *borrowed*
 # spread does what the true one does, until the means are true, too. (Open circles on the very left: true means with
 # each generator's spread.) In numbers, and then on CUB, recorded by this page at profile `medium` (100 synthetic
 # features a class):
