@@ -175,14 +175,14 @@ for kind in ("sentences", "attributes"):
 #   (attributes) of the unseen images: more than twice as many as where GenZSL is trained twice.
 # - **A pair of directions is better than either, on CUB.** GenZSL with RevCD gains four points of T1 with both kinds
 #   of semantics, and five to six of H, which with attributes is not significant.
-# - **Part of that is RevCD's own noise.** It differs from itself nearly as much, and gains three points by being
+# - **Part of that is RevCD's own noise.** It differs from itself three quarters as much, and gains three points by being
 #   trained twice. But the ridge has no noise, and beside GenZSL it gains about as much. GenZSL trained twice
 #   gains nothing.
-# - **Two methods of one direction** gain less: GenZSL adds nothing to means + spread, and RevCD to the ridge
-#   about what it adds to itself.
+# - **Two methods of one direction** gain less: GenZSL adds nothing to means + spread, and the ridge to RevCD
+#   about what RevCD does.
 # - **The best of this page** on CUB with attributes is a pair that holds no trained generator or diffusion at all,
 #   means + spread with the ridge; with sentences no pair is significantly above means + spread alone.
-# - **On the aviary** GenZSL gains two to three points of H by RevCD or the ridge, not significantly; in T1 the
+# - **On the aviary** GenZSL with RevCD or the ridge gains two to three points of H, not significantly; in T1 the
 #   better of the two stays ahead.
 #
 # Five seeds, one feature extractor each, a smaller schedule than the papers': a reason to try it on theirs. (The second
