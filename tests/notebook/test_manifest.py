@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from conftest import ROOT
 
 from zslnb.errors import RequestError
 from zslnb.notebook import crate, manifest
@@ -15,6 +16,7 @@ from zslnb.notebook.manifest import past_seconds, record, without_paths, write_m
 
 CLEAN = {"revision": "0" * 40, "clean": True}
 RUN = "aviary-full"
+RECORDED = ROOT / "results"
 FACTS = {
     "run": RUN,
     "versions": {"python": "3.11.1", "torch": "2.6.0"},
@@ -134,6 +136,14 @@ def test_a_crate_describes_every_file_and_names_nothing_that_it_lacks(tmp_path, 
     named = re.findall(r'{"@id": "([^"]+)"}', json.dumps([by_id["./"], run]))
     assert {*named} <= by_id.keys()
     assert {by_id[i["@id"]]["name"] for i in run["instrument"]} == {"python", "torch"}
+
+
+@pytest.mark.parametrize("name", sorted(p.parent.name for p in RECORDED.glob("*/manifest.json")))
+def test_what_is_recorded_is_described_as_it_is(name, tmp_path):
+    """Rows that were added later, too: a crate's hashes are what an archive goes by."""
+    folder = shutil.copytree(RECORDED / name, tmp_path / name)
+    manifest.write_crate(folder)
+    assert (folder / crate.NAME).read_text() == (RECORDED / name / crate.NAME).read_text()
 
 
 @pytest.mark.parametrize(

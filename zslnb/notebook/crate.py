@@ -19,6 +19,7 @@ FORMATS = {
     ".json": "application/json",
     ".jsonl": "application/jsonl",
     ".md": "text/markdown",
+    ".pdf": "application/pdf",
     ".png": "image/png",
     ".svg": "image/svg+xml",
 }
