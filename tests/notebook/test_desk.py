@@ -125,7 +125,9 @@ def test_a_missing_bundle_is_named(build, tmp_path):
 
 
 @pytest.mark.parametrize(("format", "magic"), [("png", b"\x89PNG"), ("jpeg", b"\xff\xd8\xff")])
-def test_a_figure_is_stored_shown_and_closed(here, shown, format, magic):
+@pytest.mark.parametrize("as_vectors", ["", "1"])
+def test_a_figure_is_stored_shown_and_closed(here, shown, monkeypatch, format, magic, as_vectors):
+    monkeypatch.setenv("ZSLNB_VECTORS", as_vectors)
     fig, ax = plt.subplots()
     ax.plot([0, 1])
     here.figure(fig, "line", "It rises.", alt="A line that rises.", format=format)
@@ -143,7 +145,7 @@ def test_a_figure_is_stored_shown_and_closed(here, shown, format, magic):
     assert caption.data == "**Figure 1.** It rises."
     assert not plt.fignum_exists(fig.number)
     vectors = {path.suffix for path in here.run_dir.glob("figures/*")} - {f".{format}"}
-    assert vectors == ({".svg", ".pdf"} if format == "png" else set())
+    assert vectors == ({".svg", ".pdf"} if format == "png" and as_vectors else set())
 
 
 def test_letters_that_no_font_has_are_said_once(here, shown):

@@ -39,6 +39,10 @@ import pandas as pd
 here.keep([{"id": str(seed), "H": 0.5} for seed in here.seeds])
 here.table(pd.DataFrame({"H": [0.5]}), "results", "Half.", headline=True)
 here.table(pd.DataFrame({"U": [0.25]}), "detail", "A quarter.")
+
+# %%
+import matplotlib.pyplot as plt
+here.figure(plt.figure(figsize=(1, 1)), "empty", "Nothing.", alt="An empty figure.")
 """
 CELLS = {
     "10_good": GOOD,
@@ -105,7 +109,7 @@ def test_a_bad_notebook_stops_no_other_and_is_named_with_its_cell(finished, name
 
 def test_every_code_cell_of_a_notebook_that_ran_is_counted(finished):
     outcome = finished[0].outcomes["10_good"]
-    assert outcome.cells == 4
+    assert outcome.cells == 5
     assert outcome.seconds > 0
     assert outcome.peak_memory > 1e8
     assert past_seconds(finished[0].run_dir) == {"10_good": outcome.seconds}
@@ -134,6 +138,11 @@ def test_the_manifest_says_what_the_results_come_from(finished, tmp_path):
     assert str(Path.home()) not in text
     with pytest.raises(RequestError, match="20_fails failed"):
         record(plan.run_dir, tmp_path)
+
+
+def test_figures_are_stored_as_vectors_too(finished):
+    stored = {path.name for path in (finished[0].run_dir / "figures").iterdir()}
+    assert stored == {f"10_good-empty.{ending}" for ending in ("png", "svg", "pdf")}
 
 
 def test_records_reach_the_run_folder(finished):
@@ -273,7 +282,7 @@ def test_a_file_gets_lines(finished):
     first = text.splitlines()[0]
     assert first == f"{plan.run_dir.name}: 4 notebooks, time not known before a first run here."
     assert "[1/4] 10_good ...\n" in text
-    assert re.search(r"\[1/4\] 10_good ran, 4 cells, \d\d:\d\d, \d\.\d GB at most\n", text)
+    assert re.search(r"\[1/4\] 10_good ran, 5 cells, \d\d:\d\d, \d\.\d GB at most\n", text)
     assert re.search(r"\n\d of 4 done, \d running, \d failed, about \d\d:\d\d to go\n", text)
     assert "[4/4] 40_dies once more, alone ...\n" in text
     assert "% |" not in text

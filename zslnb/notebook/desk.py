@@ -9,6 +9,7 @@ stores a table alone.
 
 import io
 import json
+import os
 import re
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -41,6 +42,7 @@ from zslnb.studies.study import Study
 
 NO_FONT = "Boxes stand for letters that no font here has; Noto Sans for their script would help."
 FORMATS = ("png", "jpeg")
+VECTORS = "ZSLNB_VECTORS"  # whether figures are stored as SVG and PDF, too
 COLOURS = 256  # of a PNG: a palette makes it small
 
 
@@ -79,7 +81,8 @@ class Desk:
     ) -> None:
         """Store a figure as `figures/<notebook>-<name>`, show it with its caption, and close it.
 
-        What is drawn, unlike photographs, is stored as SVG and PDF, too.
+        Where `$ZSLNB_VECTORS` is set, as `make reproduce` does, what is drawn, unlike photographs,
+        is stored as SVG and PDF, too: that takes as long as all else of a page.
 
         Args:
             drawn: a matplotlib figure; or a study, whose records are kept, and which brings its
@@ -104,7 +107,7 @@ class Desk:
             raise ValueError(f"Figure {name!r} needs a text `alt` that says what it shows.")
         with _glyphs_missing() as missing:
             files = {format: _drawn(fig, format)}
-            if format == "png":
+            if format == "png" and os.environ.get(VECTORS):
                 fig.set_layout_engine("none")  # laid out once, and alike in all files
                 files |= style.vector_files(fig)
         style.check_readable(fig)  # ticks have their labels only once they are drawn

@@ -401,6 +401,7 @@ def _environment(plan: Plan, at_once: int) -> dict[str, str]:
     request = plan.request
     jobs = str(max(1, (request.jobs or joblib.cpu_count()) // at_once))
     env = {"ZSLNB_BUILD": str(_computed_in(plan)), "ZSLNB_RUNS": str(plan.run_dir.parent)}
+    env["ZSLNB_VECTORS"] = "1"
     if request.scheduler:
         env["ZSLNB_SCHEDULER"] = request.scheduler
     if request.jobs:
