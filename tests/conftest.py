@@ -1,12 +1,17 @@
 """What all tests share: shapes in signatures are checked, and a tiny benchmark."""
 
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 
 import jaxtyping
 import numpy as np
 import pytest
 import torch
+
+# Libraries first: those that the package imports under the hook below are compiled anew each time
+for library in ("matplotlib.pyplot", "open_clip", "pandas", "papermill", "scipy.stats", "seaborn"):
+    import_module(library)
 
 # before anything imports the package; with the tower an int may stand for a float
 CHECKER = "beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))"
@@ -16,7 +21,7 @@ jaxtyping.install_import_hook("zslnb", CHECKER)
 torch.set_num_threads(1)
 
 ROOT = Path(__file__).parent.parent
-pytest_plugins = ["website", "chromium"]  # fixtures: site, chromium
+pytest_plugins = ["website", "chromium", "kernels"]  # fixtures site and chromium; nbval's kernels
 
 
 def tiny_arrays() -> dict[str, np.ndarray]:

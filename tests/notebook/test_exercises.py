@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 import pytest
 import torch
+from kernels import Forked
 from nbclient import NotebookClient
 from nbformat import NotebookNode
 from nbformat.v4 import new_output
@@ -212,7 +213,7 @@ def test_an_instructor_copy_has_the_solutions_the_answers_and_the_outputs(write_
 
 def ran(page: NotebookNode) -> NotebookNode:
     """Run a page as Jupyter does; an error that no tag allows is raised."""
-    NotebookClient(page, timeout=600).execute()
+    NotebookClient(page, timeout=600, kernel_manager_class=Forked).execute()
     return page
 
 

@@ -7,7 +7,7 @@ the first thing the process does is to fork once more, before there is a thread 
 import os
 import signal
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from multiprocessing import Pipe, parent_process
 from multiprocessing.connection import Connection, wait
@@ -90,12 +90,12 @@ def _fork() -> None:
     else:
         Forked.commands.close()
         os.setsid()  # or signals for the kernel would reach this page's process, too
-        _be_kernel(commands)
+        be_kernel(commands.recv)
         sys.exit()
 
 
-def _be_kernel(commands: Connection) -> None:
-    """Wait for the command of a kernel, and be that."""
+def be_kernel(wait_for_command: Callable[[], list[str]]) -> None:
+    """Be a kernel, in a forked process, once the command is known that would start one."""
     parent = os.getppid()  # before it could be gone
     import torch
     from ipykernel.kernelapp import IPKernelApp
@@ -104,6 +104,6 @@ def _be_kernel(commands: Connection) -> None:
     if threads := os.environ.get("OMP_NUM_THREADS"):  # it was read at import, by the server
         torch.set_num_threads(int(threads))
     rcParams["backend"] = os.environ.get("MPLBACKEND", INLINE)
-    _python, _module, _name, *arguments = commands.recv()
+    _python, _module, _name, *arguments = wait_for_command()
     with_parent = f"--IPKernelApp.parent_handle={parent}"  # with which it ends
     IPKernelApp.launch_instance(argv=[*arguments, with_parent])
