@@ -9,7 +9,7 @@ from scipy.stats import kendalltau
 
 from zslnb import results
 from zslnb.studies.rows import Records, row_names
-from zslnb.studies.seen_unseen import BEST, of_row
+from zslnb.studies.seen_unseen import of_row
 from zslnb.studies.study import Tabled
 
 Scores = Mapping[str, np.ndarray]  # method -> percent, an entry a seed
@@ -17,7 +17,7 @@ RIVALS = ("GenZSL", "RevCD")  # the papers' own methods
 ORACLE = "H, best constant (oracle)"
 MEASURES = {  # what methods can be put in order by: border, and score with it
     "H, no constant": ("clean", "H"),
-    "H, with a constant": (BEST, "H"),
+    "H, with a constant": ("calibrated", "H"),
     "AUSUC": ("area", ""),
     "T1": ("clean", "T1"),
 }
@@ -30,11 +30,6 @@ def orders_of_methods(by_title: Mapping[str, Records]) -> Tabled:
         known = {
             name: {row: of_row(records, row, *keys) for row in row_names(records)}
             for name, keys in MEASURES.items()
-        }
-        known = {
-            name: scores
-            for name, scores in known.items()
-            if all(found is not None for found in scores.values())
         }
         first, *others = known
         columns[title] = {
@@ -57,19 +52,15 @@ def orders_of_methods(by_title: Mapping[str, Records]) -> Tabled:
 
 
 def _lead(records: Records) -> dict[tuple[str, str], str]:
-    """Say by how much the first of RIVALS leads the second, by each measure that both have."""
+    """Say by how much the first of RIVALS leads the second, by each measure."""
     if not {*RIVALS} <= {*row_names(records)}:
         return {}
-    measured = {
-        name: pair
-        for name, keys in {**MEASURES, ORACLE: ("peeked", "H")}.items()
-        for pair in [[of_row(records, row, *keys) for row in RIVALS]]
-        if all(scores is not None for scores in pair)
-    }
-    found = results.differences(*((one - two).tolist() for one, two in measured.values()))
+    asked = {**MEASURES, ORACLE: ("peeked", "H")}
+    pairs = [[of_row(records, row, *keys) for row in RIVALS] for keys in asked.values()]
+    found = results.differences(*((one - two).tolist() for one, two in pairs))
     return {
         (" over ".join(RIVALS), name): f"{d.mean:+.1f}, {d.word('above', 'below')}"
-        for name, d in zip(measured, found, strict=True)
+        for name, d in zip(asked, found, strict=True)
     }
 
 

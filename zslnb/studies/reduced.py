@@ -1,4 +1,4 @@
-"""What a profile leaves out of pages 31 to 33, beside what it reduces in methods' settings."""
+"""What a profile leaves out of pages 31 and 32, beside what it reduces in methods' settings."""
 
 from typing import Any
 
@@ -11,13 +11,6 @@ REDUCED = {  # profile -> table -> what it asks for instead
         "refined": {"spread": TO_TWO, "trained": TO_TWO, "n_synthetic": 100},
         "means and spread": {"n_synthetic": 100},
         "informed referents": {"controls": False},
-        "seen-unseen": {
-            "rows": (
-                *("ESZSL", "nearest mean", "means + spread", "GenZSL", "cVAE"),
-                *("ridge", "RevCD", "RevCD, one step", "RevCD without z_t"),
-                *("cVAE x → z", "GAN x → z"),
-            )
-        },
     },
     "full": {},
 }

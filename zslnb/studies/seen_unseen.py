@@ -14,9 +14,8 @@ from zslnb.benchmark import Benchmark
 from zslnb.experiments.memo import run_rows
 from zslnb.results import Difference
 from zslnb.studies import plots
-from zslnb.studies.both_directions import DIRECTIONS, on_cub
+from zslnb.studies.both_directions import DIRECTIONS
 from zslnb.studies.cub import cub_rows
-from zslnb.studies.reduced import asked_for
 from zslnb.studies.rows import Device, Records, plus_minus, row_names, values
 from zslnb.studies.study import Answered, Drawn, Tabled
 from zslnb.studies.style import PAGE
@@ -29,25 +28,21 @@ MARKS = {  # where a border lies -> its mark, colour and label, in a figure's or
     "peeked": ("|", "0.2", "best constant for the test images (oracle)"),
     "told": ("x", "0.55", "told which images are of seen classes (oracle)"),
 }
-BEST = "with a constant"  # chosen with the candidate where that was measured, else after it
 STEPS = {  # what is asked of each method -> the later and the earlier of two scores
-    "a constant adds": (BEST, "clean"),
+    "a constant adds": ("calibrated", "clean"),
     "the border alone": ("moved", "clean"),
-    "S = U instead": ("level", BEST),
+    "S = U instead": ("level", "calibrated"),
 }
 RIVALS = {"cVAE": "cvae", "f-CLSWGAN": "gan", "f-VAEGAN": "fvaegan"}
 ESTIMATORS = {"cVAE x → z": "cvae", "GAN x → z": "gan"}
 
 
 def methods_of_both(benchmark: Benchmark, profile: str) -> dict[str, Any]:
-    """Settings of every method of both papers' tables, by row; plain CLIP where it exists.
-
-    Which rows a profile leaves out is in `studies.reduced`.
-    """
+    """Settings of every method of both papers' tables, by row; plain CLIP where it exists."""
     name, estimator = benchmark.name, revcd.profile_settings(profile)
     generator = genzsl.profile_settings(name, profile)
     one_step = replace(estimator, sampler="ddim", sampling_steps=1)
-    methods = {
+    return {
         **({"plain CLIP": experiments.ClipSettings()} if benchmark.shared_space else {}),
         "ESZSL": experiments.ESZSLSettings(),
         "nearest mean": experiments.NearestMeanSettings(),
@@ -61,8 +56,6 @@ def methods_of_both(benchmark: Benchmark, profile: str) -> dict[str, Any]:
         "RevCD without z_t": replace(one_step, sees_noised=False),
         **{row: revcd.profile_settings(profile, kind) for row, kind in ESTIMATORS.items()},
     }
-    kept = asked_for(TABLE, profile, rows=methods)["rows"]
-    return {row: settings for row, settings in methods.items() if row in kept}
 
 
 def run_borders(
@@ -80,97 +73,59 @@ def run_borders(
 
 
 def borders_on_cub(kind: str) -> list[dict]:
-    """Gather what is recorded of CUB with one kind of semantics, in the order of the tables.
-
-    Where this page's experiment has been run, its records; else the rows of page 14, which have H
-    without and with a constant alone, and that one chosen for the candidate they had.
-    """
-    ours, on_other_pages = cub_rows(kind, TABLE), on_cub(kind)
-    theirs, known = _renamed(on_other_pages), row_names(ours)
-    return [
-        r
-        for row in row_names(on_other_pages)
-        for r in (ours if row in known else theirs)
-        if r["row"] == row
-    ]
+    """Read what is recorded of CUB with one kind of semantics."""
+    return cub_rows(kind, TABLE)
 
 
-def _renamed(records: Records) -> list[dict]:
-    """Rows of page 14 with this page's names of scores."""
-    return [
-        {
-            **{name: r[name] for name in ("row", "seed", "benchmark")},
-            "scores": {"clean": r["scores"]["clean"], "moved": r["scores"]["calibrated"]},
-        }
-        for r in records
-    ]
-
-
-def of_row(records: Records, row: str, name: str, metric: str = "H") -> np.ndarray | None:
-    """One score of a row over seeds, in percent; None where it was not measured.
-
-    `name` is that of a border, `BEST`, or "area".
-    """
-    scores = next(r["scores"] for r in records if r["row"] == row)
-    name = ("calibrated" if "calibrated" in scores else "moved") if name == BEST else name
-    keys = (name,) if name == "area" else (name, metric)
-    return 100 * values(records, row, *keys) if name in scores else None
+def of_row(records: Records, row: str, name: str, metric: str = "H") -> np.ndarray:
+    """One score of a row over seeds, in percent; `name` is that of a border, or "area"."""
+    return 100 * values(records, row, *((name,) if name == "area" else (name, metric)))
 
 
 def borders_of_methods(records: Records, title: str, name: str, kept: Records = ()) -> Answered:
     """How much of each method's H is its border, and what would a better one add?
 
     `kept` are the records that the notebook is to keep. Of what is returned, `told` has the
-    difference for each method and step that was measured.
+    difference for each method and step.
     """
     told = _steps(records)
     tabled = Tabled(name, _table(records, told), _caption(records, title), kept, told=told)
     alt = (
         "A row for each method, sorted by H with a constant, and marks of H joined by a line: "
         "without a constant the furthest left, with one further right, by far the most for "
-        "methods from image to semantics. Where it was measured, the best constant for the test "
-        "images lies close by, and a cross, with sides told, far to the right."
+        "methods from image to semantics. The best constant for the test images lies close by, and "
+        "a cross, with sides told, far to the right."
     )
     return Answered(tabled, Drawn(name, _marks(records), _finding(told, title), kept, alt=alt))
 
 
 def _steps(records: Records) -> dict[tuple[str, str], Difference]:
-    gains = {}
-    for step, (later, earlier) in STEPS.items():
-        for row in row_names(records):
-            pair = [of_row(records, row, border) for border in (later, earlier)]
-            if pair[0] is not None and pair[1] is not None:
-                gains[row, step] = (pair[0] - pair[1]).tolist()
+    gains = {
+        (row, step): (of_row(records, row, later) - of_row(records, row, earlier)).tolist()
+        for step, (later, earlier) in STEPS.items()
+        for row in row_names(records)
+    }
     return dict(zip(gains, results.differences(*gains.values()), strict=True))
 
 
 def _sorted(records: Records) -> list[str]:
-    return sorted(row_names(records), key=lambda row: -of_row(records, row, BEST).mean())
+    return sorted(row_names(records), key=lambda row: -of_row(records, row, "calibrated").mean())
 
 
 def _table(records: Records, told: Mapping[tuple[str, str], Difference]) -> pd.DataFrame:
-    def cell(found: np.ndarray | None) -> str:
-        return "" if found is None else plus_minus(found, ".1f")
-
     lines = {}
     for row in _sorted(records):
-        best, peeked = (of_row(records, row, border) for border in (BEST, "peeked"))
-        steps = {
-            step: f"{told[row, step].mean:+.1f}, {told[row, step].word('above', 'below')}"
-            if (row, step) in told
-            else ""
-            for step in STEPS
-        }
+        best, peeked = (of_row(records, row, border) for border in ("calibrated", "peeked"))
+        gains = {step: told[row, step] for step in STEPS}
         lines[row] = {
-            "H, no constant": cell(of_row(records, row, "clean")),
-            "H, with a constant": cell(best),
-            **steps,
-            "short of the oracle": "" if peeked is None else cell(peeked - best),
-            "AUSUC": cell(of_row(records, row, "area")),
-            "T1": cell(of_row(records, row, "clean", "T1")),
+            "H, no constant": plus_minus(of_row(records, row, "clean"), ".1f"),
+            "H, with a constant": plus_minus(best, ".1f"),
+            **{step: f"{d.mean:+.1f}, {d.word('above', 'below')}" for step, d in gains.items()},
+            "short of the oracle": plus_minus(peeked - best, ".1f"),
+            "AUSUC": plus_minus(of_row(records, row, "area"), ".1f"),
+            "T1": plus_minus(of_row(records, row, "clean", "T1"), ".1f"),
         }
-    frame = pd.DataFrame.from_dict(lines, orient="index").rename_axis("method")
-    return frame.loc[:, (frame != "").any()]
+    return pd.DataFrame.from_dict(lines, orient="index").rename_axis("method")
 
 
 def _caption(records: Records, title: str) -> str:
@@ -202,15 +157,13 @@ def _marks(records: Records) -> Figure:
     rows = _sorted(records)[::-1]
     fig, ax = plt.subplots(figsize=(PAGE, 1.5 + 0.24 * len(rows)))
     for y, row in enumerate(rows):
-        ends = [of_row(records, row, border).mean() for border in ("clean", BEST)]
+        ends = [of_row(records, row, border).mean() for border in ("clean", "calibrated")]
         ax.plot(ends, [y, y], color="0.75", linewidth=2, zorder=1)
     for border, (mark, colour, label) in MARKS.items():
-        found = {y: of_row(records, row, border) for y, row in enumerate(rows)}
-        points = {y: h.mean() for y, h in found.items() if h is not None}
+        points = [of_row(records, row, border).mean() for row in rows]
         look = {"s": 42, "c": colour, "marker": mark, "label": label, "zorder": 3}
         look |= {} if mark in "|x" else {"edgecolors": "0.2", "linewidths": 0.8}
-        if points:
-            ax.scatter([*points.values()], [*points], **look)
+        ax.scatter(points, range(len(rows)), **look)
     ax.set_yticks(range(len(rows)), rows)
     ax.set(xlabel="H, harmonic mean of seen and unseen accuracy (%)", xlim=(0, None))
     plots.shared_legend(fig, ax, 2)
