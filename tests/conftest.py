@@ -1,5 +1,6 @@
 """What all tests share: shapes in signatures are checked, and a tiny benchmark."""
 
+import os
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
@@ -17,7 +18,8 @@ for library in ("matplotlib.pyplot", "open_clip", "pandas", "papermill", "scipy.
 CHECKER = "beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))"
 jaxtyping.install_import_hook("zslnb", CHECKER)
 
-# tests run side by side, and tiny tensors gain nothing from more threads
+# tests run side by side, and what they compute is tiny: no processes for it, and one thread
+os.environ.setdefault("ZSLNB_JOBS", "1")
 torch.set_num_threads(1)
 
 ROOT = Path(__file__).parent.parent

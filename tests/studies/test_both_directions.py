@@ -84,8 +84,7 @@ def test_recorded_rows_of_two_pages_meet(monkeypatch: pytest.MonkeyPatch):
     assert table["direction"].tolist() == ["none", "z → x", "x → z", "x → z"]
 
 
-def test_each_kind_of_semantics_has_its_rows(build, monkeypatch):
-    monkeypatch.setattr("joblib.cpu_count", lambda: 1)  # to start others takes longer than these
+def test_each_kind_of_semantics_has_its_rows(build):
     rows = {"cVAE": QUICK_REVCD, "ridge": experiments.RidgeSettings()}
     generators = {"GenZSL": QUICK, "f-VAEGAN": QUICK_IMAGINATION}
     by_kind = {"words": toy(), "more words": toy(semantic_dim=5)}

@@ -24,12 +24,6 @@ OTHERS = (*SWITCHES, STORED, MIXED, BLOCKS, code_audit.CHOOSING, code_audit.ONE_
 MODEL_ROWS = [row for row in code_audit.DIFFERENCES.values() if row not in OTHERS]
 
 
-@pytest.fixture(autouse=True)
-def one_process(monkeypatch):
-    """Starting others takes longer than these experiments."""
-    monkeypatch.setattr("joblib.cpu_count", lambda: 1)
-
-
 def record(row: str, seed: int, **scores: float | dict) -> dict:
     settings = {"latent_dim": 4, "classifier": {"epochs": 3}}
     scores = {

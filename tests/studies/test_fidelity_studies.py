@@ -129,8 +129,7 @@ def test_verdicts_end_with_the_text() -> None:
     assert study(mapped=True).verdicts().endswith("ridge regression here.)")
 
 
-def test_real_class_means_are_held_against_their_own_text(build, monkeypatch) -> None:
-    monkeypatch.setattr("joblib.cpu_count", lambda: 1)  # to start others takes longer than these
+def test_real_class_means_are_held_against_their_own_text(build) -> None:
     bench, quick = toy(), replace(QUICK, rounds=1, passes=1)
     start = genzsl.prepare(bench, quick)
     weight = studies.boosting_weight(bench, start, [0])

@@ -17,14 +17,12 @@ BOTH = {"GenZSL": QUICK, "cVAE": replace(QUICK_IMAGINATION, kind="cvae")}
         ("training_speed", ["speed", "imagination_speed"], "speed"),
     ],
 )
-def test_each_kind_of_generator_has_its_experiment(build, monkeypatch, study, methods, table):
-    monkeypatch.setattr("joblib.cpu_count", lambda: 1)  # to start others takes longer than these
+def test_each_kind_of_generator_has_its_experiment(build, study, methods, table):
     records = getattr(studies, study)(toy(), BOTH, range(1)).records
     assert [(r["method"], r["table"]) for r in records] == [(method, table) for method in methods]
 
 
-def test_generators_are_compared_with_one_of_them(build, monkeypatch):
-    monkeypatch.setattr("joblib.cpu_count", lambda: 1)
+def test_generators_are_compared_with_one_of_them(build):
     study = studies.compared(toy(), BOTH, "cVAE", range(1), name="clean")
     assert {r["table"] for r in study.records} == {"clean"}
     assert study.table().loc["cVAE", "H, over cVAE"] == ""
@@ -32,8 +30,7 @@ def test_generators_are_compared_with_one_of_them(build, monkeypatch):
     assert h.startswith("**GenZSL** against **cVAE**")
 
 
-def test_hubs_are_counted_method_by_method_where_a_record_has_them(build, monkeypatch):
-    monkeypatch.setattr("joblib.cpu_count", lambda: 1)
+def test_hubs_are_counted_method_by_method_where_a_record_has_them(build):
     study = studies.compared(toy(), BOTH, "cVAE", range(2), name="clean")
     without = {"row": "old", "scores": {}}
     frame = studies.hubness([*study.records, without], "toy").table()

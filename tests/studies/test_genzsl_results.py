@@ -3,7 +3,6 @@
 import re
 from dataclasses import replace
 
-import pytest
 from toys import QUICK, QUICK_IMAGINATION, toy
 
 from zslnb import results, studies
@@ -22,12 +21,6 @@ from zslnb.studies.genzsl_results import (
 from zslnb.studies.rows import values
 
 H = {"GenZSL": 0.5, "no CDP": 0.4, "no boosting": 0.55, "noise for the referent": 0.5}
-
-
-@pytest.fixture(autouse=True)
-def one_process(monkeypatch):
-    """Starting others takes longer than these experiments."""
-    monkeypatch.setattr("joblib.cpu_count", lambda: 1)
 
 
 def record(row: str, seed: int, h: float, method: str = "genzsl", **more: dict) -> dict:

@@ -101,7 +101,8 @@ def test_each_slider_has_its_frames_within_a_pages_budget(make: Callable[[], Sli
     assert len({png for *_, png in slider.frames}) == len(alts), "two frames look the same"
     page = slider._repr_html_()
     assert len(page) < BUDGET
-    assert make()._repr_html_() == page
+    if make in (weights, scales):  # which train, and draw samples
+        assert make()._repr_html_() == page
     words = re.sub(r"[\w+/=]{200,}", "", page)  # the pictures
     assert not re.search(r"//|<script|<link|@import| id=", words)
     assert not plt.get_fignums(), "a page would show these once more"
