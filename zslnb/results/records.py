@@ -5,6 +5,7 @@ import os
 import warnings
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
+from functools import lru_cache
 from pathlib import Path
 
 from zslnb.files import repository_dir, write_atomically
@@ -26,11 +27,17 @@ def recorded(run: str, folder: Path | None = None) -> list[dict]:
 
 
 def read_records(path: Path) -> list[dict]:
-    """Read a file of records, one JSON object a line.
+    """Read a file of records, one JSON object a line; a file that has not changed, only once.
 
     Raises:
         ValueError: a line that is no record.
     """
+    facts = path.stat()
+    return [{**record} for record in _parsed(path.resolve(), facts.st_mtime_ns, facts.st_size)]
+
+
+@lru_cache(maxsize=16)
+def _parsed(path: Path, _changed: int, _size: int) -> list[dict]:
     records = []
     lines = path.read_text(encoding="utf-8", errors="replace").split("\n")
     for number, line in enumerate(lines, 1):
