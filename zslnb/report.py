@@ -51,6 +51,7 @@ from zslnb.studies.genzsl_results import (
     bullets,
     selection_price_of_genzsl,
 )
+from zslnb.studies.other_seeds import recorded_twice, replicated_in_a_sentence
 from zslnb.studies.printed_gaps import audit_in_a_sentence
 from zslnb.studies.quoted import printed_scores_of_revcd
 from zslnb.studies.speed import speed_up, steady
@@ -347,9 +348,11 @@ def found_block() -> str:
     """List what this companion found itself, each with its difference and interval."""
     kinds = [on_cub(kind) for kind in ("sentences", "attributes")]
     audit = f"- **{audit_in_a_sentence([k for k in kinds if k])}** " if any(kinds) else ""
-    audit += audit and "Page [35](notebooks/35_the_audit.ipynb): `make reproduce NOTEBOOKS=35`."
+    where = "Page [35](notebooks/35_the_audit.ipynb): `make reproduce NOTEBOOKS=35`."
+    audit += audit and where
+    again = f"- **{replicated_in_a_sentence(recorded_twice())}** {where}"
     return (
-        f"{own_lines(own_ledger(), 'notebooks/')}\n{audit}\n\n"
+        f"{own_lines(own_ledger(), 'notebooks/')}\n{audit}\n{again}\n\n"
         "Mean difference in points within a seed, and its 95 % interval; calibrated: with the "
         "border between seen and unseen put by validation classes. Significance is asked after "
         "Holm's correction. CUB's numbers are read from `results/`, profile `medium`, recorded in "

@@ -150,8 +150,13 @@ def ledger(measures: Mapping[str, Measure] | None = None) -> list[Verdict]:
 
 def own_ledger() -> list[Verdict]:
     """Decide every finding of our own by the same rule, without a word of the papers'."""
-    evidence = Evidence(recorded_runs(), {}, {})
-    return [_decide_statement(claim, evidence) for claim in own_findings()]
+    return decided(own_findings(), recorded_runs())
+
+
+def decided(statements: Iterable[Claim], runs: Sequence[Run]) -> list[Verdict]:
+    """Decide statements by these runs alone, without a word of the papers'."""
+    evidence = Evidence(runs, {}, {})
+    return [_decide_statement(claim, evidence) for claim in statements]
 
 
 def decide(claim: Claim, evidence: Evidence) -> Verdict:

@@ -47,6 +47,7 @@ _STUDIES = {  # module -> what notebooks use of it
     "input_acceptance": "inputs",
     "known_densities": "gaussian_denoiser mixture_denoiser TiltedDensity",
     "method_orders": "lopsided_rows orders_of_methods",
+    "other_seeds": "by_other_seeds recorded_twice",
     "printed_gaps": "gaps_beside_spread reversals",
     "printed_numbers": "may_be_h possible_h printed_sums text_checks",
     "means_and_spread": (

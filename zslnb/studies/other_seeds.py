@@ -1,0 +1,144 @@
+"""Would five other seeds have said the same? Differences that the ledger asks for, twice."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from zslnb.files import repository_dir
+from zslnb.results.deciding import PERCENT, Finding, Run, decided, recorded_runs
+from zslnb.results.ledger import compared
+from zslnb.results.statements import Claim, Comparison, claims, own_findings
+from zslnb.studies.study import Answered, Drawn, Tabled
+
+TEN = "ten-seeds"  # in results/: a run of the aviary with ten seeds, by whoever has the patience
+SEEDS = (range(5), range(5, 10), range(10))
+STANDS = {  # how many of two halves call a difference significant -> look and label
+    2: ("C0", "significant by both"),
+    1: ("C1", "significant by one of them"),
+    0: ("0.6", "by neither"),
+}
+Thrice = tuple[Finding, Finding, Finding]  # by the first five seeds, by the others, by all ten
+
+
+def recorded_twice() -> list[Thrice]:
+    """Decide by each half of the ten recorded seeds, and by all, what the ledger asks of rows."""
+    (run,) = recorded_runs(repository_dir("results") / TEN)
+    return twice(run, [*claims(), *own_findings()])
+
+
+def twice(run: Run, statements: Sequence[Claim]) -> list[Thrice]:
+    """Decide differences of two rows by either half of a run's seeds, and by all, each once.
+
+    Those that are the same for each seed are left out, and those that few seeds were run of.
+    """
+    asked = [replace(s, measured=tuple(filter(_varies, s.measured))) for s in statements]
+    parts = [[r for r in run.records if r["seed"] in seeds] for seeds in SEEDS]
+    decided_by = [_findings(asked, replace(run, records=records)) for records in parts]
+    found = (tuple(each.get(of) for each in decided_by) for of in decided_by[-1])
+    return [
+        three
+        for three in found
+        if [len(f.ours) if f else 0 for f in three] == [*map(len, SEEDS)]
+        and three[-1].difference.low < three[-1].difference.high
+    ]
+
+
+def _varies(asked: Comparison) -> bool:
+    return not (asked.exact or asked.measure) and isinstance(asked.reference, str)
+
+
+def _findings(asked: Sequence[Claim], run: Run) -> dict[tuple[str, ...], Finding]:
+    findings = (finding for verdict in decided(asked, [run]) for finding in verdict.findings)
+    return {(f.record["table"], f.row, f.other, f.metric): f for f in findings}
+
+
+def by_other_seeds(found: Sequence[Thrice]) -> Answered:
+    """How many differences are significant again, by seeds that were not looked at before?
+
+    Of what is returned, `counts` is the table, and `apart` the median distance of two estimates.
+    """
+    sides = pd.DataFrame([map(_side, three) for three in found], columns=["first", "other", "all"])
+    counts = pd.DataFrame(
+        {
+            "differences": len(part),
+            "by the others: significant": (part["other"] != 0).sum(),
+            "the other way round": (part["other"] * part["first"] < 0).sum(),
+            "by all ten: significant": (part["all"] != 0).sum(),
+        }
+        for part in (sides[sides["first"] != 0], sides[sides["first"] == 0])
+    )
+    counts.index = pd.Index(["significant", "not significant"], name="by the first five seeds")
+    estimates = np.array([_means(three) for three in found if _in_percent(three)])
+    apart = float(np.median(np.abs(estimates[:, 0] - estimates[:, 1])))
+    caption = (
+        "Differences between two rows on the aviary that the ledger asks for, each once: decided "
+        "by seeds 0 to 4, by seeds 5 to 9, and by all ten, by the ledger's rule (a paired t test, "
+        "Holm within a statement; at least a point, where scores are percents). The two estimates "
+        f"where only the first five call it significant: {_named(found, (True, False, ...))}; and "
+        f"where only all ten together do: {_named(found, (False, False, True))}."
+    )
+    tabled = Tabled("other-seeds", counts, caption, counts=counts, apart=apart)
+    n, again = counts.loc["significant"].iloc[:2]
+    finding = (
+        f"{len(estimates)} differences of percents on the aviary, by five seeds and five others. "
+        f"Two estimates of one are typically {apart:.1f} points apart. Of all {n} that the first "
+        f"five call significant the others call {again} so."
+    )
+    alt = (
+        "Differences by the second five seeds over those by the first five: points along the "
+        "diagonal. Far from zero they are significant by both; near zero many by one or neither."
+    )
+    return Answered(tabled, Drawn("other-seeds", _figure(found), finding, alt=alt))
+
+
+def replicated_in_a_sentence(found: Sequence[Thrice]) -> str:
+    """Say how many of our differences other seeds bear out."""
+    counts = by_other_seeds(found).counts
+    n, again, turned, _ = counts.loc["significant"]
+    rest, _, _, more = counts.loc["not significant"]
+    return (
+        f"Of {n} differences on the aviary that seeds 0 to 4, these pages', call significant, "
+        f"seeds 5 to 9 call {again} so and {turned or 'none'} the other way round; of {rest} "
+        f"others {more} are significant by all ten."
+    )
+
+
+def _named(found: Sequence[Thrice], significant: tuple[object, ...]) -> str:
+    """List differences that are so significant by the first, the others and all; ... is either."""
+    chosen = [
+        three
+        for three in found
+        if all(asked in (..., _side(f) != 0) for f, asked in zip(three, significant, strict=True))
+    ]
+    named = ("{} ({:+.1f}, {:+.1f})".format(compared(three[0]), *_means(three)) for three in chosen)
+    return ", ".join(named) or "none"
+
+
+def _in_percent(three: Thrice) -> bool:
+    return three[0].metric.split(",")[0] in PERCENT
+
+
+def _side(finding: Finding) -> int:
+    """1 or -1 where a difference is significant, by its sign; else 0."""
+    return 0 if finding.standing == "open" else int(np.sign(finding.difference.mean))
+
+
+def _means(three: Thrice) -> tuple[float, float]:
+    return three[0].difference.mean, three[1].difference.mean
+
+
+def _figure(found: Sequence[Thrice]) -> Figure:
+    fig, ax = plt.subplots(figsize=(5.5, 5))
+    shown = [*filter(_in_percent, found)]
+    for many, (colour, label) in STANDS.items():
+        points = [_means(f) for f in shown if sum(map(bool, map(_side, f[:2]))) == many]
+        if points:
+            ax.scatter(*zip(*points, strict=True), s=18, c=colour, label=label, edgecolors="none")
+    ax.axline((0, 0), slope=1, color="0.75", linewidth=1, zorder=0)
+    ax.set(xlabel="difference by seeds 0 to 4 (points)", ylabel="by seeds 5 to 9 (points)")
+    ax.legend(loc="upper left")
+    return fig
