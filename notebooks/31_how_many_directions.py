@@ -141,8 +141,8 @@ white = F.normalize(fixed, dim=1)
 #
 # ## What do directions hold?
 #
-# Here, and in 1000 ImageNet and 1203 LVIS names encoded by CLIP (recorded). *In a random cone* is what a direction
-# would hold if the vectors shared their mean cosine and nothing else:
+# Here, in CUB's sentences and attributes, and in 1000 ImageNet and 1203 LVIS names encoded by CLIP (all recorded). *In a
+# random cone* is what a direction would hold if the vectors shared their mean cosine and nothing else:
 
 # %%
 kinds = [k for k in bench.provenance.get("all_semantics", ()) if k != bench.provenance["semantics"]]
@@ -152,8 +152,8 @@ here.table(studies.named_directions(relations, title))
 # %% [markdown]
 # The first direction is special because **it is the same in all classes**. It lifts every cosine by about the same
 # amount, and nothing else: to remove it is to take the mean off. The next ones stand out of the random cone, nothing
-# of them is the same in all, and their ends are topics: household goods against dogs, vehicles against fruit, blue
-# and grey birds against golden and red ones.
+# of them is the same in all, and their ends are topics: household goods against dogs, vehicles against fruit, warblers
+# against water birds, brown birds against yellow ones.
 #
 # ## What do they cost?
 #

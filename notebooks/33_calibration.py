@@ -245,8 +245,7 @@ here.table(studies.lopsided_rows())
 #   f-CLSWGAN eleven with sentences.
 # - **A single constant is not enough.** With sides told methods have 7 to 15 points more than with the best one.
 #
-# With the aviary's attributes (`semantics` above) GenZSL's lead shrinks from 45 points to 7, and validation's constant
-# costs ESZSL six, not significantly. None of this is a verdict on the papers' tables.
+# None of this is a verdict on the papers' tables.
 #
 # **To think about.** What could tell an image's side better than one constant for all?
 

@@ -102,19 +102,24 @@ def test_columns_without_a_number_are_left_out():
     assert not {"like looks", "probe"} & {*table.columns}
 
 
-def test_directions_of_real_names_stand_below_this_runs(monkeypatch):
+def test_directions_of_real_texts_stand_below_this_runs(monkeypatch):
     monkeypatch.setattr(semantic_directions.results, "recorded", lambda run: [])
     table = named_directions(RECORDS, "toy").table()
-    assert [*table.index] == ["toy", "ImageNet names", "LVIS names"]
+    real = ["CUB, sentences", "CUB, attributes", "ImageNet names", "LVIS names"]
+    assert [*table.index] == ["toy", *real]
     assert table.iloc[0][
         ["direction", "holds", "same in all", "nearest kept", "least"]
     ].tolist() == [*("1", "60.0 %", "90 %", "80 %", "a b")]
     assert table.iloc[1]["direction"] == "not measured"
 
 
-def test_real_names_are_recorded():
+def test_real_texts_are_recorded():
+    """The first direction is the same in all classes, the others are not, and have a meaning."""
     table = named_directions(RECORDS, "toy").table()
-    for names in ("ImageNet names", "LVIS names"):
+    for kind in ("sentences", "attributes"):
+        predicted = [int(cell.split()[0]) for cell in table.loc[f"CUB, {kind}", "predicted"]]
+        assert min(predicted[1:]) >= 90 > predicted[0]
+    for names in {*table.index} - {"toy"}:
         same = [int(cell.split()[0]) for cell in table.loc[names, "same in all"]]
         assert same[0] >= 99 > 1 >= max(same[1:])
 

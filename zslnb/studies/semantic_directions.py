@@ -12,6 +12,7 @@ from zslnb.experiments.memo import run_rows
 from zslnb.experiments.refinements import REFINEMENTS, possible
 from zslnb.experiments.relations import beside
 from zslnb.studies.class_cosines import REAL_NAMES
+from zslnb.studies.cub import cub_rows
 from zslnb.studies.rows import Records, row_names, values
 from zslnb.studies.study import Tabled
 
@@ -80,16 +81,18 @@ def what_is_left(records: Records, title: str, name: str) -> Tabled:
 
 
 def named_directions(records: Records, title: str) -> Tabled:
-    """What do the leading directions hold, here and in real class names, as recorded?"""
+    """What do the leading directions hold, here and in real class texts, as recorded?"""
     found = {title: records}
+    for kind in ("sentences", "attributes"):
+        found[f"CUB, {kind}"] = cub_rows(kind, RELATIONS) + cub_rows(kind, DIRECTIONS)
     for run, label in REAL_NAMES.items():
         found[label] = results.recorded(f"{run}-smoke")
     lines = [
-        {"class names": label, **line}
+        {"class texts": label, **line}
         for label, recorded in found.items()
         for line in _directions(recorded)
     ]
-    frame = pd.DataFrame(lines).set_index("class names")
+    frame = pd.DataFrame(lines).set_index("class texts")
     text = (
         "Share of the squared length that a direction holds, and would hold in a random cone with "
         "the same mean cosine; how much of that is the same in all classes; how much of the rest "
