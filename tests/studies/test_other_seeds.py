@@ -43,7 +43,10 @@ def statement(row: str, **changes: object) -> Claim:
 
 
 def test_each_difference_is_decided_by_each_half_and_by_all():
-    found = twice(run(), [statement(row) for row in ROWS if row != "base"] * 2)
+    backwards = Claim(
+        "ours", "b", *[""] * 6, measured=(Comparison("base", below="lost", table="T"),)
+    )
+    found = twice(run(), [backwards, *(statement(row) for row in ROWS if row != "base")])
     standings = {three[0].row: [finding.standing for finding in three] for three in found}
     assert standings == {
         "above twice": ["for", "for", "for"],

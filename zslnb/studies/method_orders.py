@@ -114,7 +114,7 @@ def lopsided_rows(paper: str = "revcd", place: str = "Table 1", own: str = "RevC
         }
     text = (
         f"{own}'s {place}, quoted. What it costs in H that S and U differ is the mean of the two "
-        "less H (as S and U give it). Ranks are from the top."
+        "less H. Ranks are from the top, by H as S and U give it."
     )
     frame = pd.DataFrame.from_dict(lines, orient="index").rename_axis("benchmark")
     return Tabled("printed", frame, text)

@@ -1,5 +1,6 @@
 """Would five other seeds have said the same? Differences that the ledger asks for, twice."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -51,9 +52,17 @@ def _varies(asked: Comparison) -> bool:
     return not (asked.exact or asked.measure) and isinstance(asked.reference, str)
 
 
-def _findings(asked: Sequence[Claim], run: Run) -> dict[tuple[str, ...], Finding]:
+def _findings(asked: Sequence[Claim], run: Run) -> dict[tuple[str, frozenset], Finding]:
     findings = (finding for verdict in decided(asked, [run]) for finding in verdict.findings)
-    return {(f.record["table"], f.row, f.other, f.metric): f for f in findings}
+    return {_of(finding): finding for finding in findings}
+
+
+def _of(finding: Finding) -> tuple[str, frozenset]:
+    """What a difference is of, whichever of the two is named first."""
+    scores = finding.metric.split(" against ")
+    return finding.record["table"], frozenset(
+        zip((finding.row, finding.other), (scores[0], scores[-1]), strict=True)
+    )
 
 
 def by_other_seeds(found: Sequence[Thrice]) -> Answered:
@@ -75,18 +84,18 @@ def by_other_seeds(found: Sequence[Thrice]) -> Answered:
     estimates = np.array([_means(three) for three in found if _in_percent(three)])
     apart = float(np.median(np.abs(estimates[:, 0] - estimates[:, 1])))
     caption = (
-        "Differences between two rows on the aviary that the ledger asks for, each once: decided "
-        "by seeds 0 to 4, by seeds 5 to 9, and by all ten, by the ledger's rule (a paired t test, "
-        "Holm within a statement; at least a point, where scores are percents). The two estimates "
+        "Differences on the aviary that the ledger asks for and seeds can change, each once: "
+        "decided by seeds 0 to 4, by seeds 5 to 9, and by all ten, by the ledger's rule (a paired "
+        "t test, Holm within a statement; at least a point of percents). Both estimates "
         f"where only the first five call it significant: {_named(found, (True, False, ...))}; and "
         f"where only all ten together do: {_named(found, (False, False, True))}."
     )
     tabled = Tabled("other-seeds", counts, caption, counts=counts, apart=apart)
     n, again = counts.loc["significant"].iloc[:2]
     finding = (
-        f"{len(estimates)} differences of percents on the aviary, by five seeds and five others. "
-        f"Two estimates of one are typically {apart:.1f} points apart. Of all {n} that the first "
-        f"five call significant the others call {again} so."
+        f"Differences on the aviary by five seeds and by five others: {len(estimates)} of "
+        f"{len(found)}, those of percents. Two estimates of one are typically {apart:.1f} points "
+        f"apart. Of all {n} that the first five call significant the others call {again} so."
     )
     alt = (
         "Differences by the second five seeds over those by the first five: points along the "
@@ -119,7 +128,7 @@ def _named(found: Sequence[Thrice], significant: tuple[object, ...]) -> str:
 
 
 def _in_percent(three: Thrice) -> bool:
-    return three[0].metric.split(",")[0] in PERCENT
+    return not {*PERCENT}.isdisjoint(re.split(r", |/| against ", three[0].metric))
 
 
 def _side(finding: Finding) -> int:
