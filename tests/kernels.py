@@ -6,7 +6,7 @@ As a plugin it gives nbval such kernels; `Forked` is one to hand to nbclient. Th
 
 import os
 import signal
-from multiprocessing.process import BaseProcess
+from multiprocessing.process import BaseProcess, current_process
 from typing import Any
 
 from jupyter_client import AsyncKernelManager, KernelManager
@@ -63,6 +63,7 @@ class _ForkedForNbval(_Forks, KernelManager):
 
 def _be_kernel(command: list[str], folder: str | None, env: dict[str, str]) -> None:
     os.setsid()  # signals are for one of the two
+    current_process()._config["daemon"] = False  # which ends with us, but may start processes
     os.environ.clear()
     os.environ.update(env)
     if folder:
