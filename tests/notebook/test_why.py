@@ -134,7 +134,9 @@ def test_no_file_is_one_sentence(capsys):
 
 
 @pytest.mark.parametrize(
-    "path", sorted(RESULTS.glob("*/*")), ids=lambda p: f"{p.parent.name}/{p.name}"
+    "path",
+    sorted(path for path in RESULTS.rglob("*") if path.is_file()),
+    ids=lambda p: p.relative_to(RESULTS).as_posix(),
 )
 def test_everything_in_results_can_be_traced(path):
     facts = dict(origin(path))
