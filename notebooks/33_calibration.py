@@ -241,9 +241,9 @@ here.table(studies.lopsided_rows())
 #   a point larger with attributes.
 # - **Validation's constant carries over** to within a point for closed forms, less well for f-VAEGAN on the aviary
 #   and, on CUB, for f-CLSWGAN with sentences and for GenZSL: five points short of the best. By area GenZSL is three
-#   points above the cVAE there with sentences; with that constant it is not above it. *S = U* is no better rule: it gains GenZSL
-#   four points on CUB with attributes, costs RevCD's one step, the ridge and ESZSL three to four there, and
-#   f-CLSWGAN eleven with sentences.
+#   points above the cVAE there with sentences; with that constant it is not above it. *S = U* is no better rule: it
+#   gains GenZSL four points on CUB with attributes, costs RevCD's one step, the ridge and ESZSL three to four there,
+#   and f-CLSWGAN eleven with sentences.
 # - **A single constant is not enough.** With sides told methods have 7 to 15 points more than with the best one.
 #
 # None of this is a verdict on the papers' tables.

@@ -151,7 +151,7 @@ def test_the_ledger_is_written_in_six_kinds(verdicts, tmp_path, monkeypatch):
 def test_compute_counts_an_experiment_once_though_two_tables_show_it(monkeypatch):
     twice = [{"id": "a", "seconds": 1800.0}, {"id": "a", "seconds": 1800.0}]
     one = report.Run("r", [*twice, {"id": "b", "seconds": 60.0}], {"device": {"name": "chip"}})
-    monkeypatch.setattr(report, "recorded_runs", lambda: [one])
+    monkeypatch.setattr(report, "recorded_runs", lambda *folder: [] if folder else [one])
     cells = [cell.strip() for cell in report.compute_block().splitlines()[2].split("|")]
     assert cells[1:6] == ["r", "chip", "2", "0.52", "30.0"]
 

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, partial
 from pathlib import Path
 
@@ -51,7 +51,7 @@ from zslnb.studies.genzsl_results import (
     bullets,
     selection_price_of_genzsl,
 )
-from zslnb.studies.other_seeds import recorded_twice, replicated_in_a_sentence
+from zslnb.studies.other_seeds import MORE, recorded_twice, replicated_in_a_sentence
 from zslnb.studies.printed_gaps import audit_in_a_sentence
 from zslnb.studies.quoted import printed_scores_of_revcd
 from zslnb.studies.speed import speed_up, steady
@@ -348,9 +348,10 @@ def found_block() -> str:
     """List what this companion found itself, each with its difference and interval."""
     kinds = [on_cub(kind) for kind in ("sentences", "attributes")]
     audit = f"- **{audit_in_a_sentence([k for k in kinds if k])}** " if any(kinds) else ""
-    where = "Page [35](notebooks/35_the_audit.ipynb): `make reproduce NOTEBOOKS=35`."
-    audit += audit and where
-    again = f"- **{replicated_in_a_sentence(recorded_twice())}** {where}"
+    where = "Page [35](notebooks/35_the_audit.ipynb): `make reproduce NOTEBOOKS=35`"
+    audit += audit and f"{where}."
+    again = f"- **{replicated_in_a_sentence(recorded_twice())}** {where}, of what `make reproduce "
+    again += "SEEDS=10` recorded."
     return (
         f"{own_lines(own_ledger(), 'notebooks/')}\n{audit}\n{again}\n\n"
         "Mean difference in points within a seed, and its 95 % interval; calibrated: with the "
@@ -381,7 +382,9 @@ def ledger_block() -> str:
 
 def compute_block() -> str:
     """Sum the seconds that recorded experiments took, each counted once."""
-    rows = [_compute(run) for run in recorded_runs()]
+    more = recorded_runs(repository_dir("results") / MORE)
+    runs = [*recorded_runs(), *(replace(run, name=f"{MORE}/{run.name}") for run in more)]
+    rows = [_compute(run) for run in runs]
     return markdown_table(pd.DataFrame(rows)) if rows else "Not measured.\n"
 
 

@@ -138,12 +138,24 @@ def test_a_crate_describes_every_file_and_names_nothing_that_it_lacks(tmp_path, 
     assert {by_id[i["@id"]]["name"] for i in run["instrument"]} == {"python", "torch"}
 
 
-@pytest.mark.parametrize("name", sorted(p.parent.name for p in RECORDED.glob("*/manifest.json")))
-def test_what_is_recorded_is_described_as_it_is(name, tmp_path):
+def test_only_what_is_new_to_another_folder_is_kept_where_that_is_asked_for(tmp_path):
+    run, more = fake_run(tmp_path), tmp_path / "more"
+    target = record(run, tmp_path / "results")
+    lines = ['{"id": "x", "seed": 0}\n', '{"id": "y", "seed": 5}\n']
+    (target / "records.jsonl").write_text(lines[0])
+    (run / "records" / "10_a.jsonl").write_text("".join(lines))
+    assert (record(run, more, target.parent) / "records.jsonl").read_text() == lines[1]
+    assert (record(run, more) / "records.jsonl").read_text() == "".join(lines)
+
+
+@pytest.mark.parametrize(
+    "of", sorted(RECORDED.rglob("manifest.json")), ids=lambda path: path.parent.name
+)
+def test_what_is_recorded_is_described_as_it_is(of, tmp_path):
     """Rows that were added later, too: a crate's hashes are what an archive goes by."""
-    folder = shutil.copytree(RECORDED / name, tmp_path / name)
+    folder = shutil.copytree(of.parent, tmp_path / of.parent.name)
     manifest.write_crate(folder)
-    assert (folder / crate.NAME).read_text() == (RECORDED / name / crate.NAME).read_text()
+    assert (folder / crate.NAME).read_text() == of.with_name(crate.NAME).read_text()
 
 
 @pytest.mark.parametrize(

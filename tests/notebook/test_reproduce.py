@@ -407,6 +407,11 @@ def test_what_a_killed_process_was_writing_is_cleared_away(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["records"]
 
 
+def test_new_records_do_not_go_where_they_are_to_be_new(capsys):
+    assert cli.main(["record", "--new"]) == 2
+    assert "name it by --results" in capsys.readouterr().err
+
+
 def test_none_at_once_is_refused(capsys):
     assert cli.main(["reproduce", "--at-once", "0", "--dry-run"]) == 2
     assert "At least one notebook runs at once, not 0." in capsys.readouterr().err

@@ -1,7 +1,10 @@
 """`zslnb.studies.other_seeds`: on made-up seeds, and on the ten that are recorded."""
 
+from pathlib import Path
+
 import pytest
 
+from zslnb import results
 from zslnb.results.deciding import Run
 from zslnb.results.statements import Claim, Comparison
 from zslnb.studies.other_seeds import (
@@ -71,6 +74,15 @@ def test_what_does_not_vary_and_what_is_no_difference_of_rows_is_left_out():
         "ours", "n", "", "", "", "", "", "", measured=(Comparison("lost", 1.0, table="T"),)
     )
     assert twice(Run("aviary-smoke", records), [statement("same"), number]) == []
+
+
+def test_seeds_that_other_code_was_run_with_are_not_mixed(monkeypatch):
+    def recorded(run: str, folder: Path | None = None) -> list[dict]:
+        return [{"method": "ridge", "source": "old" if folder else "new", "seed": 5 * bool(folder)}]
+
+    monkeypatch.setattr(results, "recorded", recorded)
+    with pytest.raises(ValueError, match=r"not of the code .* \(ridge, say\): run make reproduce"):
+        recorded_twice()
 
 
 def test_ten_seeds_are_recorded():

@@ -24,7 +24,13 @@ from zslnb.notebook.crate import NAME, crate
 from zslnb.notebook.execute import RAN, SKIPPED, Outcome
 from zslnb.notebook.parameters import PARAMETERS
 from zslnb.notebook.sources import find_sources
-from zslnb.results.records import damaged_copy, merge_records
+from zslnb.results.records import (
+    damaged_copy,
+    merge_records,
+    read_records,
+    recorded,
+    write_records,
+)
 
 DESCRIBED = ("run", "notebooks", "git", "versions", "benchmark", "profile", "seeds", "device")
 
@@ -158,14 +164,15 @@ def without_paths(text: str) -> str:
     return re.sub(r"(?<![\w.:/])(?:[A-Za-z]:)?[\\/](?:[^\s'\"\\/:]+[\\/])+", "", text)
 
 
-def record(run_dir: Path, results: Path) -> Path:
+def record(run_dir: Path, results: Path, beside: Path | None = None) -> Path:
     """Promote a run to `results/`: its manifest, records and headline tables (`.csv`).
 
     It is called as its folder is, without the part of a bundle's hash. Other tables may list a
     benchmark's classes, which are not ours to hand on.
 
     A run may be of some notebooks only, since all of them can take days on real features; its
-    manifest lists them. But a notebook that is recorded stays recorded.
+    manifest lists them. But a notebook that is recorded stays recorded. Records that the same run
+    has in the folder `beside` are left out.
 
     Raises:
         RequestError: there was no such run, a notebook of it did not run, the record there is of
@@ -187,6 +194,10 @@ def record(run_dir: Path, results: Path) -> Path:
         for path in [run_dir / "manifest.json", run_dir / "records.jsonl", *tables]:
             if path.is_file():
                 shutil.copy(path, new)
+        if beside is not None:
+            known = {r["id"] for r in recorded(target.name, beside)}
+            records = read_records(run_dir / "records.jsonl")
+            write_records(new / "records.jsonl", [r for r in records if r["id"] not in known])
         write_crate(new)
         shutil.rmtree(target, ignore_errors=True)
         os.replace(new, target)

@@ -442,11 +442,16 @@ def record_run(request: RecordRequest) -> None:
     """Promote the last such run of each benchmark that is asked for.
 
     Raises:
-        RequestError: there is no such run, or it is not fit to be recorded.
+        RequestError: there is no such run, it is not fit to be recorded, or only new records are
+            to be kept in the folder that they are to be new to.
         FileNotFoundError: no bundle at that path.
     """
     check_settings(request.profile)
-    results = request.results or repository_dir("results")
+    ours = repository_dir("results")
+    results = request.results or ours
+    if request.new and results.resolve() == ours.resolve():
+        raise RequestError("New records are kept in a folder of their own: name it by --results.")
     for name in _names(request.benchmark):
         _, folder = _load(replace(request, benchmark=name))
-        print(f"Recorded in {results.name}/{record(folder, results).name}.")
+        target = record(folder, results, beside=ours if request.new else None)
+        print(f"Recorded in {results.name}/{target.name}.")

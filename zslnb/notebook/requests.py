@@ -67,12 +67,15 @@ class RecordRequest:
         semantics: likewise.
         profile: likewise.
         results: the folder that records are kept in; the repository's unless said.
+        new: keep only records that the repository's own folder does not have, such as those of
+            more seeds; with another folder for `results`.
     """
 
     benchmark: str = "aviary"
     semantics: str = ""
     profile: str = "smoke"
     results: Path | None = None
+    new: bool = False
 
 
 @dataclass(frozen=True)

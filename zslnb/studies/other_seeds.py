@@ -9,13 +9,14 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from zslnb import results
 from zslnb.files import repository_dir
-from zslnb.results.deciding import PERCENT, Finding, Run, decided, recorded_runs
+from zslnb.results.deciding import PERCENT, Finding, Run, decided
 from zslnb.results.ledger import compared
 from zslnb.results.statements import Claim, Comparison, claims, own_findings
 from zslnb.studies.study import Answered, Drawn, Tabled
 
-TEN = "ten-seeds"  # in results/: a run of the aviary with ten seeds, by whoever has the patience
+RUN, MORE = "aviary-smoke", "ten-seeds"  # a run in results/, and where it has more seeds
 SEEDS = (range(5), range(5, 10), range(10))
 STANDS = {  # how many of two halves call a difference significant -> look and label
     2: ("C0", "significant by both"),
@@ -26,9 +27,20 @@ Thrice = tuple[Finding, Finding, Finding]  # by the first five seeds, by the oth
 
 
 def recorded_twice() -> list[Thrice]:
-    """Decide by each half of the ten recorded seeds, and by all, what the ledger asks of rows."""
-    (run,) = recorded_runs(repository_dir("results") / TEN)
-    return twice(run, [*claims(), *own_findings()])
+    """Decide by each half of the ten recorded seeds, and by all, what the ledger asks of rows.
+
+    Raises:
+        ValueError: the first five were recorded anew since, by other code.
+    """
+    first = results.recorded(RUN)
+    more = results.recorded(RUN, repository_dir("results") / MORE)
+    made_by = {(r["method"], r["source"]) for r in first}
+    if others := sorted({r["method"] for r in more if (r["method"], r["source"]) not in made_by}):
+        raise ValueError(
+            f"results/{MORE} is not of the code that made results/{RUN} ({others[0]}, say): run "
+            f"make reproduce SEEDS=10, then zslnb record --new --results results/{MORE}."
+        )
+    return twice(Run(RUN, [*first, *more]), [*claims(), *own_findings()])
 
 
 def twice(run: Run, statements: Sequence[Claim]) -> list[Thrice]:
@@ -83,12 +95,14 @@ def by_other_seeds(found: Sequence[Thrice]) -> Answered:
     counts.index = pd.Index(["significant", "not significant"], name="by the first five seeds")
     estimates = np.array([_means(three) for three in found if _in_percent(three)])
     apart = float(np.median(np.abs(estimates[:, 0] - estimates[:, 1])))
+    lost = [three for three in found if _side(three[0]) and not _side(three[1])]
+    late = [three for three in found if [*map(bool, map(_side, three))] == [False, False, True]]
     caption = (
         "Differences on the aviary that the ledger asks for and seeds can change, each once: "
         "decided by seeds 0 to 4, by seeds 5 to 9, and by all ten, by the ledger's rule (a paired "
-        "t test, Holm within a statement; at least a point of percents). Both estimates "
-        f"where only the first five call it significant: {_named(found, (True, False, ...))}; and "
-        f"where only all ten together do: {_named(found, (False, False, True))}."
+        "t test, Holm within a statement; at least a point, in percent). Both estimates "
+        f"where only the first five call it significant: {_named(lost)}; and where only all ten "
+        f"together do: {_named(late)}."
     )
     tabled = Tabled("other-seeds", counts, caption, counts=counts, apart=apart)
     n, again = counts.loc["significant"].iloc[:2]
@@ -116,14 +130,9 @@ def replicated_in_a_sentence(found: Sequence[Thrice]) -> str:
     )
 
 
-def _named(found: Sequence[Thrice], significant: tuple[object, ...]) -> str:
-    """List differences that are so significant by the first, the others and all; ... is either."""
-    chosen = [
-        three
-        for three in found
-        if all(asked in (..., _side(f) != 0) for f, asked in zip(three, significant, strict=True))
-    ]
-    named = ("{} ({:+.1f}, {:+.1f})".format(compared(three[0]), *_means(three)) for three in chosen)
+def _named(found: Sequence[Thrice]) -> str:
+    """List differences, each with its estimates by the first five seeds and by the others."""
+    named = ("{} ({:+.1f}, {:+.1f})".format(compared(three[0]), *_means(three)) for three in found)
     return ", ".join(named) or "none"
 
 
