@@ -8,16 +8,13 @@ border, a weight or a threshold is chosen on; the second is looked at once.
 import torch
 
 from zslnb.benchmark import Benchmark
-from zslnb.experiments import estimators, generative
+from zslnb.experiments import generative
 from zslnb.experiments.families import Generator
 from zslnb.experiments.means import MeansSettings, chosen_kernel, fit_means
 from zslnb.experiments.models import trained
-from zslnb.experiments.ridge import RidgeSettings
-from zslnb.experiments.ridge import candidates as ridge_candidates
 from zslnb.genzsl import GenZSLSettings
 from zslnb.imagination import ImaginationSettings
 from zslnb.protocol import Scored, best
-from zslnb.revcd import RevCDSettings
 
 Both = tuple[Scored, Scored]  # on the validation split, and on the benchmark
 
@@ -59,25 +56,3 @@ def picked(inner: Benchmark, benchmark: Benchmark, trial: Generator, model: Gene
     chosen = best((pick, scores) for pick, (scores, _) in tried.items())[0]
     tested = dict(generative.candidates(model, benchmark, [chosen]))
     return tried[chosen][1].scored(), tested[chosen][1].scored()
-
-
-def estimated(
-    inner: Benchmark,
-    benchmark: Benchmark,
-    settings: RevCDSettings,
-    seed: int,
-    device: torch.device | str,
-) -> Both:
-    """Score by cosines of estimated semantics; the candidate has validation's best border."""
-    tried = estimators.candidates(inner, settings, seed, device)
-    chosen = max(tried, key=lambda pick: tried[pick][1].border[1])
-    narrowed = estimators.narrowed(settings, [chosen])
-    tested = estimators.candidates(benchmark, narrowed, seed, device)
-    return tried[chosen][1].scored, tested[chosen][1].scored
-
-
-def regressed(inner: Benchmark, benchmark: Benchmark, settings: RidgeSettings) -> Both:
-    """Score by cosines of semantics that a ridge regression estimates, as `estimated` chooses."""
-    tried, tested = (dict(ridge_candidates(b, settings)) for b in (inner, benchmark))
-    chosen = max(tried, key=lambda pick: tried[pick].border[1])
-    return tried[chosen].scored, tested[chosen].scored
