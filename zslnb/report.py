@@ -42,7 +42,7 @@ from zslnb.results.ledger import (
 from zslnb.results.statements import PAPERS, Comparison
 from zslnb.results.statistics import paired_gains
 from zslnb.studies import style
-from zslnb.studies.both_directions import DIRECTIONS, on_cub
+from zslnb.studies.both_directions import on_cub
 from zslnb.studies.calibration_curves import COUNTS, nearest_point
 from zslnb.studies.claims_figure import claims_figure, fingerprint
 from zslnb.studies.genzsl_results import (
@@ -54,6 +54,8 @@ from zslnb.studies.genzsl_results import (
 from zslnb.studies.other_seeds import MORE, recorded_twice, replicated_in_a_sentence
 from zslnb.studies.printed_gaps import audit_in_a_sentence
 from zslnb.studies.quoted import printed_scores_of_revcd
+from zslnb.studies.rule_of_choice import both_recorded
+from zslnb.studies.seen_unseen import DIRECTIONS
 from zslnb.studies.speed import speed_up, steady
 
 PICTURE = "docs/claims.svg"  # of docs/ledger.md
@@ -111,8 +113,10 @@ def summary_block() -> str:
     frame.insert(0, "direction", [DIRECTIONS.get(row, "none") for row in frame.index])
     text = (
         "Percent, mean ± sd over 5 seeds. H is the harmonic mean of accuracies on seen and unseen "
-        "classes, with the border between them put by validation classes; T1 is the accuracy "
-        "among unseen classes alone. z is a class's description, x a picture's feature."
+        "classes, where one constant off the scores of seen classes was chosen on validation "
+        "classes together with all else (page [33](notebooks/33_calibration.ipynb)); T1, without "
+        "it, is the accuracy among unseen classes alone. z is a class's description, x a "
+        "picture's feature."
     )
     return f"{markdown_table(frame)}\n{text}"
 
@@ -346,7 +350,7 @@ def claims_block() -> str:
 
 def found_block() -> str:
     """List what this companion found itself, each with its difference and interval."""
-    kinds = [on_cub(kind) for kind in ("sentences", "attributes")]
+    kinds = [both_recorded(kind) for kind in ("sentences", "attributes")]
     audit = f"- **{audit_in_a_sentence([k for k in kinds if k])}** " if any(kinds) else ""
     where = "Page [35](notebooks/35_the_audit.ipynb): `make reproduce NOTEBOOKS=35`"
     audit += audit and f"{where}."

@@ -1,5 +1,7 @@
 """`zslnb.studies.both_directions`: methods of both papers side by side, from made-up records."""
 
+from dataclasses import replace
+
 import pytest
 from toys import QUICK, QUICK_IMAGINATION, QUICK_REVCD, toy
 
@@ -65,33 +67,30 @@ def test_what_nobody_has_measured_is_said_to_be(monkeypatch: pytest.MonkeyPatch)
     assert study.answers == study.scores == {}
 
 
-def test_recorded_rows_of_two_pages_meet(monkeypatch: pytest.MonkeyPatch):
-    words = {"benchmark": {"semantics": "words"}}
-    there = [
-        record(f"{row} · words", s, notebook="14_genzsl_results", table="T4", **words)
-        for row in ("ESZSL", "cVAE", "random referents")
-        for s in range(3)
-    ]
-    back = [
-        record(row, s, notebook="24_revcd_results", table="RevCD T2", **words)
-        for row in ("RevCD", "cVAE")
-        for s in range(3)
-    ]
-    runs = {"cub_resnet_fc1000-sentences-medium": [*there, *back]}
+def test_the_recorded_rows_of_cub_are_those_of_the_borders_without_the_control(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    words = {"benchmark": {"semantics": "words"}, "table": "seen-unseen"}
+    rows = ("ESZSL", "cVAE", "GenZSL, noise", "RevCD", "cVAE x → z")
+    there = [record(row, seed, **words) for row in rows for seed in range(3)]
+    runs = {"cub_resnet_fc1000-sentences-medium": there}
     monkeypatch.setattr(results, "recorded", lambda run: runs.get(run, []))
     table = studies.both_on_cub("words").table()
     assert [*table.index] == ["ESZSL", "cVAE", "RevCD", "cVAE x → z"]
     assert table["direction"].tolist() == ["none", "z → x", "x → z", "x → z"]
 
 
-def test_each_kind_of_semantics_has_its_rows(build):
-    rows = {"cVAE": QUICK_REVCD, "ridge": experiments.RidgeSettings()}
-    generators = {"GenZSL": QUICK, "f-VAEGAN": QUICK_IMAGINATION}
-    by_kind = {"words": toy(), "more words": toy(semantic_dim=5)}
-    tables = studies.both_papers(by_kind, generators, rows, range(1))
-    assert [table.name for table in tables] == ["both-words", "both-more_words"]
-    assert [*tables[1].table().index] == [
-        *("ESZSL", "nearest mean", "means + spread", "GenZSL", "f-VAEGAN", "cVAE x → z", "ridge")
-    ]
-    first = tables[0].records[0]
-    assert (first["row"], first["table"]) == ("plain CLIP · words", "both")
+def test_each_kind_of_semantics_has_its_rows_and_one_rule_for_the_border(build):
+    methods = {
+        "ESZSL": experiments.ESZSLSettings(),
+        "GenZSL": QUICK,
+        "GenZSL, noise": replace(QUICK, referent="noise"),
+        "f-VAEGAN": QUICK_IMAGINATION,
+        "RevCD": QUICK_REVCD,
+        "ridge": experiments.RidgeSettings(),
+    }
+    table = studies.both_papers(toy(), methods, "more words", range(1))
+    assert table.name == "both-more_words"
+    assert [*table.table().index] == ["ESZSL", "GenZSL", "f-VAEGAN", "RevCD", "ridge"]
+    assert {(r["table"], r["method"]) for r in table.records} == {("both", "seen_unseen")}
+    assert [r["row"] for r in table.records][:2] == ["ESZSL · more words", "GenZSL · more words"]

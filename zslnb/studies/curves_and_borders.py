@@ -5,9 +5,9 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from zslnb.experiments.seen_unseen import GRID
-from zslnb.studies.both_directions import BASE, DIRECTIONS
+from zslnb.studies.both_directions import BASE
 from zslnb.studies.rows import Records, row_names, values
-from zslnb.studies.seen_unseen import of_row
+from zslnb.studies.seen_unseen import DIRECTIONS, of_row
 from zslnb.studies.study import Drawn
 from zslnb.studies.style import METHODS, PAGE, SMALLEST
 

@@ -6,20 +6,24 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float
 
-from zslnb import results
+from zslnb import experiments, results
 from zslnb.benchmark import Benchmark
 from zslnb.experiments.memo import run_rows
 from zslnb.genzsl import GenZSLSettings
 from zslnb.imagination import ImaginationSettings
 from zslnb.results.statistics import by_seed
-from zslnb.studies.both_directions import RENAMED, Estimators, on_cub
+from zslnb.revcd import RevCDSettings
+from zslnb.studies.cub import cub_rows
 from zslnb.studies.generators import Device, predicted, untrained
+from zslnb.studies.genzsl_results import CUB_RUN
 from zslnb.studies.rows import Records, row_names, told
 from zslnb.studies.study import Tabled
 
 Sources = Mapping[str, Records]  # benchmark and semantics -> records of both directions
 Rivals = Mapping[str, ImaginationSettings]
+Estimators = Mapping[str, RevCDSettings | experiments.RidgeSettings]
 
+RENAMED = {"cVAE": "cVAE x → z", "GAN": "GAN x → z"}  # among the estimators
 TRAINED = ("GenZSL", "cVAE", "f-CLSWGAN", "f-VAEGAN", "RevCD", *RENAMED.values())
 CLOSED = ("ESZSL", "nearest mean", "means + spread", "ridge")  # plain CLIP chooses nothing
 
@@ -45,9 +49,10 @@ def run_both(
 
 
 def both_recorded(kind: str) -> list[dict]:
-    """Read the same rows from CUB's recorded runs, for one kind of semantics."""
-    rows = {*TRAINED, *CLOSED}
-    return [record for record in on_cub(kind) if record["row"] in rows]
+    """Read the same rows from what pages 14 and 24 recorded of CUB, for one kind of semantics."""
+    there = results.rows_of(results.recorded(CUB_RUN), "T4", f" · {kind}")
+    back = [{**r, "row": RENAMED.get(r["row"], r["row"])} for r in cub_rows(kind, "RevCD T2")]
+    return [record for record in (*there, *back) if record["row"] in {*TRAINED, *CLOSED}]
 
 
 def percents_of(records: Records, row: str, way: str = "clean") -> Float[np.ndarray, " R"]:
