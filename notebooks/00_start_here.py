@@ -65,7 +65,8 @@ bench = here.benchmark
 # %% [markdown]
 # ## The birds
 #
-# Everything in this companion runs on birds drawn for it: sixty species in twelve families. The
+# Every page of this companion runs on birds drawn for it, sixty species in twelve families; some show recorded
+# results on photographs (CUB) beside them. The
 # twelve species framed below are **unseen**: no method trains on a picture of them. The other
 # forty-eight are **seen**.
 

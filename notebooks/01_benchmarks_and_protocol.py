@@ -92,8 +92,9 @@ except BenchmarkError as error:
 
 # %% [markdown]
 # The papers use three benchmarks of photographs: birds (CUB), scenes (SUN) and mammals (AWA2). Features
-# come from networks that were trained on ImageNet, and a class that is in ImageNet is not new to them. So
-# the *Proposed Split*, which both papers use, has no class of ImageNet among the unseen ones.
+# used to come from networks that were trained on ImageNet (RevCD's do), and a class that is in ImageNet is not new to
+# them. So the *Proposed Split*, which both papers use, has no class of ImageNet among the unseen ones. GenZSL's come
+# from CLIP, which was trained on pictures of the web: for it the split does not guarantee that a class is new.
 
 # %%
 caption = "The published benchmarks, by the sizes of their Proposed Split: classes, then images."
@@ -340,7 +341,8 @@ if bench.name == "aviary" and bench.shared_space:
 here.figure(looks)
 
 # %% [markdown]
-# Each published GenZSL number is the best of up to 3,000 looks (150 rounds of 20 classifier epochs). A model
+# Each published GenZSL number is the best of up to 3,000 looks (150 rounds of 20 classifier epochs; SUN's H, from a
+# second script, of 200). A model
 # that is training also changes between looks, so its gain can be larger or smaller;
 # [notebook 14](14_genzsl_results.ipynb) measures it. The curve above is what looking adds when nothing changes.
 #

@@ -397,6 +397,8 @@ here.figure(copying)
 # f(u') + \lambda' g(u') \le f(u) + \lambda' g(u)$$
 #
 # and $(\lambda' - \lambda)\,(g(u') - g(u)) \le 0$ is left: $g$ falls, and then by the first inequality $f$ rises.
+# ($f$ is reconstruction and KL; at an optimum the KL is 0, [notebook 11](11_referent_induction.ipynb), so it is the
+# reconstruction that rises.)
 #
 # </details>
 

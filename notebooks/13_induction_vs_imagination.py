@@ -242,7 +242,8 @@ desk.check(predicted, penalties, wrong, rtol=0, atol=0.01)
 # ## Both paradigms, one seed
 #
 # All have the same final classifier, and equally many synthetic features a class. **cVAE** is f-VAEGAN
-# without its critic, **f-CLSWGAN** without its VAE. After every round we look at **T1 of synthetic features
+# without its critic, **f-CLSWGAN** without its VAE and with a loss of its own instead: a classifier of real seen
+# features, trained before and fixed, is to name the class of what is generated. After every round we look at **T1 of synthetic features
 # alone** (the classifier never saw a seen class; plain **T1**, below, is read off the generalised one), at
 # how **alike** synthetic class means are, and at how **steep** the critic is.
 
@@ -266,8 +267,8 @@ here.figure(studies.losses(live))
 # A critic that does its work has $\mathrm{D}(\hat x) - \mathrm{D}(x)$ below 0. On the aviary it is above for half
 # of the rounds or more: the rival here is not at its best.
 #
-# As released, the penalty's weight starts at 10. After a step with a mean penalty above 1.05 it goes up by a
-# tenth, after one below 1.001 down by a tenth. In between gradients have length 2 or so, not one; and a flat
+# As released, the penalty's weight starts at 10. After a step with a mean penalty above 1.05 it is
+# multiplied by 1.1, after one below 1.001 divided by 1.1. In between gradients have length 2 or so, not one; and a flat
 # critic has a penalty of 1, so its weight goes on falling. (Profiles smoke and medium, at ten times the released
 # learning rate, fix it at 10.) With the released rule:
 

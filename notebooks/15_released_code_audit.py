@@ -249,7 +249,8 @@ for name, rows in both.items():
     print(f"{name}: lengths {rows.norm(dim=1).min():.2f} to {rows.norm(dim=1).max():.2f}")
 
 # %% [markdown]
-# Now the measurement: the code's model, and in each row one thing done as the text has it, protocol *clean*
+# Now the measurement: the code's model, and in each row one thing done as the text has it, or otherwise where it
+# has no word (lengths) or none of this (noise, a control); protocol *clean*
 # ([notebook 14](14_genzsl_results.ipynb)). $x^{refer} + o$ needs a latent as wide as the features; where the
 # profile's is not, that row is compared with the code's model at that width. *No boosting* is the
 # formula as printed.
@@ -461,7 +462,8 @@ here.table(audit.short)
 #   to start. That does not say that the printed numbers are too low.
 # - **Choosing on test:** worth about two points within the clean run, next to nothing within so short a
 #   released one, whose last look is about its best.
-# - **What matters:** a classifier that is never reset, the stored order, and an MLP in place of a linear layer.
+# - **What matters:** a classifier that is never reset, whether the files lie class by class (fed in order), an MLP in
+#   place of a linear layer and, by little, boosting.
 # - **What is not seen to matter:** the prior, what the decoder gets, shares, lengths, and the referent itself.
 #
 # Effects of single switches do not add up. And the aviary is no evidence about CUB, SUN or AWA2: with another

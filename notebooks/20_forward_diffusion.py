@@ -398,8 +398,8 @@ here.figure(studies.step_back(schedule, t, earlier, later, mean))
 # \;\approx\; \sqrt{\bar\alpha_T}\, m\, s :$$
 #
 # the signal left, times how far the answer is from average, times how much is still open. An image that
-# identifies its class leaves nothing open. In a standardised column $m^2 + s^2$ is 1 on average, so $m s$ is at
-# most one half, and the loss at most 4 % of a standard deviation.
+# identifies its class leaves nothing open. In a standardised column $m^2 + s^2$ is 1 on average, so $m s$ is on
+# average at most one half, and the loss on average at most 4 % of a standard deviation.
 #
 # </details>
 
@@ -437,11 +437,12 @@ here.figure(rest)
 # %% [markdown] tags=["answer"]
 # <details><summary>One answer</summary>
 #
-# It has learnt that what little there is in $z_T$ points at the right class. So it takes the lean of a
+# It may have learnt that what little there is in $z_T$ points at the right class. Then it takes the lean of a
 # random draw for a hint, and starts out for whichever class the noise happens to be near. How much that
 # matters depends on how well the image decides: where it does, the hint is overruled. Fresh noise in
-# every step helps, since the first draw's lean is forgotten on the way; and a schedule whose
-# $\bar\alpha_T$ is 0 teaches no such hint in the first place. Notebook 23 measures it.
+# every step should help, since the first draw's lean is forgotten on the way; and a schedule whose
+# $\bar\alpha_T$ is 0 teaches no such hint in the first place. Notebook 23 measures what a leaning start and fresh
+# noise are worth, and finds nothing on the aviary.
 #
 # </details>
 

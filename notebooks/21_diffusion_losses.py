@@ -270,7 +270,7 @@ assert turning.lowest[0.05] < 0  # not at the prototype, but away from the neare
 here.figure(turning)
 
 # %% [markdown]
-# Least loss is not at the prototype but turned away from the rivals. The gradient is perpendicular to the estimate: this
+# Least loss is not at the prototype but turned away from the nearer rival. The gradient is perpendicular to the estimate: this
 # loss turns it and never stretches it.
 
 # %% [markdown] tags=["appendix"]
@@ -454,9 +454,11 @@ here.figure(toy)
 # The best estimate is still an average of the seen prototypes, weighted by how likely each is given $z_t$
 # and $x$: those are the only $z_0$ that training has. An image of an unseen class is given the weights of
 # the seen classes that it resembles. So at the optimum every estimate lies in the hull of the seen
-# prototypes, and no weighting over steps moves it, since at each step the minimum is the same. The
-# classification loss only turns an estimate towards one of the seen prototypes. What leaves the hull does
-# so because a network of limited size draws a smooth map, and follows it beyond the images it has met.
+# prototypes, and no weighting over steps of the two squared errors moves it, since at each step the minimum is the
+# same. The classification loss can: it is least beyond a prototype, away from its nearer rival, and estimates lie
+# further off the hull with it than without ([page 24](24_revcd_results.ipynb)). But it, too, knows seen prototypes
+# alone. What else leaves the hull does so because a network of limited size draws a smooth map, and follows it
+# beyond the images it has met.
 #
 # </details>
 

@@ -425,16 +425,18 @@ if bench.name == "aviary":
 here.figure(reproduced)
 
 # %% [markdown]
-# The schedule does most, both kinds come about equally fast, and trained networks end short of the data. Most
+# The schedule does most; towards the data the wider kind comes sooner and nearer, and trained networks end short of
+# it. Most
 # classes are settled in the first estimate, the rest in the last steps.
 #
 # ## What held, what did not
 #
 # - **Held:** eq. 18, eq. 22 counted both ways, algorithm 2 and DDIM's jump, by hand.
-# - **Guided walks sample $p(z)\, p(x \mid z)^w$:** at scale 1, and for Gaussians of one width.
+# - **Guided walks sample $p(z)\, p(x \mid z)^w$:** at scales 0 and 1, and for Gaussians of one width.
 # - **"Improving recognition of unseen classes":** yes, by several points of U and T1; U stays low.
 # - **The walk:** ten steps are as good as 500, and one is not seen to be worse.
-# - **Lower-dimensional semantics sooner:** not found, but our two kinds differ in more than width.
+# - **Lower-dimensional semantics sooner:** not found, rather the other way round; but our
+#   two kinds differ in more than width.
 #
 # The birds are drawn: this is no evidence about CUB, SUN or AWA2.
 #

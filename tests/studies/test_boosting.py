@@ -121,8 +121,8 @@ def measured(genuine: float) -> pd.DataFrame:
 def test_copying_is_held_against_a_network_that_is_asked_to(genuine: float, words: str) -> None:
     copying, copier = copies(measured(genuine), 240, 0.1).verdicts.split("\n")
     assert copying.endswith(words)
-    assert "copies 0.040 at λ = 0, 0.030 at λ = 0.1 and 0.004 at λ = 10; up to" in copier
-    assert f"up to {genuine:.3f} is what networks have that do not" in copier
+    assert "copies 0.040 at λ = 0, 0.030 at λ = 0.1 and 0.0040 at λ = 10; up to" in copier
+    assert f"up to {genuine:.4f} is what networks have that do not" in copier
 
 
 def test_the_table_and_the_figure_have_a_row_and_a_line_for_each_objective() -> None:

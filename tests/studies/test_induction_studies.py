@@ -88,7 +88,7 @@ def test_slopes_are_points_for_a_tenth_of_the_cosine():
     table = study.table()
     assert table.loc["GenZSL", "slope"].startswith("4.0 ±")
     assert study.slopes["cVAE"].mean() == pytest.approx(9.0, abs=0.1)
-    assert table.loc["cVAE", "slope, over GenZSL's"] == "+5.0, steeper"
+    assert table.loc["cVAE", "slope, over GenZSL's"] == "+5.0, above"
     assert table.loc["means + spread", "slope, over GenZSL's"] == "+0.5, not significant"
     assert table.loc["GenZSL", "slope, over GenZSL's"] == ""
     assert table.loc["GenZSL", "nearer half"].startswith("38.0 ±")  # 10 + 4 * 7

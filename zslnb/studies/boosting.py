@@ -267,8 +267,8 @@ def pull_taken(
     text = (
         f"One shuffled batch of {n} after training, ordered by class for the eye. "
         f"{int(same.sum()) - n} of its {n * n - n:,} pairs are false negatives (framed). Right: "
-        f"they take {lost:.0%} of the pull of features towards their own text. Class by class, in "
-        "a batch of one class, they would take all of it."
+        f"they take {lost:.0%} of the pull of features towards their own text. In a batch of one "
+        "class there is no pull at all."
     )
     alt = (
         "Left, a heat map of logits, features by texts of one batch: bright blocks along the "
@@ -392,7 +392,7 @@ def copies(measured: pd.DataFrame, steps: int, perfect: float) -> Answered:
         f"({genuine[0.0]:.4f}, where a network that is asked to copy has {asked[0.0]:.3f}). The "
         f"paper's {'reason for the term did not show' if none else 'reason shows'}.\n"
         f"- **The copier** copies {asked[0.0]:.3f} at λ = 0, {asked[0.1]:.3f} at λ = 0.1 and "
-        f"{asked[10.0]:.3f} at λ = 10; up to {genuine.max():.3f} is what networks have that do not."
+        f"{asked[10.0]:.4f} at λ = 10; up to {genuine.max():.4f} is what networks have that do not."
     )
     tabled = Tabled("copying", frame, text, verdicts=verdicts)
     alt = (

@@ -103,8 +103,9 @@ def models_beside_text(benchmark: str, records: Records) -> Tabled:
     frame["T1, code minus paper"] = laid_out(t1, "T1")["T1"]
     text = (
         f"**{benchmark}, protocol clean.** The code's model has H "
-        f"{_shown(records, 'GenZSL', 'clean')}. Each row does one thing as the text has it; the "
-        "last does one as the code has it, where the text has no word. Mean difference within a "
+        f"{_shown(records, 'GenZSL', 'clean')}. The rows do one thing as the text has it, but "
+        "*scaled to length one* what it has no word on, *noise for the referent* is a control, and "
+        "the last does one as the code has it. Mean difference within a "
         "seed and its 95 % interval; *above* and *below* are significant."
     )
     return Tabled("models", frame, text, records, gains=h)

@@ -221,8 +221,9 @@ def blind_attention(models: Sequence[RevCD], benchmark: Benchmark) -> Tabled:
     rows = {"attention, now blind": blind, "noise to start from": other_noise}
     frame = pd.DataFrame({"same class, %": {row: plus_minus(p, ".1f") for row, p in rows.items()}})
     text = (
-        f"How many of {len(features)} test images keep their class; mean ± standard deviation over "
-        f"seeds ({len(models)})."
+        f"How many of {len(features)} test images keep their class, at guidance "
+        f"{models[0].settings.guidance:g} (page 23); mean ± standard deviation over seeds "
+        f"({len(models)})."
     )
     facts = {"blind": blind, "other_noise": other_noise}
     return Tabled("blind", frame.rename_axis("what changes"), text, **facts)
@@ -310,8 +311,8 @@ def image_swaps(models: Models, benchmark: Benchmark) -> Tabled:
     }
     text = (
         f"How far estimates of {images.numel()} test images turn ($1 - \\cos$: 0 no effect, 1 "
-        "nothing in common), and how many change their class. Mean ± standard deviation over seeds "
-        f"({n_seeds})."
+        "nothing in common), and how many change their class, without guidance, so more than "
+        f"above. Mean ± standard deviation over seeds ({n_seeds})."
     )
     frame = pd.DataFrame(columns, index=pd.Index(swaps, name="exchanged for"))
     return Tabled("swaps", frame, text, headline=True, turned=turned)

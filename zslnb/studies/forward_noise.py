@@ -377,8 +377,8 @@ def step_back(
     right.legend()
     text = (
         f"Left: {inside:.1%} of the pairs lie within two standard deviations of eq. 8 (95.4% "
-        f"expected). Right: the mean follows $z_0$ in the first steps (weight {of_z0[4]:.2f} at "
-        f"step 5), $z_t$ later ({of_zt[99]:.2f} at step 100)."
+        f"expected). Right: the mean follows $z_0$ in the first two steps (weight {of_z0[1]:.2f} "
+        f"at step 2, {of_z0[4]:.2f} at step 5), then $z_t$ ({of_zt[99]:.2f} at step 100)."
     )
     alt = (
         "Left, a cloud of dots, the value one step earlier against the value now, along a "

@@ -102,7 +102,7 @@ def _distance_table(
             "nearer half": plus_minus(a[:, is_near].mean(1), ".1f"),
             "farther half": plus_minus(a[:, ~is_near].mean(1), ".1f"),
             "slope": plus_minus(slopes[method], ".1f"),
-            "slope, over GenZSL's": _told(steeper.get(method), "steeper", "flatter"),
+            "slope, over GenZSL's": _told(steeper.get(method), "above", "below"),
             "rank correlation": _correlation(nearest, a.mean(0)),
         }
         for method, a in accuracy.items()

@@ -228,7 +228,8 @@ class WalkDensity(Study):
             for kind in self.curves
         )
         return (
-            f"Left: how far $z_t$ still is, by squared Fréchet distance; half of the way is done "
+            f"Left: how far $z_t$ still is, by squared Fréchet distance; half of the way that each "
+            "walk goes in the end, which is not all of it, is done "
             f"at step {half}. Right: estimates that have their final class; of the first ones "
             f"already {self.decided()}. Mean and range over seeds ({self.seeds})."
         )

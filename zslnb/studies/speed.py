@@ -206,7 +206,7 @@ class TrainingSpeed(Study):
             self.typical(row, metric, 0.9) / genzsl for row in ("cVAE", "GenZSL, noise")
         )
         explained = max(adversary, induction) >= 0.5
-        due = "not owed to induction" if explained else "not explained by the controls"
+        due = "mostly not owed to induction" if explained else "not explained by the controls"
         return (
             f"**The speed-up in {metric} is {due}:** at nine tenths of f-VAEGAN's best the cVAE, "
             f"which has no adversary, has {adversary:.0%} of it, GenZSL without referents "
