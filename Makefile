@@ -66,7 +66,7 @@ test: $(READY) ## run the tests and check the executed notebooks (quicker after 
 	notebooks tests $(ARGS)
 
 test-slow: $(READY) ## run the tests that take minutes each
-	@$(CHECKED) $(BIN)/python -m pytest -m slow tests $(ARGS) || \
+	@$(CHECKED) $(BIN)/python -m pytest -n 2 --dist loadfile -m slow tests $(ARGS) || \
 	{ status=$$?; test $$status -eq 5 && echo "There are no slow tests." || exit $$status; }
 
 lab: $(READY) ## open JupyterLab on the notebooks, each paired with its .py source
