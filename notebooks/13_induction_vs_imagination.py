@@ -241,10 +241,10 @@ desk.check(predicted, penalties, wrong, rtol=0, atol=0.01)
 # %% [markdown]
 # ## Both paradigms, one seed
 #
-# All have the same final classifier, and equally many synthetic features a class. **cVAE** is f-VAEGAN
-# without its critic, **f-CLSWGAN** without its VAE and with a loss of its own instead: a classifier of real seen
-# features, trained before and fixed, is to name the class of what is generated. After every round we look at **T1 of synthetic features
-# alone** (the classifier never saw a seen class; plain **T1**, below, is read off the generalised one), at
+# All have the same final classifier, and equally many synthetic features a class. **cVAE** is f-VAEGAN without its
+# critic, **f-CLSWGAN** without its VAE and with a loss of its own instead: a classifier of real seen features,
+# trained before and fixed, is to name the class of what is generated. After every round we look at **T1 of synthetic
+# features alone** (the classifier never saw a seen class; plain **T1**, below, is read off the generalised one), at
 # how **alike** synthetic class means are, and at how **steep** the critic is.
 
 # %%

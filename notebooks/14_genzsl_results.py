@@ -199,8 +199,8 @@ full = studies.cub_rows("sentences", "T2", "full")
 Markdown(studies.published_schedule(full, tables["T2"]))
 
 # %% [markdown]
-# Calibrated S is eleven points lower (53.1, not 64.5). T1 is below the 74 of the figure's 36 passes with a linear classifier;
-# the closed form stays eight above.
+# Calibrated S is eleven points lower (53.1, not 64.5). T1 is below the 74 of the figure's 36 passes with a linear
+# classifier; the closed form stays eight above.
 #
 # ## Whose spread?
 #
@@ -265,9 +265,9 @@ here.table(studies.ablations_beside({name: rows for name, rows in ablations.item
 
 # %% [markdown]
 # **Is it CDP, boosting or induction that helps?** None of the three is seen to help H; on CUB CDP helps T1. What
-# H cannot do without is the plainest part, the reconstruction of a target's feature, and there the
-# paper agrees; but T1 is not seen to need it on the aviary, so much of its worth is where the border falls. On the aviary boosting at the published weight even costs H; S and T1 move the other way, so
-# some of that is the border's place.
+# H cannot do without is the plainest part, the reconstruction of a target's feature, and there the paper agrees; but
+# T1 is not seen to need it on the aviary, so much of its worth is where the border falls. On the aviary boosting at
+# the published weight even costs H; S and T1 move the other way, so some of that is the border's place.
 #
 # **Does the referent carry information?** Then random referents or noise would cost something. They are
 # not seen to, on drawn birds or on CUB's, and the intervals leave room for a loss of two points at most.

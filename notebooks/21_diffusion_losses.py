@@ -270,8 +270,8 @@ assert turning.lowest[0.05] < 0  # not at the prototype, but away from the neare
 here.figure(turning)
 
 # %% [markdown]
-# Least loss is not at the prototype but turned away from the nearer rival. The gradient is perpendicular to the estimate: this
-# loss turns it and never stretches it.
+# Least loss is not at the prototype but turned away from the nearer rival. The gradient is perpendicular to the
+# estimate: this loss turns it and never stretches it.
 
 # %% [markdown] tags=["appendix"]
 # <details><summary>Guidance by a classifier (eq. 14), which the third loss stands in for</summary>

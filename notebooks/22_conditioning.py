@@ -261,7 +261,8 @@ with one_thread():
 here.figure(studies.token_attention(models["cross"], bench))
 
 # %% [markdown]
-# Weights are not importance. So make trained attention *blind*: with queries of 0 all keys fit alike. Does that change more than other noise to start from?
+# Weights are not importance. So make trained attention *blind*: with queries of 0 all keys fit alike. Does that
+# change more than other noise to start from?
 
 # %%
 blind = studies.blind_attention(models["cross"], bench)
@@ -396,9 +397,9 @@ if bench.name == "aviary":
 here.table(swaps)
 
 # %% [markdown]
-# The image decides; other noise gives one image in five another class. At every step? With little noise $z_t$ itself says the class. Noise each
-# image's prototype to step $t$, swap the image, and look at that one estimate: where a curve is high on the left, the
-# network follows the image although $z_t$ has the answer.
+# The image decides; other noise gives one image in five another class. At every step? With little noise $z_t$ itself
+# says the class. Noise each image's prototype to step $t$, swap the image, and look at that one estimate: where a
+# curve is high on the left, the network follows the image although $z_t$ has the answer.
 
 # %%
 here.figure(studies.listening(models, bench))

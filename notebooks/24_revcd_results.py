@@ -245,9 +245,9 @@ here.table(studies.losses_removed(losses, bench.name))
 # > **RevCD, section 4.1** puts it down to "the semantic space being estimated from a single visual instance:
 # > since each visual sample may correspond to several valid semantic embeddings".
 #
-# No experiment tests that. Another reason is in the loss. The estimate with the least expected squared error is the *mean* of the
-# semantics that go with an image. In training those are seen prototypes and nothing else, so the best estimate
-# is a point of their convex hull:
+# No experiment tests that. Another reason is in the loss. The estimate with the least expected squared error is the
+# *mean* of the semantics that go with an image. In training those are seen prototypes and nothing else, so the best
+# estimate is a point of their convex hull:
 #
 # $$\hat z^*(x) = \sum_{y \in \mathcal{Y}^s} p(y \mid x)\, z_y .$$
 #
@@ -300,9 +300,10 @@ mine = [record for record in models if record["row"] == "RevCD"]
 here.table(studies.cosines_by_kind(mine, bench, settings, here.device))
 
 # %% [markdown]
-# The estimate of an unseen image is nearer to some seen prototype than to its own: seen ones are many, and
-# training drew every estimate towards them. But it does carry the unseen class, since with a constant for all
-# images (and what validation chooses with it) U comes most of the way to T1. So low U is mostly a matter of the border; the rest is T1 itself.
+# The estimate of an unseen image is nearer to some seen prototype than to its own: seen ones are many, and training
+# drew every estimate towards them. But it does carry the unseen class, since with a constant for all images (and
+# what validation chooses with it) U comes most of the way to T1. So low U is mostly a matter of the border; the rest
+# is T1 itself.
 #
 # ## Hubs
 #

@@ -151,10 +151,10 @@ here.table(studies.named_directions(relations, title))
 
 # %% [markdown]
 # The first direction is special because **it is the same in all classes**. It lifts every cosine by about the same
-# amount: to remove it is about to take the mean off. The little that differs still changes which class is nearest, for 13
-# to 18 % of the classes here and on CUB, and for 30 to 36 % of the lists of a thousand names. The next ones stand out of the random cone, nothing
-# of them is the same in all, and most of their ends are topics: household goods against dogs, machines against what
-# grows, warblers against water birds, brown birds against yellow ones.
+# amount: to remove it is about to take the mean off. The little that differs still changes which class is nearest,
+# for 13 to 18 % of the classes here and on CUB, and for 30 to 36 % of the lists of a thousand names. The next ones
+# stand out of the random cone, nothing of them is the same in all, and most of their ends are topics: household
+# goods against dogs, machines against what grows, warblers against water birds, brown birds against yellow ones.
 #
 # ## What do they cost?
 #

@@ -23,8 +23,8 @@
 # are scored: by H. After [Chao et al., 2016](https://arxiv.org/abs/1605.04253), who ask this of older methods.*
 #
 # H punishes a method whose border between seen and unseen classes lies in the wrong place, whatever it knows about
-# the classes. One number off the scores of all seen classes (calibrated stacking) moves that border. How much of each method's H is the
-# border alone, and who would be ahead if everyone had one? After this page you can
+# the classes. One number off the scores of all seen classes (calibrated stacking) moves that border. How much of
+# each method's H is the border alone, and who would be ahead if everyone had one? After this page you can
 #
 # - draw a method's seen-unseen curve, and compute the area under it,
 # - tell what a method knows from where its border happens to fall,
@@ -221,10 +221,10 @@ here.table(studies.orders_of_methods({studies.benchmark_title(bench): records, *
 here.table(studies.lopsided_rows())
 
 # %% [markdown]
-# In most printed rows the gap of S and U, 8 to 16 points in the median, costs less than a point. RevCD's, among the widest on every benchmark,
-# costs 12.7 points on CUB; by the mean of S and U it would be sixth there instead of fifteenth. (That mean is no better
-# score: never to name an unseen class earns half of S. What RevCD's S counts is not said:
-# [page 24](24_revcd_results.ipynb).)
+# In most printed rows the gap of S and U, 8 to 16 points in the median, costs less than a point. RevCD's, among the
+# widest on every benchmark, costs 12.7 points on CUB; by the mean of S and U it would be sixth there instead of
+# fifteenth. (That mean is no better score: never to name an unseen class earns half of S. What RevCD's S counts is
+# not said: [page 24](24_revcd_results.ipynb).)
 #
 # ## What held, what did not
 #

@@ -196,10 +196,11 @@ for kind in ("sentences", "attributes"):
 #
 # Something that scores a picture and a description together, $f(x, z)$, and is trained to be high for those that
 # belong together: a compatibility function. The two directions are two special cases: one compares $x$ with a
-# prediction from $z$, by a distance in the features' space, the other compares $z$ with a prediction from $x$, by
-# a distance in the semantics' space. ESZSL, in the tables of pages 14 and 33, is the bilinear one with a closed form; its
-# calibrated H is below that of every pair of two directions here, so the form of $f$ and what it is trained on matter. A cheap experiment: let a small network
-# see both scores of an image and class, and train it on validation classes alone.
+# prediction from $z$, by a distance in the features' space, the other compares $z$ with a prediction from $x$, by a
+# distance in the semantics' space. ESZSL, in the tables of pages 14 and 33, is the bilinear one with a closed form;
+# its calibrated H is below that of every pair of two directions here, so the form of $f$ and what it is trained on
+# matter. A cheap experiment: let a small network see both scores of an image and class, and train it on validation
+# classes alone.
 #
 # </details>
 

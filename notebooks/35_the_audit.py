@@ -235,8 +235,8 @@ here.table(studies.speeds_here(trainings))
 #   runs of one method. The wide gaps, among them all of its Table 2, are far beyond that.
 # - **Our own verdicts** on the aviary: five other seeds bear out 23 of 25 significant differences.
 # - **Best on test** adds four or five points to GenZSL's H on CUB, and less than one to f-VAEGAN's.
-# - **The headline numbers** compare with one rival, under one rule. That GenZSL is faster than f-VAEGAN, and on CUB better in
-#   T1, holds here; beside the closed form neither does, but for speed in T1.
+# - **The headline numbers** compare with one rival, under one rule. That GenZSL is faster than f-VAEGAN, and on CUB
+#   better in T1, holds here; beside the closed form neither does, but for speed in T1.
 #
 # Our spread is that of our features and schedules. Who has the papers' runs can put theirs in its place.
 #
