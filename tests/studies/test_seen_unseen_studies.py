@@ -3,6 +3,7 @@
 import pytest
 from toys import toy
 
+from zslnb import results
 from zslnb.experiments.seen_unseen import CANDIDATES, GRID
 from zslnb.studies.curves_and_borders import LOOKS, curves_of_methods
 from zslnb.studies.method_orders import lopsided_rows, orders_of_methods
@@ -11,6 +12,7 @@ from zslnb.studies.seen_unseen import (
     borders_of_methods,
     borders_on_cub,
     methods_of_both,
+    of_row,
 )
 
 # H by where the border lies: clean, moved, calibrated, level, peeked, told; then area and T1
@@ -116,3 +118,21 @@ def test_every_method_is_recorded_of_cub_with_either_semantics():
         assert len(records) == 5 * len(methods)
         assert all({*BORDERS, "area"} <= {*r["scores"]} for r in records)
     assert borders_on_cub("names") == []
+
+
+def test_two_rules_for_two_methods_turn_the_order_that_either_rule_gives():
+    """As page 33 says: GenZSL's border alone beside RevCD's put together with its candidate."""
+    recorded = {kind: borders_on_cub(kind) for kind in ("attributes", "sentences")}
+    birds = results.rows_of(results.recorded("aviary-smoke"), "seen-unseen")
+    ahead = {}
+    for kind, records in ({"names": birds} | recorded).items():
+        h = {
+            (row, rule): of_row(records, row, rule).mean()
+            for row in ("GenZSL", "RevCD")
+            for rule in ("moved", "calibrated")
+        }
+        assert all(h["GenZSL", rule] > h["RevCD", rule] for rule in ("moved", "calibrated"))
+        ahead[kind] = round(h["RevCD", "calibrated"] - h["GenZSL", "moved"], 1)
+    assert ahead["names"] == pytest.approx(1.0, abs=0.05)
+    assert ahead["attributes"] == pytest.approx(3.0, abs=0.06)
+    assert ahead["sentences"] < 0
