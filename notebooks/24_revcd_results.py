@@ -351,7 +351,8 @@ here.table(comparison)
 
 # %% [markdown]
 # No method of either paper is significantly above *means + spread*, on any of the four. With attributes the best
-# generator is above RevCD, at least in T1; with names or sentences neither is. Every row's S, U and H
+# generator is above RevCD, at least in T1; with names or sentences neither is, all asked together ([page
+# 33](33_calibration.ipynb) asks less at once, and finds GenZSL above in T1 with sentences). Every row's S, U and H
 # are in the run's `tables` folder. The smaller profiles cut both papers' schedules, so a row says what
 # that much training bought.
 #
