@@ -137,6 +137,13 @@ def test_how_often_the_rule_tells_any_of_several_nothings_apart():
     assert 0.03 < sum(any_apart) / len(draws) < 0.06
 
 
+def test_a_mean_that_rounds_to_nothing_has_no_minus():
+    less = [record("less", seed, 0.4996 + 0.01 * seed) for seed in range(5)]
+    (says,) = verdicts([([*RECORDS, *less], "less", "good", "H")], "clean")
+    assert "+0.0 points" in says
+    assert points([-0.04, -0.04]) == "+0.0 ± 0.0"
+
+
 def test_verdicts_asked_together_are_corrected_together():
     asked = [(RECORDS, "good", other, "H") for other in ("plain", "noisy")]
     good, noisy = verdicts(asked, "clean")

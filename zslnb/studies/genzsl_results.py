@@ -409,7 +409,7 @@ def _mean_t1(records: Records, row: str, count: str) -> float:
 def _moved(records: Records, counts: Sequence[str]) -> str:
     """Write by how many points each row's mean T1 moves from the first count to the last."""
     moves = (
-        f"{_mean_t1(records, row, counts[-1]) - _mean_t1(records, row, counts[0]):+.1f} ({row})"
+        f"{_mean_t1(records, row, counts[-1]) - _mean_t1(records, row, counts[0]):+z.1f} ({row})"
         for row in row_names(records)
     )
     return f"{', '.join(moves)} points"

@@ -59,7 +59,7 @@ def _lead(records: Records) -> dict[tuple[str, str], str]:
     pairs = [[of_row(records, row, *keys) for row in RIVALS] for keys in asked.values()]
     found = results.differences(*((one - two).tolist() for one, two in pairs))
     return {
-        (" over ".join(RIVALS), name): f"{d.mean:+.1f}, {d.word('above', 'below')}"
+        (" over ".join(RIVALS), name): f"{d.mean:+z.1f}, {d.word('above', 'below')}"
         for name, d in zip(asked, found, strict=True)
     }
 
@@ -86,7 +86,7 @@ def _turned(first: Scores, second: Scores) -> dict[str, str]:
     if furthest:
         one, other = (d.mean for d in turned[furthest])
         ahead, behind = furthest if one > 0 else furthest[::-1]
-        told["furthest"] = f"{ahead} over {behind}: {abs(one):+.1f}, then {-abs(other):+.1f}"
+        told["furthest"] = f"{ahead} over {behind}: {abs(one):+z.1f}, then {-abs(other):+z.1f}"
     return told
 
 

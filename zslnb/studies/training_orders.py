@@ -228,7 +228,7 @@ def looks_at_test(
     text = (
         f"One seed, every look of its first {len(starts)} of {released.rounds} rounds. H on test: "
         f"{looks}. Dashed: the generator has gone on, and features are fresh; the first epoch on "
-        f"them moves H by {jump:+.1f} points{average}."
+        f"them moves H by {jump:+z.1f} points{average}."
     )
     alt = (
         "S, U and H on test images and H on validation by look, with a vertical dashed line "
