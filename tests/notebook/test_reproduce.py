@@ -462,7 +462,7 @@ KERNEL = {"argv": ["/usr/bin/false", "-f", "{connection_file}"], "display_name":
 
 def test_a_page_has_threads_environment_and_plots_of_its_own(small, monkeypatch):
     """On Linux its process is forked from one that has torch and matplotlib already."""
-    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    monkeypatch.setenv("OMP_NUM_THREADS", "1,2")
     cell = """
 import os
 import matplotlib.pyplot as plt
