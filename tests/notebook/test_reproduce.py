@@ -412,6 +412,23 @@ def test_new_records_do_not_go_where_they_are_to_be_new(capsys):
     assert "name it by --results" in capsys.readouterr().err
 
 
+def test_of_all_benchmarks_those_that_can_be_are_recorded(monkeypatch, capsys, tmp_path):
+    def load_if_here(request):
+        if request.benchmark == "cub":
+            raise FileNotFoundError("There are no data of cub.")
+        return None, tmp_path / request.benchmark
+
+    monkeypatch.setattr(reproduce, "_load", load_if_here)
+    monkeypatch.setattr(reproduce, "record", lambda folder, results, beside: folder)
+    assert cli.main(["record", "--benchmark", "all"]) == 1
+    printed = capsys.readouterr()
+    assert printed.out == "Recorded in results/sun.\nRecorded in results/awa2.\n"
+    assert printed.err == (
+        "zslnb: cub: There are no data of cub.\nzslnb: cub could not be recorded, as said above.\n"
+    )
+    assert cli.main(["record", "--benchmark", "cub"]) == 2
+
+
 def test_none_at_once_is_refused(capsys):
     assert cli.main(["reproduce", "--at-once", "0", "--dry-run"]) == 2
     assert "At least one notebook runs at once, not 0." in capsys.readouterr().err

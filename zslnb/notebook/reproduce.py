@@ -87,21 +87,35 @@ def reproduce(request: ReproduceRequest) -> None:
         pass  # somebody answers there
     if request.benchmark in (*WITH_PICTURES, "all"):
         _bring(request)
+
+    def run_or_foretell(each: ReproduceRequest) -> None:
+        if request.dry_run:
+            print(outlook(each, sources))
+        else:
+            _run_on(each)
+
+    _for_each_benchmark(request, run_or_foretell, "finished")
+
+
+def _for_each_benchmark(
+    request: ReproduceRequest | RecordRequest, do: Callable[..., None], done: str
+) -> None:
+    """Do it for each benchmark that is asked for; of several, one may fail.
+
+    Raises WorkError that names those which could not be `done`; for a single one its own error.
+    """
     requests = [replace(request, benchmark=name) for name in _names(request.benchmark)]
     failed = []
     for each in requests:
         try:
-            if request.dry_run:
-                print(outlook(each, sources))
-            else:
-                _run_on(each)
-        except (RequestError, WorkError, OSError) as error:  # of several, one may fail
+            do(each)
+        except (RequestError, WorkError, OSError) as error:
             if len(requests) == 1:
                 raise
             failed.append(each.benchmark)
             print(f"zslnb: {each.benchmark}: {error}", file=sys.stderr, flush=True)
     if failed:
-        raise WorkError(f"{', '.join(failed)} could not be finished, as said above.")
+        raise WorkError(f"{', '.join(failed)} could not be {done}, as said above.")
 
 
 def check(request: ReproduceRequest) -> list[Source]:
@@ -445,13 +459,17 @@ def record_run(request: RecordRequest) -> None:
         RequestError: there is no such run, it is not fit to be recorded, or only new records are
             to be kept in the folder that they are to be new to.
         FileNotFoundError: no bundle at that path.
+        WorkError: of several benchmarks, some could not be recorded; the others were.
     """
     check_settings(request.profile)
     ours = repository_dir("results")
     results = request.results or ours
     if request.new and results.resolve() == ours.resolve():
         raise RequestError("New records are kept in a folder of their own: name it by --results.")
-    for name in _names(request.benchmark):
-        _, folder = _load(replace(request, benchmark=name))
+
+    def record_one(each: RecordRequest) -> None:
+        _, folder = _load(each)
         target = record(folder, results, beside=ours if request.new else None)
         print(f"Recorded in {results.name}/{target.name}.")
+
+    _for_each_benchmark(request, record_one, "recorded")
