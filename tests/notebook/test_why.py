@@ -29,7 +29,6 @@ MANIFEST = {
     "profile": "smoke",
     "seeds": [0, 1],
     "device_asked": "cpu",
-    "parameters": {"fast": True},
     "notebooks": [
         {"notebook": "10_a", "status": "ran", "reason": ""},
         {"notebook": "20_b", "status": "failed", "reason": "a cell is wrong"},
@@ -62,7 +61,7 @@ def test_a_table_has_command_revision_data_seeds_and_versions(made, capsys):
         "file      10_a-results.csv, of 10_a",
         "run       birds-01234567-words-smoke, started 2026-01-02T03:04:05+00:00",
         "command   zslnb reproduce --benchmark birds.npz --semantics words --profile smoke "
-        "--seeds 2 --device cpu -p fast=True --notebooks 10_a",
+        "--seeds 2 --device cpu --notebooks 10_a",
         f"revision  {'a' * 40}, all committed",
         f"data      birds, words, sha256 {'b' * 64}, file {'01234567' * 8}",
         "seeds     0, 1",

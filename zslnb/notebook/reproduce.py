@@ -51,7 +51,7 @@ from zslnb.notebook.manifest import (
     write_manifest,
 )
 from zslnb.notebook.parameters import PARAMETERS, check_settings, run_folder
-from zslnb.notebook.requests import RecordRequest, ReproduceRequest, assignment, literal
+from zslnb.notebook.requests import RecordRequest, ReproduceRequest
 from zslnb.notebook.sources import Source, choose_sources, find_sources, to_notebook
 from zslnb.results.records import merge_records
 
@@ -160,11 +160,7 @@ def _names(benchmark: str) -> tuple[str, ...]:
 def parameters(request: ReproduceRequest) -> dict[str, object]:
     """What a notebook gets: a bundle's path made absolute, and the rest as it is."""
     values = {name: getattr(request, name) for name in PARAMETERS}
-    values["benchmark"] = _absolute(request.benchmark)
-    further = dict(map(assignment, request.parameter))
-    for name in values.keys() & further.keys():
-        raise RequestError(f"Parameter {name!r} is an option of its own: --{name}.")
-    return values | further
+    return values | {"benchmark": _absolute(request.benchmark)}
 
 
 def _load(request: ReproduceRequest | RecordRequest) -> tuple[Benchmark, Path]:
@@ -213,9 +209,7 @@ def check_parameters(source: Source, parameters: Mapping[str, object]) -> None:
     cells = [c for c in to_notebook(source).cells if "parameters" in c.metadata.get("tags", ())]
     lines = [line for cell in cells for line in ast.parse(cell.source).body]
     defaults = {
-        line.targets[0].id: literal(ast.unparse(line.value))
-        for line in lines
-        if isinstance(line, ast.Assign)
+        line.targets[0].id: _literal(line.value) for line in lines if isinstance(line, ast.Assign)
     }
     for name, value in parameters.items():
         if name not in defaults:
@@ -225,6 +219,14 @@ def check_parameters(source: Source, parameters: Mapping[str, object]) -> None:
                 f"{source.name}: parameter {name!r} is of type {type(default).__name__}, "
                 f"as in {name} = {default!r}; it cannot be {value!r}."
             )
+
+
+def _literal(node: ast.expr) -> object:
+    """Read a Python literal; any other expression stands for itself, as text."""
+    try:
+        return ast.literal_eval(node)
+    except ValueError:
+        return ast.unparse(node)
 
 
 def _fits(value: object, default: object) -> bool:
@@ -434,7 +436,6 @@ def _manifest_head(plan: Plan) -> dict:
         "profile": request.profile,
         "seeds": [*range(request.seeds)],
         "device_asked": request.device,
-        "parameters": dict(map(assignment, request.parameter)),
     }
 
 
