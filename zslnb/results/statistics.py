@@ -151,11 +151,6 @@ def protocol_gap(
     return points([100 * (s[protocol][metric] - s[over][metric]) for s in both]) if both else "n/a"
 
 
-def verdict(records: list[dict], first: str, second: str, metric: str, protocol: str) -> str:
-    """Say in a sentence whether row `first` beats row `second`, asked alone."""
-    return verdicts([(records, first, second, metric)], protocol)[0]
-
-
 def verdicts(asked: Iterable[tuple[list[dict], str, str, str]], protocol: str) -> list[str]:
     """Say in sentences whether rows beat others, by the rule of `differences`, asked together.
 

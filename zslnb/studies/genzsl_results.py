@@ -167,11 +167,10 @@ def compared(
     device: Device = "cpu",
     *,
     name: str,
-    heading: str = "method",
 ) -> Tabled:
     """What do generators reach under protocol clean, and how many points over the row `base`?"""
     records = run_generators(GENERATORS, rows, benchmark, seeds, device, table=name)
-    frame = results_against(records, base, "clean").rename_axis(heading)
+    frame = results_against(records, base, "clean").rename_axis("method")
     text = (
         "Protocol clean, percent, mean ± standard deviation over seeds; and points gained over "
         f"{base} within a seed."

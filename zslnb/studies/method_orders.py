@@ -90,13 +90,13 @@ def _turned(first: Scores, second: Scores) -> dict[str, str]:
     return told
 
 
-def lopsided_rows(paper: str = "revcd", place: str = "Table 1", own: str = "RevCD") -> Tabled:
-    """How far apart are the S and U that a paper prints, and what does that alone cost in H?
+def lopsided_rows() -> Tabled:
+    """How far apart are the S and U that RevCD prints, and what does that alone cost in H?
 
     Arithmetic on printed numbers: no method's curve is guessed.
     """
-    frame = results.published(paper)
-    frame = frame[(frame.place == place) & frame.metric.isin(["S", "U"])].dropna(subset="value")
+    own, frame = "RevCD", results.published("revcd")
+    frame = frame[(frame.place == "Table 1") & frame.metric.isin(["S", "U"])].dropna(subset="value")
     lines = {}
     for benchmark, rows in frame.groupby("benchmark"):
         table = rows.pivot(index="method", columns="metric", values="value").dropna()
@@ -113,7 +113,7 @@ def lopsided_rows(paper: str = "revcd", place: str = "Table 1", own: str = "RevC
             "by the mean of S and U": rank["mean"],
         }
     text = (
-        f"{own}'s {place}, quoted. What it costs in H that S and U differ is the mean of the two "
+        "RevCD's Table 1, quoted. What it costs in H that S and U differ is the mean of the two "
         "less H. Ranks are from the top, by H as S and U give it."
     )
     frame = pd.DataFrame.from_dict(lines, orient="index").rename_axis("benchmark")

@@ -89,18 +89,15 @@ def boosting_orders(
 
 
 def looks_of_training(
-    benchmark: Benchmark,
-    released: GenZSLSettings,
-    device: torch.device | str = "cpu",
-    rounds: int = 2,
+    benchmark: Benchmark, released: GenZSLSettings, device: torch.device | str = "cpu"
 ) -> tuple[GenZSL, pd.DataFrame]:
-    """Train as released, seed 0, for its first rounds; one classifier lives through all of them.
+    """Train as released, seed 0, for its first two rounds; one classifier lives through both.
 
     Returns:
         The model, and S, U and H in percent of every look: one after each classifier epoch. Both
         are kept.
     """
-    first_rounds = replace(released, rounds=min(rounds, released.rounds))
+    first_rounds = replace(released, rounds=min(2, released.rounds))
 
     def looks() -> list[dict[str, float]]:
         trainers: list[ClassifierTrainer] = []
