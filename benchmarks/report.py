@@ -2,11 +2,13 @@
 
 import json
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
 
 from zslnb.results import markdown_table
+from zslnb.results.tables import with_parts
 
 HERE = Path(__file__).parent
 RECORDED, DOCS = HERE / "recorded", HERE.parent / "docs" / "scaling.md"
@@ -76,13 +78,13 @@ def recorded(device: str) -> dict | None:
     return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
 
 
-def parts() -> dict[str, str]:
-    """Make the generated parts of the document, by name."""
+def parts() -> dict[str, Callable[[], str]]:
+    """Say how each generated part of the document is made, by name."""
     return {
-        f"{name} {device}": _part(recorded(device), table)
+        f"{name} {device}": partial(_part, recorded(device), table)
         for device in DEVICES
         for name, table in (("paths", shown), ("growth", growth))
-    } | {"agreement": agreement()}
+    } | {"agreement": agreement}
 
 
 def _part(report: dict | None, table: Callable[[dict], pd.DataFrame]) -> str:
@@ -122,14 +124,7 @@ def agreement() -> str:
 
 def filled(text: str) -> str:
     """Return a document with its generated parts as the recorded measurements say."""
-    for name, part in parts().items():
-        marks = f"<!-- {name}: from benchmarks/recorded -->", f"<!-- end {name} -->"
-        before, _, rest = text.partition(marks[0])
-        _, end, after = rest.partition(marks[1])
-        if not end:
-            raise ValueError(f"{DOCS.name} needs a place for {name}, between {marks}.")
-        text = f"{before}{marks[0]}\n\n{part.strip()}\n\n{marks[1]}{after}"
-    return text
+    return with_parts(DOCS.name, text, parts(), "from benchmarks/recorded")
 
 
 def write_docs() -> None:

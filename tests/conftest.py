@@ -1,17 +1,18 @@
 """What all tests share: shapes in signatures are checked, and a tiny benchmark."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from importlib import import_module
 from pathlib import Path
 
 import jaxtyping
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import torch
 
 # Libraries first: those that the package imports under the hook below are compiled anew each time
-for library in ("matplotlib.pyplot", "open_clip", "pandas", "papermill", "scipy.stats", "seaborn"):
+for library in ("open_clip", "pandas", "papermill", "scipy.stats", "seaborn"):
     import_module(library)
 
 # before anything imports the package; with the tower an int may stand for a float
@@ -66,6 +67,17 @@ def build(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.delenv("ZSLNB_RUNS", raising=False)
     monkeypatch.setenv("ZSLNB_DEVICE", "cpu")
     return path
+
+
+@pytest.fixture
+def styled() -> Iterator[None]:
+    """The style of pages; figures are closed afterwards."""
+    from zslnb.studies import style
+
+    with plt.rc_context():
+        style.set_style()
+        yield
+    plt.close("all")
 
 
 HEADER = """\

@@ -84,8 +84,6 @@ def test_options_become_a_request(verb):
         (["pair", "--timeout", "soon"], "--timeout"),
         (["pair", "--timeout", "0"], "above 0 seconds"),
         (["reproduce", "--seeds", "many"], "--seeds"),
-        (["reproduce", "-p", "fast"], "NAME=VALUE"),
-        (["reproduce", "-p", "profile=full", "--dry-run"], "an option of its own: --profile"),
         (["record", "--profile", "smok"], "Did you mean 'smoke'?"),
     ],
 )

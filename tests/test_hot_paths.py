@@ -83,7 +83,7 @@ def test_scaling_is_as_recorded():
 
 
 def test_a_document_needs_its_places():
-    with pytest.raises(ValueError, match="needs a place for paths cpu"):
+    with pytest.raises(ValueError, match="needs one place for paths cpu"):
         report.filled("# No place")
 
 

@@ -57,6 +57,11 @@ def test_a_bundle_becomes_a_benchmark(bundle):
     assert len(b.provenance["file_sha256"]) == 64
 
 
+def test_an_empty_list_of_validation_classes_is_none(tmp_path):
+    np.savez(tmp_path / "empty.npz", **tiny_arrays(), val_classes=np.array([]))
+    assert len(load(tmp_path / "empty.npz").val_classes) == 0
+
+
 @pytest.mark.parametrize("kind", ["i2", "i8", "u4"])
 def test_whole_numbers_of_any_width_do(tmp_path, kind):
     arrays = {k: v.astype(kind) for k, v in tiny_arrays().items() if v.dtype.kind == "i"}

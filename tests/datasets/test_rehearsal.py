@@ -361,7 +361,6 @@ def test_reproduce_says_what_it_would_do(world, capsys, notebooks):
     ("arguments", "message"),
     [
         (["--semantics", "atributes"], "Did you mean 'attributes'"),
-        (["-p", "epochs=3"], "no parameter 'epochs'"),
         (["--notebooks", "99"], "no notebook '99'"),
         (["--profile", "ful"], "Did you mean 'full'"),
         (["--device", "gpu"], "no device 'gpu'"),

@@ -216,7 +216,8 @@ def test_of_five_pictures_one_is_tested_and_two_are_trained_on_at_least(share, t
 
 
 @pytest.mark.parametrize(
-    ("asked", "n"), [("20%", 2), ("1%", 2), ("50%", 4), ("37.5%", 3), ("3", 3)]
+    ("asked", "n"),
+    [("20%", 2), ("1%", 2), ("50%", 4), ("37.5%", 3), ("3", 3), ("0.2", 2), (".5", 4)],
 )
 def test_unseen_classes_are_drawn_by_share_or_count(request_, asked, n):
     request = replace(request_, unseen=asked, validation="1")
@@ -270,6 +271,7 @@ def test_too_few_pictures_are_refused_before_the_model_is_loaded(request_):
         ({"bundle": "CUB.npz"}, "name of a benchmark that comes with"),
         ({"test_share": "100%"}, "lies in 0..1"),
         ({"test_share": "a few"}, "lies in 0..1"),
+        ({"test_share": "20"}, "written as 20% or 0.2; it cannot be '20'"),
         ({"batch_size": 0}, "batch_size must be at least 1"),
         ({"shard": "0/3"}, "from 1/4 to 4/4 of four; not '0/3'"),
         ({"device": "tpu"}, "no device 'tpu'"),

@@ -1,7 +1,9 @@
+import math
+
 import pytest
 
 from zslnb import cli
-from zslnb.encode.requests import read_shard
+from zslnb.encode.requests import read_shard, read_share
 from zslnb.errors import RequestError
 
 
@@ -19,3 +21,8 @@ def test_shards_count_from_one():
     for wrong in ("0/4", "5/4", "1", "1/", "a/b", "-1/2"):
         with pytest.raises(RequestError, match="written I/N"):
             read_shard(wrong)
+
+
+def test_a_share_is_a_percentage_or_a_fraction():
+    assert [read_share(text) for text in ("20%", "0.2", ".25", "37.5%")] == [0.2, 0.2, 0.25, 0.375]
+    assert all(math.isnan(read_share(text)) for text in ("", "%", "-0.2", "nan", "1e-1", "a.txt"))

@@ -14,6 +14,7 @@ import pytest
 import torch
 from toys import QUICK, QUICK_IMAGINATION, toy
 
+from zslnb.errors import RequestError
 from zslnb.experiments import (
     METHODS,
     ClipSettings,
@@ -268,3 +269,10 @@ def test_what_another_process_computes_is_left_to_it(calls, build):
 def test_how_many_run_at_once(monkeypatch, chosen, device, expected):
     monkeypatch.setenv("ZSLNB_JOBS", chosen)
     assert memo.processes(device) == expected
+
+
+@pytest.mark.parametrize("chosen", ["auto", "-1", "2.5"])
+def test_what_is_no_number_of_processes_is_refused(monkeypatch, chosen):
+    monkeypatch.setenv("ZSLNB_JOBS", chosen)
+    with pytest.raises(RequestError, match=f"ZSLNB_JOBS cannot be '{chosen}': set it to a number"):
+        memo.processes("cpu")

@@ -25,6 +25,9 @@ from zslnb.notebook.sources import read_source, to_notebook, to_text
 FOLDER = ROOT / "notebooks"
 SOURCES = {source.name: source for source in map(read_source, sorted(FOLDER.glob("*.py")))}
 each_notebook = pytest.mark.parametrize("name", SOURCES)
+WORDS, WORDS_OF_RESULTS = 1250, 1600  # of Markdown, at most
+RESULTS = ("14_genzsl_results", "15_released_code_audit", "24_revcd_results")
+NOT_COUNTED = {"exercise", "hint", "answer", "appendix", "colab"}
 
 
 def test_each_source_has_its_notebook_and_each_notebook_its_source():
@@ -54,6 +57,14 @@ def test_parameters_are_five_literals_and_the_file_names_itself(name):
     assert {*defaults} == {*PARAMETERS}
     check_parameters(source, defaults)
     assert re.search(rf'desk\.begin\(\s*"{name}", ', source.path.read_text(encoding="utf-8"))
+
+
+@each_notebook
+def test_a_page_is_short_without_its_exercises_and_folded_proofs(name):
+    cells = [c for c in to_notebook(SOURCES[name]).cells if c.cell_type == "markdown"]
+    texts = [c.source for c in cells if NOT_COUNTED.isdisjoint(c.metadata.get("tags", ()))]
+    words = [w for text in texts for w in re.findall(r"[^\W_]+(?:['’.-][^\W_]+)*", text)]
+    assert len(words) <= (WORDS_OF_RESULTS if name in RESULTS else WORDS)
 
 
 @pytest.fixture

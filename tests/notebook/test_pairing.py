@@ -108,6 +108,12 @@ def test_notebooks_are_made_once_and_again_when_the_source_changes(write_noteboo
     assert is_stale(read_source(write_notebook("10_topic", cell, "2")))
 
 
+@pytest.mark.parametrize("text", ["", "<<<<<<< HEAD\n{}\n"])
+def test_a_damaged_notebook_is_stale(source, text):
+    source.executed.write_text(text)
+    assert is_stale(source)
+
+
 @pytest.mark.parametrize(
     ("cell", "says"),
     [

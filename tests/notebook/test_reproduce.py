@@ -26,9 +26,9 @@ from zslnb.experiments import run
 from zslnb.notebook import reproduce
 from zslnb.notebook.execute import FOR_MEMORY
 from zslnb.notebook.manifest import past_seconds, record
-from zslnb.notebook.reproduce import expected_seconds, parameters, prepare
+from zslnb.notebook.reproduce import check_parameters, expected_seconds, parameters, prepare
 from zslnb.notebook.requests import ReproduceRequest
-from zslnb.notebook.sources import find_sources
+from zslnb.notebook.sources import find_sources, read_source
 
 GOOD = """
 from zslnb.notebook import desk
@@ -191,11 +191,6 @@ def test_a_signal_leaves_a_manifest_and_no_process(
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["-p", "semantic=words"], "Did you mean 'semantics'?"),
-        (["-p", "fast=false"], "'fast' is of type bool, as in fast = True; it cannot be 'false'"),
-        (["-p", "fast=1"], "it cannot be 1"),
-        (["-p", "rate=slow"], "'rate' is of type float"),
-        (["-p", "fast"], "NAME=VALUE"),
         (["--benchmark", "avairy"], "Did you mean 'aviary'"),
         (["--benchmark", "nowhere.npz"], "There is no bundle"),
         (["--semantics", "wrods"], "words"),
@@ -214,7 +209,7 @@ def test_a_signal_leaves_a_manifest_and_no_process(
 def test_a_bad_input_is_one_sentence_and_status_2(
     build, bundle, write_notebook, capsys, arguments, says, dry
 ):
-    source = write_notebook("10_topic", parameters="fast = True\nrate = 0.5\n")
+    source = write_notebook("10_topic")
     common = ["--benchmark", str(bundle), "--folder", str(source.parent)]
     assert cli.main(["reproduce", *common, *arguments, *dry]) == 2
     printed = capsys.readouterr()
@@ -224,13 +219,27 @@ def test_a_bad_input_is_one_sentence_and_status_2(
     assert not [*build.rglob("notebooks")]
 
 
-def test_values_of_the_right_type_are_taken_and_a_bundle_from_any_folder(
-    build, bundle, write_notebook, monkeypatch
-):
-    source = write_notebook("10_topic", parameters="fast = True\nrate = 0.5\nwidth = None\n")
+@pytest.mark.parametrize(
+    ("values", "says"),
+    [
+        ({"semantic": "words"}, "Did you mean 'semantics'?"),
+        ({"fast": "false"}, "'fast' is of type bool, as in fast = True; it cannot be 'false'"),
+        ({"fast": 1}, "it cannot be 1"),
+        ({"rate": "slow"}, "'rate' is of type float"),
+    ],
+)
+def test_what_a_notebook_is_given_must_fit_its_parameters(write_notebook, values, says):
+    parameters = "fast = True\nrate = 0.5\nwidth = None\n"
+    source = read_source(write_notebook("10_topic", parameters=parameters))
+    check_parameters(source, {"fast": False, "rate": 1, "width": 3})
+    with pytest.raises(RequestError, match=re.escape(says)):
+        check_parameters(source, values)
+
+
+def test_a_bundle_is_taken_from_any_folder(build, bundle, write_notebook, monkeypatch):
+    source = write_notebook("10_topic")
     monkeypatch.chdir(bundle.parent)
-    values = ("fast=False", "rate=1", "width=3")
-    request = ReproduceRequest("tiny.npz", parameter=values, folder=source.parent)
+    request = ReproduceRequest("tiny.npz", folder=source.parent)
     assert parameters(request)["benchmark"] == str(bundle)
     assert prepare(request).benchmark.name == "tiny"
 
@@ -412,6 +421,23 @@ def test_new_records_do_not_go_where_they_are_to_be_new(capsys):
     assert "name it by --results" in capsys.readouterr().err
 
 
+def test_of_all_benchmarks_those_that_can_be_are_recorded(monkeypatch, capsys, tmp_path):
+    def load_if_here(request):
+        if request.benchmark == "cub":
+            raise FileNotFoundError("There are no data of cub.")
+        return None, tmp_path / request.benchmark
+
+    monkeypatch.setattr(reproduce, "_load", load_if_here)
+    monkeypatch.setattr(reproduce, "record", lambda folder, results, beside: folder)
+    assert cli.main(["record", "--benchmark", "all"]) == 1
+    printed = capsys.readouterr()
+    assert printed.out == "Recorded in results/sun.\nRecorded in results/awa2.\n"
+    assert printed.err == (
+        "zslnb: cub: There are no data of cub.\nzslnb: cub could not be recorded, as said above.\n"
+    )
+    assert cli.main(["record", "--benchmark", "cub"]) == 2
+
+
 def test_none_at_once_is_refused(capsys):
     assert cli.main(["reproduce", "--at-once", "0", "--dry-run"]) == 2
     assert "At least one notebook runs at once, not 0." in capsys.readouterr().err
@@ -462,7 +488,7 @@ KERNEL = {"argv": ["/usr/bin/false", "-f", "{connection_file}"], "display_name":
 
 def test_a_page_has_threads_environment_and_plots_of_its_own(small, monkeypatch):
     """On Linux its process is forked from one that has torch and matplotlib already."""
-    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    monkeypatch.setenv("OMP_NUM_THREADS", "1,2")
     cell = """
 import os
 import matplotlib.pyplot as plt

@@ -29,14 +29,14 @@ MANIFEST = {
     "profile": "smoke",
     "seeds": [0, 1],
     "device_asked": "cpu",
-    "parameters": {"fast": True},
     "notebooks": [
         {"notebook": "10_a", "status": "ran", "reason": ""},
         {"notebook": "20_b", "status": "failed", "reason": "a cell is wrong"},
     ],
 }  # fmt: skip
+TABLE = "tables/10_a-results.csv"
 FILES = {
-    "tables/10_a-results.csv": "H\n0.5\n",
+    TABLE: "H\n0.5\n",
     "figures/20_b-bars.png": "a picture",
     "tables/99_gone-results.csv": "H\n0.1\n",
 }
@@ -56,12 +56,12 @@ def made(build: Path, monkeypatch) -> Path:
 
 
 def test_a_table_has_command_revision_data_seeds_and_versions(made, capsys):
-    assert cli.main(["why", str(made / "tables" / "10_a-results.csv")]) == 0
+    assert cli.main(["why", str(made / TABLE)]) == 0
     assert capsys.readouterr().out.splitlines() == [
         "file      10_a-results.csv, of 10_a",
         "run       birds-01234567-words-smoke, started 2026-01-02T03:04:05+00:00",
         "command   zslnb reproduce --benchmark birds.npz --semantics words --profile smoke "
-        "--seeds 2 --device cpu -p fast=True --notebooks 10_a",
+        "--seeds 2 --device cpu --notebooks 10_a",
         f"revision  {'a' * 40}, all committed",
         f"data      birds, words, sha256 {'b' * 64}, file {'01234567' * 8}",
         "seeds     0, 1",
@@ -73,11 +73,22 @@ def test_a_table_has_command_revision_data_seeds_and_versions(made, capsys):
 
 def test_a_file_is_traced_wherever_it_was_copied(made, tmp_path):
     copied = tmp_path / "elsewhere.csv"
-    shutil.copy(made / "tables" / "10_a-results.csv", copied)
-    assert origin(copied) == origin(made / "tables" / "10_a-results.csv")
+    shutil.copy(made / TABLE, copied)
+    assert origin(copied) == origin(made / TABLE)
     copied.write_text("H\n0.6\n")
     with pytest.raises(RequestError, match=r"'elsewhere\.csv' is no record, no file of a run"):
         origin(copied)
+
+
+def test_a_record_of_a_run_in_a_folder_of_runs_is_found(made, tmp_path, monkeypatch):
+    nested = tmp_path / "results" / "more" / made.name
+    shutil.copytree(made, nested)
+    (record,) = (made.parent / "records").glob("*.json")
+    copied = {path: Path(shutil.copy(path, tmp_path)) for path in (record, nested / TABLE)}
+    shutil.rmtree(made)
+    monkeypatch.setattr(why, "repository_dir", lambda name: tmp_path / name)
+    assert dict(origin(copied[record]))["command"].endswith("--notebooks 10_a")
+    assert origin(copied[nested / TABLE]) == origin(nested / TABLE)
 
 
 def test_a_figure_of_a_page_that_failed_says_so(made):
@@ -116,7 +127,7 @@ def test_a_record_names_its_pages_and_whether_the_code_is_here(made, build):
 @pytest.mark.parametrize("damage", ["{", "[]", '{"notebooks": []}'])
 def test_a_damaged_manifest_is_one_sentence(made, damage, capsys):
     (made / "manifest.json").write_text(damage)
-    assert cli.main(["why", str(made / "tables" / "10_a-results.csv")]) == 2
+    assert cli.main(["why", str(made / TABLE)]) == 2
     text = capsys.readouterr().err
     assert "it is damaged, or of an older version. Run the notebooks again." in text
     assert text.count("\n") == 1
@@ -124,7 +135,7 @@ def test_a_damaged_manifest_is_one_sentence(made, damage, capsys):
 
 def test_a_damaged_line_of_records_is_one_sentence(made, capsys):
     (made / "records.jsonl").write_text("{\n")
-    assert cli.main(["why", str(made / "tables" / "10_a-results.csv")]) == 2
+    assert cli.main(["why", str(made / TABLE)]) == 2
     assert "Line 1 of records.jsonl is damaged" in capsys.readouterr().err
 
 

@@ -202,5 +202,7 @@ def test_a_finding_of_ours_has_its_number_interval_and_command():
         f"GenZSL, 1 off less 2 off, T1: {gain}. "
         "Page [14](notebooks/14_genzsl_results.ipynb): `make reproduce NOTEBOOKS=14`."
     )
+    hardly = replace(FOUND, difference=Difference(-0.04, -2.0, 1.9, 0.9, None))
+    assert "+0.0 (−2.0 to +1.9)" in pages.own_lines([replace(verdict, findings=(hardly,))])
     nothing = pages.own_lines([Verdict(ours, VERDICTS[4], "no rows")])
     assert nothing == "- **It holds.** Not measured."

@@ -15,7 +15,6 @@ from zslnb.results.statistics import (
     protocol_gap,
     spread,
     told_apart,
-    verdict,
     verdicts,
 )
 from zslnb.seeds import torch_generator
@@ -64,15 +63,14 @@ def test_the_gap_is_what_a_protocol_adds_to_another_where_a_record_has_both():
 )
 def test_a_verdict_needs_seeds_and_more_than_the_spread(first, second, seeds, says):
     records = [r for r in RECORDS if r["seed"] < seeds]
-    assert says in verdict(records, first, second, "H", "clean")
+    assert says in verdicts([(records, first, second, "H")], "clean")[0]
 
 
-@pytest.mark.parametrize("compare", [paired_gains, verdict])
-def test_rows_that_share_no_seed_cannot_be_compared(compare):
+def test_rows_that_share_no_seed_cannot_be_compared():
     some = [r for r in RECORDS if (r["row"] == "good") == (r["seed"] < 2)]
     says = r"Rows 'good' \(seeds 0, 1\) and 'plain' \(seeds 2, 3, 4\) share no seed"
     with pytest.raises(ValueError, match=says):
-        compare(some, "good", "plain", "H", "clean")
+        verdicts([(some, "good", "plain", "H")], "clean")
 
 
 @pytest.mark.parametrize(
@@ -137,10 +135,17 @@ def test_how_often_the_rule_tells_any_of_several_nothings_apart():
     assert 0.03 < sum(any_apart) / len(draws) < 0.06
 
 
+def test_a_mean_that_rounds_to_nothing_has_no_minus():
+    less = [record("less", seed, 0.4996 + 0.01 * seed) for seed in range(5)]
+    (says,) = verdicts([([*RECORDS, *less], "less", "good", "H")], "clean")
+    assert "+0.0 points" in says
+    assert points([-0.04, -0.04]) == "+0.0 ± 0.0"
+
+
 def test_verdicts_asked_together_are_corrected_together():
     asked = [(RECORDS, "good", other, "H") for other in ("plain", "noisy")]
     good, noisy = verdicts(asked, "clean")
-    alone = verdict(RECORDS, "good", "noisy", "H", "clean")
+    (alone,) = verdicts(asked[1:], "clean")
     assert good.endswith("+10.0 points of H over 5 seeds (+10.0 to +10.0, p < 0.001).")
     assert noisy == alone  # the larger of two p is its own
     assert "+1.0 points of H over 5 seeds (-6.1 to +8.1, p = 0.715)" in noisy

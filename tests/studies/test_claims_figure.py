@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 
-import matplotlib.pyplot as plt
 import pytest
 
 from zslnb.results.deciding import VERDICTS, Finding, Run, Verdict
@@ -56,11 +55,3 @@ def test_each_statement_has_a_line_and_each_comparison_a_dot():
     assert sorted(float(x[0]) for x in dots) == [2.0, 8.0, 8.0]
     assert [text.get_text() for text in fig.legends[0].get_texts()] == [*LABELS.values()]
     style.check_readable(fig)
-
-
-@pytest.fixture
-def styled():
-    with plt.rc_context():
-        style.set_style()
-        yield
-    plt.close("all")

@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from zslnb.studies.rows import by_row, plus_minus, row_names, summary, values
+from zslnb.results.statistics import Difference
+from zslnb.studies.rows import by_row, plus_minus, row_names, summary, told, values
 
 RECORDS = [
     {"row": row, "seed": seed, "scores": {"clean": {"H": h}, "history": [{"kl": h}, {"kl": 2 * h}]}}
@@ -30,3 +31,9 @@ def test_summary_lays_rows_by_columns():
     frame = summary(RECORDS, ["b", "a"], {"H, clean": ("clean", "H")}, ".1f")
     assert frame.loc["a", "H, clean"] == "3.0 ± 1.4"
     assert [*frame.index] == ["b", "a"]
+
+
+def test_a_difference_that_rounds_to_nothing_is_no_less_than_nothing():
+    found = Difference(mean=-0.04, low=-0.24, high=0.16, p=0.5, apart=False)
+    assert told(found) == "+0.0 (-0.2 to +0.2)"
+    assert told(Difference(-1.5, -2.0, -1.0, 0.01, True)) == "-1.5 (-2.0 to -1.0), below"

@@ -17,14 +17,8 @@ from zslnb.studies.schematics import (
     revcd_network,
 )
 
-
-@pytest.fixture(autouse=True)
-def styled():
-    """As on a page, where the fonts decide how large a box is."""
-    with plt.rc_context():
-        style.set_style()
-        yield
-    plt.close("all")
+# as on a page, where the fonts decide how large a box is
+pytestmark = pytest.mark.usefixtures("styled")
 
 
 def check_fits(fig: plt.Figure) -> None:

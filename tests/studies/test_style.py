@@ -31,12 +31,7 @@ DEFICIENCIES = {
 }
 
 
-@pytest.fixture(autouse=True)
-def styled():
-    with plt.rc_context():
-        style.set_style()
-        yield
-    plt.close("all")
+pytestmark = pytest.mark.usefixtures("styled")
 
 
 def as_seen(colour: str, deficiency: str) -> np.ndarray:

@@ -247,7 +247,7 @@ def _floats(arrays: Arrays, key: str, file: str) -> Tensor:
 
 
 def _integers(arrays: Arrays, key: str, file: str) -> Tensor:
-    if key not in arrays:
+    if key not in arrays or arrays[key].shape == (0,):  # np.array([]) is one of floats
         return torch.zeros(0, dtype=torch.int64)
     _require_row(arrays, key, "iu", "whole numbers", file)
     return torch.from_numpy(np.array(arrays[key], dtype=np.int64))

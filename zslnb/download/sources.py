@@ -43,7 +43,6 @@ class Source:
     holds: Sequence[str] = ()
     benchmarks: Sequence[str] = ()
     features: Sequence[str] = ()
-    note: str = ""
 
     def archive(self, root: Path | None = None) -> Path:
         """Where the downloaded file is kept; `root` is `data_dir()` unless given."""

@@ -47,10 +47,10 @@ def extract(encoder: ClipEncoder, species: Sequence[Species]) -> dict[str, np.nd
     }
 
 
-def build(folder: Path, settings: TrainingSettings = SHIPPED, seed: int = SEED) -> None:
+def build(folder: Path, settings: TrainingSettings = SHIPPED) -> None:
     """Write clip.safetensors, aviary.npz and outliers.npz to a folder."""
     folder.mkdir(parents=True, exist_ok=True)
-    save_encoder(train(settings, seed), folder / "clip.safetensors")
+    save_encoder(train(settings, SEED), folder / "clip.safetensors")
     encoder = load_encoder(folder / "clip.safetensors")
     arrays = extract(encoder, SPECIES) | split_rows("aviary")
     np.savez_compressed(folder / "aviary.npz", provenance=json.dumps(PROVENANCE), **arrays)

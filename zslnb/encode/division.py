@@ -1,6 +1,6 @@
 """Which classes are unseen, which choose settings, and which pictures are kept for the test."""
 
-import re
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -10,6 +10,7 @@ from jaxtyping import Int64
 
 from zslnb.datasets.bundle import INDEX_KEYS
 from zslnb.datasets.picture_folder import PictureFolder, read_lines, some
+from zslnb.encode.requests import read_share
 from zslnb.errors import RequestError
 from zslnb.seeds import numpy_generator
 
@@ -27,8 +28,8 @@ def divide_classes(
 ) -> dict[str, str]:
     """Say what each class, by its sub-folder, is for: "unseen", "validation" or "training".
 
-    Unseen ones are chosen first, validation among the others, each as asked: "20%" or "12" of
-    them are drawn, a file lists them by sub-folder.
+    Unseen ones are chosen first, validation among the others, each as asked: "20%", "0.2" or
+    "12" of them are drawn, a file lists them by sub-folder.
 
     Raises RequestError for more than there are, an unknown name, one that is not among them, or
     too few classes or pictures for the methods.
@@ -61,9 +62,9 @@ def _require_classes(folder: PictureFolder) -> None:
 def _choose(
     asked: str, part: str, among: Sequence[str], folder: PictureFolder, seed: int
 ) -> Sequence[str]:
-    share = re.fullmatch(r"(\d+(?:\.\d+)?)%", asked)
-    if share or asked.isdecimal():
-        n = max(LEAST[part], round(float(share[1]) / 100 * len(among))) if share else int(asked)
+    share, is_count = read_share(asked), asked.isdecimal()
+    if is_count or not math.isnan(share):
+        n = int(asked) if is_count else max(LEAST[part], round(share * len(among)))
         if n > len(among):
             raise RequestError(f"{n} {part} classes cannot be drawn from {len(among)}.")
         drawn = numpy_generator(seed, f"own/{part} classes").permutation(len(among))[:n]

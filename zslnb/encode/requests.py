@@ -1,5 +1,7 @@
 """What can be asked for, as the command line's options; nothing here takes long to import."""
 
+import math
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -20,7 +22,8 @@ class PicturesRequest:
     Attributes:
         pictures: folder with one sub-folder of pictures a class.
         bundle: the .npz file to make; its name is the benchmark's.
-        unseen: share of the classes ("20%"), count ("12"), or file with a sub-folder on each line.
+        unseen: share of the classes ("20%" or 0.2), count ("12"), or file of sub-folders, one a
+            line.
         validation: likewise, of the seen classes: to choose settings on.
         test_share: of each seen class's pictures, kept for the test: "20%" or 0.2.
         names: CSV with columns folder,name: class names in words.
@@ -66,7 +69,10 @@ class PicturesRequest:
         if self.bundle.suffix != ".npz":
             raise RequestError(f"The bundle must end in .npz; {str(self.bundle)!r} does not.")
         if not 0 < self.share_of_test < 1:
-            raise RequestError(f"The share of test pictures lies in 0..1, not {self.test_share}.")
+            raise RequestError(
+                "The share of test pictures lies in 0..1 and is written as 20% or 0.2; "
+                f"it cannot be {self.test_share!r}."
+            )
         if self.batch_size < 1:
             raise RequestError(f"batch_size must be at least 1, not {self.batch_size}.")
         if self.workers is not None and self.workers < 0:
@@ -76,11 +82,7 @@ class PicturesRequest:
     @property
     def share_of_test(self) -> float:
         """`test_share` as a number; NaN if it is none."""
-        number = self.test_share.removesuffix("%")
-        try:
-            return float(number) / (1 if number == self.test_share else 100)
-        except ValueError:
-            return float("nan")
+        return read_share(self.test_share)
 
 
 @dataclass(frozen=True)
@@ -122,6 +124,12 @@ class AviaryRequest:
     """
 
     folder: Path | None = None
+
+
+def read_share(text: str) -> float:
+    """Read "20%" or "0.2" as a number; NaN for any other text."""
+    match = re.fullmatch(r"(\d*\.?\d+)(%?)", text)
+    return float(match[1]) / (100 if match[2] else 1) if match else math.nan
 
 
 def read_shard(text: str, shards: int = 1) -> tuple[int, int] | None:

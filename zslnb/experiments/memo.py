@@ -22,7 +22,7 @@ from torch import Tensor
 
 from zslnb.benchmark import Benchmark
 from zslnb.device import one_thread, processes_at_once
-from zslnb.errors import WorkError, unknown_name
+from zslnb.errors import RequestError, WorkError, unknown_name
 from zslnb.experiments.methods import METHODS
 from zslnb.experiments.sources import (
     CodeChangedError,
@@ -111,8 +111,16 @@ def run_rows(
 
 
 def processes(device: torch.device | str) -> int:
-    """How many experiments run at once: `$ZSLNB_JOBS`, else as many as the device takes."""
-    chosen = os.environ.get("ZSLNB_JOBS")
+    """How many experiments run at once: `$ZSLNB_JOBS`, else as many as the device takes.
+
+    Raises RequestError if that is no whole number.
+    """
+    chosen = os.environ.get("ZSLNB_JOBS", "").strip()
+    if chosen and not chosen.isdecimal():
+        raise RequestError(
+            f"ZSLNB_JOBS cannot be {chosen!r}: set it to a number of processes, such as 4, or "
+            "unset it, for as many as the device takes."
+        )
     return max(1, int(chosen)) if chosen else processes_at_once(device)
 
 

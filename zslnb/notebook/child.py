@@ -102,7 +102,7 @@ def be_kernel(wait_for_command: Callable[[], list[str]]) -> None:
     from matplotlib import rcParams
 
     if threads := os.environ.get("OMP_NUM_THREADS"):  # it was read at import, by the server
-        torch.set_num_threads(int(threads))
+        torch.set_num_threads(int(threads.split(",")[0]))  # a list has one for each level
     rcParams["backend"] = os.environ.get("MPLBACKEND", INLINE)
     _python, _module, _name, *arguments = wait_for_command()
     with_parent = f"--IPKernelApp.parent_handle={parent}"  # with which it ends

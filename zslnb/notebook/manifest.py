@@ -126,8 +126,6 @@ def command(manifest: Mapping, notebooks: Iterable[str] = ()) -> str:
     words = ["zslnb", "reproduce"]
     for option in PARAMETERS:
         words += [f"--{option}", values[option]] if values[option] else []
-    for key, value in manifest.get("parameters", {}).items():
-        words += ["-p", f"{key}={value}"]
     chosen = ["--notebooks", *notebooks]
     return shlex.join([*words, *(chosen if len(chosen) > 1 else [])])
 

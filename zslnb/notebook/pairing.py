@@ -75,10 +75,11 @@ def executed(source: Source, timeout: float = 1800.0) -> tuple[Outcome, Notebook
 
 
 def is_stale(source: Source) -> bool:
-    """Tell whether the executed notebook is missing or was made from another text."""
-    if not source.executed.is_file():
+    """Tell whether the executed notebook is missing, damaged or made from another text."""
+    try:
+        metadata = nbformat.read(source.executed, as_version=4).metadata
+    except (FileNotFoundError, ValueError):
         return True
-    metadata = nbformat.read(source.executed, as_version=4).metadata
     return metadata.get(EXECUTED) != to_notebook(source).metadata[EXECUTED]
 
 

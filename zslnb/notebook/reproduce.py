@@ -51,7 +51,7 @@ from zslnb.notebook.manifest import (
     write_manifest,
 )
 from zslnb.notebook.parameters import PARAMETERS, check_settings, run_folder
-from zslnb.notebook.requests import RecordRequest, ReproduceRequest, assignment, literal
+from zslnb.notebook.requests import RecordRequest, ReproduceRequest
 from zslnb.notebook.sources import Source, choose_sources, find_sources, to_notebook
 from zslnb.results.records import merge_records
 
@@ -87,21 +87,35 @@ def reproduce(request: ReproduceRequest) -> None:
         pass  # somebody answers there
     if request.benchmark in (*WITH_PICTURES, "all"):
         _bring(request)
+
+    def run_or_foretell(each: ReproduceRequest) -> None:
+        if request.dry_run:
+            print(outlook(each, sources))
+        else:
+            _run_on(each)
+
+    _for_each_benchmark(request, run_or_foretell, "finished")
+
+
+def _for_each_benchmark(
+    request: ReproduceRequest | RecordRequest, do: Callable[..., None], done: str
+) -> None:
+    """Do it for each benchmark that is asked for; of several, one may fail.
+
+    Raises WorkError that names those which could not be `done`; for a single one its own error.
+    """
     requests = [replace(request, benchmark=name) for name in _names(request.benchmark)]
     failed = []
     for each in requests:
         try:
-            if request.dry_run:
-                print(outlook(each, sources))
-            else:
-                _run_on(each)
-        except (RequestError, WorkError, OSError) as error:  # of several, one may fail
+            do(each)
+        except (RequestError, WorkError, OSError) as error:
             if len(requests) == 1:
                 raise
             failed.append(each.benchmark)
             print(f"zslnb: {each.benchmark}: {error}", file=sys.stderr, flush=True)
     if failed:
-        raise WorkError(f"{', '.join(failed)} could not be finished, as said above.")
+        raise WorkError(f"{', '.join(failed)} could not be {done}, as said above.")
 
 
 def check(request: ReproduceRequest) -> list[Source]:
@@ -146,11 +160,7 @@ def _names(benchmark: str) -> tuple[str, ...]:
 def parameters(request: ReproduceRequest) -> dict[str, object]:
     """What a notebook gets: a bundle's path made absolute, and the rest as it is."""
     values = {name: getattr(request, name) for name in PARAMETERS}
-    values["benchmark"] = _absolute(request.benchmark)
-    further = dict(map(assignment, request.parameter))
-    for name in values.keys() & further.keys():
-        raise RequestError(f"Parameter {name!r} is an option of its own: --{name}.")
-    return values | further
+    return values | {"benchmark": _absolute(request.benchmark)}
 
 
 def _load(request: ReproduceRequest | RecordRequest) -> tuple[Benchmark, Path]:
@@ -199,9 +209,7 @@ def check_parameters(source: Source, parameters: Mapping[str, object]) -> None:
     cells = [c for c in to_notebook(source).cells if "parameters" in c.metadata.get("tags", ())]
     lines = [line for cell in cells for line in ast.parse(cell.source).body]
     defaults = {
-        line.targets[0].id: literal(ast.unparse(line.value))
-        for line in lines
-        if isinstance(line, ast.Assign)
+        line.targets[0].id: _literal(line.value) for line in lines if isinstance(line, ast.Assign)
     }
     for name, value in parameters.items():
         if name not in defaults:
@@ -211,6 +219,14 @@ def check_parameters(source: Source, parameters: Mapping[str, object]) -> None:
                 f"{source.name}: parameter {name!r} is of type {type(default).__name__}, "
                 f"as in {name} = {default!r}; it cannot be {value!r}."
             )
+
+
+def _literal(node: ast.expr) -> object:
+    """Read a Python literal; any other expression stands for itself, as text."""
+    try:
+        return ast.literal_eval(node)
+    except ValueError:
+        return ast.unparse(node)
 
 
 def _fits(value: object, default: object) -> bool:
@@ -420,7 +436,6 @@ def _manifest_head(plan: Plan) -> dict:
         "profile": request.profile,
         "seeds": [*range(request.seeds)],
         "device_asked": request.device,
-        "parameters": dict(map(assignment, request.parameter)),
     }
 
 
@@ -445,13 +460,17 @@ def record_run(request: RecordRequest) -> None:
         RequestError: there is no such run, it is not fit to be recorded, or only new records are
             to be kept in the folder that they are to be new to.
         FileNotFoundError: no bundle at that path.
+        WorkError: of several benchmarks, some could not be recorded; the others were.
     """
     check_settings(request.profile)
     ours = repository_dir("results")
     results = request.results or ours
     if request.new and results.resolve() == ours.resolve():
         raise RequestError("New records are kept in a folder of their own: name it by --results.")
-    for name in _names(request.benchmark):
-        _, folder = _load(replace(request, benchmark=name))
+
+    def record_one(each: RecordRequest) -> None:
+        _, folder = _load(each)
         target = record(folder, results, beside=ours if request.new else None)
         print(f"Recorded in {results.name}/{target.name}.")
+
+    _for_each_benchmark(request, record_one, "recorded")

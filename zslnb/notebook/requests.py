@@ -1,11 +1,9 @@
 """What can be asked for, as the command line's options; nothing here takes long to import."""
 
-import ast
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
 
-from tyro.conf import Positional, UseAppendAction, arg
+from tyro.conf import Positional
 
 from zslnb.errors import RequestError
 
@@ -21,7 +19,6 @@ class ReproduceRequest:
         seeds: how many.
         device: auto, cpu, cuda or cuda:1.
         notebooks: numbers or names; all that apply, if there is none.
-        parameter: a further parameter of the notebooks; VALUE is a Python literal or a string.
         folder: where the notebooks are; the repository's unless said.
         jobs: how many processes compute, in all notebooks together; one a core unless said.
         at_once: how many notebooks run side by side; by jobs and memory unless said.
@@ -37,9 +34,6 @@ class ReproduceRequest:
     seeds: int = 5
     device: str = "auto"
     notebooks: tuple[str, ...] = ()
-    parameter: Annotated[
-        tuple[str, ...], arg(aliases=["-p"], metavar="NAME=VALUE"), UseAppendAction
-    ] = ()
     folder: Path | None = None
     jobs: int | None = None
     at_once: int | None = None
@@ -55,7 +49,6 @@ class ReproduceRequest:
         if self.jobs is not None and self.jobs < 1:
             raise RequestError(f"At least one process computes, not {self.jobs}.")
         _refuse_timeout(self.timeout)
-        dict(map(assignment, self.parameter))
 
 
 @dataclass(frozen=True)
@@ -126,23 +119,3 @@ class WhyRequest:
 def _refuse_timeout(seconds: float | None) -> None:
     if seconds is not None and not seconds > 0:
         raise RequestError(f"A time-out is above 0 seconds; it cannot be {seconds:g}.")
-
-
-def assignment(text: str) -> tuple[str, object]:
-    """Read NAME=VALUE; a value that is no Python literal is a string.
-
-    Raises:
-        RequestError: there is no "=".
-    """
-    name, equals, value = text.partition("=")
-    if not equals:
-        raise RequestError(f"A parameter is given as NAME=VALUE; {text!r} is not.")
-    return name.strip(), literal(value.strip())
-
-
-def literal(text: str) -> object:
-    """Read a Python literal; any other text stands for itself."""
-    try:
-        return ast.literal_eval(text)
-    except (ValueError, SyntaxError):
-        return text

@@ -162,9 +162,9 @@ def _run_of(path: Path) -> Path | None:
 
 
 def _runs() -> Iterator[Path]:
-    """Folders of the runs that are here, the promoted ones first."""
-    for parent in (repository_dir("results"), build_dir()):
-        yield from (path.parent for path in sorted(parent.glob("*/manifest.json")))
+    """Folders of the runs that are here, the promoted ones first, however deep they lie."""
+    for parent, pattern in ((repository_dir("results"), "**/"), (build_dir(), "*/")):
+        yield from (path.parent for path in sorted(parent.glob(f"{pattern}manifest.json")))
 
 
 def _same_bytes(path: Path) -> Path | None:

@@ -12,7 +12,6 @@ from zslnb.results.statistics import (
     protocol_gap,
     spread,
     told_apart,
-    verdict,
     verdicts,
 )
 from zslnb.results.tables import (

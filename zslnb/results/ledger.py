@@ -9,7 +9,7 @@ import pandas as pd
 
 from zslnb.results.deciding import VERDICTS, Finding, Verdict
 from zslnb.results.statements import PAPERS
-from zslnb.results.statistics import spread
+from zslnb.results.statistics import Difference, spread
 from zslnb.results.tables import markdown_table
 
 NAMES = {  # of benchmarks in records -> as pages call them
@@ -139,15 +139,14 @@ def findings_frame(verdict: Verdict) -> pd.DataFrame:
     """Tabulate a claim's comparisons, or our figures for a number: ours beside theirs."""
     rows = []
     for f in (*verdict.findings, *verdict.stand_ins):
-        digits = 1 if max(map(abs, (*f.ours, *f.beside))) > 1 else 3
+        digits = _digits(f)
         line = {"benchmark": benchmark(f), "compared": compared(f)}
         line["ours"] = spread(f.ours, digits)
         line["beside"] = spread(f.beside, digits) if len({*f.beside}) > 1 else f"{f.beside[0]:g}"
         if f.difference:
             told = f.difference
-            line["difference"] = f"{told.mean:+.{digits}f}"
+            line["difference"] = _told(told, digits)
             if told.low == told.low:
-                line["difference"] += f" ({told.low:+.{digits}f} to {told.high:+.{digits}f})"
                 line["p"] = "< 0.001" if told.p < 0.001 else f"{told.p:.3f}"
         line["seeds"] = len(f.ours)
         line["outcome"] = (
@@ -155,6 +154,18 @@ def findings_frame(verdict: Verdict) -> pd.DataFrame:
         )
         rows.append(line)
     return pd.DataFrame(rows).dropna(axis=1, how="all").fillna("")
+
+
+def _digits(finding: Finding) -> int:
+    """How many digits suit it: one for percentages, more for what is below 1."""
+    return 1 if max(map(abs, (*finding.ours, *finding.beside))) > 1 else 3
+
+
+def _told(found: Difference, digits: int) -> str:
+    """Write a mean difference, and its interval if it has one."""
+    mean = f"{found.mean:+z.{digits}f}"
+    has_interval = found.low == found.low
+    return f"{mean} ({found.low:+.{digits}f} to {found.high:+.{digits}f})" if has_interval else mean
 
 
 def compared(finding: Finding) -> str:
@@ -204,11 +215,9 @@ def own_lines(verdicts: Iterable[Verdict], notebooks: str = "") -> str:
             continue
         by_kind: dict[str, list[str]] = {}
         for f in verdict.findings:
-            told, digits = f.difference, 1 if max(map(abs, (*f.ours, *f.beside))) > 1 else 3
-            sizes = [f"{v:+.{digits}f}".replace("-", "−") for v in (told.mean, told.low, told.high)]
-            interval = f" ({sizes[1]} to {sizes[2]})" if told.low == told.low else ""
+            told = _told(f.difference, _digits(f)).replace("-", "−")
             on = benchmark(f).replace(" (", ", ").rstrip(")").replace("fc1000, ", "")
-            by_kind.setdefault(_against(f), []).append(f"{on} {sizes[0]}{interval}")
+            by_kind.setdefault(_against(f), []).append(f"{on} {told}")
         shown = "; ".join(f"{kind}: {', '.join(of_kind)}" for kind, of_kind in by_kind.items())
         pages = dict.fromkeys(f.record["notebook"] for f in verdict.findings)
         links = ", ".join(f"[{p.partition('_')[0]}]({notebooks}{p}.ipynb)" for p in pages)

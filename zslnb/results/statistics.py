@@ -25,7 +25,7 @@ def percent(values: Sequence[float]) -> str:
 def spread(values: Sequence[float], digits: int = 2, sign: str = "") -> str:
     """Write numbers as "mean ± sd"; a single value stands alone."""
     mean, sd = mean_and_sd(values)
-    shown = f"{round(mean, digits) + 0.0:{sign}.{digits}f}"  # + 0.0: never "-0.0"
+    shown = f"{mean:{sign}z.{digits}f}"  # z: never "-0.0"
     return shown if math.isnan(sd) else f"{shown} ± {sd:.{digits}f}"
 
 
@@ -151,11 +151,6 @@ def protocol_gap(
     return points([100 * (s[protocol][metric] - s[over][metric]) for s in both]) if both else "n/a"
 
 
-def verdict(records: list[dict], first: str, second: str, metric: str, protocol: str) -> str:
-    """Say in a sentence whether row `first` beats row `second`, asked alone."""
-    return verdicts([(records, first, second, metric)], protocol)[0]
-
-
 def verdicts(asked: Iterable[tuple[list[dict], str, str, str]], protocol: str) -> list[str]:
     """Say in sentences whether rows beat others, by the rule of `differences`, asked together.
 
@@ -177,7 +172,7 @@ def verdicts(asked: Iterable[tuple[list[dict], str, str, str]], protocol: str) -
 
 
 def _sentence(first: str, second: str, metric: str, n: int, found: Difference) -> str:
-    numbers = f"{found.mean:+.1f} points of {metric} over {n} seed{'s' * (n > 1)}"
+    numbers = f"{found.mean:+z.1f} points of {metric} over {n} seed{'s' * (n > 1)}"
     if found.apart is None:
         return f"**{first}** against **{second}**: {numbers}, too few to tell."
     p = "p < 0.001" if found.p < 0.001 else f"p = {found.p:.3f}"

@@ -1,6 +1,6 @@
 """Tables from records: percent, mean and standard deviation over seeds."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import pandas as pd
 
@@ -136,3 +136,24 @@ def _cell(value: object, is_name: bool = False) -> str:
     text = f"{value:.4g}" if isinstance(value, float) else str(value)
     text = markdown(text) if is_name else text.replace("|", "\\|")
     return text.replace("\n", " ")
+
+
+def with_parts(page: str, text: str, parts: Mapping[str, Callable[[], str]], origin: str) -> str:
+    """Return a page's text with its generated parts made anew, each between two comments.
+
+    Args:
+        page: its name, for the message.
+        text: with `<!-- NAME: ORIGIN -->` above each part and `<!-- end NAME -->` below.
+        parts: what makes each, by name.
+        origin: where they are from.
+
+    Raises:
+        ValueError: a part has no place, or several.
+    """
+    for name, part in parts.items():
+        marks = f"<!-- {name}: {origin} -->", f"<!-- end {name} -->"
+        if not all(text.count(mark) == 1 for mark in marks):
+            raise ValueError(f"{page} needs one place for {name}, between {marks}.")
+        before, after = text.split(marks[0])[0], text.split(marks[1])[1]
+        text = f"{before}{marks[0]}\n\n{part().strip()}\n\n{marks[1]}{after}"
+    return text

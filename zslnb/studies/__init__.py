@@ -49,7 +49,7 @@ _STUDIES = {  # module -> what notebooks use of it
     "method_orders": "lopsided_rows orders_of_methods",
     "other_seeds": "by_other_seeds recorded_twice",
     "printed_gaps": "gaps_beside_spread reversals",
-    "printed_numbers": "may_be_h possible_h printed_sums text_checks",
+    "printed_numbers": "possible_h printed_sums text_checks",
     "means_and_spread": (
         "informed_referents means_on_cub means_settings parts_of_generators run_means"
     ),
@@ -72,7 +72,6 @@ _STUDIES = {  # module -> what notebooks use of it
     "semantic_directions": "named_directions run_relations what_is_left",
     "seen_unseen": "borders_of_methods borders_on_cub methods_of_both run_borders",
     "speed": "speed_by_bar step_costs training_speed",
-    "study": "Study",
     "training_curves": "gains_of training_gains watched_settings",
     "training_orders": (
         "boosting_orders classifier_orders looks_at_test looks_of_training StoredOrders"

@@ -5,11 +5,12 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from zslnb.experiments.seen_unseen import GRID
+from zslnb.studies import plots
 from zslnb.studies.both_directions import BASE
 from zslnb.studies.rows import Records, row_names, values
 from zslnb.studies.seen_unseen import DIRECTIONS, of_row
 from zslnb.studies.study import Drawn
-from zslnb.studies.style import METHODS, PAGE, SMALLEST
+from zslnb.studies.style import METHODS, PAGE
 
 LOOKS = {
     row: {"color": look["color"], "linestyle": look["linestyle"]} for row, look in METHODS.items()
@@ -28,7 +29,7 @@ def curves_of_methods(records: Records, title: str, name: str) -> Drawn:
     """Which pairs of S and U can each method reach, and where do borders fall?"""
     fig, axes = plt.subplots(1, 2, figsize=(PAGE, 5), sharey=True)
     for ax, direction in zip(axes, ("z → x", "x → z"), strict=True):
-        _h_lines(ax)
+        plots.h_lines(ax, 20, "0.75")
         for row in row_names(records):
             # plain CLIP and ESZSL only compare; they stand in the first panel
             if row == BASE or DIRECTIONS.get(row, "z → x") == direction:
@@ -58,9 +59,3 @@ def _draw(ax: Axes, records: Records, row: str) -> None:
     for border, face in (("clean", "white"), ("calibrated", look["color"])):
         u, s = (of_row(records, row, border, metric).mean() for metric in "US")
         ax.plot(u, s, "o", color=look["color"], markerfacecolor=face, markersize=6, zorder=3)
-
-
-def _h_lines(ax: Axes) -> None:
-    u, s = np.meshgrid(np.linspace(0.5, 100, 200), np.linspace(0.5, 100, 200))
-    look = {"levels": range(20, 100, 20), "colors": "0.75", "linewidths": 0.8}
-    ax.clabel(ax.contour(u, s, 2 * s * u / (s + u), **look), fmt="H %d", fontsize=SMALLEST)

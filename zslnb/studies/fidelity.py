@@ -97,7 +97,7 @@ def _against(records: Records, row: str, other: str, measure: str, more: str, le
     known = told_apart([*gains], least=LEAST)
     side = more if gains.mean() > 0 else less
     note = "too few seeds to tell" if known is None else side if known else "not significant"
-    return f"{gains.mean():+.3f} ({note})"
+    return f"{gains.mean():+z.3f} ({note})"
 
 
 def feature_plane(

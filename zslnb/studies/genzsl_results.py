@@ -167,11 +167,10 @@ def compared(
     device: Device = "cpu",
     *,
     name: str,
-    heading: str = "method",
 ) -> Tabled:
     """What do generators reach under protocol clean, and how many points over the row `base`?"""
     records = run_generators(GENERATORS, rows, benchmark, seeds, device, table=name)
-    frame = results_against(records, base, "clean").rename_axis(heading)
+    frame = results_against(records, base, "clean").rename_axis("method")
     text = (
         "Protocol clean, percent, mean ± standard deviation over seeds; and points gained over "
         f"{base} within a seed."
@@ -409,7 +408,7 @@ def _mean_t1(records: Records, row: str, count: str) -> float:
 def _moved(records: Records, counts: Sequence[str]) -> str:
     """Write by how many points each row's mean T1 moves from the first count to the last."""
     moves = (
-        f"{_mean_t1(records, row, counts[-1]) - _mean_t1(records, row, counts[0]):+.1f} ({row})"
+        f"{_mean_t1(records, row, counts[-1]) - _mean_t1(records, row, counts[0]):+z.1f} ({row})"
         for row in row_names(records)
     )
     return f"{', '.join(moves)} points"

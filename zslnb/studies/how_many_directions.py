@@ -183,7 +183,7 @@ def _finding(records: Records) -> str:
                 _scores(records, method, after, "T1") - _scores(records, method, before, "T1")
                 for method in methods
             ]
-            told = ", ".join(f"{gain.mean():+.1f}" for gain in gains)
+            told = ", ".join(f"{gain.mean():+z.1f}" for gain in gains)
             steps.append(f"from {n} to {n + 1} removed {told}")
     return f"Points of T1 ({', '.join(methods)}): {'; '.join(steps)}. Hollow: centred instead."
 

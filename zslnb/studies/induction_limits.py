@@ -72,7 +72,7 @@ def by_distance(records: Records, title: str, name: str) -> Answered:
     frame = _distance_table(nearest, accuracy, slopes, steeper)
     tabled = Tabled(f"{name}-distance", frame, caption, kept, slopes=slopes, steeper=steeper)
     lead = accuracy[INDUCTION] - accuracy[IMAGINATION]
-    trend = {m: f"{slopes[m].mean():+.1f}" for m in (INDUCTION, IMAGINATION)}
+    trend = {m: f"{slopes[m].mean():+z.1f}" for m in (INDUCTION, IMAGINATION)}
     finding = (
         f"{title}: accuracy of each unseen class against the cosine to its nearest seen class "
         f"(mean over seeds), and what GenZSL has over the cVAE (mean and standard deviation). For "
@@ -221,7 +221,7 @@ def hybrids(records: Records, title: str, name: str) -> Tabled:
 
 
 def _told(found: Difference | None, up: str, down: str) -> str:
-    return f"{found.mean:+.1f}, {found.word(up, down)}" if found else ""
+    return f"{found.mean:+z.1f}, {found.word(up, down)}" if found else ""
 
 
 def _correlation(x: np.ndarray, y: np.ndarray) -> str:

@@ -59,6 +59,7 @@ SCALES = (0.0, 1.0, 2.0, 4.0)
 FINER = (0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0)
 CLEAR = 0.9  # a sample is clearly of a class if its probability is above
 MASSES = (0.95, 0.75, 0.5, 0.25)  # of the tilted density, within each of its shades
+DOTS = 600  # walks in a picture of the slider
 FINE, REACH, COARSE = 160, 4.0, 32  # cells a side of the window -4..4, to draw from and to compare
 
 
@@ -139,13 +140,13 @@ class TiltedDensity(Study):
             f"scale 4 ({last['DDIM walk']:.2f}, chance alone {last['chance alone']:.2f})."
         )
 
-    def by_scale(self, samples: int = 600) -> Slider:
+    def by_scale(self) -> Slider:
         """Look at the tilted density (shades) and guided walks from one noise (dots), by scale."""
-        frames = (self._frame(w, samples) for w in FINER)
+        frames = (self._frame(w) for w in FINER)
         return Slider("Guidance scale", frames, FINER.index(1.0))
 
-    def _frame(self, w: float, samples: int) -> tuple[str, str, Figure]:
-        points = self._walk(w, "DDIM", samples)
+    def _frame(self, w: float) -> tuple[str, str, Figure]:
+        points = self._walk(w, "DDIM", DOTS)
         cells, at_points = self._log_tilted(self.cells, w), self._log_tilted(points, w)
         edges, density = _edges(cells), cells.softmax(0)
         outside = 100 * float((at_points < edges[0]).double().mean())

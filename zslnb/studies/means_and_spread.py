@@ -138,7 +138,7 @@ def _count(records: Records) -> int:
 
 
 def _word(found: Difference | None) -> str:
-    return "" if found is None else f"{found.mean:+.1f}, {found.word('above', 'below')}"
+    return "" if found is None else f"{found.mean:+z.1f}, {found.word('above', 'below')}"
 
 
 def _row(records: Records, row: str, metric: str) -> np.ndarray:

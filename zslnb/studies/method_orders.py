@@ -59,7 +59,7 @@ def _lead(records: Records) -> dict[tuple[str, str], str]:
     pairs = [[of_row(records, row, *keys) for row in RIVALS] for keys in asked.values()]
     found = results.differences(*((one - two).tolist() for one, two in pairs))
     return {
-        (" over ".join(RIVALS), name): f"{d.mean:+.1f}, {d.word('above', 'below')}"
+        (" over ".join(RIVALS), name): f"{d.mean:+z.1f}, {d.word('above', 'below')}"
         for name, d in zip(asked, found, strict=True)
     }
 
@@ -86,17 +86,17 @@ def _turned(first: Scores, second: Scores) -> dict[str, str]:
     if furthest:
         one, other = (d.mean for d in turned[furthest])
         ahead, behind = furthest if one > 0 else furthest[::-1]
-        told["furthest"] = f"{ahead} over {behind}: {abs(one):+.1f}, then {-abs(other):+.1f}"
+        told["furthest"] = f"{ahead} over {behind}: {abs(one):+z.1f}, then {-abs(other):+z.1f}"
     return told
 
 
-def lopsided_rows(paper: str = "revcd", place: str = "Table 1", own: str = "RevCD") -> Tabled:
-    """How far apart are the S and U that a paper prints, and what does that alone cost in H?
+def lopsided_rows() -> Tabled:
+    """How far apart are the S and U that RevCD prints, and what does that alone cost in H?
 
     Arithmetic on printed numbers: no method's curve is guessed.
     """
-    frame = results.published(paper)
-    frame = frame[(frame.place == place) & frame.metric.isin(["S", "U"])].dropna(subset="value")
+    own, frame = "RevCD", results.published("revcd")
+    frame = frame[(frame.place == "Table 1") & frame.metric.isin(["S", "U"])].dropna(subset="value")
     lines = {}
     for benchmark, rows in frame.groupby("benchmark"):
         table = rows.pivot(index="method", columns="metric", values="value").dropna()
@@ -113,7 +113,7 @@ def lopsided_rows(paper: str = "revcd", place: str = "Table 1", own: str = "RevC
             "by the mean of S and U": rank["mean"],
         }
     text = (
-        f"{own}'s {place}, quoted. What it costs in H that S and U differ is the mean of the two "
+        "RevCD's Table 1, quoted. What it costs in H that S and U differ is the mean of the two "
         "less H. Ranks are from the top, by H as S and U give it."
     )
     frame = pd.DataFrame.from_dict(lines, orient="index").rename_axis("benchmark")

@@ -132,7 +132,8 @@ def replicated_in_a_sentence(found: Sequence[Thrice]) -> str:
 
 def _named(found: Sequence[Thrice]) -> str:
     """List differences, each with its estimates by the first five seeds and by the others."""
-    named = ("{} ({:+.1f}, {:+.1f})".format(compared(three[0]), *_means(three)) for three in found)
+    line = "{} ({:+z.1f}, {:+z.1f})"
+    named = (line.format(compared(three[0]), *_means(three)) for three in found)
     return ", ".join(named) or "none"
 
 

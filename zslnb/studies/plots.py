@@ -73,6 +73,14 @@ def density(
         ax.hist(values, bins, density=True, alpha=0.65, label=label)
 
 
+def h_lines(ax: Axes, step: int, grey: str = "0.7") -> None:
+    """Draw lines of equal H, `step` percent apart, over S and U in percent on either axis."""
+    one, other = np.meshgrid(*[np.linspace(0.5, 100, 200)] * 2)
+    look = {"levels": range(step, 100, step), "colors": grey, "linewidths": 0.8}
+    lines = ax.contour(one, other, 2 * one * other / (one + other), **look)
+    ax.clabel(lines, fmt="H %d", fontsize=SMALLEST)
+
+
 def shared_legend(fig: Figure, ax: Axes, columns: int, **style: object) -> None:
     """Put the legend of one panel below all of them."""
     handles = ax.get_legend_handles_labels()

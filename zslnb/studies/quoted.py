@@ -68,10 +68,7 @@ def _printed_for_genzsl() -> pd.DataFrame:
 
 
 def reductions(
-    settings: Mapping[str, GenZSLSettings | ImaginationSettings],
-    benchmark: str,
-    text: str,
-    name: str = "reductions",
+    settings: Mapping[str, GenZSLSettings | ImaginationSettings], benchmark: str, text: str
 ) -> Tabled:
     """What do settings here, of each method, change in the published ones of a benchmark?
 
@@ -87,7 +84,7 @@ def reductions(
     frame = pd.DataFrame(lines, columns=["method", "setting", "published", "here"])
     grouped = frame.groupby(["setting", "published", "here"], sort=False)["method"]
     frame = grouped.agg(", ".join).reset_index().rename(columns={"method": "methods"})
-    return Tabled(name, frame, text)
+    return Tabled("reductions", frame, text)
 
 
 BENCHMARKS = ("AWA2", "CUB", "SUN")

@@ -191,7 +191,7 @@ def loss_terms(floor: float, records: Records) -> Drawn:
     ends = {row: values(records, row, "history", "kl")[:, -1] for row in ROWS}
     text = (
         f"Loss terms, mean and range over seeds ({len(ends[FULL])}). Reconstruction with weight 1 "
-        f"ends {gap:+.3f} from the floor. KL ends at {ends[FULL].mean():.0e} with weight 1, at "
+        f"ends {gap:+z.3f} from the floor. KL ends at {ends[FULL].mean():.0e} with weight 1, at "
         f"{ends[WEAK].mean():.1f} with 0.001, and at {ends[LONGER].mean():.1f} after twice as many "
         "passes."
     )

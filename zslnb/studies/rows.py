@@ -58,7 +58,7 @@ def summary(
 
 def told(found: Difference) -> str:
     """Write a difference: its mean, the 95 % interval, and "above" or "below" if significant."""
-    interval = f"{found.mean:+.1f} ({found.low:+.1f} to {found.high:+.1f})"
+    interval = f"{found.mean:+z.1f} ({found.low:+.1f} to {found.high:+.1f})"
     return f"{interval}, {found.word('above', 'below')}" if found.apart else interval
 
 

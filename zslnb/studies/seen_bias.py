@@ -7,7 +7,6 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from jaxtyping import Float, Int64
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from torch import Tensor
@@ -17,7 +16,7 @@ from zslnb.datasets.aviary import paint
 from zslnb.studies import plots
 from zslnb.studies.slider import Slider
 from zslnb.studies.study import Drawn
-from zslnb.studies.style import PAGE, SMALLEST
+from zslnb.studies.style import PAGE
 
 SHARES = tuple(i / 50 for i in range(-3, 7))  # of the span of all scores: handicaps to look at
 
@@ -141,7 +140,7 @@ def handicap(trade: Callable[[float], dict[str, float]], span: float) -> Drawn:
     curve = _curve(trade, span)
     plain, best = 100 * pd.Series(trade(0.0)), curve.loc[curve.H.idxmax()]
     fig, ax = plt.subplots(figsize=(4.8, 4.2))
-    _h_lines(ax)
+    plots.h_lines(ax, 10)
     ax.plot(curve.S, curve.U, linewidth=2, label="a handicap for seen classes")
     for point, mark, label in ((plain, "o", "no"), (best, "s", "best")):
         ax.plot(point.S, point.U, mark, label=f"{label} handicap: H {point.H:.0f}")
@@ -171,7 +170,7 @@ def by_handicap(trade: Callable[[float], dict[str, float]], span: float) -> Slid
             bars = {"S": scores.S, "U": scores.U, "average": (scores.S + scores.U) / 2}
             bars["H"] = scores.H
             fig, (left, right) = plt.subplots(1, 2, figsize=(6, 3.4), width_ratios=(1.4, 1))
-            _h_lines(left)
+            plots.h_lines(left, 10)
             left.plot(curve.S, curve.U, linewidth=2)
             left.plot(scores.S, scores.U, "o", color="C1", markersize=10)
             left.set(xlabel="S (%)", ylabel="U (%)", title=f"handicap {value:+.2f}")
@@ -187,9 +186,3 @@ def by_handicap(trade: Callable[[float], dict[str, float]], span: float) -> Slid
 def _curve(trade: Callable[[float], dict[str, float]], span: float) -> pd.DataFrame:
     steps = np.linspace(-0.2 * span, 0.8 * span, 80)
     return 100 * pd.DataFrame([trade(float(step)) for step in steps])
-
-
-def _h_lines(ax: Axes) -> None:
-    s, u = np.meshgrid(np.linspace(0.5, 100, 200), np.linspace(0.5, 100, 200))
-    equal = {"levels": range(10, 100, 10), "colors": "0.7", "linewidths": 0.8}
-    ax.clabel(ax.contour(s, u, 2 * s * u / (s + u), **equal), fmt="H %d", fontsize=SMALLEST)

@@ -89,18 +89,15 @@ def boosting_orders(
 
 
 def looks_of_training(
-    benchmark: Benchmark,
-    released: GenZSLSettings,
-    device: torch.device | str = "cpu",
-    rounds: int = 2,
+    benchmark: Benchmark, released: GenZSLSettings, device: torch.device | str = "cpu"
 ) -> tuple[GenZSL, pd.DataFrame]:
-    """Train as released, seed 0, for its first rounds; one classifier lives through all of them.
+    """Train as released, seed 0, for its first two rounds; one classifier lives through both.
 
     Returns:
         The model, and S, U and H in percent of every look: one after each classifier epoch. Both
         are kept.
     """
-    first_rounds = replace(released, rounds=min(rounds, released.rounds))
+    first_rounds = replace(released, rounds=min(2, released.rounds))
 
     def looks() -> list[dict[str, float]]:
         trainers: list[ClassifierTrainer] = []
@@ -228,7 +225,7 @@ def looks_at_test(
     text = (
         f"One seed, every look of its first {len(starts)} of {released.rounds} rounds. H on test: "
         f"{looks}. Dashed: the generator has gone on, and features are fresh; the first epoch on "
-        f"them moves H by {jump:+.1f} points{average}."
+        f"them moves H by {jump:+z.1f} points{average}."
     )
     alt = (
         "S, U and H on test images and H on validation by look, with a vertical dashed line "

@@ -139,8 +139,8 @@ def losses(generators: Mapping[str, Generator]) -> Drawn:
     ends = {name: rounds.iloc[-1] for name, rounds in history.items()}
     induced, imagined = (end["reconstruction"] - floor[name] for name, end in ends.items())
     text = (
-        f"Loss terms by round, one seed. GenZSL's reconstruction ends {induced:+.3f} from the "
-        f"floor of class means, f-VAEGAN's {imagined:+.2f}; their KL end at "
+        f"Loss terms by round, one seed. GenZSL's reconstruction ends {induced:+z.3f} from the "
+        f"floor of class means, f-VAEGAN's {imagined:+z.2f}; their KL end at "
         f"{ends['GenZSL']['kl']:.0e} and {ends['f-VAEGAN']['kl']:.2f}. Terms of different kinds "
         "cannot be compared in height, only in course."
     )
