@@ -214,7 +214,7 @@ def _answer(question: str, first: str, second: str, found: Difference) -> str:
         question, f"{first}, {second}: "
     )
     word = f", {found.word('above', 'below')}" if found.apart else ""
-    return f"{who}{found.mean:+.1f}{word}"
+    return f"{who}{found.mean:+z.1f}{word}"
 
 
 def _preferred(records: Records, rows: Sequence[str]) -> str:

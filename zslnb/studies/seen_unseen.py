@@ -125,7 +125,7 @@ def _table(records: Records, told: Mapping[tuple[str, str], Difference]) -> pd.D
         lines[row] = {
             "H, no constant": plus_minus(of_row(records, row, "clean"), ".1f"),
             "H, with a constant": plus_minus(best, ".1f"),
-            **{step: f"{d.mean:+.1f}, {d.word('above', 'below')}" for step, d in gains.items()},
+            **{step: f"{d.mean:+z.1f}, {d.word('above', 'below')}" for step, d in gains.items()},
             "short of the oracle": plus_minus(peeked - best, ".1f"),
             "AUSUC": plus_minus(of_row(records, row, "area"), ".1f"),
             "T1": plus_minus(of_row(records, row, "clean", "T1"), ".1f"),

@@ -110,7 +110,7 @@ def _table(records: Records, gains: Questions) -> pd.DataFrame:
         columns[f"{metric}, pair"] = [plus_minus(100 * c, ".1f") for c in column]
         over = [gains[pair, metric] for pair in PAIRS]
         columns[f"{metric}, over the better"] = [
-            f"{d.mean:+.1f}, {d.word('above', 'below')}" for d in over
+            f"{d.mean:+z.1f}, {d.word('above', 'below')}" for d in over
         ]
     return pd.DataFrame(columns, index=pd.Index([*PAIRS], name="pair"))
 
