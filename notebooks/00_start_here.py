@@ -388,7 +388,7 @@ here.table(contents(), "contents", order)
 # - A single number, the handicap, raises H by about three points, read off the test images; no constant
 #   can win back more. Where a method draws the border is part of its score, whatever it generates.
 #
-# **Rows filled:** none; no row of the recorded results comes from this page.
+# **Rows filled:** none.
 #
 # **To think about.** If a handicap helps a method that generates nothing, is a generative method's gain
 # more than a clever way to set one? See the column *H, calibrated* on [page 14](14_genzsl_results.ipynb),

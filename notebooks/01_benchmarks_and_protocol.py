@@ -91,10 +91,10 @@ except BenchmarkError as error:
     print("refused:", error)
 
 # %% [markdown]
-# The papers use three benchmarks of photographs: birds (CUB), scenes (SUN) and mammals (AWA2). Features
-# used to come from networks that were trained on ImageNet (RevCD's do), and a class that is in ImageNet is not new to
-# them. So the *Proposed Split*, which both papers use, has no class of ImageNet among the unseen ones. GenZSL's come
-# from CLIP, which was trained on pictures of the web: for it the split does not guarantee that a class is new.
+# The papers use three benchmarks of photographs: birds (CUB), scenes (SUN) and mammals (AWA2). Features used to come
+# from networks that were trained on ImageNet (RevCD's do), and a class that is in ImageNet is not new to them. So
+# the *Proposed Split*, which both papers use, has no class of ImageNet among the unseen ones. GenZSL's come from
+# CLIP, trained on the web's pictures: there the split guarantees nothing.
 
 # %%
 caption = "The published benchmarks, by the sizes of their Proposed Split: classes, then images."
@@ -283,8 +283,7 @@ if compared := studies.inputs(bench, here.device):  # only CLIP's features have 
 # [notebook 14](14_genzsl_results.ipynb) most trained generators are at its level or below.
 #
 # On CUB with CLIP's features one more table appears here: what we measure for plain CLIP, beside what is printed
-# for it. If they differ, so does the prompt, the model, a picture or the split, and results of methods trained on
-# them cannot be compared.
+# for it. If they differ, so does something in the inputs, and trained methods cannot be compared.
 
 # %% [markdown]
 # ## How far the best of many looks flatters
@@ -342,8 +341,7 @@ here.figure(looks)
 
 # %% [markdown]
 # Each published GenZSL number is the best of up to 3,000 looks (150 rounds of 20 classifier epochs; SUN's H, from a
-# second script, of 200). A model
-# that is training also changes between looks, so its gain can be larger or smaller;
+# second script, of 200). A model in training changes between looks, so its gain can differ;
 # [notebook 14](14_genzsl_results.ipynb) measures it. The curve above is what looking adds when nothing changes.
 #
 # ## What held, what did not
@@ -353,7 +351,7 @@ here.figure(looks)
 #   chosen on the test set.
 # - **Choosing on the test set** cannot lower H. On the aviary it adds one or two points to ESZSL's.
 # - **Looking alone** adds as much: about two points for the best of a hundred equal fits. A gain of that size
-#   proves nothing where someone tested often.
+#   proves nothing after many tests.
 #
 # **Rows filled:** *plain CLIP*, *ESZSL* and *equal fits*.
 #

@@ -241,11 +241,11 @@ desk.check(predicted, penalties, wrong, rtol=0, atol=0.01)
 # %% [markdown]
 # ## Both paradigms, one seed
 #
-# All have the same final classifier, and equally many synthetic features a class. **cVAE** is f-VAEGAN without its
-# critic, **f-CLSWGAN** without its VAE and with a loss of its own instead: a classifier of real seen features,
-# trained before and fixed, is to name the class of what is generated. After every round we look at **T1 of synthetic
-# features alone** (the classifier never saw a seen class; plain **T1**, below, is read off the generalised one), at
-# how **alike** synthetic class means are, and at how **steep** the critic is.
+# All have one final classifier, and equally many synthetic features. **cVAE** is f-VAEGAN without its critic,
+# **f-CLSWGAN** without its VAE but with a loss of its own: a fixed classifier of real seen features is to name the
+# generated one's class. After every round we look at **T1 of synthetic features alone** (the classifier never saw a
+# seen class; plain **T1**, below, is read off the generalised one), at how **alike** synthetic class means are, and
+# at how **steep** the critic is.
 
 # %%
 settings = genzsl.profile_settings(bench.name, profile)
@@ -392,7 +392,7 @@ for name, used in slower.items():
 here.figure(studies.slow_rates(watch.looks, [*slower], {"f-VAEGAN": old.lr, "GenZSL": new.lr}))
 
 # %% [markdown]
-# On the aviary a low rate slows all three, the one with an adversary most.
+# A low rate slows all three, the one with an adversary most.
 #
 # **Semantic collapse.** Add one large random vector to all class texts. A generator that cannot distinguish them
 # makes one feature for all classes. Class diversity promotion
@@ -424,8 +424,8 @@ passes = {name: used.passes for name, (used, _) in arms.items()}
 here.figure(studies.collapse(bench, watch.looks, passes, after))
 
 # %% [markdown]
-# On the aviary CDP at unit length cures both, whether they induce or imagine: it works on semantics before any
-# generator sees them. As released, GenZSL starts far behind, and catches up in part.
+# On the aviary CDP at unit length cures both: it works on semantics before any generator sees them. As released,
+# GenZSL starts far behind, and catches up in part.
 #
 # ## What held, what did not
 #
@@ -445,8 +445,7 @@ lines = [
 Markdown(studies.bullets(lines))
 
 # %% [markdown]
-# The aviary says how two mechanisms behave on drawn birds and short schedules. The paper's figures on AWA2 are
-# neither confirmed nor refuted.
+# The aviary says how two mechanisms behave on drawn birds. The paper's figures on AWA2 stay open.
 #
 # **To think about.** f-CLSWGAN's samples of a class spread, GenZSL's hardly do, and yet a classifier learns from
 # those. What would you measure to tell a spread that is worth its price from one that is not?

@@ -79,7 +79,7 @@ here.figure(studies.pipeline())
 # ([**f-CLSWGAN**](https://arxiv.org/abs/1712.00981)), and VAE and GAN in one,
 # without the classification loss of f-CLSWGAN ([**f-VAEGAN**](https://arxiv.org/abs/1903.10132)). All share one
 # classifier and one evaluation, but for the column *released*, where GenZSL has its released MLP, fed in order and
-# never reset, and for `full`, where it keeps that MLP and its counts.
+# never reset, and for `full`.
 #
 # Four rows train no generator. **Plain CLIP** ([Radford et al., 2021](https://arxiv.org/abs/2103.00020))
 # picks the class whose text is nearest. [**ESZSL**](https://proceedings.mlr.press/v37/romera-paredes15.html)
@@ -267,7 +267,7 @@ here.table(studies.ablations_beside({name: rows for name, rows in ablations.item
 # **Is it CDP, boosting or induction that helps?** None of the three is seen to help H; on CUB CDP helps T1. What
 # H cannot do without is the plainest part, the reconstruction of a target's feature, and there the paper agrees; but
 # T1 is not seen to need it on the aviary, so much of its worth is where the border falls. On the aviary boosting at
-# the published weight even costs H; S and T1 move the other way, so some of that is the border's place.
+# the published weight even costs H, some of it by the border's place.
 #
 # **Does the referent carry information?** Then random referents or noise would cost something. They are
 # not seen to, on drawn birds or on CUB's, and the intervals leave room for a loss of two points at most.
@@ -315,8 +315,7 @@ here.table(studies.semantics(of_bench, settings, rivals, here.seeds, here.device
 
 # %% [markdown]
 # Neither benchmark bears it out: no generator is better with attributes than with texts, and on the aviary the
-# cVAE, an imagination method, loses least by them. (With attributes the boosting term is our
-# substitute.)
+# cVAE, an imagination method, loses least by them.
 #
 # ## What the paper prints
 #
@@ -385,11 +384,10 @@ here.table(studies.genzsl_findings({name: rows for name, rows in sources.items()
 #   with it or above.
 # - **Above what trains no generator:** in H above ESZSL and the nearest mean in two columns of three; below
 #   *means + spread* in all, by 7 points and more.
-# - **CDP, boosting, referents:** none is seen to help H; there the reconstruction carries nearly everything. In
-#   T1 it is worth 6.5 points on CUB, and on the aviary none that is significant.
+# - **CDP, boosting, referents:** none is seen to help H; there the reconstruction carries nearly everything.
 # - **Imagination needs strong semantics:** not here.
 #
-# Plain CLIP trains on no benchmark image, and on the aviary no method above that does has a higher T1. The birds are
+# The birds are
 # drawn: the first column is no evidence about CUB, SUN or AWA2.
 #
 # **Rows filled:** every record, in the run's `records.jsonl`.

@@ -249,11 +249,10 @@ for name, rows in both.items():
     print(f"{name}: lengths {rows.norm(dim=1).min():.2f} to {rows.norm(dim=1).max():.2f}")
 
 # %% [markdown]
-# Now the measurement: the code's model, and in each row one thing done as the text has it, or otherwise where it
-# has no word (lengths) or none of this (noise, a control); protocol *clean*
-# ([notebook 14](14_genzsl_results.ipynb)). $x^{refer} + o$ needs a latent as wide as the features; where the
-# profile's is not, that row is compared with the code's model at that width. *No boosting* is the
-# formula as printed.
+# Now the measurement: the code's model, and in each row one thing done as the text has it (lengths and noise:
+# otherwise); protocol *clean* ([notebook 14](14_genzsl_results.ipynb)). $x^{refer} + o$ needs a latent as wide as
+# the features; where the profile's is not, that row is compared with the code's model at that width. *No boosting*
+# is the formula as printed.
 
 # %%
 wide = replace(settings, latent_dim=bench.feature_dim)
@@ -423,8 +422,7 @@ here.figure(studies.looks_at_test(on_test, on_validation, released))
 
 # %% [markdown]
 # Where H still rises at the last look, looking has had little to choose from. Where curves turn, part of the gain
-# is stopping in time, which a validation set could do; part is choosing by the test set's own taste. A printed
-# number does not tell them apart.
+# is stopping in time, which a validation set could do; part is choosing by the test set's own taste.
 #
 # *Within the clean run* the question is sharper: the same candidates, picked by the test set instead of the
 # validation classes.
@@ -469,7 +467,7 @@ here.table(audit.short)
 # Effects of single switches do not add up. And the aviary is no evidence about CUB, SUN or AWA2: with another
 # order, twenty times the steps or thousands of looks, each difference may weigh more or less.
 #
-# **Rows filled:** the `genzsl` and `genzsl_released` records of this page, in `records.jsonl` of the run.
+# **Rows filled:** this page's, in the run's `records.jsonl`.
 #
 # **To think about.** You are about to release the code of a paper of your own. Which of the rows of the
 # audit would you want a reader to find in the *text*, and which could stay in the code with no harm?

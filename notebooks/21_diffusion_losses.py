@@ -444,8 +444,7 @@ here.figure(toy)
 #
 # **Rows filled:** none.
 #
-# **To think about.** The targets $z_0$ are the prototypes of the seen classes, a few points and no
-# cloud. What is $\mathbb E[z_0 \mid z_t, x]$ then, for an image of an *unseen* class? Can any weighting of
+# **To think about.** The targets $z_0$ are the prototypes of the seen classes, points and no cloud. What is $\mathbb E[z_0 \mid z_t, x]$ then, for an image of an *unseen* class? Can any weighting of
 # any of these losses bring it to a point that is not between the seen prototypes?
 
 # %% [markdown] tags=["answer"]

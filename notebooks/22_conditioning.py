@@ -397,7 +397,7 @@ if bench.name == "aviary":
 here.table(swaps)
 
 # %% [markdown]
-# The image decides; other noise gives one image in five another class. At every step? With little noise $z_t$ itself
+# The image decides; other noise gives one in five another class. At every step? With little noise $z_t$ itself
 # says the class. Noise each image's prototype to step $t$, swap the image, and look at that one estimate: where a
 # curve is high on the left, the network follows the image although $z_t$ has the answer.
 
@@ -406,14 +406,14 @@ here.figure(studies.listening(models, bench))
 
 # %% [markdown]
 # The curves fall to the left, so $z_t$ is used, but they stop far above 0: even where $z_t$ is all but clean,
-# another class's image turns the estimate a long way.
+# another class's image turns the estimate far.
 #
 # ## What held, what did not
 #
 # - **Held:** eq. 17, attention and the paper's join, by hand, are what the package computes.
 # - **Attention** stays close to an average, and blinding it changes fewer classes than other noise does.
 # - **"Improved accuracy":** no gain of cross Hadamard-addition was found; three seeds could show a large one only.
-# - **The image is used** at all steps, and far more than the noise, with both joins tested.
+# - **The image is used** at all steps, and far more than the noise, with both joins.
 #
 # The birds are drawn: this is no evidence about CUB, SUN or AWA2.
 #

@@ -435,8 +435,7 @@ here.figure(reproduced)
 # - **Guided walks sample $p(z)\, p(x \mid z)^w$:** at scales 0 and 1, and for Gaussians of one width.
 # - **"Improving recognition of unseen classes":** yes, by several points of U and T1; U stays low.
 # - **The walk:** ten steps are as good as 500, and one is not seen to be worse.
-# - **Lower-dimensional semantics sooner:** not found, rather the other way round; but our
-#   two kinds differ in more than width.
+# - **Lower-dimensional semantics sooner:** not found, rather the reverse; but our kinds differ in more than width.
 #
 # The birds are drawn: this is no evidence about CUB, SUN or AWA2.
 #

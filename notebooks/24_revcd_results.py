@@ -71,7 +71,7 @@ bench = here.benchmark
 # **ridge**, a linear map in closed form. All have the same standardised features and semantics, and all
 # answer with the class whose prototype is nearest by cosine (eqs. 23 and 24).
 #
-# No code was released, and next to no setting is in the text that we have. Ours, with reasons, are in
+# No code was released, and next to no setting is known; ours, with reasons, are in
 # `zslnb/revcd/settings.py`.
 
 # %%
@@ -142,7 +142,7 @@ here.table(studies.validation_choices([r for r in models if r["row"] in ("RevCD"
 
 # %% [markdown]
 # *Space*: the paper standardises semantics (section 3.3.4) and does not say whether eqs. 23 and 24 compare
-# them so or as given. A cosine sees the difference.
+# them so or as given.
 
 # %%
 here.table(studies.spaces_compared(models, title))
@@ -152,11 +152,10 @@ here.table(studies.spaces_compared(models, title))
 #
 # ## How many points is a way to count worth?
 #
-# The paper's seen accuracies are 94.5 on AWA2, 87.5 on CUB and 66.9 on SUN. No other method of its table is
-# near on CUB (the next has 69.3). Here is RevCD counted in four ways, on this benchmark and on CUB: 11,788
-# photographs as [ResNet](https://arxiv.org/abs/1512.03385) `fc1000` outputs, with expert attributes (312-d) as
-# in the paper, or sentences (1024-d). Real, but not the paper's features, so a stand-in without a verdict.
-# Recorded by this notebook, profile `medium`; *full* is the whole schedule, on a GPU.
+# The paper's seen accuracies are 94.5 on AWA2, 87.5 on CUB and 66.9 on SUN. Here is RevCD counted in four ways, on
+# this benchmark and on CUB: 11,788 photographs as [ResNet](https://arxiv.org/abs/1512.03385) `fc1000` outputs, with
+# expert attributes (312-d) as in the paper, or sentences (1024-d). Real, but not the paper's features, so a stand-in
+# without a verdict. Recorded by this notebook, profile `medium`; *full* is the whole schedule, on a GPU.
 
 # %% tags=["nbval-check-output"]
 cub = {
@@ -227,7 +226,7 @@ here.figure(studies.classification_weight({title: weights, **shown}))
 # > **RevCD, section 3.1.2**, of the noise loss beside the reconstruction loss: "we observe significant
 # > improvements in density estimation".
 #
-# No number is given. One loss taken away at a time:
+# One loss taken away at a time:
 
 # %%
 without = studies.without_each_loss(settings)
@@ -236,9 +235,9 @@ here.keep(losses)
 here.table(studies.losses_removed(losses, bench.name))
 
 # %% [markdown]
-# Without the noise loss nothing changes that five seeds could show. Without the classification loss
-# calibrated H is eight points lower on the aviary (strict H, which the last table of this page tests, is
-# significantly lower on CUB alone); without the reconstruction loss it is not.
+# Without the noise loss nothing changes that five seeds could show. Without the classification loss calibrated H is
+# eight points lower on the aviary (strict H is significantly lower on CUB alone); without the reconstruction loss it
+# is not.
 #
 # ## Why unseen accuracy is low
 #
@@ -301,9 +300,8 @@ here.table(studies.cosines_by_kind(mine, bench, settings, here.device))
 
 # %% [markdown]
 # The estimate of an unseen image is nearer to some seen prototype than to its own: seen ones are many, and training
-# drew every estimate towards them. But it does carry the unseen class, since with a constant for all images (and
-# what validation chooses with it) U comes most of the way to T1. So low U is mostly a matter of the border; the rest
-# is T1 itself.
+# drew every estimate towards them. But it does carry the unseen class, since calibrated U comes most of the way to
+# T1. So low U is mostly a matter of the border; the rest is T1 itself.
 #
 # ## Hubs
 #
@@ -324,11 +322,10 @@ here.table(studies.hubness(models, title))
 # ## Both papers on the same features
 #
 # GenZSL goes from semantics to features, RevCD from features to semantics, and neither paper shows the other's
-# direction, or a closed form, on the same inputs. Here all have the same features, semantics, validation
-# classes, seeds, and one rule for the border: the constant is chosen together with all else a method has to choose
-# ([page 33](33_calibration.ipynb) says what it is worth; [page 14](14_genzsl_results.ipynb) puts it on the choice
-# made without one, so its calibrated H is lower). The dotted line is *means + spread*, a linear system for class
-# means with real residuals about them.
+# direction, or a closed form, on the same inputs. Here all have the same features, semantics, validation classes,
+# seeds and rule for the border: the constant is chosen together with all else ([page 14](14_genzsl_results.ipynb)
+# puts it on the choice made without one, which costs H). The dotted line is *means + spread*, a linear system for
+# class means with real residuals about them.
 
 # %%
 of_bench = bench.provenance.get("all_semantics", [bench.provenance.get("semantics", "")])
@@ -351,10 +348,8 @@ here.table(comparison)
 
 # %% [markdown]
 # No method of either paper is significantly above *means + spread*, on any of the four. With attributes the best
-# generator is above RevCD, at least in T1; with names or sentences neither is, all asked together ([page
-# 33](33_calibration.ipynb) asks less at once, and finds GenZSL above in T1 with sentences). Every row's S, U and H
-# are in the run's `tables` folder. The smaller profiles cut both papers' schedules, so a row says what
-# that much training bought.
+# generator is above RevCD, at least in T1; with names or sentences neither is ([page 33](33_calibration.ipynb),
+# asking less, finds GenZSL above in T1 with sentences). Every row's S, U and H are in the run's `tables` folder.
 #
 # ## What held, what did not
 #

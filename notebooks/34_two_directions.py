@@ -103,9 +103,10 @@ desk.check(fixed, by_hand, "Both methods' scores are to have a spread of one, on
 fixed.argmax(1)
 
 # %% [markdown]
-# Together they are right about all three. So before two methods are averaged below, each has its border between
-# seen and unseen classes put by validation classes, and its scores divided by their spread there. The weight of
-# the second (0.1, 0.3, 0.5, 0.7 or 0.9) and the border of the sum are chosen on validation classes as well.
+# Together they are right about all three. So before two methods are averaged below, each has its candidate and its
+# border between seen and unseen classes chosen together on validation classes ([page 33](33_calibration.ipynb)), and
+# its scores divided by their spread there. The weight of the second (0.1, 0.3, 0.5, 0.7 or 0.9) and the border of
+# the sum are chosen on validation classes as well.
 #
 # ## Whom do two get right?
 #
@@ -173,16 +174,16 @@ for kind in ("sentences", "attributes"):
 #
 # - **Different birds.** On CUB one of GenZSL and RevCD alone is right about a quarter (sentences) to a third
 #   (attributes) of the unseen images: more than twice as many as where GenZSL is trained twice.
-# - **A pair of directions is better than either, on CUB.** GenZSL with RevCD gains four points of T1 with both kinds
-#   of semantics, and five to six of H, which with attributes is not significant.
-# - **Part of that is RevCD's own noise.** It differs from itself three quarters as much, and gains three points by being
-#   trained twice. But the ridge has no noise, and beside GenZSL it gains about as much. GenZSL trained twice
-#   gains nothing.
+# - **A pair of directions is better than either, on CUB.** GenZSL with RevCD gains more than three points of T1 and
+#   five of H, with either kind of semantics, all significant.
+# - **Part of that is RevCD's own noise.** It differs from itself three quarters as much, and gains three points and
+#   more by being trained twice. But the ridge has no noise, and beside GenZSL it gains about as much. GenZSL trained
+#   twice gains nothing that is significant.
 # - **Two methods of one direction** gain less: GenZSL adds nothing to means + spread, and the ridge to RevCD
 #   about what RevCD does.
 # - **The best of this page** on CUB with attributes is a pair that holds no trained generator or diffusion at all,
 #   means + spread with the ridge; with sentences no pair is significantly above means + spread alone.
-# - **On the aviary** GenZSL with RevCD or the ridge gains two to three points of H, not significantly; in T1 the
+# - **On the aviary** GenZSL with RevCD or the ridge gains a point or a little more of H, not significantly; in T1 the
 #   better of the two stays ahead.
 #
 # Five seeds, one feature extractor each, a smaller schedule than the papers': a reason to try it on theirs. (The second

@@ -25,7 +25,7 @@ from zslnb.notebook.sources import read_source, to_notebook, to_text
 FOLDER = ROOT / "notebooks"
 SOURCES = {source.name: source for source in map(read_source, sorted(FOLDER.glob("*.py")))}
 each_notebook = pytest.mark.parametrize("name", SOURCES)
-WORDS, WORDS_OF_RESULTS = 1250, 1600  # of Markdown, at most
+WORDS, WORDS_OF_RESULTS = 1200, 1500  # of Markdown, at most
 RESULTS = ("14_genzsl_results", "15_released_code_audit", "24_revcd_results")
 NOT_COUNTED = {"exercise", "hint", "answer", "appendix", "colab"}
 

@@ -117,9 +117,10 @@ def _table(records: Records, gains: Questions) -> pd.DataFrame:
 
 def _caption(records: Records, title: str) -> str:
     return (
-        f"**{title}.** Percent, mean ± standard deviation over {len(records)} seeds; the border "
-        "of each method and pair put by validation classes. Over the better: points within a seed "
-        "over the member with the higher mean; paired t tests, all corrected together."
+        f"**{title}.** Percent, mean ± standard deviation over {len(records)} seeds; each method's "
+        "candidate and border, and each pair's weight and border, chosen together on validation "
+        "classes. Over the better: points within a seed over the member with the higher mean; "
+        "paired t tests, all corrected together."
     )
 
 
