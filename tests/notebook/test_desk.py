@@ -18,7 +18,8 @@ from IPython.display import Image
 from zslnb.datasets.bundle import file_sha256
 from zslnb.notebook import desk
 from zslnb.results.records import read_records
-from zslnb.studies import Study, style
+from zslnb.studies import style
+from zslnb.studies.study import Study
 
 
 @pytest.fixture
