@@ -36,7 +36,7 @@ def run_both(
     seeds: Sequence[int],
     device: Device = "cpu",
 ) -> list[dict]:
-    """Run the methods of both papers and the closed forms; pages 14 and 24 have the same records.
+    """Run the methods of both papers and the closed forms; page 14 has its records of z -> x.
 
     `estimators` are RevCD and what page 24 sets beside it; names that both directions have are
     told apart.
