@@ -2,23 +2,33 @@
 
 import subprocess
 import sys
+from importlib.util import find_spec
 
 import pytest
 
 import zslnb
 
-HEAVY = ("torch", "pandas", "matplotlib", "IPython", "open_clip", "sklearn", "torch._dynamo")
+HEAVY = (
+    *("torch", "pandas", "matplotlib", "IPython", "open_clip", "sklearn", "torch._dynamo"),
+    "lark",  # whose grammars take seconds to read
+)
 
 
 def loaded(code: str) -> set[str]:
     """Return which of the heavy packages a fresh interpreter holds after some code."""
-    code += f"\nimport sys\nprint(*[name for name in {HEAVY} if name in sys.modules])"
+    code += f"\nimport sys\nprint(*[name for name in {HEAVY} if sys.modules.get(name)])"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     return set(run.stdout.split())
 
 
 def test_importing_the_package_loads_nothing_heavy():
     assert loaded("import zslnb") == set()
+
+
+@pytest.mark.skipif(not find_spec("lark"), reason="jsonschema came without its extras.")
+def test_reading_a_notebook_builds_no_grammar():
+    assert "lark" in loaded("import nbformat")
+    assert "lark" not in loaded("import zslnb.notebook.sources")
 
 
 def test_what_is_named_is_there():
