@@ -334,7 +334,9 @@ def claims_block() -> str:
     """Count claims and verdicts, and name the three that a reader asks about first."""
     verdicts = _verdicts()
     decided = sum(v.is_decided for v in verdicts)
-    counted = ", ".join(f"{n} {word}" for word, n in counts(verdicts).items())
+    numbered = counts(verdicts)
+    open_ = numbered.pop("not measured")
+    counted = ", ".join(f"{n} {word}" for word, n in numbered.items())
     first = sorted((v for v in verdicts if v.claim.first), key=lambda v: v.claim.first)
     lines = (
         f"*{v.claim.says}* ({PAPERS[v.claim.paper]}) **{v.word.capitalize()}**; "
@@ -343,8 +345,9 @@ def claims_block() -> str:
     )
     numbers = sum(v.claim.is_number and not v.is_decided for v in verdicts)
     text = (
-        f"{len(verdicts)} claims of both papers, {decided} of them decided: {counted}. Of the "
-        f"last, {numbers} are printed numbers, which only their own benchmark can decide."
+        f"{len(verdicts)} claims of both papers, {decided} of them decided: {counted}. The other "
+        f"{open_} are not measured: {numbers} of them are printed numbers, which only their own "
+        "benchmark can decide."
     )
     return f"{text}\n\n{bullets(lines)}"
 
@@ -364,7 +367,8 @@ def found_block() -> str:
         "Holm's correction. CUB's numbers are read from `results/`, profile `medium`, recorded in "
         "parts; each manifest lists under `added` which revision made which rows. Those of pages "
         "30 to 34 are what `make reproduce BENCHMARK=cub_resnet_fc1000.npz SEMANTICS=sentences "
-        'PROFILE=medium NOTEBOOKS="30 31 32 33 34"` (or `attributes`) makes.'
+        'PROFILE=medium NOTEBOOKS="30 31 32 33 34"` (or `attributes`) makes, of a file with CUB\'s '
+        "`fc1000` features that is not here; each manifest has its hash."
     )
 
 
@@ -396,9 +400,11 @@ def compute_block() -> str:
 def _compute(run: Run) -> dict:
     took = {r["id"]: r["seconds"] for r in run.records}
     cores = run.manifest.get("cores")
+    device = run.manifest["device"]["name"] + (f", {cores} cores" if cores else "")
+    also = len({r.get("device", "").partition(":")[0] for r in run.records}) > 1
     return {
         "run": run.name,
-        "device": run.manifest["device"]["name"] + (f", {cores} cores" if cores else ""),
+        "device": f"{device}; closed forms on its CPU" if also else device,
         "experiments": len(took),
         "hours": f"{sum(took.values()) / 3600:.2f}",
         "longest, minutes": f"{max(took.values()) / 60:.1f}",
