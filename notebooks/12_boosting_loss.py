@@ -84,8 +84,8 @@ x_hat @ z.T / tau
 
 # %% [markdown]
 # $\hat x_1$ and $\hat x_2$ are pushed along their own text's direction, away from the other's. Yet
-# $\hat x_3$, which has its text's direction already, is moved a little backwards: it shares the text with
-# $\hat x_2$; each is a *false negative* of the other.
+# $\hat x_3$, which has its text's direction already, is pushed sideways and a little backwards: it shares the
+# text with $\hat x_2$; each is a *false negative* of the other.
 #
 # ## The loss, in print and in code
 #
@@ -375,8 +375,9 @@ here.figure(copying)
 #
 # ## What the term does to fidelity
 #
-# The term moves features towards the text. Can that bring them nearer to real features, too? For training
-# images, at the optimum, it cannot. For *unseen* classes it might. With nothing but λ changed, measure
+# The term moves features towards the text. Can that bring them nearer to real features, too? By the
+# error on training images, at the optimum, it cannot. For *unseen* classes it might. With nothing but λ
+# changed, measure
 #
 # - **to the real mean**: cosine of a class's mean synthetic with its mean real feature,
 # - **Fréchet distance** of synthetic and real unseen features, as Gaussians of mean $m$ and covariance
@@ -410,7 +411,7 @@ here.table(weight)
 here.figure(weight)
 
 # %% [markdown]
-# Here are the features themselves, one seed of each weight: move λ, and watch where the crosses go.
+# The features themselves, one seed of each weight: move λ, watch the crosses.
 
 # %%
 studies.by_weight(bench, start, here.device)

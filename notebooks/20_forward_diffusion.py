@@ -390,7 +390,7 @@ here.figure(studies.step_back(schedule, t, earlier, later, mean))
 # \big(z_t - \sqrt{\bar\alpha_t}\, m\big) .$$
 #
 # Walk back with it in two ways: by ancestral sampling, which adds fresh noise in every step, and by DDIM
-# ([Song et al., 2020](https://arxiv.org/abs/2010.02502)), which adds none. DDIM is deterministic, and on Gaussian
+# ([Song et al., 2021](https://arxiv.org/abs/2010.02502)), which adds none. DDIM is deterministic, and on Gaussian
 # data it maps a start to an end by a straight line. A start that lacks $\sqrt{\bar\alpha_T}\, m$ ends short of
 # $m$ by
 #
@@ -425,8 +425,8 @@ here.figure(rest)
 # - **Held:** $T$ steps are one step, draw for draw. Eq. 8 is Bayes' rule.
 # - **"Variance-preserving":** only standardised columns that vary.
 # - **"Completely deterministic":** the schedule is, the noise is not.
-# - **"A standard Gaussian" at the end:** nearly, with our $\beta_t$. A class of the aviary is still identified a
-#   little more often than by guessing; with the cosine schedule it is not.
+# - **"A standard Gaussian" at the end:** nearly, with our $\beta_t$. A class of the aviary is still identified
+#   three times as often as by guessing; with the cosine schedule it is not.
 #
 # **Rows filled:** none.
 #

@@ -271,7 +271,7 @@ here.figure(turning)
 
 # %% [markdown]
 # Least loss is not at the prototype but turned away from the nearer rival. The gradient is perpendicular to the
-# estimate: this loss turns it and never stretches it.
+# estimate: this loss asks for another direction, never another length.
 
 # %% [markdown] tags=["appendix"]
 # <details><summary>Guidance by a classifier (eq. 14), which the third loss stands in for</summary>

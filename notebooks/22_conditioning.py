@@ -30,7 +30,7 @@
 # - write the time embedding, attention in one line, and five ways to join,
 # - test by swapping the image whether a trained network uses it, and at which steps.
 #
-# Equations are rebuilt, as before. The text gives neither widths nor how a feature becomes tokens: both are ours.
+# Equations are rebuilt. The text gives neither widths nor how a feature becomes tokens: both are ours.
 
 # %% tags=["colab", "remove-cell"]
 # Colab opens a page alone: this brings the rest of the repository; elsewhere it does nothing
@@ -155,9 +155,9 @@ torch.testing.assert_close(products, expected, rtol=0, atol=1e-3)
 # </details>
 
 # %% [markdown] tags=["exercise"]
-# **Exercise 22.2: the clocks stand still** (find the bug, 5 minutes, easy). In other code time runs from
-# 0 to 1, and someone feeds that to the same embedding. Now the first step and the last look the same to
-# the network. Compute `fixed`, the phases as they should be.
+# **Exercise 22.2: the clocks hardly move** (find the bug, 5 minutes, easy). In other code time runs from
+# 0 to 1, and someone feeds that to the same embedding. Now the first step and the last look as alike to
+# the network as neighbours should. Compute `fixed`, the phases as they should be.
 
 # %%
 slow = (steps / T)[:, None] * omega
@@ -379,9 +379,9 @@ here.figure(ways, "gains")
 here.table(ways)
 
 # %% [markdown]
-# Is the paper's join better? No gain over the other four is shown, nor that all five are alike: with three
-# seeds only a difference of many points would be significant. In training error, which is on seen classes,
-# concatenation is level with it.
+# Is the paper's join better? In H or T1 no gain is shown, nor that all five are alike: three seeds show
+# only differences of many points, such as eight in S over *swapped*. In training error, which is on seen
+# classes, concatenation is level.
 #
 # ## Does the network use the image?
 #
@@ -405,14 +405,14 @@ here.table(swaps)
 here.figure(studies.listening(models, bench))
 
 # %% [markdown]
-# The curves fall to the left, so $z_t$ is used, but they stop far above 0: even where $z_t$ is all but clean,
-# another class's image turns the estimate far.
+# The curves are lower on the left, so $z_t$ is used, but they stop far above 0: even where $z_t$ is all but
+# clean, another class's image turns the estimate far.
 #
 # ## What held, what did not
 #
 # - **Held:** eq. 17, attention and the paper's join, by hand, are what the package computes.
 # - **Attention** stays close to an average, and blinding it changes fewer classes than other noise does.
-# - **"Improved accuracy":** no gain of cross Hadamard-addition was found; three seeds could show a large one only.
+# - **"Improved accuracy":** no gain of H or T1 was found; three seeds show only large ones.
 # - **The image is used** at all steps, and far more than the noise, with both joins.
 #
 # The birds are drawn: this is no evidence about CUB, SUN or AWA2.

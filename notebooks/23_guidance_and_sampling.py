@@ -135,7 +135,7 @@ for w in (0.0, 1.0, 2.0, 4.0):
     desk.check(guided(with_image, without, w), package, f"It is another mixture at scale {w:g}.")
 
 # %% [markdown] tags=["exercise"]
-# **Exercise 23.2: one too many** (find the bug, 5 minutes, easy). A paper that counts as Ho and Salimans
+# **Exercise 23.2: one too few** (find the bug, 5 minutes, easy). A paper that counts as Ho and Salimans
 # do reports its best results at weight 2. Someone takes that number over into eq. 22, and gets less
 # guidance than the paper had. Compute `fixed`, the noise that the paper meant.
 
@@ -378,7 +378,7 @@ here.table(samplers)
 # from different noise. The oracle start changes next to nothing: the network does not look for the residual
 # signal.
 #
-# One step gives another class to a quarter of the images, but T1 is no lower. So the walk is not what
+# One step gives another class to over a quarter of the images, but T1 is no lower. The walk is not what
 # recognises a bird: is RevCD a regression? [Page 24](24_revcd_results.ipynb) tests it.
 #
 # ## The guidance scale
@@ -406,8 +406,8 @@ here.table(scales)
 # > **RevCD, section 4.2:** "the density of seen samples in the AWA dataset is reproduced more quickly compared
 # > to the higher-dimensional space in the CUB dataset"
 #
-# We have neither figure nor numbers. So, over DDIM's walk for seen test images, and two kinds of
-# semantics: on the left the Fréchet distance from $z_t$ to the true semantics; dotted, of a
+# We have neither figure nor numbers. Over DDIM's walk for seen test images, with two kinds of
+# semantics: left, the Fréchet distance from $z_t$ to the true semantics; dotted, of a
 # **perfect** network, which knows the class.
 
 # %%
@@ -425,17 +425,17 @@ if bench.name == "aviary":
 here.figure(reproduced)
 
 # %% [markdown]
-# The schedule does most; towards the data the wider kind comes sooner and nearer, and trained networks end short of
-# it. Most
-# classes are settled in the first estimate, the rest in the last steps.
+# The schedule does most; by distance left the wider kind comes sooner and nearer; trained networks end
+# short. The first estimate has the final class of three images in four; the last steps decide the rest.
 #
 # ## What held, what did not
 #
-# - **Held:** eq. 18, eq. 22 counted both ways, algorithm 2 and DDIM's jump, by hand.
+# - **Held:** eq. 18, eq. 22, algorithm 2 and DDIM's jump, by hand.
 # - **Guided walks sample $p(z)\, p(x \mid z)^w$:** at scales 0 and 1, and for Gaussians of one width.
 # - **"Improving recognition of unseen classes":** yes, by several points of U and T1; U stays low.
-# - **The walk:** ten steps are as good as 500, and one is not seen to be worse.
-# - **Lower-dimensional semantics sooner:** not found, rather the reverse; but our kinds differ in more than width.
+# - **The walk:** ten steps are as good as 500; one is not seen to be worse.
+# - **Lower-dimensional semantics sooner:** by distance left no, by half of a walk's own way yes; our kinds
+#   differ in more than width.
 #
 # The birds are drawn: this is no evidence about CUB, SUN or AWA2.
 #

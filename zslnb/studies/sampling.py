@@ -218,7 +218,7 @@ class WalkDensity(Study):
             "the true semantics falls for both kinds of semantics; the solid lines of trained "
             "networks end above zero, the dotted ones of perfect networks at zero. Right, the "
             "share of estimates that have their final class is high from the first step, "
-            "stays level and rises to all at the end."
+            "is level or a little lower midway, and rises to all at the end."
         )
 
     def finding(self) -> str:
