@@ -153,13 +153,13 @@ here.figure(main, "rows")
 # %% [markdown]
 # On the aviary *plain CLIP*, fitted to no image of it, is level with GenZSL in H and ahead in T1. So a lead
 # over another generator, which is what the paper argues with, does not yet show that generating helps.
-# (GenZSL's released H is *below* its clean one: its classifier is still learning.)
+# (GenZSL's released H is *below* its clean one: [page 15](15_released_code_audit.ipynb).)
 #
 # **How much of H is best-on-test selection?** *Peeked minus clean* is the price of peeking alone. *Best look
 # minus last* is what the released training gains by keeping the best of its looks. CUB is 11,788 photographs
-# as [ResNet](https://arxiv.org/abs/1512.03385) `fc1000` outputs, with sentences (1024-d) or expert
-# attributes (312-d) as semantics: real, but not the paper's features, so a stand-in without a verdict
-# (recorded by this notebook, profile `medium`).
+# as [ResNet](https://arxiv.org/abs/1512.03385) `fc1000` outputs, with expert attributes (312-d) or *sentences*
+# (1024-d; we believe what people [wrote of the birds](https://arxiv.org/abs/1605.05395), encoded): real, but not the
+# paper's features, so a stand-in (profile `medium`: nine passes).
 
 # %% tags=["nbval-check-output"]
 cub = results.recorded("cub_resnet_fc1000-sentences-medium")
@@ -314,13 +314,12 @@ on_cub = {f"CUB, {kind}": rows for kind, rows in by_kind.items()}
 here.table(studies.semantics(of_bench, settings, rivals, here.seeds, here.device, recorded=on_cub))
 
 # %% [markdown]
-# Neither benchmark bears it out: no generator is better with attributes than with texts, and on the aviary the
-# cVAE, an imagination method, loses least by them.
+# The aviary does not bear it out: no generator is better with attributes than with names, and the cVAE, an
+# imagination method, loses least by them. (CUB's sentences are no names.)
 #
 # ## What the paper prints
 #
-# With CLIP ViT-B/16 features, best on test, one seed: not to be compared with the tables above. Each rival is in
-# the run's `tables` folder.
+# With CLIP ViT-B/16 features, best on test, one seed: not to be compared with the tables above.
 
 # %%
 here.store(studies.quoted_rivals())
@@ -384,16 +383,14 @@ here.table(studies.genzsl_findings({name: rows for name, rows in sources.items()
 #   with it or above.
 # - **Above what trains no generator:** in H above ESZSL and the nearest mean in two columns of three; below
 #   *means + spread* in all, by 7 points and more.
-# - **CDP, boosting, referents:** none is seen to help H; there the reconstruction carries nearly everything.
-# - **Imagination needs strong semantics:** not here.
+# - **CDP, boosting, referents:** none is seen to help H; there the reconstruction carries about two thirds or more, part of
+#   it the border's place.
+# - **Imagination needs strong semantics:** not on the aviary.
 #
 # The birds are
 # drawn: the first column is no evidence about CUB, SUN or AWA2.
 #
-# **Rows filled:** every record, in the run's `records.jsonl`.
-#
-# **To think about.** Hold the rows with random referents and with noise against GenZSL's, here and
-# on CUB. What would the training objective have to reward for the referent to matter?
+# **To think about.** Hold the rows with random referents and with noise against GenZSL's. What would the training objective have to reward for the referent to matter?
 
 # %% [markdown] tags=["answer"]
 # <details><summary>One answer</summary>

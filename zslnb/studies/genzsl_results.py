@@ -396,8 +396,8 @@ def count_of_features(records: Records, wider: Records = ()) -> str:
     closed = min(_mean_t1(wider, "means + spread", n) for n in more)
     return (
         f"{said} Would more help? Trained again, on a GPU, to choose among {', '.join(more)}: T1 "
-        f"moves {beyond}. Over all counts a generator's T1 is at most {most:.1f}, that of means + "
-        f"spread at least {closed:.1f}."
+        f"moves {beyond}. Over all counts, in as many passes, a generator's T1 is at most "
+        f"{most:.1f}, that of means + spread at least {closed:.1f}."
     )
 
 
