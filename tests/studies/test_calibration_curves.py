@@ -35,6 +35,8 @@ def test_the_nearest_point_of_all_curves_of_a_count():
     printed = {"S": 83.0, "U": 34.0}
     lenient = nearest_point(RECORDS, "RevCD", "lenient", printed)
     assert lenient == "S 80.0, U 30.0 after 10 epochs, 5.0 away"
+    between = nearest_point(RECORDS, "RevCD", "lenient", {"S": 60.0, "U": 45.0})
+    assert between == "S 50.0, U 35.0 after 4 epochs, 14.1 away"
     on_a_curve = nearest_point(RECORDS, "RevCD", "strict", {"S": 60.0, "U": 15.0})
     assert on_a_curve.endswith("after 4 epochs, 0.0 away")
 

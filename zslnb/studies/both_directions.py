@@ -100,7 +100,8 @@ def both_compared(tables: Sequence[Tabled]) -> Answered:
         index=pd.MultiIndex.from_tuples(asked, names=["what", "points of"]),
     )
     text = (
-        "Mean difference within a seed; *above* and *below* are significant. The best generator, "
+        "Mean difference within a seed; *above* and *below* are significant, the last two lines of "
+        "a column tested together with all rows, the others with each other. The best generator, "
         "z → x and x → z are those that validation prefers, by calibrated H."
     )
     tabled = Tabled("both", frame, text)
@@ -110,7 +111,8 @@ def both_compared(tables: Sequence[Tabled]) -> Answered:
         best.setdefault(row, []).append(table.title)
     finding = (
         "Dots: calibrated H; diamonds: T1; mean and range over seeds. Blue predicts features from "
-        "semantics (z → x), orange semantics from a feature (x → z). The highest calibrated H: "
+        "semantics (z → x), orange semantics from a feature (x → z), grey neither. The highest "
+        "calibrated H: "
         f"{'; '.join(f'{row} ({len(titles)} of {len(tables)})' for row, titles in best.items())}."
     )
     alt = (

@@ -40,15 +40,18 @@ def nearest_point(
 ) -> str:
     """Say which point of all curves of one count is nearest to a printed S and U, in percent.
 
-    It is found with the printed pair in hand, so it says what is possible, not what one would
-    have chosen.
+    Curves are lines between the constants that were tried, as they are drawn. The point is found
+    with the printed pair in hand, so it says what is possible, not what one would have chosen.
     """
-    points = [
-        (np.hypot(u - printed["U"], s - printed["S"]), s, u, epochs)
-        for epochs in epochs_tried(records, row)
-        for u, s in zip(*curve(records, row, epochs, count), strict=True)
-    ]
-    away, s, u, epochs = min(points, key=lambda point: point[0])
+    goal, points = np.array([printed["U"], printed["S"]]), []
+    for epochs in epochs_tried(records, row):
+        tried = np.stack(curve(records, row, epochs, count), axis=1)
+        start, way = tried[:-1], np.diff(tried, axis=0)
+        length = (way**2).sum(1).clip(min=1e-12)
+        share = (((goal - start) * way).sum(1) / length).clip(0, 1)
+        line = start + share[:, None] * way
+        points += [(np.hypot(*(point - goal)), *point, epochs) for point in line]
+    away, u, s, epochs = min(points)
     return f"S {s:.1f}, U {u:.1f} after {epochs} epochs, {away:.1f} away"
 
 
@@ -91,7 +94,7 @@ def curves_beside_printed(
         for kind, records in by_kind.items()
         for count in COUNTS
     )
-    text = f"S over U for every constant. Nearest to the printed pair: {near}."
+    text = f"S over U as a constant grows. Nearest to the printed pair: {near}."
     alt = (
         "A panel for each kind of semantics on CUB: curves of S against U that start at a dot "
         "and fall to the right, by number of epochs, on test images (solid) or training "
