@@ -21,7 +21,7 @@
 # # Means and spread
 #
 # *What [GenZSL](https://arxiv.org/abs/2505.11882) and [its rivals](https://arxiv.org/abs/1903.10132) must know of an
-# unseen class. No paper takes them apart like this.*
+# unseen class. Neither takes them apart like this.*
 #
 # Whatever a generator is made of, all that a classifier gets from it is a cloud of features for each class. A
 # cloud has a place and a shape. Which of the two is wrong? After this page you can
@@ -193,7 +193,7 @@ for kind in ("sentences", "attributes"):
 #   nearest relative's are, the ridge's by 0.30 and 0.57, least of all.
 # - **Nearer is not always better.** On CUB the cVAE's means are nearer than GenZSL's, with attributes the f-VAEGAN's,
 #   too, and T1 is no higher. A cosine also counts what all classes share; that may be why.
-# - **What is missing as well is spread.** GenZSL and the cVAE keep one to ten percent of the squared length that real
+# - **What is missing as well, on the aviary, is spread.** GenZSL and the cVAE keep one to ten percent of the squared length that real
 #   residuals have. On the aviary residuals borrowed from two referent classes, without any training, add four to six
 #   points of T1 and five to six of H to these. On CUB they add 1.5 points of T1 to GenZSL with sentences, on noise or not,
 #   and none with attributes; its H rises by three to five, the cVAE's and the f-VAEGAN's T1 falls by one to three, none

@@ -183,7 +183,7 @@ pd.DataFrame(
 
 # %% [markdown]
 # Pairs are (synthetic features a class, classifier epochs). Without a constant validation stops the classifier early
-# and asks for many synthetic features. Both move answers over to unseen classes; they *are* a border. With a constant
+# and, for f-CLSWGAN, asks for more synthetic features. Both move answers over to unseen classes; they *are* a border. With a constant
 # to do that work the classifier is trained for longer, and S is higher at the same U.
 #
 # The same as curves. Where two cross, the better of the two depends on the border:
@@ -232,7 +232,7 @@ here.table(studies.lopsided_rows())
 #   CUB (attributes, sentences). With a constant that validation chose for each it is 2, 1 and 2, not significant. Not
 #   all was border: with the best constants 3 to 6 points are left, and by area, which needs none, 3 to 8.
 # - **One rule for all.** Under either rule GenZSL's mean H is above RevCD's on all three. Put its border alone and choose
-#   RevCD's together with the candidate, and RevCD is ahead on two: by one point and by three.
+#   RevCD's together with the candidate, and RevCD is ahead on two: by one point and by three, neither significantly.
 # - **The border alone** is worth about 8 to 23 points of H to methods from image to semantics. A generator's is put by
 #   its synthetic features and an early stop; with a constant GenZSL gains 5 to 6 points on CUB (with attributes not
 #   significantly), with sentences most of it by the border alone.

@@ -110,7 +110,7 @@ fixed.argmax(1)
 #
 # ## Whom do two get right?
 #
-# A pair of *any* two models gains something: what one gets wrong by chance, the other may get right. So three
+# A pair of *any* two models may gain: what one gets wrong by chance, the other may get right. So three
 # kinds of pairs: two **directions**, two **methods of one direction**, and one **method trained twice**, from
 # other draws. *Means + spread* and *ridge* are the closed forms of each direction
 # ([pages 14](14_genzsl_results.ipynb) and [24](24_revcd_results.ipynb)).
@@ -144,7 +144,8 @@ desk.check(by_chance, 0.91, "Both err in 0.3 times 0.3 of the images.", rtol=0, 
 
 # %% [markdown]
 # Methods trained on the same images err on the same images: 0.8 here, and 0.91 if errors were independent. Now for
-# real. Look at the coloured parts, images that one of the two alone has right: they are what a pair can win.
+# real. Look at the coloured parts, images that one of the two alone has right: what the worse of the two has alone is
+# what a pair may add to the better. (A sum can also be right where both err, but seldom.)
 
 # %%
 settings = studies.pair_settings(
@@ -176,12 +177,12 @@ for kind in ("sentences", "attributes"):
 #   (attributes) of the unseen images: more than twice as many as where GenZSL is trained twice.
 # - **A pair of directions is better than either, on CUB.** GenZSL with RevCD gains more than three points of T1 and
 #   five of H, with either kind of semantics, all significant.
-# - **Part of that is RevCD's own noise.** It differs from itself three quarters as much, and gains three points and
+# - **Part of that may be RevCD's own noise.** It differs from itself three quarters as much, and gains three points and
 #   more by being trained twice. But the ridge has no noise, and beside GenZSL it gains about as much. GenZSL trained
 #   twice gains nothing that is significant.
 # - **Two methods of one direction** gain less: GenZSL adds nothing to means + spread, and the ridge to RevCD
 #   about what RevCD does.
-# - **The best of this page** on CUB with attributes is a pair that holds no trained generator or diffusion at all,
+# - **No pair is shown to be better** on CUB with attributes than one without any trained generator or diffusion,
 #   means + spread with the ridge; with sentences no pair is significantly above means + spread alone.
 # - **On the aviary** GenZSL with RevCD or the ridge gains a point or a little more of H, not significantly; in T1 the
 #   better of the two stays ahead.

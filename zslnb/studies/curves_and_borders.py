@@ -41,7 +41,8 @@ def curves_of_methods(records: Records, title: str, name: str) -> Drawn:
     first, last = max(areas, key=areas.get), min(areas, key=areas.get)
     text = (
         f"{title}: S left at each U, mean over seeds; along grey lines H is the same. Hollow: "
-        "without a constant; filled: where validation puts the border. The area below is "
+        "without a constant; filled: where validation puts the border; black, in both panels: "
+        f"{BASE}. The area below is "
         f"{areas[last]:.1f} % ({last}) to {areas[first]:.1f} % ({first})."
     )
     alt = (
