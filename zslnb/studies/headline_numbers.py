@@ -101,8 +101,8 @@ def speeds_here(trainings: Mapping[str, Records]) -> Tabled:
         f"Printed, for AWA2: more than {times:g} times, and not how it was measured. Here: the "
         f"seconds that {SLOWER}'s generator trains for its own best score on test images, over "
         "those that each other one needs for that score, median and range over seeds; *none*: "
-        f"never reached. {CLOSED} trains no generator, so its seconds are all of it, classifier "
-        "included."
+        f"never reached. The clock of a generator leaves its classifier out; {CLOSED} trains no "
+        "generator, and its seconds are all of it, classifier included."
     )
     return Tabled("speeds", pd.DataFrame(columns).rename_axis("method"), text)
 

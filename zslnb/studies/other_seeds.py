@@ -136,9 +136,12 @@ def replicated_in_a_sentence(found: Sequence[Thrice]) -> str:
 
 
 def _named(found: Sequence[Thrice]) -> str:
-    """List differences, each with its estimates by the first five seeds and by the others."""
-    line = "{} ({:+z.1f}, {:+z.1f})"
-    named = (line.format(compared(three[0]), *_means(three)) for three in found)
+    """List differences as they came out, with the estimates by the first five seeds and others."""
+    named = []
+    for three in found:
+        first, other = _means(three)
+        way = "above" if three[2].difference.mean > 0 else "below"
+        named.append(f"{compared(replace(three[0], wanted=way))} ({first:+z.1f}, {other:+z.1f})")
     return ", ".join(named) or "none"
 
 
