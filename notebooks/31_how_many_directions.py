@@ -109,7 +109,7 @@ top_off.round(decimals=2) + 0.0  # two are gone: the mean counts as one
 # %% [markdown] tags=["exercise"]
 # **Exercise 31.2: all alike** (find the bug, 5 minutes, medium). Someone whitens five random classes in eight
 # dimensions. Any two come out with cosine −1/4, as they would whatever the classes: their meaning is gone. Compute
-# `fixed` (5, 8), in which the mean of the four variances is added to each before its root is divided by.
+# `fixed` (5, 8), not normalised, in which the mean of the four variances is added to each before its root is divided by.
 
 # %%
 some = F.normalize(torch.randn(5, 8, generator=torch.Generator().manual_seed(0)).double(), dim=1)
@@ -199,7 +199,7 @@ for kind in ("sentences", "attributes"):
 #   first direction is meaning, too, of which the other semantics predict three quarters.
 # - **The second and third are meaning.** The other semantics predict 80 to 96 % of them. Without the second, every method
 #   of the aviary loses eight points of T1, without the third seven to thirteen more; on CUB every method loses two
-#   to five by the second. Agreement with looks drops furthest.
+#   to five by the second. Agreement with looks drops by 0.24 to 0.60.
 # - **All but the top** removes one too many at its smallest, since the mean is the first. Its rule for word
 #   vectors, one in a hundred dimensions and the mean, would take eleven off CUB's sentences; with ten off, the nearest
 #   mean's T1 is 28 instead of 69.
