@@ -152,7 +152,7 @@ f"{losses['reconstruction'] / short:.0f} times as much, for {D} columns"
 # > \lambda_{pen} (\lVert \nabla_{x'} \mathrm{D}(x', z) \rVert - 1)^2, \qquad
 # > \mathcal L_{\mathrm{G}} = \mathcal L_{VAE} - \lambda_{adv}\, \mathrm{D}(\hat x, z)$$
 #
-# To train the critic one has to differentiate through a gradient; as released, by autograd (below). But this
+# To train the critic one has to differentiate through a gradient; as released, by autograd. But this
 # critic has one hidden layer, $\mathrm{D}(x, z) = u^\top \phi(W_x x + W_z z + b) + b'$, and the slope $\phi'$ of
 # its leaky ReLU is 1 or 0.2. So the package writes the gradient down: $W_x^\top (u \odot \phi')$.
 
@@ -269,8 +269,8 @@ here.figure(studies.losses(live))
 #
 # As released, the penalty's weight starts at 10. After a step with a mean penalty above 1.05 it is
 # multiplied by 1.1, after one below 1.001 divided by 1.1. In between gradients have length 2 or so, not one; and a flat
-# critic has a penalty of 1, so its weight goes on falling. (Profiles smoke and medium, at ten times the released
-# learning rate, fix it at 10.) With the released rule:
+# critic has a penalty of 1, so its weight goes on falling. (Profiles smoke and medium, at ten times the rate
+# released for CUB, fix it at 10.) With the released rule:
 
 # %%
 rule = imagination.adapted_penalty_weight
@@ -286,7 +286,7 @@ Markdown(imagination.critic_death(ruled.history) or "The critic lives.")
 #
 # ## Figure 4: do the features look real?
 #
-# The paper shows real and synthetic features of unseen classes in a plane. Ours is fitted to real features alone:
+# The paper's, we take it, shows real and synthetic features of unseen classes in a plane. Ours is fitted to real features alone:
 
 # %%
 here.figure(studies.feature_plane(bench, live))
@@ -294,7 +294,7 @@ here.figure(studies.feature_plane(bench, live))
 # %% [markdown]
 # A plane leaves out most of the space. So count in all dimensions. **Fréchet**, **1-NN** and **to mean** are
 # those of [notebook 12](12_boosting_loss.ipynb); **within** is the mean cosine of samples of one class; the
-# yardstick is one half of the real features against the other. Test images only measure.
+# yardstick is one half of the real features against the other.
 
 # %%
 noise = replace(settings, referent="noise")
@@ -310,12 +310,12 @@ here.table(fidelity)
 # %% [markdown]
 # Look at *within*: on the aviary the samples of a class are nearly one point, but for f-CLSWGAN's, and the
 # nearest neighbour recognises nearly all as synthetic. A classifier may still learn from them: it needs to know first
-# of all where a class *is*.
+# where a class *is*.
 #
 # ## Figure 5: how fast?
 #
-# > **GenZSL, Figure 5**, AWA2: more than 60 times as fast as f-VAEGAN, and 24.7 points better (quoted; how
-# > speed is defined is not said)
+# > **GenZSL, Figure 5**, AWA2: more than 60 times as fast as f-VAEGAN, and 24.7 % better (points, we think;
+# > speed is not defined)
 #
 # One definition that can fail: **the time f-VAEGAN needs for its own best score, over the time GenZSL needs
 # for that score.** Time is the generator's training alone. If GenZSL never reaches the score, there is no
@@ -337,7 +337,7 @@ here.figure(speed, "figure-5")
 here.figure(studies.speed_by_bar(speed))
 
 # %% [markdown]
-# In H both controls have most of the speed-up on the aviary. Time is steps times what a step costs. The first
+# In H the cVAE has most of the speed-up on the aviary; counted in steps, *noise* has all. Time is steps times what a step costs. The first
 # factor depends on schedule, learning rate and how often one looks; the second mostly on the critic:
 
 # %%
@@ -424,12 +424,13 @@ passes = {name: used.passes for name, (used, _) in arms.items()}
 here.figure(studies.collapse(bench, watch.looks, passes, after))
 
 # %% [markdown]
-# On the aviary CDP at unit length cures both: it works on semantics before any generator sees them. As released,
+# On the aviary CDP at unit length cures both generators (one seed): it works on semantics before any generator sees them. As released,
 # GenZSL starts far behind, and catches up in part.
 #
 # ## What held, what did not
 #
-# A difference within seeds counts by the rule of [notebook 14](14_genzsl_results.ipynb).
+# Differences count by [notebook 14](14_genzsl_results.ipynb)'s rule: p is corrected for all asked together, intervals
+# are not.
 
 # %%
 by_referent = studies.verdicts(clean.records, "GenZSL", "random classes", "noise")
@@ -445,7 +446,7 @@ lines = [
 Markdown(studies.bullets(lines))
 
 # %% [markdown]
-# The aviary says how two mechanisms behave on drawn birds. The paper's figures on AWA2 stay open.
+# The paper's figures on AWA2 stay open.
 #
 # **To think about.** f-CLSWGAN's samples of a class spread, GenZSL's hardly do, and yet a classifier learns from
 # those. What would you measure to tell a spread that is worth its price from one that is not?

@@ -114,8 +114,15 @@ def test_the_origin_of_a_speed_up_is_what_the_controls_have():
     # the cVAE has half of it, and so does GenZSL without referents: 18 s against 2 s, 4 s, 2 s
     text = SPEED.origin("H")
     assert "not owed to induction" in text
-    assert "has 50% of it, GenZSL without referents 0%" in text
+    assert "has 50% of it, and GenZSL without referents, counted in steps, 0%" in text
     assert "not explained by the controls" in speed(cVAE=([0.1, 0.1], 1.0)).origin("T1")
+
+
+def test_a_score_that_is_there_at_the_first_look_is_not_divided():
+    early = speed(**{"GenZSL": ([0.5, 0.6], 1.0), "GenZSL, noise": ([0.2, 0.5], 1.0)})
+    text = early.origin("H")
+    assert "at its first look in 3 seeds, and without referents in 0" in text
+    assert "%" not in text
 
 
 def test_a_steps_cost_and_the_adversarys_price():

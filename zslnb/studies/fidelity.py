@@ -73,10 +73,16 @@ def fidelity_of(records: Records) -> Tabled:
     text = (
         "Synthetic features of unseen classes against real ones, mean ± standard deviation "
         f"over seeds ({len({r['seed'] for r in records})}). Nearest as a cloud: "
-        f"{min(rows, key=frechet.get)}. Nearest class means: {max(rows, key=to_mean.get)}."
+        f"{_least(frechet)}. Nearest class means: "
+        f"{_least({row: -cosine for row, cosine in to_mean.items()})}."
     )
     frame = beside_yardstick(records, rows, MEASURES, "real against real")
     return Tabled("fidelity", frame, text, records, headline=True)
+
+
+def _least(means: Mapping[str, float]) -> str:
+    """Name the row with the smallest mean, and whatever differs from it by less than LEAST."""
+    return " and ".join(row for row in means if means[row] - min(means.values()) < LEAST)
 
 
 def more_like_real(records: Records, row: str = "GenZSL", other: str = "f-VAEGAN") -> str:
