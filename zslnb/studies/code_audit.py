@@ -44,7 +44,7 @@ DIFFERENCES = {  # label -> the row that measured it
     "classifier fed in order, not shuffled": "classifier shuffled",
     "one classifier for all rounds, not one each": "classifier new each round",
     "referents tiled, not drawn": "referents drawn, not tiled",
-    "MLP with dropout, not linear": "linear classifier",
+    "MLP with dropout, not linear on features × 10": "linear classifier",
     "best look, not last epoch": CHOOSING,
     "here stored class by class, not mixed once": MIXED,
     "here stored mixed once, not class by class": BLOCKS,

@@ -224,7 +224,8 @@ def looks_at_test(
     average = " on average" if len(starts) > 2 else ""
     text = (
         f"One seed, every look of its first {len(starts)} of {released.rounds} rounds. H on test: "
-        f"{looks}. Dashed: the generator has gone on, and features are fresh; the first epoch on "
+        f"{looks}. {'The marks coincide. ' * (len({*chosen.values()}) == 1)}Grey, dashed: the "
+        "generator has gone on, and features are fresh; the first epoch on "
         f"them moves H by {jump:+z.1f} points{average}."
     )
     alt = (
