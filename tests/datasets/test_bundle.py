@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from conftest import tiny_arrays
 from pages import page
+from shared import tiny_arrays
 
 from zslnb import BenchmarkError, load
 from zslnb.datasets import bundle as bundles

@@ -12,8 +12,8 @@ import pandas as pd
 import PIL.Image
 import pytest
 import torch
-from conftest import tiny_arrays
 from IPython.display import Image
+from shared import tiny_arrays
 
 from zslnb.datasets.bundle import file_sha256
 from zslnb.notebook import desk

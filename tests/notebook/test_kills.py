@@ -17,7 +17,8 @@ import numpy as np
 import psutil
 import pytest
 import runner
-from conftest import HEADER, ROOT
+from conftest import ROOT
+from shared import HEADER
 from toys import QUICK, toy
 
 from zslnb.experiments import ESZSLSettings
