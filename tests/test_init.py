@@ -25,10 +25,15 @@ def test_importing_the_package_loads_nothing_heavy():
     assert loaded("import zslnb") == set()
 
 
-@pytest.mark.skipif(not find_spec("lark"), reason="jsonschema came without its extras.")
 def test_reading_a_notebook_builds_no_grammar():
-    assert "lark" in loaded("import nbformat")
     assert "lark" not in loaded("import zslnb.notebook.sources")
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not find_spec("lark"), reason="jsonschema came without its extras.")
+def test_a_grammar_would_be_built_by_nbformat_alone():
+    """Else `zslnb.notebook` need not leave it out."""
+    assert "lark" in loaded("import nbformat")
 
 
 def test_what_is_named_is_there():

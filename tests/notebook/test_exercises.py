@@ -234,6 +234,7 @@ def quick(tmp_path_factory) -> dict[str, NotebookNode]:
         return {"student": ran(student_copy(source)), "instructor": ran(instructor_copy(source))}
 
 
+@pytest.mark.slow
 def test_a_page_with_blanks_runs_to_its_end(quick):
     exercises = find_exercises(PAGES[QUICK])
     assert [verdict[:7] for verdict in verdicts(quick["student"])] == ["Not yet"] * len(exercises)
@@ -250,6 +251,7 @@ def test_every_page_with_blanks_runs_to_its_end(name, tmp_path, monkeypatch):
     assert all(v.startswith("Not yet") for v in verdicts(ran(student_copy(SOURCES[name]))))
 
 
+@pytest.mark.slow
 def test_nbgrader_grades_both_copies(quick):
     utils = pytest.importorskip("nbgrader.utils", reason="nbgrader is not installed")
     from nbgrader.nbgraderformat import MetadataValidator

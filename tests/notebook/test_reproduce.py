@@ -16,7 +16,8 @@ import numpy as np
 import psutil
 import pytest
 import torch
-from conftest import HEADER, ROOT, tiny_arrays
+from conftest import ROOT
+from shared import HEADER, tiny_arrays
 from toys import toy
 
 from zslnb import cli
@@ -161,7 +162,7 @@ def test_a_hanging_notebook_is_stopped_with_its_kernel(small):
 @pytest.mark.parametrize(
     ("number", "at_once", "left"),
     [
-        (signal.SIGINT, "1", ["interrupted", "not run"]),
+        pytest.param(signal.SIGINT, "1", ["interrupted", "not run"], marks=pytest.mark.slow),
         (signal.SIGTERM, "2", ["interrupted", "interrupted"]),
     ],
 )

@@ -1,6 +1,5 @@
 """The site, built once as `make site` builds it: it reads offline, and its links lead somewhere."""
 
-import importlib
 import json
 import re
 from copy import copy
@@ -16,6 +15,7 @@ from zslnb.notebook.sources import find_sources
 
 pytest.importorskip("sphinx", reason="Sphinx is not installed; make site brings it.")
 bs4 = pytest.importorskip("bs4", reason="Beautiful Soup is not installed; make site brings it.")
+pytestmark = pytest.mark.slow
 
 ELSEWHERE = re.compile(r"^(?:[a-z]+:)?//", re.IGNORECASE)
 LOADS = "img[src], script[src], iframe[src], source[src], link[rel~=stylesheet], link[rel~=preload]"
@@ -128,31 +128,6 @@ def test_a_place_of_a_paper_leads_to_what_makes_it(site, place, page, words):
     assert [text for text, address in found.items() if page in address and words in text]
 
 
-@pytest.mark.parametrize(
-    ("text", "found"),
-    [
-        ("Tables 1 and 2", ["Table 1", "Table 2"]),
-        ("equations 3 to 5 and 9", ["equation 3", "equation 4", "equation 5", "equation 9"]),
-        ("(eqs. 23, 24), Figure 2a", ["equation 23", "equation 24", "Figure 2a"]),
-        ("sections 3.1 to 3.3 and 4", ["section 3.1", "section 3.2", "section 3.3", "section 4"]),
-        ("Figures 2a to 2b; algorithm 1", ["Figure 2a", "Figure 2b", "algorithm 1"]),
-        ("the tables of 2 papers", []),
-    ],
-)
-def test_numbers_are_read_as_they_are_written(monkeypatch, text, found):
-    monkeypatch.syspath_prepend(str(ROOT / "docs" / "extensions"))
-    by_number = importlib.import_module("by_number")
-    assert [f"{kind} {n}" for kind, n in by_number.places(text)] == found
-
-
-def test_a_pages_own_figures_are_not_the_papers(monkeypatch):
-    monkeypatch.syspath_prepend(str(ROOT / "docs" / "extensions"))
-    by_number = importlib.import_module("by_number")
-    text = "Figure 2's diagonal, unlike the paper’s Figure 3, shows eq. 4 (Table 1)."
-    said = by_number._said(by_number.nodes.paragraph(text=text))
-    assert {*by_number.places(said)} == {("Figure", "3"), ("equation", "4")}
-
-
 def test_each_place_has_a_link_and_a_pages_own_figures_are_none(site):
     rows = soup(site / "docs" / "by-number.html").select("article tr")
     assert len(rows) > 50
@@ -179,7 +154,6 @@ def test_a_word_of_every_day_is_a_term_only_where_it_is_set_apart(site):
     assert "clean" not in linked["21_diffusion_losses"]  # the sample
 
 
-@pytest.mark.slow
 def test_each_page_has_buttons_to_colab_and_binder_once_the_repository_is_published(tmp_path):
     """Both services are elsewhere; what can be checked here is that the page they open is there."""
     published = built(tmp_path, ZSLNB_REPOSITORY="https://github.com/someone/zslnb")

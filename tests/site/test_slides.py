@@ -130,6 +130,7 @@ def test_links_between_pages_lead_from_deck_to_deck(deck):
     assert links == ["11_that.html", "../../docs/notation.md"]
 
 
+@pytest.mark.slow
 def test_decks_of_all_pages_load_nothing_from_elsewhere_and_what_they_load_is_there(
     tmp_path, capsys
 ):

@@ -85,7 +85,10 @@ class Tags(HTMLParser):
         return attributes
 
 
-@pytest.mark.parametrize("make", SLIDERS)
+SLOW = {scales: pytest.mark.slow}  # which draws most
+
+
+@pytest.mark.parametrize("make", [pytest.param(m, marks=SLOW.get(m, ())) for m in SLIDERS])
 def test_each_slider_has_its_frames_within_a_pages_budget(make: Callable[[], Slider], build):
     plt.close("all")
     slider = make()
