@@ -7,7 +7,9 @@ A notebook is `notebooks/NN_topic.py` in jupytext's percent format. Its header h
 import hashlib
 import re
 from collections.abc import Iterable
+from copy import deepcopy
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import jupytext
@@ -111,9 +113,7 @@ def choose_sources(sources: list[Source], wanted: Iterable[str]) -> list[Source]
 
 def to_notebook(source: Source) -> NotebookNode:
     """Turn a source into a notebook without outputs, the same on every call and machine."""
-    text = source.path.read_text(encoding="utf-8")
-    config = load_jupytext_config(str(source.path))
-    notebook = jupytext.reads(text, fmt="py:percent", config=config)
+    notebook = deepcopy(_read(source.path.read_text(encoding="utf-8"), source.path))
     for number, cell in enumerate(notebook.cells):
         cell["id"] = f"cell-{number:02d}"
     header = {key: notebook.metadata[key] for key in ("kernelspec", "zslnb", "jupytext")}
@@ -121,6 +121,11 @@ def to_notebook(source: Source) -> NotebookNode:
     header |= {"language_info": {"name": "python"}, EXECUTED: {"source_sha256": source.sha256}}
     notebook.metadata = NotebookNode(header)
     return notebook
+
+
+@lru_cache(maxsize=64)  # checked before a run, made at its start: jupytext takes 0.1 s for a page
+def _read(text: str, path: Path) -> NotebookNode:
+    return jupytext.reads(text, fmt="py:percent", config=load_jupytext_config(str(path)))
 
 
 def to_text(notebook: NotebookNode) -> str:
