@@ -114,4 +114,8 @@ def test_ddim_ends_short_of_the_mean_as_the_formula_says():
     assert abs(cosine).max() < 0.01
     assert f"{ddim[1]:+.3f} (DDIM)" in study.finding()
     assert abs(ancestral).max() < abs(ddim).max()
+    # left of what the start lacks: each step keeps the root of its alpha, there and back
+    left = float(NoiseSchedule(60).alphas_cumprod[-1])
+    assert ancestral[1] == pytest.approx(-left, abs=0.03)
+    assert f"m$ = {left:.3f}." in study.finding()
     assert study.figure().axes[1].lines[0].get_ydata() == pytest.approx(study.predicted)

@@ -317,7 +317,8 @@ def lost_signal(linear: NoiseSchedule, mean: float, sd: Float[Tensor, " K"]) -> 
     text = (
         f"Walks that start from pure noise; the mean to be reached is {mean:g}. Left, for $s$ = 1: "
         "what the start lacks is lacking at the end with DDIM, and forgotten by ancestral "
-        f"sampling. Right: mean reached less $m$; for $s$ = 1 {ddim:+z.3f} (DDIM), "
+        f"sampling, but for $\\bar\\alpha_T m$ = {float(rest) * mean:.3f}. "
+        f"Right: mean reached less $m$; for $s$ = 1 {ddim:+z.3f} (DDIM), "
         f"{ancestral:+z.3f} (ancestral) and {at_cosine:+z.3f} (DDIM, cosine schedule). Chance "
         f"moves the ancestral mean by {error:.3f} there."
     )
