@@ -221,8 +221,8 @@ here.figure(studies.bias_to_seen(best_unseen - best_seen))
 
 # %% [markdown]
 # The map was fitted to seen classes, so it may predict *their* features better, and images go to them for
-# that: **seen bias**. But most rivals are seen to begin with. How many wrong answers are, by our map and by
-# plain CLIP ([page 01](01_benchmarks_and_protocol.ipynb)), fitted to none of the birds?
+# that: **seen bias**. Yet most rivals are seen. How many wrong answers are seen classes by our map, and how
+# many by plain CLIP ([page 01](01_benchmarks_and_protocol.ipynb)), fitted to no bird?
 
 # %%
 for name, cosines in (("the map", scores), ("plain CLIP", x @ z.T)):

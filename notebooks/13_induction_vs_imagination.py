@@ -286,7 +286,7 @@ Markdown(imagination.critic_death(ruled.history) or "The critic lives.")
 #
 # ## Figure 4: do the features look real?
 #
-# The paper's, we take it, shows real and synthetic features of unseen classes in a plane. Ours is fitted to real features alone:
+# The paper's figure, we think, shows real and synthetic features of unseen classes in a plane. Ours is fitted to real features alone:
 
 # %%
 here.figure(studies.feature_plane(bench, live))

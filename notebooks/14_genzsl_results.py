@@ -158,7 +158,7 @@ here.figure(main, "rows")
 # **How much of H is best-on-test selection?** *Peeked minus clean* is the price of peeking alone. *Best look
 # minus last* is what the released training gains by keeping the best of its looks. CUB is 11,788 photographs
 # as [ResNet](https://arxiv.org/abs/1512.03385) `fc1000` outputs, with expert attributes (312-d) or *sentences*
-# (1024-d; we believe what people [wrote of the birds](https://arxiv.org/abs/1605.05395), encoded): real, but not the
+# (1024-d; probably what people [wrote of the birds](https://arxiv.org/abs/1605.05395), encoded): real, but not the
 # paper's features, so a stand-in (profile `medium`: nine passes).
 
 # %% tags=["nbval-check-output"]

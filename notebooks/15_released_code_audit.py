@@ -23,7 +23,7 @@
 # [notebook 00](00_start_here.ipynb)), sections 3 and 4, beside its repository as last changed in June 2025.*
 #
 # A released repository is a gift: without it, nothing on this page could be asked. Text and code of a paper
-# always differ somewhere, since a program has to decide everything. Which differences matter? Most are
+# always differ somewhere, since a program has to decide everything. Which differences matter? Half are
 # switches here, and measured. After this page you can
 #
 # - list how the repository differs from the text, and run either,
@@ -271,7 +271,7 @@ here.table(models)
 # %% [markdown]
 # Little was to be expected of the prior, of $x^{refer} + o$ and of the shares, since a referent tells nothing
 # of its target beyond the class ([notebook 11](11_referent_induction.ipynb)). On the aviary boosting alone is
-# significant: it costs 1.5 points of H, and adds as many to T1.
+# significant, and in H alone: it costs 1.5 points.
 #
 # ## In the order of the files
 #
@@ -287,7 +287,7 @@ Markdown(orders.finding())
 # %% [markdown]
 # **The generator.** In a batch of one class all texts are the same, and the boosting term cannot fall below
 # the logarithm of the batch size ([notebook 12](12_boosting_loss.ipynb)). A small network in batches of 64, as
-# published. (With the aviary's 50 images a class none of 64 is of one; each pass ends in one of 32, hence the dips.)
+# published. (With 50 images a class no batch is of one class; each pass ends in a batch of 32, hence the dips.)
 
 # %%
 small = replace(tiny, hidden_dim=128, latent_dim=64, batch_size=64, passes=6)
@@ -455,8 +455,8 @@ here.table(audit.short)
 # ## What held, what did not
 #
 # - **Held:** two Adams are one, modes agree, and every switch by hand is the package's.
-# - **The released way as a whole:** on the aviary below *clean*, by several points of H, and level with it once the
-#   classifier is linear, on scaled features. That does not say that the printed numbers are too low.
+# - **The released way as a whole:** on the aviary below *clean*, by several points of H, and level by its best look
+#   once the classifier is linear, on scaled features. That does not say that the printed numbers are too low.
 # - **Choosing on test:** worth about two points within the clean run, next to nothing within so short a
 #   released one, whose last look is about its best.
 # - **What matters:** a classifier that is never reset, whether the files lie class by class (fed in order), an MLP in
@@ -464,7 +464,7 @@ here.table(audit.short)
 # - **What is not seen to matter:** the prior, what the decoder gets, shares, lengths, and the referent itself.
 #
 # Effects of single switches do not add up. And the aviary is no evidence about CUB, SUN or AWA2, with
-# other orders, twenty times the steps and thousands of looks.
+# twenty times the steps and thousands of looks.
 #
 # **To think about.** You are about to release the code of a paper of your own. Which of the rows of the
 # audit would you want a reader to find in the *text*, and which could stay in the code with no harm?

@@ -100,8 +100,8 @@ nearest
 # %% [markdown]
 # ## Does accuracy fall with distance?
 #
-# If induction lives on relatives, its line must be steeper than those of methods that induce from no referent: GenZSL
-# with noise in its place, a cVAE, the closed form *means + spread* (referents lend it their spread alone;
+# If induction lives on relatives, its line must be steeper than those of methods that place a class without referents:
+# GenZSL with noise for them, a cVAE, the closed form *means + spread* (to which they lend their spread alone;
 # [page 14](14_genzsl_results.ipynb)). Where features and semantics share a space, plain CLIP is there as well: it
 # learns nothing from seen classes, so what *it* loses are birds that are hard by themselves.
 

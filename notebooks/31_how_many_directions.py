@@ -199,7 +199,7 @@ for kind in ("sentences", "attributes"):
 #   first direction is meaning, too, of which the other semantics predict three quarters.
 # - **The second and third are meaning.** The other semantics predict 80 to 96 % of them. Without the second, every method
 #   of the aviary loses eight points of T1, without the third seven to thirteen more; on CUB every method loses two
-#   to five by the second. Agreement with looks drops by 0.24 to 0.60.
+#   to five by the second. Agreement with looks drops by 0.27 by the second (Table 3).
 # - **All but the top** removes one too many at its smallest, since the mean is the first. Its rule for word
 #   vectors, one in a hundred dimensions and the mean, would take eleven off CUB's sentences; with ten off, the nearest
 #   mean's T1 is 28 instead of 69.

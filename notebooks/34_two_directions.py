@@ -145,7 +145,7 @@ desk.check(by_chance, 0.91, "Both err in 0.3 times 0.3 of the images.", rtol=0, 
 # %% [markdown]
 # Methods trained on the same images err on the same images: 0.8 here, and 0.91 if errors were independent. Now for
 # real. Look at the coloured parts, images that one of the two alone has right: what the worse of the two has alone is
-# what a pair may add to the better. (A sum can also be right where both err, but seldom.)
+# what a pair may add to the better. (A sum can also be right where both err.)
 
 # %%
 settings = studies.pair_settings(

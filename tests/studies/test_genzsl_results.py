@@ -104,7 +104,8 @@ def test_sensitivity_says_how_far_mean_h_moves():
 def counted(row: str, seed: int, of_count: dict[str, float], chosen: int, method: str) -> dict:
     by_count = {n: {"T1": t1} for n, t1 in of_count.items()}
     scores = {"chosen": {"clean": {"n_synthetic": chosen}}, "by n_synthetic": by_count}
-    return record(row, seed, 0.5, method, **scores)
+    settings = {"rounds": 3, "passes": 2}
+    return {**record(row, seed, 0.5, method, **scores), "settings": settings}
 
 
 def test_the_highest_count_is_said_to_move_t1():
@@ -125,7 +126,10 @@ def test_the_highest_count_is_said_to_move_t1():
     ]
     said = count_of_features(records, wider)
     assert "among 5, 9, 20: T1 moves from 9 to 20 by -3.0 (GenZSL) points." in said
-    assert "a generator's T1 is at most 61.0, that of means + spread at least 70.0." in said
+    assert (
+        "after 6 passes, a generator's T1 is at most 61.0, that of means + spread at least 70.0."
+        in said
+    )
     assert count_of_features([]) == "not measured."
 
 

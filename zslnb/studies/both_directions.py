@@ -100,9 +100,9 @@ def both_compared(tables: Sequence[Tabled]) -> Answered:
         index=pd.MultiIndex.from_tuples(asked, names=["what", "points of"]),
     )
     text = (
-        "Mean difference within a seed; *above* and *below* are significant, the last two lines of "
-        "a column tested together with all rows, the others with each other. The best generator, "
-        "z → x and x → z are those that validation prefers, by calibrated H."
+        "Mean difference within a seed; *above* and *below* are significant, the first six lines "
+        "of a column tested together, the last two over all rows. The best generator, z → x and "
+        "x → z are those that validation prefers, by calibrated H."
     )
     tabled = Tabled("both", frame, text)
     best: dict[str, list[str]] = {}

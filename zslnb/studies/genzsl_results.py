@@ -394,9 +394,10 @@ def count_of_features(records: Records, wider: Records = ()) -> str:
     beyond = "; ".join(f"from {a} to {b} by {_moved(generators, (a, b))}" for a, b in steps)
     most = max(_mean_t1(generators, row, n) for row in row_names(generators) for n in more)
     closed = min(_mean_t1(wider, "means + spread", n) for n in more)
+    passes = max(r["settings"]["rounds"] * r["settings"]["passes"] for r in generators)
     return (
         f"{said} Would more help? Trained again, on a GPU, to choose among {', '.join(more)}: T1 "
-        f"moves {beyond}. Over all counts, in as many passes, a generator's T1 is at most "
+        f"moves {beyond}. Over all counts, after {passes} passes, a generator's T1 is at most "
         f"{most:.1f}, that of means + spread at least {closed:.1f}."
     )
 

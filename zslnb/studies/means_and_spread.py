@@ -90,7 +90,7 @@ def parts_of_generators(records: Records, title: str, name: str, kept: Records =
         "cosine of a mean with the true one, over that of the nearest relative's mean. Size, "
         "1-NN, Fréchet: the own spread against that of real unseen images; alike are 1, 0.5 and "
         f"{_of_spread(records, TRUE, 'frechet').mean():.3f}, but a collapsed spread can have 1-NN "
-        "near 0.5, too. T1 and H: percent, with the own spread (of the nearest relative a borrowed "
+        "near 0.5, too. T1 and H: percent, with the own spread (nearest relative: a borrowed "
         "one), and points that a borrowed one adds within a seed; paired t tests, all corrected "
         "together."
     )

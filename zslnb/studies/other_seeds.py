@@ -141,7 +141,9 @@ def _named(found: Sequence[Thrice]) -> str:
     for three in found:
         first, other = _means(three)
         way = "above" if three[2].difference.mean > 0 else "below"
-        named.append(f"{compared(replace(three[0], wanted=way))} ({first:+z.1f}, {other:+z.1f})")
+        rows = {"row": f"*{three[0].row}*", "other": f"*{three[0].other}*"}
+        found_so = replace(three[0], **rows, wanted=way)
+        named.append(f"{compared(found_so)} ({first:+z.1f}, {other:+z.1f})")
     return ", ".join(named) or "none"
 
 
