@@ -125,7 +125,8 @@ here.table(found)
 # one are taken out of training. Since fewer classes hurt by themselves, the control takes out as many others:
 
 # %%
-here.table(studies.without_relatives(records, studies.benchmark_title(bench), "unseen"))
+tables = [studies.without_relatives(records, studies.benchmark_title(bench), "unseen")]
+here.table(tables[0])
 
 # %% [markdown]
 # ## Take pictures away
@@ -135,7 +136,8 @@ here.table(studies.without_relatives(records, studies.benchmark_title(bench), "u
 # that is missing and not time. First the aviary; on CUB, further down, it comes out the other way round:
 
 # %%
-here.table(studies.with_fewer_images(records, studies.benchmark_title(bench), "unseen"))
+tables.append(studies.with_fewer_images(records, studies.benchmark_title(bench), "unseen"))
+here.table(tables[1])
 
 # %% [markdown]
 # ## The hybrid
@@ -184,6 +186,13 @@ for kind in ("sentences", "attributes"):
         if study.name.endswith("distance"):
             here.figure(study)
         display(here.table(study))
+        tables.append(study)
+
+# %% [markdown]
+# All losses side by side. Does *induction* lose more without relatives, and less with few pictures?
+
+# %%
+here.table(studies.lost_at_a_glance(tables))
 
 # %% [markdown]
 # ## What held, what did not

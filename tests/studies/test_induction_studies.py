@@ -11,6 +11,7 @@ from zslnb.studies import induction_limits
 from zslnb.studies.induction_limits import (
     by_distance,
     hybrids,
+    lost_at_a_glance,
     with_fewer_images,
     without_relatives,
 )
@@ -136,6 +137,19 @@ def test_what_fewer_images_cost_is_tested_and_set_beside_genzsl():
     assert table.loc["cVAE", "lost, over GenZSL's"] == "+8.0, more"
     assert table.loc["means + spread", "lost"] == "+0.0, not significant"
     assert study.records == [r for r in RECORDS if r["table"] == "fewer images"]
+
+
+def test_all_losses_stand_side_by_side():
+    found = [
+        of(RECORDS, title, "toy")
+        for title in ("birds", "Birds")
+        for of in (with_fewer_images, hybrids, without_relatives)
+    ]
+    table = lost_at_a_glance(found).table()
+    data = ("birds", "Birds")
+    assert [*table.index] == [(what, of) for what in ("relatives", "pictures") for of in data]
+    assert table.loc[("pictures", "Birds"), "cVAE"] == found[0].table().loc["cVAE", "lost"]
+    assert next(iter(table.columns)) == "GenZSL"
 
 
 def test_hybrids_are_set_beside_the_better_pure_form():

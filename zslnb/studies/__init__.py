@@ -40,7 +40,9 @@ _STUDIES = {  # module -> what notebooks use of it
         "genzsl_findings main_results published_schedule selection_price semantics sensitivity "
         "sensitivity_figure spreads_beside verdicts whose_spread whose_spread_on_cub"
     ),
-    "induction_limits": "by_distance hybrids limits_on_cub with_fewer_images without_relatives",
+    "induction_limits": (
+        "by_distance hybrids limits_on_cub lost_at_a_glance with_fewer_images without_relatives"
+    ),
     "induction_runs": "limits_settings run_limits with_outliers",
     "how_many_directions": "refinements_compared refinements_on_cub run_refined",
     "headline_numbers": "leads_here leads_printed speeds_here trainings_on_cub",

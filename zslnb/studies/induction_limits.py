@@ -1,6 +1,6 @@
 """When does induction fail: accuracy against distance, without relatives, and a hybrid."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -123,7 +123,7 @@ def without_relatives(records: Records, title: str, name: str) -> Tabled:
         f"unseen class, or as many others. The mean cosine to the nearest seen class that is left "
         f"is {cosines[1]}, not {cosines[0]}. Paired t tests, all corrected together."
     )
-    return Tabled(f"{name}-relatives", frame, caption, kept, more=more)
+    return Tabled(f"{name}-relatives", frame, caption, kept, more=more, of=("relatives", title))
 
 
 def with_fewer_images(records: Records, title: str, name: str) -> Tabled:
@@ -139,7 +139,23 @@ def with_fewer_images(records: Records, title: str, name: str) -> Tabled:
         "with all images; nothing is chosen but the closed form's kernel. *Lost* is "
         "from the most images to the fewest. Paired t tests, all corrected together."
     )
-    return Tabled(f"{name}-fewer-images", frame, caption, kept, more=more)
+    of = ("pictures", title)
+    return Tabled(f"{name}-fewer-images", frame, caption, kept, more=more, of=of)
+
+
+def lost_at_a_glance(tables: Sequence[Study]) -> Tabled:
+    """What does each method lose, by what is taken away and of which data?
+
+    `tables` are those of `without_relatives` and `with_fewer_images`; others are left alone.
+    """
+    lost = {table.of: table.table()["lost"] for table in tables if hasattr(table, "of")}
+    frame = pd.DataFrame({key: lost[key] for key in sorted(lost, reverse=True)}).T.fillna("")
+    frame.index.names = ["taken away", "data"]
+    text = (
+        "Points of T1 that each method loses without relatives (beyond what as many other classes "
+        "cost), and with few pictures: the columns *lost* above, each tested there."
+    )
+    return Tabled("lost", frame[in_order(frame)], text)
 
 
 def _losses(
