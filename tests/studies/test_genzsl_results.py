@@ -79,8 +79,9 @@ def test_ablations_stand_beside_what_is_printed_for_cub():
 def test_the_price_of_selection_is_over_clean_and_over_the_last_epoch():
     released = {"released": {"H": 0.7}, "last": {"H": 0.6}}
     clip = record("plain CLIP", 0, 0.4, "clip")
-    genzsl = record("GenZSL", 0, 0.5, **released)
+    genzsl = record("GenZSL", 0, 0.5, **released, chosen={"released": {"looks": 60}})
     study = studies.selection_price({"toy": [genzsl, clip], "cub": []})
+    assert study.caption().endswith("one of so many: on toy 60 (GenZSL).")
     assert study.table().to_dict() == {
         "peeked minus clean, toy": {"GenZSL": "+2.0"},
         "best look minus last, toy": {"GenZSL": "+10.0"},

@@ -464,8 +464,22 @@ def selection_price(sources: Sources) -> Tabled:
         if records
         for i, head in enumerate(heads)
     }
-    text = "Points of H that choosing on the test set adds."
+    looks = [f"on {source} {_looks(records)}" for source, records in sources.items() if records]
+    text = (
+        "Points of H that choosing on the test set adds. The best look is one of so many: "
+        f"{'; '.join(looks)}."
+    )
     return Tabled("selection", pd.DataFrame(columns).rename_axis("method"), text)
+
+
+def _looks(records: Records) -> str:
+    """Say how many looks at the test set the released training of each row takes."""
+    rows: dict[int, dict[str, None]] = {}
+    for r in records:
+        chosen = r["scores"].get("chosen")  # no mapping where nothing but a penalty was
+        if isinstance(chosen, Mapping) and "looks" in chosen.get("released", ()):
+            rows.setdefault(chosen["released"]["looks"], {})[r["row"]] = None
+    return ", ".join(f"{looks} ({', '.join(rows[looks])})" for looks in sorted(rows)) or "none"
 
 
 def selection_price_of_genzsl(sources: Sources) -> str:
