@@ -159,10 +159,11 @@ def test_a_hanging_notebook_is_stopped_with_its_kernel(small):
     assert not [below for process in left for below in process.children()]
 
 
+@pytest.mark.slow  # a command and a server of pages import everything anew
 @pytest.mark.parametrize(
     ("number", "at_once", "left"),
     [
-        pytest.param(signal.SIGINT, "1", ["interrupted", "not run"], marks=pytest.mark.slow),
+        (signal.SIGINT, "1", ["interrupted", "not run"]),
         (signal.SIGTERM, "2", ["interrupted", "interrupted"]),
     ],
 )
