@@ -8,6 +8,7 @@ import io
 import re
 from collections.abc import Iterator
 
+import numpy as np
 import pytest
 import torch
 from kernels import Forked
@@ -363,6 +364,36 @@ def test_a_wrong_answer_is_told_in_a_sentence(mine, right):
 def test_a_wrong_shape_is_told():
     with pytest.raises(AssertionError, match=r"^No\. \(It has shape \(2, 1\), not \(2,\)\.\)$"):
         desk.check(torch.ones(2, 1), torch.ones(2), "No.")
+
+
+@pytest.mark.parametrize(
+    ("mine", "right"),
+    [
+        (torch.tensor(3), 3),
+        (np.array(0.5), 0.5),
+        (58.5, torch.tensor(58.5)),
+        ([torch.tensor(1.0), 2], torch.tensor([1.0, 2.0])),
+        ((1.0, 2.0), torch.tensor([1.0, 2.0]).double()),
+        (np.ones((2, 2)), torch.ones(2, 2)),
+        (torch.tensor([1.0, 2.0]).double(), [1.0, 2.0]),
+        ([torch.tensor(1.0), np.float64(2)], (1.0, 2.0)),
+        ({"S": torch.tensor(0), "U": 0.5}, {"S": 0.0, "U": 0.5}),
+        ({"a": 1.0}, {"a": torch.tensor(1.0)}),
+    ],
+)
+def test_an_answer_in_another_form_is_right_and_another_number_is_not(mine, right):
+    desk.check(mine, right, "No.")
+    if isinstance(mine, dict):
+        more = {name: part + 1 for name, part in mine.items()}
+    else:
+        more = torch.as_tensor(mine) + 1
+    with pytest.raises(AssertionError, match=r"^No\."):
+        desk.check(more, right, "No.")
+
+
+def test_a_judge_that_fails_says_nothing_of_shapes():
+    with pytest.raises(AssertionError, match=r"^No\.$"):
+        desk.check(torch.ones(2), lambda mine: torch.allclose(mine, torch.ones(2).double()), "No.")
 
 
 def test_an_answer_of_another_precision_is_right():

@@ -19,6 +19,7 @@ from functools import partial
 from pathlib import Path
 
 import matplotlib.pyplot as plt
+import numpy as np
 import pandas as pd
 import torch
 from IPython.display import Image, Markdown, display
@@ -281,6 +282,8 @@ def check(
 ) -> None:
     """Compare a reader's answer to an exercise with the right one.
 
+    What counts are its values: a number may be a tensor, a list an array, and the other way round.
+
     Args:
         mine: the answer: a string, or whatever `torch.testing.assert_close` compares.
         right: what it should be, or a function that tells whether an answer is right.
@@ -294,16 +297,34 @@ def check(
     parts = [*mine.values()] if isinstance(mine, Mapping) else mine
     if any(part is ... for part in (parts if isinstance(parts, list | tuple) else [parts])):
         raise AssertionError("Not yet: put lines of your own in the place of the dots.")
+    shaped = ""
     try:
         if callable(right):
             mine, right = right(mine), True
         if isinstance(right, str) and mine == right:
             return
-        torch.testing.assert_close(mine, right, rtol=rtol, atol=atol, check_dtype=False)
-    except Exception:  # an answer may be of any kind
+        mine = _like(right, mine)
         shapes = [tuple(getattr(value, "shape", ())) for value in (mine, right)]
         shaped = f" (It has shape {shapes[0]}, not {shapes[1]}.)" if shapes[0] != shapes[1] else ""
+        torch.testing.assert_close(mine, right, rtol=rtol, atol=atol, check_dtype=False)
+    except Exception:  # an answer may be of any kind
         raise AssertionError(wrong + shaped) from None
+
+
+def _like(right: object, mine: object) -> object:
+    """Bring an answer into the form of the right one, where only its form is another."""
+    if isinstance(right, Mapping) and isinstance(mine, Mapping):
+        return {name: _like(right.get(name), part) for name, part in mine.items()}
+    if isinstance(right, torch.Tensor) and not isinstance(mine, torch.Tensor):
+        return torch.as_tensor(mine, device=right.device)
+    if isinstance(right, np.ndarray):
+        return np.asarray(mine)
+    if isinstance(right, list | tuple):
+        mine = mine.tolist() if isinstance(mine, torch.Tensor | np.ndarray) else mine
+        return type(right)(map(_like, right, mine)) if len(mine) == len(right) else mine
+    if isinstance(right, bool | int | float) and isinstance(mine, torch.Tensor | np.ndarray):
+        return mine.item()
+    return mine
 
 
 def _forget(folder: Path, notebook: str) -> None:
