@@ -93,6 +93,9 @@ with seeded(0, "lesson/small case"):
     encoder = imagination.Encoder(D, S, 16, L)
     generator, critic = imagination.Generator(L, S, 16, D), imagination.Critic(D, S, 16)
     x, z, noise = torch.rand(B, D), torch.rand(B, S), torch.randn(B, L)
+with torch.no_grad():
+    for weight in encoder.parameters():
+        weight.mul_(10)  # or the latent is next to standard normal, and its KL term nothing
 mean, log_var = encoder(x, z)
 x_hat = generator(mean + (log_var / 2).exp() * noise, z)
 x[0], x_hat[0]
@@ -114,7 +117,9 @@ kl = 0.5 * (mean**2 + log_var.exp() - 1 - log_var).sum(1).mean()
 
 # %% tags=["check"]
 losses = imagination.cvae_losses(x_hat, x, mean, log_var)
-wrong = "The reconstruction term is off: a column of x near 0 counts as one near 1 does."
+wrong = (
+    "The reconstruction term is off: columns near 0 count, too; sum over columns, average samples."
+)
 desk.check(cross_entropy, losses["reconstruction"], wrong)
 desk.check(kl, losses["kl"], "The KL term is off: sum over the latent, mean over samples.")
 {name: term.item() for name, term in losses.items()}

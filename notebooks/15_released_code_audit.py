@@ -312,7 +312,7 @@ slope.shape
 
 # %% [markdown] tags=["exercise"]
 # **Exercise 15.2: which way logits move** (code, 5 minutes, easy). Compute `by_hand`, the gradient of the
-# cross-entropy by the logits, a sample a row, without autograd.
+# summed cross-entropy by the logits, a sample a row, without autograd.
 
 # %% [markdown] tags=["hint"]
 # <details><summary>Hint</summary>
@@ -325,7 +325,8 @@ slope.shape
 by_hand = logits.softmax(1).detach() - F.one_hot(y, 5).float()
 
 # %% tags=["check"]
-desk.check(by_hand, slope, "Each row must sum to 0, and be below 0 at its own class only.")
+wrong = "Take p less a one at the own class, a row for each sample; the loss is a sum, no mean."
+desk.check(by_hand, slope, wrong)
 
 # %%
 plain = ClassifierSettings(batch_size=4, epochs=1, lr=0.05, scale=1.0)

@@ -322,8 +322,8 @@ torch.cat([clean, zt], dim=1)[[0, 99, 498]]  # z_0 and z_t, at steps 2, 101 and 
 
 # %% [markdown] tags=["exercise"]
 # **Exercise 20.4: Bayes' rule, by precisions** (code, 15 minutes, hard). Compute `mu` and `sigma2`, mean
-# and variance of $z_{t-1}$ given `zt` and `clean`, a row for each step of `t`, from the two factors and
-# not from eq. 8. `before[t]` is $\bar\alpha_{t-1}$.
+# and variance of $z_{t-1}$ given `zt` and `clean`, a row for each step of `t` (`mu` like `zt`, `sigma2` a number a step), from the two
+# factors and not from eq. 8. `before[t]` is $\bar\alpha_{t-1}$.
 
 # %% [markdown] tags=["hint"]
 # <details><summary>Hint</summary>

@@ -248,11 +248,15 @@ fixed = (alike / 0.05).softmax(1)  # classes compete for an estimate, not estima
 # %% tags=["check"]
 def gives_the_loss(shares: torch.Tensor) -> bool:
     """Tell whether these probabilities sum to 1 where they should, and have the loss above."""
+    shares = shares.float()
     whole = torch.allclose(shares.sum(1), torch.ones(2))
     return whole and torch.allclose(-shares[[0, 1], targets].log().mean(), loss, atol=1e-5)
 
 
-desk.check(fixed, gives_the_loss, "The probabilities of an estimate over all classes sum to 1.")
+wrong = (
+    "A softmax over classes, of the cosines themselves: rows sum to 1 and give the loss of 21.2."
+)
+desk.check(fixed, gives_the_loss, wrong)
 fixed
 
 # %% [markdown]

@@ -121,7 +121,7 @@ package = revcd.time_embedding(steps, d)
 def is_gamma(mine: torch.Tensor) -> bool:
     """Tell whether sines and cosines are those of the package, which has all sines first."""
     sorted_out = torch.cat([mine[:, 0::2], mine[:, 1::2]], dim=1)
-    return torch.allclose(sorted_out, package, rtol=0, atol=1e-4)
+    return torch.allclose(sorted_out.float(), package, rtol=0, atol=1e-4)
 
 
 desk.check(
@@ -177,7 +177,8 @@ fixed = steps[:, None] * omega
 # %% tags=["check"]
 def are_phases(mine: torch.Tensor) -> bool:
     """Tell whether sines and cosines of these are the package's."""
-    return torch.allclose(torch.cat([mine.sin(), mine.cos()], dim=1), package, rtol=0, atol=1e-4)
+    both = torch.cat([mine.sin(), mine.cos()], dim=1).float()
+    return torch.allclose(both, package, rtol=0, atol=1e-4)
 
 
 desk.check(fixed, are_phases, "The fastest clock should turn by one radian a step.")

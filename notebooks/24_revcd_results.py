@@ -131,7 +131,8 @@ fixed = float((2 * S * U / (S + U)).mean())
 
 # %% tags=["check"]
 each = [100 * protocol.harmonic_mean(s / 100, u / 100) for s, u in zip(S, U, strict=True)]
-desk.check(fixed, float(np.mean(each)), "First an H for each seed, then their mean.")
+wrong = "First an H for each seed, then their mean."
+desk.check(fixed, float(np.mean(each)), wrong, rtol=0, atol=0.05)
 f"{np.mean(each):.1f}"
 
 # %% [markdown]

@@ -109,7 +109,8 @@ top_off.round(decimals=2) + 0.0  # two are gone: the mean counts as one
 # %% [markdown] tags=["exercise"]
 # **Exercise 31.2: all alike** (find the bug, 5 minutes, medium). Someone whitens five random classes in eight
 # dimensions. Any two come out with cosine −1/4, as they would whatever the classes: their meaning is gone. Compute
-# `fixed` (5, 8), not normalised, in which the mean of the four variances is added to each before its root is divided by.
+# `fixed` (5, 8), not normalised, in which the mean of the four variances (`sigma.square() / 5`) is added to each
+# before its root is divided by.
 
 # %%
 some = F.normalize(torch.randn(5, 8, generator=torch.Generator().manual_seed(0)).double(), dim=1)

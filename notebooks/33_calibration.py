@@ -116,7 +116,8 @@ by_package
 
 # %% [markdown] tags=["exercise"]
 # **Exercise 33.2: ten times as loud** (find the bug, 5 minutes, easy). Another method gives the same answers, with
-# scores ten times as large. Someone draws its curve, too, and finds only half the area. Compute `fixed`.
+# scores ten times as large. Someone draws its curve, too, and finds only half the area. Compute `fixed`, the area
+# under this method's curve, by `area_between`.
 
 
 # %%

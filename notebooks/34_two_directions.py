@@ -73,7 +73,8 @@ logits.argmax(1), cosines.argmax(1)
 # %% [markdown] tags=["exercise"]
 # **Exercise 34.1: the louder one** (find the bug, 5 minutes, easy). Someone adds the two and finds that the
 # pair is no better than the first method alone. Compute `fixed`, a sum to which both contribute equally. Take
-# each image's mean off, and divide by the mean over images of the standard deviation of an image's scores.
+# each image's mean off, and divide by the mean over images of the standard deviation (`correction=0`) of an
+# image's scores.
 
 # %%
 (logits + cosines).argmax(1)
