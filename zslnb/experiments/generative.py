@@ -19,7 +19,6 @@ from zslnb.benchmark import Benchmark
 from zslnb.experiments.families import Generator, Pair, Settings
 from zslnb.experiments.models import trained
 from zslnb.experiments.scoring import Looks, all_scores, score_test_images
-from zslnb.imagination import ImaginationSettings
 from zslnb.protocol import (
     ClassifierTrainer,
     Scored,
@@ -27,7 +26,6 @@ from zslnb.protocol import (
     best,
     calibrated_scores,
     hubness_scores,
-    per_class_accuracy,
     train_classifier,
     validation_split,
 )
@@ -43,16 +41,10 @@ def generative_scores(
 
     Scores are those of `synthetic_scores`, of a model trained without the validation classes and
     of one trained on all of trainval. "history" is the latter's.
-    released: for imagination baselines, whose released training is this very one, too.
     """
     inner = validation_split(benchmark, seed)
-    watcher = BestOnTest(benchmark) if isinstance(settings, ImaginationSettings) else None
-    trial = trained(inner, settings, seed, device)
-    model = trained(benchmark, settings, seed, device, on_round=watcher)
-    scores = synthetic_scores(trial, inner, model, benchmark)
-    released = watcher.scores() if watcher else {"chosen": {}}
-    scores["chosen"] |= released.pop("chosen")
-    return {**scores, **released, "history": model.history}
+    trial, model = (trained(b, settings, seed, device) for b in (inner, benchmark))
+    return {**synthetic_scores(trial, inner, model, benchmark), "history": model.history}
 
 
 def synthetic_scores(
@@ -205,8 +197,7 @@ class BestOnTest:
     best: dict[str, float] = field(default_factory=lambda: {"H": -1.0, "T1": -1.0})
     last: dict[str, float] = field(default_factory=dict)
     conventional: dict[str, float] = field(default_factory=dict)
-    chosen: dict[str, int] = field(default_factory=dict)
-    looks: int = 0
+    chosen: dict[str, int] = field(default_factory=lambda: {"looks": 0})
     trainers: tuple[ClassifierTrainer, ClassifierTrainer] | None = None
     features: Float[Tensor, "N D"] | None = None
 
@@ -219,10 +210,12 @@ class BestOnTest:
             self.trainers = tuple(_trainer(model, pair[1]) for pair in (everything, unseen))
         if self.features is None:  # the same in every round
             self.features = unit_features(self.benchmark, model)
+        both = [Looks(self.features, t.classes, self.benchmark) for t in self.trainers]
         for _ in range(s.classifier.epochs):
-            for trainer, pair in zip(self.trainers, (everything, unseen), strict=True):
+            for trainer, pair, looks in zip(self.trainers, (everything, unseen), both, strict=True):
                 trainer.train_epoch(*pair)
-            self._look(self.features, number, s.conventional)
+                looks.look(trainer.scores)
+        self._count(number, *both, s.conventional)
 
     def scores(self) -> Scores:
         """Return the best and the last, as `released_scores` describes it."""
@@ -233,34 +226,23 @@ class BestOnTest:
             "chosen": {"released": self.chosen},
         }
 
-    def _look(self, features: Tensor, number: int, conventional: str) -> None:
-        self.looks += 1
-        general, special = self.trainers
-        scores = classifier_scores(general, features, self.benchmark)
-        ways = {**_conventional(special, features, self.benchmark), "restricted": scores["T1"]}
-        self.conventional = {k: max(v, self.conventional.get(k, -1.0)) for k, v in ways.items()}
-        self.last = {**scores, "T1": ways[conventional]}
+    def _count(self, number: int, general: Looks, special: Looks, conventional: str) -> None:
+        before = self.trainers[0].epoch - len(general.general)
+        ways = zip(general.scores(), special.scores(), special.shares(), strict=True)
+        for epoch, (scores, of_special, share) in enumerate(ways, before + 1):
+            t1 = {"per class": of_special["T1"], "per image": share, "restricted": scores["T1"]}
+            self._take({**scores, "T1": t1[conventional]}, t1, {"round": number, "epochs": epoch})
+
+    def _take(self, scores: dict[str, float], t1: dict[str, float], where: dict[str, int]) -> None:
+        self.conventional = {k: max(v, self.conventional.get(k, v)) for k, v in t1.items()}
+        self.last = scores
         if scores["H"] > self.best["H"]:
-            self.best = {**self.last, "T1": self.best["T1"]}
-            self.chosen = {"round": number, "epochs": general.epoch}
-        self.best["T1"] = max(self.best["T1"], self.last["T1"])
-        self.chosen["looks"] = self.looks
+            self.best = {**scores, "T1": self.best["T1"]}
+            self.chosen |= where
+        self.best["T1"] = max(self.best["T1"], scores["T1"])
+        self.chosen["looks"] += 1
 
 
 def _trainer(model: Generator, labels: Int64[Tensor, " N"]) -> ClassifierTrainer:
     width, device = model.features.shape[1], model.features.device
     return ClassifierTrainer(width, labels.unique(), model.settings.classifier, model.seed, device)
-
-
-def _conventional(
-    trainer: ClassifierTrainer, features: Float[Tensor, "N D"], benchmark: Benchmark
-) -> dict[str, float]:
-    """Accuracy on unseen test images, averaged over classes, and over images as released."""
-    rows = benchmark.test_unseen_idx
-    scores = trainer.scores(features[rows.to(features.device)])
-    predicted = trainer.classes[scores.argmax(1)].cpu()
-    labels = benchmark.labels[rows]
-    return {
-        "per class": per_class_accuracy(labels, predicted, benchmark.unseen),
-        "per image": float((predicted == labels).double().mean()),
-    }

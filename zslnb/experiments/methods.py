@@ -71,6 +71,7 @@ METHODS = {
     "genzsl": Method(generative_scores, GenZSLSettings),
     "genzsl_released": Method(released_scores, GenZSLSettings),
     "imagination": Method(generative_scores, ImaginationSettings),
+    "imagination_released": Method(released_scores, ImaginationSettings),
     "fidelity": Method(fidelity_scores, GenZSLSettings),
     "imagination_fidelity": Method(fidelity_scores, ImaginationSettings),
     "speed": Method(speed_scores, GenZSLSettings, timed=True),
