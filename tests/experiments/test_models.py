@@ -72,6 +72,24 @@ def never_like(fit):
     return refused
 
 
+@pytest.mark.parametrize("kind", ["revcd", "cvae"])
+def test_the_first_epoch_of_a_longer_training_is_a_candidate_that_is_not_trained(kind, monkeypatch):
+    longer = replace(QUICK_REVCD, kind=kind)
+    alone = FIT[type(longer)](B, replace(longer, epochs=1), 3)
+    trained(B, longer, 3)
+    monkeypatch.setitem(FIT, type(longer), never_like(FIT[type(longer)]))
+    kept = trained(B, replace(longer, epochs=1), 3)
+    assert kept.history == alone.history
+    torch.testing.assert_close(weights(kept), weights(alone), rtol=0, atol=0)
+    with pytest.raises(AssertionError, match="trained again"):
+        trained(B, replace(longer, epochs=2), 3)  # at a rate that falls faster
+
+
+def test_a_first_epoch_that_nobody_tries_is_not_kept(folder):
+    trained(B, replace(QUICK_REVCD, epoch_choices=(3, 2)))
+    assert len([*folder.iterdir()]) == 1
+
+
 @pytest.mark.parametrize("settings", [QUICK, QUICK_IMAGINATION, QUICK_REVCD])
 def test_settings_of_the_use_share_one_training(settings, folder):
     first = trained(B, settings)
@@ -83,7 +101,8 @@ def test_settings_of_the_use_share_one_training(settings, folder):
         assert shared.settings == other
         alone = FIT[type(settings)](B, other, 0)  # so that sharing is right
         torch.testing.assert_close(weights(alone), weights(first), rtol=0, atol=0)
-    assert len([*folder.iterdir()]) == 1
+    first_epoch = settings is QUICK_REVCD  # which is kept as well
+    assert len([*folder.iterdir()]) == 1 + first_epoch
     assert set(settings.AFTER_TRAINING) < {field.name for field in fields(settings)}
 
 

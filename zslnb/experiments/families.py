@@ -3,6 +3,7 @@
 The source hash of an experiment stops here: of the families below it follows the method's own.
 """
 
+from dataclasses import replace
 from typing import Any, Protocol, runtime_checkable
 
 from jaxtyping import Float, Int64
@@ -24,6 +25,17 @@ PREPARE = {
     RevCDSettings: revcd.prepare,
 }
 Settings = GenZSLSettings | ImaginationSettings
+
+
+def after_first_round(settings: Any) -> RevCDSettings | None:
+    """Settings whose training is the first round of this one, if that is a candidate, too.
+
+    RevCD's rate falls from epoch to epoch, the faster the fewer there are; all begin with the same.
+    """
+    longer = isinstance(settings, RevCDSettings) and settings.epochs > 1
+    return replace(settings, epochs=1) if longer and 1 in settings.epoch_choices else None
+
+
 Pair = tuple[Float[Tensor, "N D"], Int64[Tensor, " N"]]
 
 

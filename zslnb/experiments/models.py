@@ -20,7 +20,7 @@ from safetensors.torch import save
 
 from zslnb.benchmark import Benchmark
 from zslnb.device import one_thread
-from zslnb.experiments.families import FIT, PREPARE
+from zslnb.experiments.families import FIT, PREPARE, after_first_round
 from zslnb.experiments.sources import check_unchanged, hash_of, imported_sha256, versions
 from zslnb.files import build_dir, write_atomically
 
@@ -52,13 +52,25 @@ def trained(
         model = PREPARE[type(settings)](benchmark, settings, seed, device)
         if _loaded(model, path):
             return model
+    shorter = after_first_round(settings)
+
+    def end_round(model: Any) -> None:
+        if shorter is not None and len(model.history) == 1:
+            _keep(model, _path(benchmark, shorter, seed, device))
+        if on_round is not None:
+            on_round(model)
+
     with one_thread():  # sums depend on how many there are, and a kept model is everybody's
-        model = FIT[type(settings)](benchmark, settings, seed, device, on_round)
-    check_unchanged(_roots(settings))
-    weights = {name: part.cpu().contiguous() for name, part in model.networks.state_dict().items()}
-    write_atomically(path, save(weights, {"history": json.dumps(model.history)}))
+        model = FIT[type(settings)](benchmark, settings, seed, device, end_round)
+    _keep(model, path)
     _drop_oldest(path.parent)
     return model
+
+
+def _keep(model: Any, path: Path) -> None:
+    check_unchanged(_roots(model.settings))
+    weights = {name: part.cpu().contiguous() for name, part in model.networks.state_dict().items()}
+    write_atomically(path, save(weights, {"history": json.dumps(model.history)}))
 
 
 def _roots(settings: Any) -> tuple[str, ...]:
