@@ -12,7 +12,6 @@ import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass, fields
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +25,6 @@ from zslnb.device import one_thread, processes_at_once
 from zslnb.errors import RequestError, WorkError, unknown_name
 from zslnb.experiments.methods import METHODS
 from zslnb.experiments.sources import (
-    IMPORTED,
     CodeChangedError,
     check_unchanged,
     hash_of,
@@ -38,10 +36,6 @@ from zslnb.files import build_dir, claimed, write_atomically, writer_id
 Experiment = tuple[str, Any]  # a method's name and its settings
 CONNECT_SECONDS = 30
 WAIT_SECONDS = 0.2  # between looks for what another process computes
-
-# Methods share most modules, so what one imports is found once for all. It stands here since the
-# code of `sources` is in every record's key: a line there would have all of them computed anew.
-IMPORTED._imports = cache(IMPORTED._imports)
 
 
 def run(

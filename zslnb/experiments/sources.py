@@ -17,8 +17,9 @@ import torch
 PACKAGE = Path(__file__).parent.parent
 # it names the training of every family; a method follows only its own
 BORDERS = {"zslnb.experiments.families"}
-# settings are in a record's key by value, and what errors say is in no number
-LEFT_OUT = {"settings", "errors"}
+# settings are in a record's key by value; what errors say, where files lie, and what is hashed here
+# are in no number
+LEFT_OUT = {"settings", "errors", "files", "sources"}
 
 
 class CodeChangedError(RuntimeError):
@@ -32,6 +33,7 @@ class Sources:
         folder = folder or PACKAGE
         self.texts: dict[str, str] = {}
         self.packages: set[str] = set()
+        self._imports = cache(self._imported)  # methods share most modules
         for path in folder.rglob("*.py"):
             parts = (folder.name, *path.relative_to(folder).with_suffix("").parts)
             name = ".".join(parts).removesuffix(".__init__")
@@ -60,7 +62,7 @@ class Sources:
             digest.update(f"{module}\n{_bare(self.texts[module])}\n".encode())
         return digest.hexdigest()[:16]
 
-    def _imports(self, module: str) -> set[str]:
+    def _imported(self, module: str) -> set[str]:
         tree, modules = _tree(self.texts[module]), set()
         attributes = {
             (node.value.id, node.attr)
