@@ -7,7 +7,6 @@ from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 Conventional = Literal["per class", "per image"]  # how T1 averages, over classes or test images
-CONVENTIONAL: tuple[str, ...] = get_args(Conventional)
 
 
 @dataclass(frozen=True)
