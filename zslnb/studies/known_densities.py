@@ -48,9 +48,10 @@ def mixture_denoiser(schedule: NoiseSchedule, centres: Float[Tensor, "K S"], sd:
     def denoise(zt: Float[Tensor, "B S"], t: Int64[Tensor, " B"]) -> Float[Tensor, "B S"]:
         left = schedule.alphas_cumprod[t[0]]
         variance = left * sd**2 + 1 - left
-        away = zt[:, None] - left.sqrt() * centres
-        share = (-away.square().sum(2) / (2 * variance)).softmax(1)[:, :, None]
-        return (share * (centres + left.sqrt() * sd**2 / variance * away)).sum(1)
+        # log density of z_t about each centre, without what is the same for all
+        logits = left.sqrt() * zt @ centres.T - left * centres.square().sum(1) / 2
+        mean = (logits / variance).softmax(1) @ centres  # by whose z_t may be
+        return mean + left.sqrt() * sd**2 / variance * (zt - left.sqrt() * mean)
 
     return denoise
 
