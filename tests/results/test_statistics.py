@@ -8,6 +8,7 @@ from scipy import stats
 
 from zslnb.results.statistics import (
     differences,
+    differences_by,
     mean_and_sd,
     paired_gains,
     percent,
@@ -117,6 +118,8 @@ def test_what_is_asked_together_is_corrected_as_holm_has_it():
     together = differences(*gains)
     assert [d.p for d in together] == pytest.approx([2 * alone[0], 3 * alone[1], alone[2]])
     assert [d.apart for d in together] == [True, True, False]
+    by_name = differences_by(dict(zip("abc", gains, strict=True)))
+    assert by_name == dict(zip("abc", together, strict=True))
     assert not any(d.apart for d in differences(*gains, *[gains[2]] * 3))
     assert [d.p for d in differences([1.5, 2.0, 2.5], [1.5, 2.0, 2.5])] == [2 * alone[0]] * 2
 

@@ -5,6 +5,7 @@ from zslnb.results.records import recorded
 from zslnb.results.statistics import (
     Difference,
     differences,
+    differences_by,
     mean_and_sd,
     paired_gains,
     percent,

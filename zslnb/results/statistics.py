@@ -1,35 +1,40 @@
 """Mean, spread and paired differences over seeds, as numbers and as text."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
+import numpy as np
 import torch
+from jaxtyping import Float
 from scipy.stats import t as distribution
 
 LEAST = 1.0  # points: the least difference that a page calls one
 LEVEL, INTERVAL = 0.05, 0.95
+Gains = Sequence[float] | Float[np.ndarray, "_"]  # or other values, one a seed
+K = TypeVar("K")
 
 
-def mean_and_sd(values: Sequence[float]) -> tuple[float, float]:
+def mean_and_sd(values: Gains) -> tuple[float, float]:
     """Mean and sample standard deviation; the latter is NaN for fewer than two values."""
     tensor = torch.tensor([float(value) for value in values], dtype=torch.float64)
     return float(tensor.mean()), float(tensor.std()) if len(values) > 1 else math.nan
 
 
-def percent(values: Sequence[float]) -> str:
+def percent(values: Gains) -> str:
     """Write fractions as "mean ± sd" in percent; a single value stands alone."""
     return spread([100 * value for value in values], digits=1)
 
 
-def spread(values: Sequence[float], digits: int = 2, sign: str = "") -> str:
+def spread(values: Gains, digits: int = 2, sign: str = "") -> str:
     """Write numbers as "mean ± sd"; a single value stands alone."""
     mean, sd = mean_and_sd(values)
     shown = f"{mean:{sign}z.{digits}f}"  # z: never "-0.0"
     return shown if math.isnan(sd) else f"{shown} ± {sd:.{digits}f}"
 
 
-def points(gains: Sequence[float]) -> str:
+def points(gains: Gains) -> str:
     """Write differences in points as "mean ± sd", always with a sign; one alone has no spread."""
     return spread(gains, digits=1, sign="+")
 
@@ -55,7 +60,7 @@ class Difference:
         return (up if self.mean > 0 else down) if self.apart else "not significant"
 
 
-def differences(*gains: Sequence[float], least: float = LEAST) -> list[Difference]:
+def differences(*gains: Gains, least: float = LEAST) -> list[Difference]:
     """Test each of several sets of differences within seeds against 0.
 
     One is significant if its corrected p is below 0.05 and its mean is at least `least`
@@ -73,12 +78,17 @@ def differences(*gains: Sequence[float], least: float = LEAST) -> list[Differenc
     ]
 
 
+def differences_by(gains: Mapping[K, Gains], least: float = LEAST) -> dict[K, Difference]:
+    """Test sets of differences as `differences` does, by what each is of."""
+    return dict(zip(gains, differences(*gains.values(), least=least), strict=True))
+
+
 def told_apart(gains: Sequence[float], least: float = LEAST) -> bool | None:
     """Say whether differences within seeds differ from 0, asked alone (see `differences`)."""
     return differences(gains, least=least)[0].apart
 
 
-def _t_test(values: Sequence[float]) -> tuple[float, float, float, float]:
+def _t_test(values: Gains) -> tuple[float, float, float, float]:
     """Mean, the bounds of its interval, and p; differences that never vary need no test."""
     mean, sd = mean_and_sd(values)
     if len(values) < 2:

@@ -168,9 +168,13 @@ def _counted(records: Records) -> list[dict]:
 
 def _against_base(counted: list[dict]) -> dict[tuple[str, str], Difference]:
     rows = row_names(counted)
-    asked = [(row, metric) for metric in METRICS for row in rows if row != BASE and BASE in rows]
-    gains = [results.paired_gains(counted, row, BASE, metric, "clean") for row, metric in asked]
-    return dict(zip(asked, results.differences(*gains), strict=True))
+    gains = {
+        (row, metric): results.paired_gains(counted, row, BASE, metric, "clean")
+        for metric in METRICS
+        for row in rows
+        if row != BASE and BASE in rows
+    }
+    return results.differences_by(gains)
 
 
 def _cell(told: Difference | None, counted: list[dict], row: str, metric: str) -> str:
@@ -195,18 +199,15 @@ def _pairs(records: Records, counted: list[dict]) -> dict[tuple[str, str], str]:
         "RevCD over ridge": ("RevCD", "ridge"),
         "best z → x over best x → z": (forth, home),
     }
-    asked = [
-        (question, *pair, metric)
+    gains = {
+        (question, metric): results.paired_gains(counted, *pair, metric, "clean")
         for question, pair in pairs.items()
         for metric in METRICS
         if {*pair} <= {*known}
-    ]
-    gains = [results.paired_gains(counted, *pair, "clean") for _, *pair in asked]
+    }
     return {
-        (question, metric): _answer(question, first, second, found)
-        for (question, first, second, metric), found in zip(
-            asked, results.differences(*gains), strict=True
-        )
+        (question, metric): _answer(question, *pairs[question], found)
+        for (question, metric), found in results.differences_by(gains).items()
     }
 
 

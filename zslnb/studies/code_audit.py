@@ -18,7 +18,7 @@ from zslnb.benchmark import Benchmark
 from zslnb.experiments.memo import run_rows
 from zslnb.genzsl import GenZSLSettings
 from zslnb.protocol import ClassifierSettings
-from zslnb.results import differences, percent, points, published_value
+from zslnb.results import differences_by, percent, points, published_value
 from zslnb.studies.rows import Records, row_names, told, values
 from zslnb.studies.study import Answered, Drawn, Tabled
 from zslnb.studies.training_orders import StoredOrders
@@ -66,7 +66,7 @@ def _percents(records: Records, row: str, kind: str, metric: str = "H") -> Gains
 
 
 def _shown(records: Records, row: str, kind: str, metric: str = "H") -> str:
-    return percent([*values(records, row, kind, metric)])
+    return percent(values(records, row, kind, metric))
 
 
 def _seen_unseen(records: Records, row: str, kind: str) -> str:
@@ -75,8 +75,8 @@ def _seen_unseen(records: Records, row: str, kind: str) -> str:
 
 def laid_out(gains: Mapping[str, Gains], of: str) -> pd.DataFrame:
     """Points of each difference, tested together, and whether it is above or below nothing."""
-    found = differences(*map(list, gains.values()))
-    return pd.DataFrame({of: [told(difference) for difference in found]}, index=[*gains])
+    found = differences_by(gains)
+    return pd.DataFrame({of: {label: told(gain) for label, gain in found.items()}})
 
 
 def model_differences(
@@ -165,7 +165,7 @@ def as_released(benchmark: str, records: Records) -> Tabled:
             "S, U at best": _seen_unseen(records, row, "released"),
             "H, last epoch": _shown(records, row, "last"),
             "S, U at last": _seen_unseen(records, row, "last"),
-            "best minus last": points([*gains]),
+            "best minus last": points(gains),
             "looks": looks[row],
             "T1, best": _shown(records, row, "released", "T1"),
         }
@@ -207,7 +207,7 @@ def conventional_scores(training: Tabled, benchmark: Benchmark) -> Tabled:
     }
     cells = {
         "T1": [_shown(training.records, RELEASED, "conventional", way) for way in ways],
-        "minus per class": [points([*(percents[way] - percents["per class"])]) for way in ways],
+        "minus per class": [points(percents[way] - percents["per class"]) for way in ways],
     }
     counts = benchmark.labels[benchmark.test_unseen_idx].bincount()
     low, high = int(counts[counts > 0].min()), int(counts.max())
@@ -246,7 +246,7 @@ def ways_to_a_number(models: Tabled, training: Tabled) -> Answered:
         "it was picked from, so *best minus last* and *picked on test* cannot be negative."
     )
     frame = laid_out(parts, "points of H").rename_axis("part")
-    total, chosen, schedule = (points([*part]) for part in [*parts.values()][:3])
+    total, chosen, schedule = (points(part) for part in [*parts.values()][:3])
     finding = (
         "H by seed: ways to arrive at a number. From clean to what the released way reports at "
         f"this profile: {total} points; of these, its best look over its last makes "
@@ -290,7 +290,7 @@ def measured_differences(models: Tabled, training: Tabled, one_referent: Gains) 
         for label, row in DIFFERENCES.items()
         if row not in OTHER_ORDERS or row in by_row
     }
-    found = dict(zip(gains, differences(*map(list, gains.values())), strict=True))
+    found = differences_by(gains)
     apart = {label: difference.mean for label, difference in found.items() if difference.apart}
     apart = dict(sorted(apart.items(), key=lambda item: -abs(item[1])))
     largest = "; ".join(f"{label} ({mean:+.1f})" for label, mean in [*apart.items()][:3])
@@ -337,13 +337,13 @@ def audit(
     peeked = ways.parts["clean's candidates, picked on test, minus clean"]
     looks = training.table().at[RELEASED, "looks"]
     measured = {
-        **{row: points([*gains[label]]) for label, row in DIFFERENCES.items() if label in gains},
-        "choosing, released": points([*training.choosing[RELEASED]]),
-        "choosing, clean": points([*peeked]),
+        **{row: points(gains[label]) for label, row in DIFFERENCES.items() if label in gains},
+        "choosing, released": points(training.choosing[RELEASED]),
+        "choosing, clean": points(peeked),
         "looks": str(looks),
         "published looks": f"{published_value('genzsl', 'CODE-looks'):,.0f}",
-        "T1, image over class": points([*(t1["per image"] - t1["per class"])]),
-        "T1, image over restricted": points([*(t1["per image"] - t1["restricted"])]),
+        "T1, image over class": points(t1["per image"] - t1["per class"]),
+        "T1, image over restricted": points(t1["per image"] - t1["restricted"]),
         "gain over f-VAEGAN": str(published_value("genzsl", "F5-AWA2-gain")),
         "gain over next": str(published_value("genzsl", "C-AWA2-T1-gain")),
     }

@@ -19,7 +19,7 @@ from zslnb.experiments.memo import run_rows
 from zslnb.experiments.models import trained
 from zslnb.genzsl import GenZSL, within_class_cosine
 from zslnb.protocol import class_means
-from zslnb.results import Difference, differences, told_apart
+from zslnb.results import Difference, differences_by, told_apart
 from zslnb.studies import plots
 from zslnb.studies.generators import Device, Generators, run_generators
 from zslnb.studies.rows import Records, by_row, plus_minus, row_names, summary, values
@@ -270,8 +270,7 @@ class BoostingWeight(Study):
             for i, row in enumerate(WEIGHTS)
             if row != WITHOUT
         }
-        found = differences(*map(list, gains.values()), least=LEAST)
-        return dict(zip(gains, found, strict=True))
+        return differences_by(gains, least=LEAST)
 
     def effect(self, row: str) -> str:
         """Say what a weight does to the fidelity of unseen features, in a few words."""

@@ -536,12 +536,10 @@ def _told(asked: Sequence[tuple[str, str, str]], sources: Sources) -> pd.DataFra
     for source, records in sources.items():
         rows = {*row_names(records)}
         there = [pair for pair in asked if {*pair[:2]} <= rows]
-        gains = [results.paired_gains([*records], *pair, "clean") for pair in there]
+        gains = {pair: results.paired_gains([*records], *pair, "clean") for pair in there}
         columns[source] = {
             (second if first == "GenZSL" else first, metric): told(found)
-            for (first, second, metric), found in zip(
-                there, results.differences(*gains), strict=True
-            )
+            for (first, second, metric), found in results.differences_by(gains).items()
         }
     order = [(second if first == "GenZSL" else first, metric) for first, second, metric in asked]
     return pd.DataFrame(columns).astype(object).reindex(pd.MultiIndex.from_tuples(order)).fillna("")

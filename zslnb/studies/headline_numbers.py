@@ -64,8 +64,8 @@ def leads_here(sources: Sources) -> Tabled:
     cells: dict[str, dict[str, str]] = {}
     for title, records in sources.items():
         asked = [question for question in HERE if question[0] in row_names(records)]
-        gains = [results.paired_gains([*records], "GenZSL", *question) for question in asked]
-        for (row, metric, way), found in zip(asked, results.differences(*gains), strict=True):
+        gains = {q: results.paired_gains([*records], "GenZSL", *q) for q in asked}
+        for (row, metric, way), found in results.differences_by(gains).items():
             cells.setdefault(f"{row}: {metric}, {WAYS[way]}", {})[title] = told(found)
     frame = pd.DataFrame.from_dict(cells, orient="index").fillna("").rename_axis("GenZSL over")
     text = (

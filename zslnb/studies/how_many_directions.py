@@ -112,18 +112,16 @@ def _scores(records: Records, method: str, refinement: str, metric: str) -> np.n
 
 
 def _against_usual(records: Records) -> Questions:
-    asked = [
-        (method, refinement, metric)
+    gains = {
+        (method, refinement, metric): (
+            _scores(records, method, refinement, metric) - _scores(records, method, USUAL, metric)
+        )
         for method, refinements in _methods(records).items()
         for refinement in refinements
         for metric in METRICS
         if refinement != USUAL and USUAL in refinements
-    ]
-    gains = [
-        (_scores(records, *question) - _scores(records, question[0], USUAL, question[2])).tolist()
-        for question in asked
-    ]
-    return dict(zip(asked, results.differences(*gains), strict=True))
+    }
+    return results.differences_by(gains)
 
 
 def _table(records: Records, against: Questions) -> pd.DataFrame:

@@ -59,9 +59,9 @@ def by_distance(records: Records, title: str, name: str) -> Answered:
         for method in in_order(kept[0]["scores"]["accuracy"])
     }
     slopes = {method: np.polyfit(nearest, a.T, 1)[0] / 10 for method, a in accuracy.items()}
-    others = [method for method in accuracy if method != INDUCTION]
-    told = results.differences(*((slopes[m] - slopes[INDUCTION]).tolist() for m in others))
-    steeper = dict(zip(others, told, strict=True))
+    steeper = results.differences_by(
+        {m: slope - slopes[INDUCTION] for m, slope in slopes.items() if m != INDUCTION}
+    )
     caption = (
         f"**{title}.** Percent among unseen classes, mean ± standard deviation over {len(kept)} "
         "seeds. Slope: points for each 0.1 of a class's cosine to its nearest seen class; paired t "
@@ -114,7 +114,7 @@ def _distance_table(
 def without_relatives(records: Records, title: str, name: str) -> Tabled:
     """What is lost without an unseen class's relatives, beyond what as many others cost?"""
     kept = of_table(records, RELATIVES)
-    frame, more = _losses(kept, {OTHERS_GONE: OTHERS_GONE, RELATIVES_GONE: RELATIVES_GONE})
+    frame = _losses(kept, {OTHERS_GONE: OTHERS_GONE, RELATIVES_GONE: RELATIVES_GONE})
     setup = kept[0]["scores"]["setup"]
     cosines = [f"{setup[f'nearest, {c}']:.2f}" for c in (OTHERS_GONE, RELATIVES_GONE)]
     caption = (
@@ -123,7 +123,7 @@ def without_relatives(records: Records, title: str, name: str) -> Tabled:
         f"unseen class, or as many others. The mean cosine to the nearest seen class that is left "
         f"is {cosines[1]}, not {cosines[0]}. Paired t tests, all corrected together."
     )
-    return Tabled(f"{name}-relatives", frame, caption, kept, more=more, of=("relatives", title))
+    return Tabled(f"{name}-relatives", frame, caption, kept, of=("relatives", title))
 
 
 def with_fewer_images(records: Records, title: str, name: str) -> Tabled:
@@ -132,15 +132,14 @@ def with_fewer_images(records: Records, title: str, name: str) -> Tabled:
     one_in = sorted(kept[0]["scores"].keys() - {"lost"}, key=int)
     images = {n: kept[0]["scores"][n]["images"] for n in one_in}
     counts = {n: f"{x:.{int(x < 10)}f} images" for n, x in images.items()}
-    frame, more = _losses(kept, counts)
+    frame = _losses(kept, counts)
     caption = (
         f"**{title}.** T1 in percent, mean ± standard deviation over {len(kept)} seeds, by how "
         "many training images a seen class has on average. Each network sees as many samples as "
         "with all images; nothing is chosen but the closed form's kernel. *Lost* is "
         "from the most images to the fewest. Paired t tests, all corrected together."
     )
-    of = ("pictures", title)
-    return Tabled(f"{name}-fewer-images", frame, caption, kept, more=more, of=of)
+    return Tabled(f"{name}-fewer-images", frame, caption, kept, of=("pictures", title))
 
 
 def lost_at_a_glance(tables: Sequence[Study]) -> Tabled:
@@ -158,32 +157,26 @@ def lost_at_a_glance(tables: Sequence[Study]) -> Tabled:
     return Tabled("lost", frame[in_order(frame)], text)
 
 
-def _losses(
-    kept: Records, conditions: Mapping[str, str]
-) -> tuple[pd.DataFrame, dict[str, Difference]]:
-    """Lay out T1 under each condition (-> its title), what is lost, and by whom more is.
-
-    Returns:
-        The table, and what each method loses beyond GenZSL.
-    """
+def _losses(kept: Records, conditions: Mapping[str, str]) -> pd.DataFrame:
+    """Lay out T1 under each condition (-> its title), what is lost, and by whom more is."""
     methods = in_order(kept[0]["scores"]["lost"])
     t1 = {
         condition: {m: 100 * values(kept, ROW, condition, m, "T1") for m in methods}
         for condition in (*conditions, "lost")
     }
-    lost, others = t1["lost"], [m for m in methods if m != INDUCTION]
-    gains = [*lost.values(), *(lost[m] - lost[INDUCTION] for m in others)]
-    told = results.differences(*(g.tolist() for g in gains))
-    more = dict(zip(others, told[len(lost) :], strict=True))
+    lost = t1["lost"]
+    gains = {("lost", m): lost[m] for m in methods}
+    gains |= {("more", m): lost[m] - lost[INDUCTION] for m in methods if m != INDUCTION}
+    told = results.differences_by(gains)
     rows = {
         method: {
             **{title: plus_minus(t1[c][method], ".1f") for c, title in conditions.items()},
-            "lost": _told(difference, "significant", "significant"),
-            f"lost, over {INDUCTION}'s": _told(more.get(method), "more", "less"),
+            "lost": _told(told["lost", method], "significant", "significant"),
+            f"lost, over {INDUCTION}'s": _told(told.get(("more", method)), "more", "less"),
         }
-        for method, difference in zip(lost, told[: len(lost)], strict=True)
+        for method in methods
     }
-    return pd.DataFrame(rows).T.rename_axis("method"), more
+    return pd.DataFrame(rows).T.rename_axis("method")
 
 
 def hybrids(records: Records, title: str, name: str) -> Tabled:
@@ -204,9 +197,7 @@ def hybrids(records: Records, title: str, name: str) -> Tabled:
 
     between = [label for label in labels if label not in (INDUCED, IMAGINED)]
     asked = [(metric, label) for metric in ("H", "T1") for label in between]
-    gains = [100 * scores(*question) - better(question[0]) for question in asked]
-    told = results.differences(*(g.tolist() for g in gains))
-    over = dict(zip(asked, told, strict=True))
+    over = results.differences_by({(m, n): 100 * scores(m, n) - better(m) for m, n in asked})
     chosen = [r["scores"]["chosen"] for r in kept]
     rows = {
         label: {

@@ -82,8 +82,8 @@ def parts_of_generators(records: Records, title: str, name: str, kept: Records =
     """
     cells = records[0]["scores"]["cells"]
     asked = [(n, m) for m in METRICS for n in cells if OWN in cells[n]]
-    gains = [_cell(records, n, BORROWED, m) - _cell(records, n, OWN, m) for n, m in asked]
-    told = dict(zip(asked, results.differences(*(g.tolist() for g in gains)), strict=True))
+    gains = {(n, m): _cell(records, n, BORROWED, m) - _cell(records, n, OWN, m) for n, m in asked}
+    told = results.differences_by(gains)
     caption = (
         f"**{title}.** Mean ± standard deviation over {len(records)} seeds, {_count(records)} "
         "synthetic features a class. Error: 1 less the "
@@ -114,8 +114,8 @@ def informed_referents(records: Records, title: str, name: str, kept: Records = 
     }
     over = {base: others for base, others in over.items() if base in rows}
     asked = [(r, b, m) for b in over for r in over[b] if r in rows for m in METRICS]
-    gains = [_row(records, r, m) - _row(records, b, m) for r, b, m in asked]
-    told = dict(zip(asked, results.differences(*(g.tolist() for g in gains)), strict=True))
+    gains = {(r, b, m): _row(records, r, m) - _row(records, b, m) for r, b, m in asked}
+    told = results.differences_by(gains)
     columns = {m: [plus_minus(_row(records, r, m), ".1f") for r in rows] for m in METRICS}
     for base, short in ((informed.PUBLISHED, "GenZSL"), (informed.CLOSED, informed.CLOSED)):
         for m in METRICS:

@@ -55,26 +55,25 @@ def _lead(records: Records) -> dict[tuple[str, str], str]:
     """Say by how much the first of RIVALS leads the second, by each measure."""
     if not {*RIVALS} <= {*row_names(records)}:
         return {}
-    asked = {**MEASURES, ORACLE: ("peeked", "H")}
-    pairs = [[of_row(records, row, *keys) for row in RIVALS] for keys in asked.values()]
-    found = results.differences(*((one - two).tolist() for one, two in pairs))
+    first, second = RIVALS
+    gains = {
+        name: of_row(records, first, *keys) - of_row(records, second, *keys)
+        for name, keys in {**MEASURES, ORACLE: ("peeked", "H")}.items()
+    }
     return {
         (" over ".join(RIVALS), name): f"{d.mean:+z.1f}, {d.word('above', 'below')}"
-        for name, d in zip(asked, found, strict=True)
+        for name, d in results.differences_by(gains).items()
     }
 
 
 def _turned(first: Scores, second: Scores) -> dict[str, str]:
     """Compare two orders of the same methods, by what pairs of them differ in within a seed."""
-    pairs = [*combinations(first, 2)]
-    gains = [(of[a] - of[b]).tolist() for of in (first, second) for a, b in pairs]
-    found = results.differences(*gains)
-    turned = {
-        pair: (one, other)
-        for pair, one, other in zip(pairs, found[: len(pairs)], found[len(pairs) :], strict=True)
-        if one.mean * other.mean < 0
-    }
-    surely = {pair: both for pair, both in turned.items() if both[0].apart and both[1].apart}
+    orders, pairs = {"first": first, "second": second}, [*combinations(first, 2)]
+    gains = {(name, a, b): of[a] - of[b] for name, of in orders.items() for a, b in pairs}
+    found = results.differences_by(gains)
+    both = {pair: [found[name, *pair] for name in orders] for pair in pairs}
+    turned = {pair: (one, two) for pair, (one, two) in both.items() if one.mean * two.mean < 0}
+    surely = [pair for pair, (one, two) in turned.items() if one.apart and two.apart]
     tau = kendalltau(*([of[row].mean() for row in first] for of in (first, second)))[0]
     told = {
         "Kendall's τ": f"{tau:.2f}",

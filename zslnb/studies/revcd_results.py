@@ -301,8 +301,8 @@ def _differences(
     asked: Sequence[tuple[str, str, str, str]], models: Records, losses: Records, weights: Records
 ) -> dict[tuple[str, str, str], results.Difference]:
     records = {"models": models, "losses": losses, "weights": weights}
-    gains = [
-        results.paired_gains(
+    gains = {
+        (first, second, score): results.paired_gains(
             [*records[of]],
             first,
             second,
@@ -310,9 +310,8 @@ def _differences(
             "calibrated" if score.startswith("calibrated") else "clean",
         )
         for first, second, of, score in asked
-    ]
-    names = [(first, second, score) for first, second, _, score in asked]
-    return dict(zip(names, results.differences(*gains), strict=True))
+    }
+    return results.differences_by(gains)
 
 
 def _seeds(records: Records) -> int:

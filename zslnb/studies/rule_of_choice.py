@@ -66,8 +66,8 @@ def best_on_test(sources: Sources) -> Tabled:
     columns, added = {}, {}
     for title, records in sources.items():
         rows = [row for row in row_names(records) if row in (*TRAINED, *CLOSED)]
-        gains = [[*percents_of(records, row, "peeked") - percents_of(records, row)] for row in rows]
-        added[title] = dict(zip(rows, results.differences(*gains), strict=True))
+        gains = {r: percents_of(records, r, "peeked") - percents_of(records, r) for r in rows}
+        added[title] = results.differences_by(gains)
         columns[title] = {row: told(found) for row, found in added[title].items()}
     text = (
         "Points of H that the test set adds when it, and not validation classes, picks among the "

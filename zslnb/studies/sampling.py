@@ -300,12 +300,12 @@ def guidance_scales(
         for images in ("seen", "unseen")
     }
     asked = [(g, metric) for metric in ("U", "T1") for g in larger]
-    points = [results.paired_gains(by_scale, g, base, metric, "clean") for g, metric in asked]
-    gains = dict(zip(asked, results.differences(*points), strict=True))
+    points = {(g, m): results.paired_gains(by_scale, g, base, m, "clean") for g, m in asked}
+    gains = results.differences_by(points)
     frame = results.results_table(by_scale, "clean").drop(columns="seeds").rename_axis("guidance")
     for metric in ("U", "T1"):
         frame[f"{metric}, over {base}"] = ""
-    for (g, metric), gained in zip(asked, points, strict=True):
+    for (g, metric), gained in points.items():
         word = gains[g, metric].word("above", "below")
         frame.loc[g, f"{metric}, over {base}"] = f"{results.points(gained)}, {word}"
     caption = (

@@ -106,11 +106,11 @@ def borders_of_methods(records: Records, title: str, name: str, kept: Records = 
 
 def _steps(records: Records) -> dict[tuple[str, str], Difference]:
     gains = {
-        (row, step): (of_row(records, row, later) - of_row(records, row, earlier)).tolist()
+        (row, step): of_row(records, row, later) - of_row(records, row, earlier)
         for step, (later, earlier) in STEPS.items()
         for row in row_names(records)
     }
-    return dict(zip(gains, results.differences(*gains.values()), strict=True))
+    return results.differences_by(gains)
 
 
 def _sorted(records: Records) -> list[str]:

@@ -27,7 +27,11 @@ BASE = "means + spread"
 LINES = (BASE, "nearest mean", "plain CLIP")
 LOOK = {"passes": 3, "n_synthetic": 100}  # in `medium`: seldom, and with a quick classifier
 PASSES = {"GenZSL": 36, "cVAE": 36, "f-CLSWGAN": 18, "f-VAEGAN": 18}  # in `medium`, in all
-Questions = Mapping[tuple[str, str], Difference]  # metric and row -> answer
+LAST_HALF, OVER = "last half", f"over {BASE}"  # what is gained, and by what it is called
+WORDS = {LAST_HALF: ("rising", "falling"), OVER: ("above", "below")}
+Asked = tuple[str, str, str]  # what is gained, metric, row
+Gains = Mapping[Asked, Float[np.ndarray, "_"]]
+Questions = Mapping[Asked, Difference]
 
 
 def watched_settings(benchmark: str, profile: str) -> dict[str, GenZSLSettings]:
@@ -76,21 +80,22 @@ def gains_of(records: Records, title: str, name: str = "training", kept: Records
     if not records:
         text = f"**{title}: what training buys.**"
         return Tabled(name, pd.DataFrame({"method": ["not measured"]}), text)
-    told = _answers(records)
+    gains = _gains(records)
+    told = results.differences_by(gains)
     text = (
         f"**{title}: what training buys.** Percent on test images at the first look after that "
         "share of a training's samples, mean ± standard deviation over seeds; points gained in the "
         f"last half, and over {BASE} at the end, within a seed. Nothing is chosen on the way; each "
         "look has a new classifier of the same settings. Tested together, as notebook 14 says."
     )
-    tabled = Tabled(name, _table(records, *told), text, kept)
+    tabled = Tabled(name, _table(records, gains, told), text, kept)
     alt = (
         "Two panels, H and T1 on test images by training samples drawn, on a log scale; a "
         "line with a band for each trained method, and horizontal lines for closed forms. "
         "GenZSL and the cVAE climb early and level off; the two GANs start later, lower, and "
         "are still climbing at the end. One closed form lies above all curves."
     )
-    finding = _finding(records, title, *told)
+    finding = _finding(records, title, told)
     return Answered(tabled, Drawn(name, _figure(records), finding, kept, alt=alt))
 
 
@@ -110,44 +115,34 @@ def _at(records: Records, row: str, metric: str, share: float) -> Float[np.ndarr
     return _curves(records, row, metric)[:, look]
 
 
-def _answers(records: Records) -> tuple[Questions, Questions]:
-    """Is a training still rising over its last half, and is it above the closed form at its end?"""
-    rows = row_names(records)
-    asked = [(metric, row) for metric in METRICS for row in rows]
-    rises = [pair for pair in asked if pair[1] not in LINES]
-    over = [pair for pair in asked if pair[1] != BASE]
-
-    def at(metric: str, row: str, share: float) -> Float[np.ndarray, " R"]:
-        return _at(records, row, metric, share)
-
-    gains = [at(m, row, 1) - at(m, row, 0.5) for m, row in rises]
-    gains += [at(m, row, 1) - at(m, BASE, 1) for m, row in over]
-    told = results.differences(*([*gain] for gain in gains))
-    return (
-        dict(zip(rises, told[: len(rises)], strict=True)),
-        dict(zip(over, told[len(rises) :], strict=True)),
-    )
+def _gains(records: Records) -> Gains:
+    """Points that a training gains in its last half, and has over the closed form at its end."""
+    gains = {}
+    for metric in METRICS:
+        base = _at(records, BASE, metric, 1)
+        for row in row_names(records):
+            end = _at(records, row, metric, 1)
+            if row not in LINES:
+                gains[LAST_HALF, metric, row] = end - _at(records, row, metric, 0.5)
+            if row != BASE:
+                gains[OVER, metric, row] = end - base
+    return gains
 
 
-def _table(records: Records, rises: Questions, over: Questions) -> pd.DataFrame:
+def _table(records: Records, gains: Gains, told: Questions) -> pd.DataFrame:
     lines = []
     for metric in METRICS:
         for row in row_names(records):
             at = {head: _at(records, row, metric, share) for head, share in SHARES.items()}
-            cells = {head: results.spread([*at[head]], 1) for head in SHARES}
+            cells = {head: results.spread(percents, 1) for head, percents in at.items()}
             if row in LINES:
                 cells = {**dict.fromkeys(cells, ""), "end": cells["end"]}
-            told = rises.get((metric, row)), over.get((metric, row))
-            gains = at["end"] - at["half"], at["end"] - _at(records, BASE, metric, 1)
-            words = ("rising", "falling"), ("above", "below")
-            later, beside = (
-                f"{results.points([*gain])}, {t.word(*word)}" if t else ""
-                for t, gain, word in zip(told, gains, words, strict=True)
-            )
-            lines.append(
-                {"metric": metric, "method": row, **cells}
-                | {"last half": later, f"over {BASE}": beside}
-            )
+            for what, words in WORDS.items():
+                asked = (what, metric, row)
+                cells[what] = ""
+                if asked in told:
+                    cells[what] = f"{results.points(gains[asked])}, {told[asked].word(*words)}"
+            lines.append({"metric": metric, "method": row, **cells})
     return pd.DataFrame(lines).set_index(["metric", "method"])
 
 
@@ -169,7 +164,7 @@ def _figure(records: Records) -> Figure:
     return fig
 
 
-def _finding(records: Records, title: str, rises: Questions, over: Questions) -> str:
+def _finding(records: Records, title: str, told: Questions) -> str:
     trained = [row for row in row_names(records) if row not in LINES]
     seconds = [values(records, row, "curve", "seconds")[:, -1].mean() for row in trained]
     solved = np.mean([r["seconds"] for r in records if r["row"] == BASE])
@@ -179,18 +174,17 @@ def _finding(records: Records, title: str, rises: Questions, over: Questions) ->
         f"{seeds} seed{'s' * (seeds > 1)}. A sample is one training feature in a batch, the "
         f"critic's too. Trainings take {min(seconds):.0f} to {max(seconds):.0f} s, {BASE} "
         f"{solved:.1f} s with its classifier. Significantly rising in the last half: "
-        f"{_listed(rises, trained, True)}. Significantly below {BASE} at the end: "
-        f"{_listed(over, trained, False)}."
+        f"{_listed(told, LAST_HALF, trained, True)}. Significantly below {BASE} at the end: "
+        f"{_listed(told, OVER, trained, False)}."
     )
 
 
-def _listed(told: Questions, rows: Sequence[str], is_up: bool) -> str:
+def _listed(told: Questions, what: str, rows: Sequence[str], is_up: bool) -> str:
     """Name the rows with a significant gain, or loss, by metric."""
     parts = []
     for metric in METRICS:
-        found = [
-            row for row in rows if told[metric, row].apart and is_up == (told[metric, row].mean > 0)
-        ]
+        gains = {row: told[what, metric, row] for row in rows}
+        found = [row for row, gain in gains.items() if gain.apart and is_up == (gain.mean > 0)]
         names = "all" if found == [*rows] else ", ".join(found) or "none"
         parts.append(f"{names} in {metric}")
     return "; ".join(parts)

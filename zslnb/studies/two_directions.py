@@ -96,8 +96,8 @@ def _better(records: Records, pair: str, metric: str) -> np.ndarray:
 def _gains(records: Records) -> Questions:
     """Test every pair against the better of its two, all asked together; in points."""
     asked = [(pair, metric) for metric in METRICS for pair in PAIRS]
-    gains = [100 * (_of_pair(records, *q) - _better(records, *q)) for q in asked]
-    return dict(zip(asked, results.differences(*(g.tolist() for g in gains)), strict=True))
+    gains = {q: 100 * (_of_pair(records, *q) - _better(records, *q)) for q in asked}
+    return results.differences_by(gains)
 
 
 def _table(records: Records, gains: Questions) -> pd.DataFrame:
