@@ -41,11 +41,6 @@ TARGETS = {  # horizontal lines: what they are, and how they are drawn
     "T1": ("GenZSL on the texts as they are (left)", "-"),
     "alike": ("real class means (right)", "-."),
 }
-CURES = (  # the worse, and the cured
-    ("GenZSL without CDP", "GenZSL, CDP and unit length"),
-    ("GenZSL, CDP as released", "GenZSL, CDP and unit length"),
-    ("cVAE without CDP", "cVAE, CDP and unit length"),
-)
 Looks = Mapping[str, pd.DataFrame]  # name of a run -> what `Watch` saw of it
 
 
@@ -224,10 +219,6 @@ def collapse(benchmark: Benchmark, looks: Looks, passes: Mapping[str, int], text
         looks: a frame for each of ARMS, trained with such texts.
         passes: how often each of ARMS goes over the data between two looks.
         texts: mean cosine between the texts.
-
-    Returns:
-        The figure; `recovery` says how much of each collapse is made up by training on, a line for
-        each of CURES, and `cure` whether CDP at unit length helps both generators.
     """
     t1 = {name: 100 * looks[name].T1.to_numpy() for name in looks}
     start, stop = ([t1[name][look] for name in [*ARMS][:3]] for look in (0, -1))
@@ -238,14 +229,6 @@ def collapse(benchmark: Benchmark, looks: Looks, passes: Mapping[str, int], text
         f"released starts at {start[1]:.0f} %, at unit length at {start[2]:.0f} %. At the end they "
         f"have {stop[0]:.0f}, {stop[1]:.0f} and {stop[2]:.0f} %."
     )
-    lost = {pair: t1[pair[1]][[0, -1]] - t1[pair[0]][[0, -1]] for pair in CURES}
-    cured = all(first > 0 and last >= 0 for first, last in [*lost.values()][::2])
-    cure = (
-        f"CDP at unit length {'cures' if cured else 'does not cure'} both generators here, the "
-        "one that is to induce and the one that imagines. It works on the semantics before "
-        "any generator sees them, so it belongs to neither paradigm."
-    )
-    recovery = [_recovers(*pair, *points) for pair, points in lost.items()]
     fig = _collapsing(benchmark, looks, passes, t1["GenZSL"][-1])
     alt = (
         "Two panels by passes over the data, for GenZSL and a cVAE without CDP (dotted), with "
@@ -253,16 +236,7 @@ def collapse(benchmark: Benchmark, looks: Looks, passes: Mapping[str, int], text
         "from the start, the others start low and climb. Right, the mean cosine of class "
         "means: solid lines fall towards that of real means, the others stay near one."
     )
-    return Drawn("collapse", fig, text, alt=alt, recovery=recovery, cure=cure)
-
-
-def _recovers(bad: str, good: str, lost: float, still: float) -> str:
-    if lost < 0.5:
-        return f"**{bad}** does not start behind *{good}*."
-    return (
-        f"**{bad}** starts {lost:.0f} points behind *{good}*. Training on makes up "
-        f"{min(1.0, 1 - still / lost):.0%} of that."
-    )
+    return Drawn("collapse", fig, text, alt=alt)
 
 
 def _collapsing(b: Benchmark, looks: Looks, passes: Mapping[str, int], t1: float) -> plt.Figure:
