@@ -47,7 +47,7 @@ def test_a_page_without_its_places_is_refused(page):
 def test_a_run_that_nobody_recorded_reads_not_measured(results):
     assert report.results_block().count("Not measured") == len(report.TABLES)
     assert report.revcd_block().count("Not measured") == len(report.FROM_IMAGES)
-    answers = 2 * (len(report.QUESTIONS) + 1) + 2 + len(report.FROM_IMAGES) + 4
+    answers = (3 + 1) * len(report.SHORT_NAMES) + len(report.FROM_IMAGES) + 4
     assert report.answers_block().count("not measured") == answers
 
 
@@ -70,13 +70,11 @@ def test_the_printed_numbers_are_those_of_the_first_table():
 
 
 def test_answers_come_from_the_records(results):
-    rows = dict.fromkeys(
-        row for pairs in report.QUESTIONS.values() for pair in pairs for row in pair[:2]
-    )
+    h = {"GenZSL": 0.5, "no CDP": 0.4, "no boosting": 0.55, "noise for the referent": 0.5}
     lines = [
         {"row": row, "seed": seed, "order": 0, "table": "T3"}
-        | {"scores": {"clean": {"H": 0.5 + 0.01 * (row == "GenZSL") + 0.001 * seed}}}
-        for row in rows
+        | {"scores": {"clean": {"H": h[row] + 0.001 * seed}}}
+        for row in h
         for seed in range(3)
     ]
     scores = {"clean": {"H": 0.5}, "peeked": {"H": 0.53}}
@@ -85,7 +83,11 @@ def test_answers_come_from_the_records(results):
     text = "".join(json.dumps(line) + "\n" for line in lines)
     (results / report.AVIARY / "records.jsonl").write_text(text)
     answered = report.answers_block()
-    assert "aviary: **GenZSL** is above **no CDP**: +1.0 points" in answered
+    lines = answered.split("induction that helps?**\n\n")[1].splitlines()
+    assert lines[0].startswith("- aviary: **GenZSL** is above **no CDP**: +10.0 points of H")
+    assert lines[1].startswith("- aviary: **GenZSL** is below **no boosting**: -5.0")
+    assert "do not differ significantly" in lines[2]
+    assert lines[3] == "- CUB, sentences: not measured."
     assert "adds +3.0 points" in answered
 
 

@@ -1,7 +1,7 @@
 """Write the pages' generated parts: results, the ledger, the map, sources, the birds."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, partial
 from pathlib import Path
@@ -16,7 +16,7 @@ from zslnb.errors import WorkError
 from zslnb.files import build_dir, repository_dir, write_atomically
 from zslnb.notebook.sources import contents, find_sources
 from zslnb.results import (
-    differences,
+    differences_by,
     markdown_table,
     percent,
     points,
@@ -46,12 +46,7 @@ from zslnb.studies import style
 from zslnb.studies.both_directions import on_cub
 from zslnb.studies.calibration_curves import COUNTS, nearest_point
 from zslnb.studies.claims_figure import claims_figure, fingerprint
-from zslnb.studies.genzsl_results import (
-    INGREDIENTS,
-    answers,
-    bullets,
-    selection_price_of_genzsl,
-)
+from zslnb.studies.genzsl_results import bullets, selection_price_of_genzsl
 from zslnb.studies.other_seeds import MORE, recorded_twice, replicated_in_a_sentence
 from zslnb.studies.printed_gaps import audit_in_a_sentence
 from zslnb.studies.quoted import printed_scores_of_revcd
@@ -68,19 +63,30 @@ SUMMARISED = (
     *("ridge", "RevCD", "RevCD, one step", "RevCD without z_t"),
 )
 SHORT_NAMES = {AVIARY: "aviary", CUB: "CUB, sentences"}
-BESIDE_CLOSED_FORMS = (
-    ("GenZSL", "means + spread", "H"),
-    ("cVAE", "means + spread", "H"),
-    ("f-VAEGAN", "means + spread", "H"),
-)
-QUESTIONS = {
-    "Is it CDP, boosting or induction that helps?": INGREDIENTS,
-    "Does the referent carry information?": (
+Questions = Mapping[str, Sequence[tuple[str, str, str]]]  # table -> pairs of its rows, and metric
+Asked = list[tuple[list[dict], str, str, str]]  # records, a pair of rows, and metric
+BESIDE_CLOSED_FORMS: Questions = {
+    "T2": (
+        ("GenZSL", "means + spread", "H"),
+        ("cVAE", "means + spread", "H"),
+        ("f-VAEGAN", "means + spread", "H"),
+    ),
+}
+OF_INGREDIENTS: Questions = {
+    "T3": (
+        ("GenZSL", "no CDP", "H"),
+        ("GenZSL", "no boosting", "H"),
+        ("GenZSL", "noise for the referent", "H"),
+        ("GenZSL", "noise of its length", "H"),
+    ),
+}
+OF_REFERENTS: Questions = {
+    "T3": (
         ("GenZSL", "random referents", "H"),
         ("no boosting", "no boosting, noise", "H"),
     ),
 }
-OF_REVCD = {  # table -> pairs of its rows, and what they are compared by
+OF_REVCD: Questions = {
     "RevCD T2": (
         ("RevCD", "cVAE", "H"),
         ("RevCD", "ridge", "H"),
@@ -169,50 +175,54 @@ def _run_table(
 
 def answers_block() -> str:
     """Answer the questions a reviewer would ask, in sentences that the recorded runs write."""
-    main, ablation = (
-        {name: rows_of(recorded(run), table) for run, name in SHORT_NAMES.items()}
-        for table in ("T2", "T3")
-    )
-    answered = {"Is a generator above what trains none?": answers(BESIDE_CLOSED_FORMS, main)}
-    answered |= {title: answers(comparisons, ablation) for title, comparisons in QUESTIONS.items()}
-    answered["How much of H is best-on-test selection?"] = selection_price_of_genzsl(main)
-    answered["Is RevCD above a cVAE and a ridge, does it walk, do its losses and weight help?"] = (
-        bullets(line for run in FROM_IMAGES for line in _of_revcd(run))
-    )
-    answered["Which images does RevCD's printed seen accuracy count?"] = bullets(
+    main = {name: rows_of(recorded(run), "T2") for run, name in SHORT_NAMES.items()}
+    nearest = (
         f"{FROM_IMAGES[run]}, {profile}"
         f"{_nearest(rows_of(recorded(run.replace('medium', profile)), 'RevCD T2'))}"
         for run in (CUB_ATTRIBUTES, CUB)
         for profile in ("medium", "full")
     )
+    answered = {
+        "Is a generator above what trains none?": _answers(SHORT_NAMES, BESIDE_CLOSED_FORMS),
+        "Is it CDP, boosting or induction that helps?": _answers(SHORT_NAMES, OF_INGREDIENTS),
+        "Does the referent carry information?": _answers(SHORT_NAMES, OF_REFERENTS),
+        "How much of H is best-on-test selection?": selection_price_of_genzsl(main),
+        "Is RevCD above a cVAE and a ridge, does it walk, do its losses and weight help?": _answers(
+            FROM_IMAGES, OF_REVCD
+        ),
+        "Which images does RevCD's printed seen accuracy count?": bullets(nearest),
+    }
     return "\n\n".join(f"**{title}**\n\n{answer}" for title, answer in answered.items())
 
 
-def _of_revcd(run: str) -> list[str]:
-    """Compare rows of RevCD's tables in one run, asked together; those that the run has."""
-    told = verdicts(_asked_of_revcd(run), "clean") or ["not measured."]
-    return [f"{FROM_IMAGES[run]}: {line}" for line in told]
+def _answers(runs: Mapping[str, str], questions: Questions) -> str:
+    """Say under protocol clean what differs, run by run; all that is asked of one, together."""
+    return bullets(
+        f"{name}: {line}"
+        for name, asked in _asked(runs, questions).items()
+        for line in verdicts(asked, "clean") or ["not measured."]
+    )
 
 
-def _asked_of_revcd(run: str) -> list[tuple[list[dict], str, str, str]]:
-    return [asked for table, pairs in OF_REVCD.items() for asked in _asked(run, table, pairs)]
+def _asked(runs: Mapping[str, str], questions: Questions) -> dict[str, Asked]:
+    """Give by a run's name what is asked of it: of each table its records, and pairs of rows.
 
-
-def _asked(
-    run: str, table: str, pairs: tuple[tuple[str, str, str], ...]
-) -> list[tuple[list[dict], str, str, str]]:
-    """Give what is asked of one table of a run: its records, with each pair that it has."""
-    records = rows_of(recorded(run), table)
-    rows = {record["row"] for record in records}
-    return [(records, *pair) for pair in pairs if {*pair[:2]} <= rows]
+    A recorded run may lack rows of today; what it has is compared.
+    """
+    asked: dict[str, Asked] = {name: [] for name in runs.values()}
+    for run, name in runs.items():
+        for table, pairs in questions.items():
+            records = rows_of(recorded(run), table)
+            rows = {record["row"] for record in records}
+            asked[name] += [(records, *pair) for pair in pairs if {*pair[:2]} <= rows]
+    return asked
 
 
 def finding_block() -> str:
     """Say what came out in three sentences, whose numbers and verdicts the records give."""
-    referents = QUESTIONS["Does the referent carry information?"]
-    main = {name: _asked(run, "T2", BESIDE_CLOSED_FORMS) for run, name in SHORT_NAMES.items()}
-    ablation = {name: _asked(run, "T3", referents) for run, name in SHORT_NAMES.items()}
-    of_revcd = {name: _asked_of_revcd(run) for run, name in FROM_IMAGES.items()}
+    main = _asked(SHORT_NAMES, BESIDE_CLOSED_FORMS)
+    ablation = _asked(SHORT_NAMES, OF_REFERENTS)
+    of_revcd = _asked(FROM_IMAGES, OF_REVCD)
     lines = (
         f"**GenZSL** turns features of similar classes into those of an unseen one. Beside "
         f"*means + spread*, a linear system that trains no generator, it is "
@@ -226,18 +236,15 @@ def finding_block() -> str:
     return bullets(lines)
 
 
-def _stand(sources: dict[str, list[tuple]], *pair: str) -> str:
+def _stand(sources: Mapping[str, Asked], *pair: str) -> str:
     """Say where the first row of a pair stands beside the second, by verdict and source."""
     standing: dict[str, list[str]] = {}
     for source, asked in sources.items():
-        found = differences(*(paired_gains(*one, "clean") for one in asked))
-        for (_, *other), gap in zip(asked, found, strict=True):
-            if other == [*pair]:
-                word = (
-                    ("below", "above")[gap.mean > 0] if gap.apart else "not significantly different"
-                )
-                place = source.replace("aviary", "the aviary").replace(", ", " with ")
-                standing.setdefault(word, []).append(f"{place} ({points([gap.mean])} {pair[-1]})")
+        gains = {tuple(one): paired_gains(records, *one, "clean") for records, *one in asked}
+        if gap := differences_by(gains).get(pair):
+            word = ("below", "above")[gap.mean > 0] if gap.apart else "not significantly different"
+            place = source.replace("aviary", "the aviary").replace(", ", " with ")
+            standing.setdefault(word, []).append(f"{place} ({points([gap.mean])} {pair[-1]})")
     told = (f"{word} on {' and '.join(places)}" for word, places in standing.items())
     return ", ".join(told) or "not measured"
 

@@ -9,10 +9,8 @@ from zslnb import results, studies
 from zslnb.studies.cub import cub_rows
 from zslnb.studies.genzsl_results import (
     CUB_RUN,
-    INGREDIENTS,
     ablated,
     ablation_of,
-    answers,
     count_of_features,
     published_schedule,
     selection_price_of_genzsl,
@@ -49,14 +47,6 @@ def test_each_ablation_changes_what_its_name_says():
     assert changed.pop("GenZSL") == QUICK
     assert all(settings != QUICK for settings in changed.values())
     assert changed["no boosting, noise"] == replace(QUICK, boosting_weight=0.0, referent="noise")
-
-
-def test_a_question_is_answered_for_each_source_or_said_to_be_open():
-    lines = answers(INGREDIENTS, {"toy": RECORDS, "cub": []}).splitlines()
-    assert lines[0].startswith("- toy: **GenZSL** is above **no CDP**: +10.0 points of H")
-    assert lines[1].startswith("- toy: **GenZSL** is below **no boosting**: -5.0")
-    assert "do not differ significantly" in lines[2]
-    assert lines[3] == "- cub: not measured."
 
 
 def test_what_genzsl_gains_is_asked_of_each_source():

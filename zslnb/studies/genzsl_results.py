@@ -33,16 +33,9 @@ from zslnb.studies.style import PAGE, SCORES
 
 Rivals = Mapping[str, ImaginationSettings]
 Sources = Mapping[str, Records]  # what records are of -> records; none where nothing was measured
-Comparisons = Sequence[tuple[str, str, str]]  # two rows, and the metric they are compared by
 
 GENERATORS = ("genzsl", "imagination")  # the methods whose networks are trained
 CUB_RUN = "cub_resnet_fc1000-sentences-medium"  # it holds both kinds of semantics
-INGREDIENTS: Comparisons = (
-    ("GenZSL", "no CDP", "H"),
-    ("GenZSL", "no boosting", "H"),
-    ("GenZSL", "noise for the referent", "H"),
-    ("GenZSL", "noise of its length", "H"),
-)
 PRINTED_ON_CUB = {  # ablation -> what the paper's Table 3 has of it: H, or the drop of H
     "no CDP": "T3-CUB-noCDP-H",
     "no reconstruction": "T3-CUB-noTR-drop",
@@ -432,20 +425,6 @@ def published_schedule(full: Records, here: Records) -> str:
         f"{scores(here, 'GenZSL')} at profile `medium`; means + spread: "
         f"{scores(here, 'means + spread')}."
     )
-
-
-def answers(comparisons: Comparisons, sources: Sources) -> str:
-    """Say of pairs of rows under protocol clean whether they differ, source by source.
-
-    A recorded run may lack rows of today; what it has is compared.
-    """
-    lines = []
-    for source, records in sources.items():
-        rows = row_names(records)
-        asked = [([*records], *pair) for pair in comparisons if {*pair[:2]} <= {*rows}]
-        told = results.verdicts(asked, "clean") or ["not measured."]
-        lines += [f"{source}: {line}" for line in told]
-    return bullets(lines)
 
 
 def _price(records: Records, row: str) -> tuple[str, str]:
