@@ -20,7 +20,7 @@ BASE = "means + spread"
 GENERATORS = ("GenZSL", "cVAE", "f-CLSWGAN", "f-VAEGAN")
 CONTROL = "GenZSL, noise"  # page 33's, and no method of a paper
 CALIBRATED = "calibrated H"
-METRICS = (CALIBRATED, "T1")
+METRICS = {CALIBRATED: ("H", "calibrated"), "T1": ("T1", "clean")}  # -> metric and protocol
 USED = ("clean", "calibrated", "validation")  # scores; the others are page 33's
 
 
@@ -70,7 +70,7 @@ def both_of(records: Records, title: str, name: str, kept: Records = ()) -> Tabl
     seeds = f"{frame.pop('seeds').max()} seeds"
     frame.insert(0, "direction", [DIRECTIONS.get(row, "none") for row in frame.index])
     frame.insert(4, "H, calibrated", results.results_table([*records], "calibrated")["H"])
-    counted = _counted(records)
+    counted = [r for r in records if {"clean", "calibrated"} <= r["scores"].keys()]
     told = _against_base(counted)
     for metric in METRICS:
         frame[f"{metric}, over {BASE}"] = [
@@ -83,7 +83,7 @@ def both_of(records: Records, title: str, name: str, kept: Records = ()) -> Tabl
         f"points over {BASE} within a seed, tested together."
     )
     scores = {
-        row: {metric: 100 * values(counted, row, "clean", metric) for metric in METRICS}
+        row: {score: 100 * values(counted, row, way, of) for score, (of, way) in METRICS.items()}
         for row in row_names(counted)
     }
     answers = _pairs(records, counted) | _summary(told)
@@ -148,39 +148,17 @@ def _slug(kind: str) -> str:
     return "".join(letter if letter.isalnum() else "_" for letter in kind.lower())
 
 
-def _counted(records: Records) -> list[dict]:
-    """Records with METRICS alone, and only those that have both."""
-    return [
-        {
-            "row": r["row"],
-            "seed": r["seed"],
-            "scores": {
-                "clean": {
-                    CALIBRATED: r["scores"]["calibrated"]["H"],
-                    "T1": r["scores"]["clean"]["T1"],
-                }
-            },
-        }
-        for r in records
-        if {"clean", "calibrated"} <= r["scores"].keys()
-    ]
-
-
 def _against_base(counted: list[dict]) -> dict[tuple[str, str], Difference]:
     rows = row_names(counted)
-    gains = {
-        (row, metric): results.paired_gains(counted, row, BASE, metric, "clean")
-        for metric in METRICS
-        for row in rows
-        if row != BASE and BASE in rows
-    }
+    asked = [(row, metric) for metric in METRICS for row in rows if row != BASE and BASE in rows]
+    gains = {(row, m): results.paired_gains(counted, row, BASE, *METRICS[m]) for row, m in asked}
     return results.differences_by(gains)
 
 
 def _cell(told: Difference | None, counted: list[dict], row: str, metric: str) -> str:
     if told is None:
         return ""
-    gains = results.paired_gains(counted, row, BASE, metric, "clean")
+    gains = results.paired_gains(counted, row, BASE, *METRICS[metric])
     return f"{results.points(gains)}, {told.word('above', 'below')}"
 
 
@@ -200,9 +178,9 @@ def _pairs(records: Records, counted: list[dict]) -> dict[tuple[str, str], str]:
         "best z → x over best x → z": (forth, home),
     }
     gains = {
-        (question, metric): results.paired_gains(counted, *pair, metric, "clean")
+        (question, metric): results.paired_gains(counted, *pair, *scored)
         for question, pair in pairs.items()
-        for metric in METRICS
+        for metric, scored in METRICS.items()
         if {*pair} <= {*known}
     }
     return {
