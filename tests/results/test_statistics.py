@@ -15,7 +15,6 @@ from zslnb.results.statistics import (
     points,
     protocol_gap,
     spread,
-    told_apart,
     verdicts,
 )
 from zslnb.seeds import torch_generator
@@ -101,7 +100,7 @@ def test_percent_is_mean_and_sample_deviation(values, text):
 )
 def test_points_have_a_sign_and_three_seeds_tell(gains, text, apart):
     assert points(gains) == text
-    assert told_apart(gains) is apart
+    assert differences(gains)[0].apart is apart
 
 
 @pytest.mark.parametrize("values", [[1.0, 2.0, 4.0], [-3.0, 0.5, 0.4, 0.1, 1.0]])
@@ -126,10 +125,10 @@ def test_what_is_asked_together_is_corrected_as_holm_has_it():
 
 def test_the_least_difference_of_interest_can_be_set():
     small = [0.004, 0.005, 0.006]
-    assert told_apart(small) is False
-    assert told_apart(small, least=0.001) is True
-    assert told_apart([1.0, 1.0, 1.0]) is True  # never varies
-    assert told_apart([0.0, 0.0, 0.0]) is False
+    assert differences(small)[0].apart is False
+    assert differences(small, least=0.001)[0].apart is True
+    assert differences([1.0, 1.0, 1.0])[0].apart is True  # never varies
+    assert differences([0.0, 0.0, 0.0])[0].apart is False
 
 
 def test_how_often_the_rule_tells_any_of_several_nothings_apart():

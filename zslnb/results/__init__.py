@@ -12,7 +12,6 @@ from zslnb.results.statistics import (
     points,
     protocol_gap,
     spread,
-    told_apart,
     verdicts,
 )
 from zslnb.results.tables import (

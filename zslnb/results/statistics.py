@@ -83,11 +83,6 @@ def differences_by(gains: Mapping[K, Gains], least: float = LEAST) -> dict[K, Di
     return dict(zip(gains, differences(*gains.values(), least=least), strict=True))
 
 
-def told_apart(gains: Sequence[float], least: float = LEAST) -> bool | None:
-    """Say whether differences within seeds differ from 0, asked alone (see `differences`)."""
-    return differences(gains, least=least)[0].apart
-
-
 def _t_test(values: Gains) -> tuple[float, float, float, float]:
     """Mean, the bounds of its interval, and p; differences that never vary need no test."""
     mean, sd = mean_and_sd(values)

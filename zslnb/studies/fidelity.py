@@ -19,7 +19,7 @@ from zslnb.experiments.memo import run_rows
 from zslnb.experiments.models import trained
 from zslnb.genzsl import GenZSL, within_class_cosine
 from zslnb.protocol import class_means
-from zslnb.results import Difference, differences_by, told_apart
+from zslnb.results import Difference, differences, differences_by
 from zslnb.studies import plots
 from zslnb.studies.generators import Device, Generators, run_generators
 from zslnb.studies.rows import Records, by_row, plus_minus, row_names, summary, values
@@ -100,10 +100,8 @@ def more_like_real(records: Records, row: str = "GenZSL", other: str = "f-VAEGAN
 
 def _against(records: Records, row: str, other: str, measure: str, more: str, less: str) -> str:
     gains = np.subtract(*(values(records, r, "unseen", measure) for r in (row, other)))
-    known = told_apart([*gains], least=LEAST)
-    side = more if gains.mean() > 0 else less
-    note = "too few seeds to tell" if known is None else side if known else "not significant"
-    return f"{gains.mean():+z.3f} ({note})"
+    (found,) = differences(gains, least=LEAST)
+    return f"{found.mean:+z.3f} ({found.word(more, less)})"
 
 
 def feature_plane(
