@@ -140,8 +140,8 @@ def dissolving_class(
 ) -> Drawn:
     """What is left of the first unseen class after some steps, and which prototype is nearest?
 
-    `z` are standardised semantics. Of what is returned, `rows` (9, S) are the class's own, clean
-    and noised, and `nearest` the ids of the nearest prototypes.
+    `z` are standardised semantics. Of what is returned, `nearest` are the ids of the prototypes
+    that are nearest to the class's own, clean and noised.
     """
     unseen, width, names = int(benchmark.unseen[0]), z.shape[1], plots.spoken_names(benchmark)
     t = torch.tensor([*DISSOLVING_STEPS, len(schedule) - 1])
@@ -169,7 +169,7 @@ def dissolving_class(
         "of noise. A text beside each row says whether the nearest prototype is still the "
         "class's own, which it is in the upper rows."
     )
-    return Drawn("dissolving", fig, text, alt=alt, rows=rows, nearest=nearest)
+    return Drawn("dissolving", fig, text, alt=alt, nearest=nearest)
 
 
 def _semantics_rows(benchmark: Benchmark, rows: Float[Tensor, "n S"], labels: list[str]) -> Figure:

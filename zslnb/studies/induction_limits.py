@@ -70,7 +70,7 @@ def by_distance(records: Records, title: str, name: str) -> Answered:
         f"features it is {_correlation(nearest, visual)}."
     )
     frame = _distance_table(nearest, accuracy, slopes, steeper)
-    tabled = Tabled(f"{name}-distance", frame, caption, kept, slopes=slopes, steeper=steeper)
+    tabled = Tabled(f"{name}-distance", frame, caption, kept, slopes=slopes)
     lead = accuracy[INDUCTION] - accuracy[IMAGINATION]
     trend = {m: f"{slopes[m].mean():+z.1f}" for m in (INDUCTION, IMAGINATION)}
     finding = (
@@ -225,7 +225,7 @@ def hybrids(records: Records, title: str, name: str) -> Tabled:
         "paired t tests, all corrected together."
     )
     frame = pd.DataFrame(rows).T.rename_axis("hybrid")
-    return Tabled(f"{name}-hybrid", frame, caption, kept, over=over)
+    return Tabled(f"{name}-hybrid", frame, caption, kept)
 
 
 def _told(found: Difference | None, up: str, down: str) -> str:

@@ -111,7 +111,7 @@ def gaps_beside_spread(sources: Sources, drawn: Sequence[str]) -> Answered:
         "neighbours in printed tables, sorted by H, are no further apart. GenZSL's Table 4 as far "
         "as it is known."
     )
-    tabled = Tabled("gaps", pd.DataFrame(lines), text, sd=sd, apart=math.sqrt(2) * sd)
+    tabled = Tabled("gaps", pd.DataFrame(lines), text, apart=math.sqrt(2) * sd)
     gaps = printed_gaps("RevCD's Table 1")
     close = (gaps <= math.sqrt(2) * sd).sum()
     finding = (
