@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from zslnb.results.statistics import Difference
-from zslnb.studies.rows import by_row, plus_minus, row_names, summary, told, values
+from zslnb.studies.rows import by_row, mean_and_word, plus_minus, row_names, summary, told, values
 
 RECORDS = [
     {"row": row, "seed": seed, "scores": {"clean": {"H": h}, "history": [{"kl": h}, {"kl": 2 * h}]}}
@@ -36,4 +36,6 @@ def test_summary_lays_rows_by_columns():
 def test_a_difference_that_rounds_to_nothing_is_no_less_than_nothing():
     found = Difference(mean=-0.04, low=-0.24, high=0.16, p=0.5, apart=False)
     assert told(found) == "+0.0 (-0.2 to +0.2)"
+    assert mean_and_word(found) == "+0.0, not significant"
+    assert mean_and_word(None) == ""
     assert told(Difference(-1.5, -2.0, -1.0, 0.01, True)) == "-1.5 (-2.0 to -1.0), below"

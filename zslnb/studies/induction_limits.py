@@ -15,7 +15,7 @@ from zslnb.results import Difference
 from zslnb.studies import plots
 from zslnb.studies.cub import cub_rows
 from zslnb.studies.induction_runs import DISTANCE, IMAGES, RELATIVES, ROW, of_table
-from zslnb.studies.rows import Records, plus_minus, values
+from zslnb.studies.rows import Records, mean_and_word, plus_minus, values
 from zslnb.studies.study import Answered, Drawn, Study, Tabled
 from zslnb.studies.style import METHODS, in_order
 
@@ -103,7 +103,7 @@ def _distance_table(
             "nearer half": plus_minus(a[:, is_near].mean(1), ".1f"),
             "farther half": plus_minus(a[:, ~is_near].mean(1), ".1f"),
             "slope": plus_minus(slopes[method], ".1f"),
-            "slope, over GenZSL's": _told(steeper.get(method), "above", "below"),
+            "slope, over GenZSL's": mean_and_word(steeper.get(method)),
             "rank correlation": _correlation(nearest, a.mean(0)),
         }
         for method, a in accuracy.items()
@@ -171,8 +171,8 @@ def _losses(kept: Records, conditions: Mapping[str, str]) -> pd.DataFrame:
     rows = {
         method: {
             **{title: plus_minus(t1[c][method], ".1f") for c, title in conditions.items()},
-            "lost": _told(told["lost", method], "significant", "significant"),
-            f"lost, over {INDUCTION}'s": _told(told.get(("more", method)), "more", "less"),
+            "lost": mean_and_word(told["lost", method], "significant", "significant"),
+            f"lost, over {INDUCTION}'s": mean_and_word(told.get(("more", method)), "more", "less"),
         }
         for method in methods
     }
@@ -210,8 +210,8 @@ def hybrids(records: Records, title: str, name: str) -> Tabled:
                 for metric in ("H", "T1")
                 for head, cell in {
                     metric: plus_minus(100 * scores(metric, label), ".1f"),
-                    f"{metric}, over the better pure form": _told(
-                        over.get((metric, label)), "above", "below"
+                    f"{metric}, over the better pure form": mean_and_word(
+                        over.get((metric, label))
                     ),
                 }.items()
             },
@@ -226,10 +226,6 @@ def hybrids(records: Records, title: str, name: str) -> Tabled:
     )
     frame = pd.DataFrame(rows).T.rename_axis("hybrid")
     return Tabled(f"{name}-hybrid", frame, caption, kept)
-
-
-def _told(found: Difference | None, up: str, down: str) -> str:
-    return f"{found.mean:+z.1f}, {found.word(up, down)}" if found else ""
 
 
 def _correlation(x: np.ndarray, y: np.ndarray) -> str:

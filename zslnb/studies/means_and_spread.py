@@ -20,7 +20,7 @@ from zslnb.results import Difference
 from zslnb.studies.cub import cub_rows
 from zslnb.studies.generators import Device
 from zslnb.studies.reduced import asked_for
-from zslnb.studies.rows import Records, plus_minus
+from zslnb.studies.rows import Records, mean_and_word, plus_minus
 from zslnb.studies.study import Answered, Drawn, Tabled
 from zslnb.studies.style import METHODS, in_order
 
@@ -119,10 +119,10 @@ def informed_referents(records: Records, title: str, name: str, kept: Records = 
     columns = {m: [plus_minus(_row(records, r, m), ".1f") for r in rows] for m in METRICS}
     for base, short in ((informed.PUBLISHED, "GenZSL"), (informed.CLOSED, informed.CLOSED)):
         for m in METRICS:
-            columns[f"{m}, over {short}"] = [_word(told.get((r, base, m))) for r in rows]
+            columns[f"{m}, over {short}"] = [mean_and_word(told.get((r, base, m))) for r in rows]
     kl = max(max(r["scores"]["kl"].values()) for r in records)
     paired = [told.get((informed.CHANGE, informed.UNPAIRED, m)) for m in METRICS]
-    pairing = "Pairing adds {} (H) and {} (T1) points. ".format(*map(_word, paired))
+    pairing = "Pairing adds {} (H) and {} (T1) points. ".format(*map(mean_and_word, paired))
     text = (
         f"**{title}.** Percent, mean ± standard deviation over {len(records)} seeds, and points "
         f"within a seed; {_count(records)} synthetic features a class; the border put by "
@@ -136,10 +136,6 @@ def informed_referents(records: Records, title: str, name: str, kept: Records = 
 
 def _count(records: Records) -> int:
     return records[0]["settings"]["genzsl"]["n_synthetic_choices"][0]
-
-
-def _word(found: Difference | None) -> str:
-    return "" if found is None else f"{found.mean:+z.1f}, {found.word('above', 'below')}"
 
 
 def _row(records: Records, row: str, metric: str) -> np.ndarray:
@@ -170,7 +166,7 @@ def _parts_table(records: Records, told: Questions) -> pd.DataFrame:
         line |= dict(zip(("size", "1-NN", "Fréchet"), sizes, strict=True))
         for m in reversed(METRICS):
             line[m] = plus_minus(_cell(records, name, spread, m), ".1f")
-            line[f"{m}, borrowed"] = _word(told.get((name, m)))
+            line[f"{m}, borrowed"] = mean_and_word(told.get((name, m)))
         lines[name] = line
     return pd.DataFrame.from_dict(lines, orient="index").rename_axis("means of")
 

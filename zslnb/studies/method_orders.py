@@ -8,7 +8,7 @@ import pandas as pd
 from scipy.stats import kendalltau
 
 from zslnb import results
-from zslnb.studies.rows import Records, row_names
+from zslnb.studies.rows import Records, mean_and_word, row_names
 from zslnb.studies.seen_unseen import of_row
 from zslnb.studies.study import Tabled
 
@@ -60,10 +60,8 @@ def _lead(records: Records) -> dict[tuple[str, str], str]:
         name: of_row(records, first, *keys) - of_row(records, second, *keys)
         for name, keys in {**MEASURES, ORACLE: ("peeked", "H")}.items()
     }
-    return {
-        (" over ".join(RIVALS), name): f"{d.mean:+z.1f}, {d.word('above', 'below')}"
-        for name, d in results.differences_by(gains).items()
-    }
+    found = results.differences_by(gains)
+    return {(" over ".join(RIVALS), name): mean_and_word(gain) for name, gain in found.items()}
 
 
 def _turned(first: Scores, second: Scores) -> dict[str, str]:

@@ -62,6 +62,11 @@ def told(found: Difference) -> str:
     return f"{interval}, {found.word('above', 'below')}" if found.apart else interval
 
 
+def mean_and_word(found: Difference | None, up: str = "above", down: str = "below") -> str:
+    """Write a difference: its mean, and what it is called; nothing where nothing was asked."""
+    return f"{found.mean:+z.1f}, {found.word(up, down)}" if found else ""
+
+
 def _follow(score: object, keys: Sequence[str]) -> object:
     for i, key in enumerate(keys):
         if isinstance(score, list):

@@ -15,7 +15,7 @@ from zslnb.experiments.memo import run_rows
 from zslnb.results import Difference
 from zslnb.studies import plots
 from zslnb.studies.cub import cub_rows
-from zslnb.studies.rows import Device, Records, plus_minus, row_names, values
+from zslnb.studies.rows import Device, Records, mean_and_word, plus_minus, row_names, values
 from zslnb.studies.study import Answered, Drawn, Tabled
 from zslnb.studies.style import PAGE
 
@@ -121,11 +121,10 @@ def _table(records: Records, told: Mapping[tuple[str, str], Difference]) -> pd.D
     lines = {}
     for row in _sorted(records):
         best, peeked = (of_row(records, row, border) for border in ("calibrated", "peeked"))
-        gains = {step: told[row, step] for step in STEPS}
         lines[row] = {
             "H, no constant": plus_minus(of_row(records, row, "clean"), ".1f"),
             "H, with a constant": plus_minus(best, ".1f"),
-            **{step: f"{d.mean:+z.1f}, {d.word('above', 'below')}" for step, d in gains.items()},
+            **{step: mean_and_word(told[row, step]) for step in STEPS},
             "short of the oracle": plus_minus(peeked - best, ".1f"),
             "AUSUC": plus_minus(of_row(records, row, "area"), ".1f"),
             "T1": plus_minus(of_row(records, row, "clean", "T1"), ".1f"),

@@ -18,7 +18,7 @@ from zslnb.revcd import RevCDSettings
 from zslnb.studies import plots
 from zslnb.studies.cub import cub_rows
 from zslnb.studies.generators import Device
-from zslnb.studies.rows import Records, plus_minus, row_names
+from zslnb.studies.rows import Records, mean_and_word, plus_minus, row_names
 from zslnb.studies.study import Answered, Drawn, Tabled
 
 TABLE = "two directions"
@@ -108,10 +108,7 @@ def _table(records: Records, gains: Questions) -> pd.DataFrame:
             columns[f"{metric}, {which}"] = [plus_minus(100 * c, ".1f") for c in column]
         column = [_of_pair(records, pair, metric) for pair in PAIRS]
         columns[f"{metric}, pair"] = [plus_minus(100 * c, ".1f") for c in column]
-        over = [gains[pair, metric] for pair in PAIRS]
-        columns[f"{metric}, over the better"] = [
-            f"{d.mean:+z.1f}, {d.word('above', 'below')}" for d in over
-        ]
+        columns[f"{metric}, over the better"] = [mean_and_word(gains[p, metric]) for p in PAIRS]
     return pd.DataFrame(columns, index=pd.Index([*PAIRS], name="pair"))
 
 
