@@ -11,6 +11,7 @@ from zslnb.results.deciding import VERDICTS, Finding, Verdict
 from zslnb.results.statements import PAPERS
 from zslnb.results.statistics import Difference, spread
 from zslnb.results.tables import markdown_table
+from zslnb.text import markdown
 
 NAMES = {  # of benchmarks in records -> as pages call them
     "aviary": "aviary",
@@ -270,7 +271,7 @@ def ledger_markdown(verdicts: Iterable[Verdict]) -> str:
     """Write the ledger as Markdown, each claim folded (GitHub and the site open it)."""
     parts = []
     for verdict in verdicts:
-        lines = [f"**{name}.** {_escaped(text)}" for name, text in facts(verdict).items()]
+        lines = [f"**{name}.** {markdown(text)}" for name, text in facts(verdict).items()]
         if verdict.findings or verdict.stand_ins:
             lines.append(markdown_table(findings_frame(verdict), has_names=True).strip())
         lines += [
@@ -283,10 +284,6 @@ def ledger_markdown(verdicts: Iterable[Verdict]) -> str:
             f"{body}\n\n</details>"
         )
     return "\n".join(parts)
-
-
-def _escaped(text: str) -> str:
-    return "".join(f"\\{c}" if c in r"\*_`[]<>#|" else c for c in text)
 
 
 def ledger_html(verdicts: Sequence[Verdict], static: Path) -> str:
