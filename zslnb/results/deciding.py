@@ -238,10 +238,10 @@ def _like(pattern: str, printed: pd.DataFrame) -> pd.Series:
 
 def _decide_statement(claim: Claim, evidence: Evidence) -> Verdict:
     asked = [
-        finding
+        (finding, comparison)
         for comparison in claim.measured
         for run in evidence.runs
-        for finding in _compared(comparison, run, evidence.measures)
+        if (finding := _compared(comparison, run, evidence.measures))
     ]
     if not asked:
         if claim.is_number:
@@ -268,10 +268,8 @@ def _decide_statement(claim: Claim, evidence: Evidence) -> Verdict:
     return Verdict(claim, word, reason, findings)
 
 
-def _compared(
-    asked: Comparison, run: Run, measures: Mapping[str, Measure]
-) -> Iterable[tuple[Finding, Comparison]]:
-    """Give what a run has for a comparison: one finding, or none."""
+def _compared(asked: Comparison, run: Run, measures: Mapping[str, Measure]) -> Finding | None:
+    """Give what a run has for a comparison, if anything."""
     records = run.picked(asked.table, asked.notebook)
     if asked.only:
         records = [r for r in records if r["benchmark"]["name"] in asked.only]
@@ -281,22 +279,20 @@ def _compared(
         beside = _values(records, asked.reference, path, asked, measures)
     else:
         beside = dict.fromkeys(ours, float(asked.reference))
-    if shared := [seed for seed in ours if seed in beside]:
-        record = next(r for r in records if r["row"] == asked.row)
-        yield (
-            Finding(
-                run,
-                record,
-                asked.row,
-                str(asked.reference),
-                _metric(asked),
-                tuple(ours[seed] for seed in shared),
-                tuple(beside[seed] for seed in shared),
-                "above" if asked.sign > 0 else "below",
-                called=asked.called,
-            ),
-            asked,
-        )
+    shared = [seed for seed in ours if seed in beside]
+    if not shared:
+        return None
+    return Finding(
+        run,
+        next(r for r in records if r["row"] == asked.row),
+        asked.row,
+        str(asked.reference),
+        _metric(asked),
+        tuple(ours[seed] for seed in shared),
+        tuple(beside[seed] for seed in shared),
+        "above" if asked.sign > 0 else "below",
+        called=asked.called,
+    )
 
 
 def _metric(asked: Comparison) -> str:
