@@ -1,4 +1,4 @@
-"""What studies of several methods share: how their rows are run."""
+"""What studies of several methods share: their rows' settings, and how these are run."""
 
 from collections.abc import Mapping, Sequence
 
@@ -6,11 +6,12 @@ from zslnb import experiments
 from zslnb.benchmark import Benchmark
 from zslnb.experiments.memo import run_rows
 from zslnb.genzsl import GenZSLSettings
-from zslnb.imagination import ImaginationSettings
+from zslnb.imagination import ImaginationSettings, profile_settings
 from zslnb.studies.rows import Device, Records, row_names, summary, values
 from zslnb.studies.study import Tabled
 
 Generators = Mapping[str, GenZSLSettings | ImaginationSettings]  # row -> what is trained
+RIVALS = {"cVAE": "cvae", "f-CLSWGAN": "gan", "f-VAEGAN": "fvaegan"}  # row -> kind
 
 
 def untrained(benchmark: Benchmark) -> dict[str, tuple[str, None]]:
@@ -26,6 +27,11 @@ def predicted(settings: GenZSLSettings) -> dict[str, tuple[str, object]]:
     """
     spread = experiments.MeansSettings.beside(settings)
     return {"nearest mean": ("nearest_mean", None), "means + spread": ("means", spread)}
+
+
+def rivals(benchmark: str, profile: str) -> dict[str, ImaginationSettings]:
+    """Settings of the generators that GenZSL is set beside, by row."""
+    return {row: profile_settings(benchmark, profile, kind) for row, kind in RIVALS.items()}
 
 
 def hubness(records: Records, title: str) -> Tabled:

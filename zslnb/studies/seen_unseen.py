@@ -9,12 +9,13 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from zslnb import experiments, genzsl, imagination, results, revcd
+from zslnb import experiments, genzsl, results, revcd
 from zslnb.benchmark import Benchmark
 from zslnb.experiments.memo import run_rows
 from zslnb.results import Difference
 from zslnb.studies import plots
 from zslnb.studies.cub import cub_rows
+from zslnb.studies.generators import rivals
 from zslnb.studies.rows import Device, Records, mean_and_word, plus_minus, row_names, values
 from zslnb.studies.study import Answered, Drawn, Tabled
 from zslnb.studies.style import PAGE
@@ -38,7 +39,6 @@ STEPS = {  # what is asked of each method -> the later and the earlier of two sc
     "the border alone": ("moved", "clean"),
     "S = U instead": ("level", "calibrated"),
 }
-RIVALS = {"cVAE": "cvae", "f-CLSWGAN": "gan", "f-VAEGAN": "fvaegan"}
 ESTIMATORS = {"cVAE x → z": "cvae", "GAN x → z": "gan"}
 
 
@@ -54,7 +54,7 @@ def methods_of_both(benchmark: Benchmark, profile: str) -> dict[str, Any]:
         "means + spread": experiments.MeansSettings.beside(generator),
         "GenZSL": generator,
         "GenZSL, noise": replace(generator, referent="noise"),
-        **{row: imagination.profile_settings(name, profile, kind) for row, kind in RIVALS.items()},
+        **rivals(name, profile),
         "ridge": experiments.RidgeSettings(),
         "RevCD": estimator,
         "RevCD, one step": one_step,

@@ -9,19 +9,18 @@ import pandas as pd
 from jaxtyping import Float
 from matplotlib.figure import Figure
 
-from zslnb import experiments, genzsl, imagination, results
+from zslnb import experiments, genzsl, results
 from zslnb.benchmark import Benchmark
 from zslnb.experiments.memo import run_rows
 from zslnb.genzsl import GenZSLSettings
 from zslnb.results import Difference
 from zslnb.studies import plots
-from zslnb.studies.generators import Device, Generators, predicted, untrained
+from zslnb.studies.generators import Device, Generators, predicted, rivals, untrained
 from zslnb.studies.rows import Records, row_names, values
 from zslnb.studies.study import Answered, Drawn, Tabled
 from zslnb.studies.style import METHODS, in_order
 
 METRICS = ("H", "T1")
-KINDS = {"cVAE": "cvae", "f-CLSWGAN": "gan", "f-VAEGAN": "fvaegan"}
 SHARES = {"a quarter": 0.25, "half": 0.5, "end": 1.0}  # of the samples that a training draws
 BASE = "means + spread"
 LINES = (BASE, "nearest mean", "plain CLIP")
@@ -34,19 +33,17 @@ Gains = Mapping[Asked, Float[np.ndarray, "_"]]
 Questions = Mapping[Asked, Difference]
 
 
-def watched_settings(benchmark: str, profile: str) -> dict[str, GenZSLSettings]:
+def watched_settings(benchmark: str, profile: str) -> Generators:
     """Settings of each generator whose training is looked at, with one classifier for all.
 
     They are the profile's, and GenZSL is looked at after every pass. In `medium` the trainings are
     longer than those of the tables, and looked at every third pass.
     """
     settings = genzsl.profile_settings(benchmark, profile)
-    rivals = {
-        row: imagination.profile_settings(benchmark, profile, kind) for row, kind in KINDS.items()
-    }
     same = {"classifier": settings.classifier, "n_synthetic": settings.n_synthetic}
     every = replace(settings, passes=1, rounds=settings.passes * settings.rounds)
-    rows = {"GenZSL": every, **{row: replace(rival, **same) for row, rival in rivals.items()}}
+    beside = {row: replace(used, **same) for row, used in rivals(benchmark, profile).items()}
+    rows = {"GenZSL": every, **beside}
     if profile != "medium":
         return rows
     rounds = {row: passes // LOOK["passes"] for row, passes in PASSES.items()}
