@@ -46,8 +46,8 @@ from zslnb.studies import style
 from zslnb.studies.both_directions import on_cub
 from zslnb.studies.calibration_curves import COUNTS, nearest_point
 from zslnb.studies.claims_figure import claims_figure, fingerprint
-from zslnb.studies.genzsl_results import bullets, selection_price_of_genzsl
-from zslnb.studies.other_seeds import MORE, recorded_twice, replicated_in_a_sentence
+from zslnb.studies.genzsl_results import CUB_RUN, bullets, selection_price_of_genzsl
+from zslnb.studies.other_seeds import AVIARY, MORE, recorded_twice, replicated_in_a_sentence
 from zslnb.studies.printed_gaps import audit_in_a_sentence
 from zslnb.studies.quoted import printed_scores_of_revcd
 from zslnb.studies.rule_of_choice import both_recorded
@@ -55,14 +55,13 @@ from zslnb.studies.seen_unseen import DIRECTIONS
 from zslnb.studies.speed import speed_up, steady
 
 PICTURE = "docs/claims.svg"  # of docs/ledger.md
-AVIARY, CUB = "aviary-smoke", "cub_resnet_fc1000-sentences-medium"
 CUB_ATTRIBUTES = "cub_resnet_fc1000-attributes-medium"
 SUMMARISED = (
     *("plain CLIP", "ESZSL", "nearest mean", "means + spread"),
     *("GenZSL", "cVAE", "f-CLSWGAN", "f-VAEGAN"),
     *("ridge", "RevCD", "RevCD, one step", "RevCD without z_t"),
 )
-SHORT_NAMES = {AVIARY: "aviary", CUB: "CUB, sentences"}
+SHORT_NAMES = {AVIARY: "aviary", CUB_RUN: "CUB, sentences"}
 Questions = Mapping[str, Sequence[tuple[str, str, str]]]  # table -> pairs of its rows, and metric
 Asked = list[tuple[list[dict], str, str, str]]  # records, a pair of rows, and metric
 BESIDE_CLOSED_FORMS: Questions = {
@@ -99,12 +98,12 @@ OF_REVCD: Questions = {
 }
 TABLES = (  # title, run, table, and how the labels of its rows end
     ("The aviary (drawn birds, built in): CLIP features 128-d, class-name text", AVIARY, "T2"),
-    ("CUB (11,788 photographs): ResNet fc1000 features, sentence semantics", CUB, "T2"),
-    ("CUB again, with expert attributes as semantics", CUB, "T4", " · attributes"),
+    ("CUB (11,788 photographs): ResNet fc1000 features, sentence semantics", CUB_RUN, "T2"),
+    ("CUB again, with expert attributes as semantics", CUB_RUN, "T4", " · attributes"),
 )
 FROM_IMAGES = {
     AVIARY: "aviary, attributes",
-    CUB: "CUB, sentences",
+    CUB_RUN: "CUB, sentences",
     CUB_ATTRIBUTES: "CUB, attributes",
 }
 
@@ -179,7 +178,7 @@ def answers_block() -> str:
     nearest = (
         f"{FROM_IMAGES[run]}, {profile}"
         f"{_nearest(rows_of(recorded(run.replace('medium', profile)), 'RevCD T2'))}"
-        for run in (CUB_ATTRIBUTES, CUB)
+        for run in (CUB_ATTRIBUTES, CUB_RUN)
         for profile in ("medium", "full")
     )
     answered = {

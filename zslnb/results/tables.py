@@ -27,7 +27,7 @@ def results_table(records: list[dict], protocol: str) -> pd.DataFrame:
     if not records:
         raise ValueError("No records to make a table of.")
     cells = {}
-    for row in _rows(records):
+    for row in row_names(records):
         of_row = [r["scores"] for r in records if r["row"] == row]
         scores = [s[protocol] for s in of_row if protocol in s]
         cells[row] = {m: percent([s[m] for s in scores]) if scores else "n/a" for m in METRICS}
@@ -35,7 +35,8 @@ def results_table(records: list[dict], protocol: str) -> pd.DataFrame:
     return pd.DataFrame.from_dict(cells, orient="index")
 
 
-def _rows(records: list[dict]) -> list[str]:
+def row_names(records: Sequence[dict]) -> list[str]:
+    """Labels of the rows, in the order in which they first occur."""
     return [*dict.fromkeys(record["row"] for record in records)]
 
 
@@ -94,7 +95,7 @@ def spread_caption(records: list[dict], metric: str, protocol: str) -> str:
     """State which rows lead and trail on a metric, for the caption of a figure of all rows."""
     means = {
         row: mean_and_sd([*by_seed(records, row, metric, protocol).values()])[0]
-        for row in _rows(records)
+        for row in row_names(records)
     }
     low, high = min(means, key=means.get), max(means, key=means.get)
     return (

@@ -17,7 +17,7 @@ from zslnb.results.ledger import compared
 from zslnb.results.statements import Claim, Comparison, claims, own_findings
 from zslnb.studies.study import Answered, Drawn, Tabled
 
-RUN, MORE = "aviary-smoke", "ten-seeds"  # a run in results/, and where it has more seeds
+AVIARY, MORE = "aviary-smoke", "ten-seeds"  # a run in results/, and where it has more seeds
 SEEDS = (range(5), range(5, 10), range(10))
 STANDS = {  # how many of two halves call a difference significant -> look and label
     2: ("C0", "significant by both"),
@@ -34,18 +34,18 @@ def recorded_twice() -> list[Thrice]:
         UserWarning: the first five of some rows were recorded anew since, by other code, so that
             these rows are left out.
     """
-    first = results.recorded(RUN)
-    more = results.recorded(RUN, repository_dir("results") / MORE)
+    first = results.recorded(AVIARY)
+    more = results.recorded(AVIARY, repository_dir("results") / MORE)
     made_by = {(r["method"], r["source"]) for r in first}
     if others := sorted({r["method"] for r in more if (r["method"], r["source"]) not in made_by}):
         warnings.warn(
-            f"results/{MORE} is not of the code that made results/{RUN}, so this is left out: "
+            f"results/{MORE} is not of the code that made results/{AVIARY}, so this is left out: "
             f"{', '.join(others)}. Run make reproduce SEEDS=10, then zslnb record --new --results "
             f"results/{MORE}.",
             stacklevel=2,
         )
         more = [r for r in more if r["method"] not in others]
-    return twice(Run(RUN, [*first, *more]), [*claims(), *own_findings()])
+    return twice(Run(AVIARY, [*first, *more]), [*claims(), *own_findings()])
 
 
 def twice(run: Run, statements: Sequence[Claim]) -> list[Thrice]:

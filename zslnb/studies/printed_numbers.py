@@ -9,13 +9,11 @@ import numpy as np
 import pandas as pd
 
 from zslnb.results import published
-from zslnb.results.deciding import Evidence, decide
-from zslnb.results.statements import claims, settings
+from zslnb.results.deciding import ROUNDED, Evidence, decide
+from zslnb.results.statements import PAPERS, claims, settings
 from zslnb.studies.study import Tabled
 
-ROUNDED = 0.05  # what rounding to one decimal may hide
 SLACK = 1e-9  # of floating point
-PAPERS = {"genzsl": "GenZSL", "revcd": "RevCD"}
 PLACES = {  # source and place -> how a page calls them, in its order
     ("released code", "Table 2"): "GenZSL's Table 2",
     ("SHIP (ICCV 2023)", "Table 4"): "rivals in GenZSL's Table 4",

@@ -8,14 +8,10 @@ import torch
 from jaxtyping import Float
 
 from zslnb.results.statistics import Difference, mean_and_sd
+from zslnb.results.tables import row_names
 
 Records = Sequence[dict]
 Device = torch.device | str
-
-
-def row_names(records: Records) -> list[str]:
-    """Labels of the rows, in the order in which they first occur."""
-    return [*dict.fromkeys(record["row"] for record in records)]
 
 
 def values(records: Records, row: str, *keys: str) -> Float[np.ndarray, "R ..."]:
