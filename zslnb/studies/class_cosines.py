@@ -21,6 +21,7 @@ from zslnb.studies.slider import Slider
 from zslnb.studies.study import Drawn, Tabled
 
 READABLE = 80  # classes in a heat-map
+MOST_REMOVED = 5  # directions, under a slider
 REAL_NAMES = {"imagenet1k_vitb32": "ImageNet names", "lvis1203_vitb32": "LVIS names"}
 
 
@@ -74,13 +75,13 @@ def heat_maps(before: ClassCosines, after: ClassCosines) -> Drawn:
     return Drawn("heat-maps", fig, text, alt=alt)
 
 
-def by_directions(before: ClassCosines, most: int = 5) -> Slider:
+def by_directions(before: ClassCosines) -> Slider:
     """Look at the cosines of every two classes as CDP removes 0, 1, 2, ... directions."""
     order, alike = readable_order(before.embeddings), before.pairs.topk(min(30, len(before.pairs)))
     names = [before.names[c] for c in order]
 
     def frames() -> Iterator[tuple[str, str, Figure]]:
-        for n in range(min(most + 1, *before.embeddings.shape)):
+        for n in range(min(MOST_REMOVED + 1, *before.embeddings.shape)):
             rows = class_diversity_promotion(before.embeddings, n)
             cosines = ClassCosines(before.benchmark, rows)
             fig, ax = plt.subplots(figsize=(5.4, 4.6))

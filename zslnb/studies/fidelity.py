@@ -27,6 +27,7 @@ from zslnb.studies.slider import Slider
 from zslnb.studies.study import Drawn, Study, Tabled
 
 LEAST = 0.002  # of a measure of fidelity: a smaller difference is called none
+STREAM = "lesson/figure 4"  # of random numbers
 MEASURES = {
     "Fréchet": "frechet",
     "1-NN": "nearest neighbour",
@@ -104,12 +105,10 @@ def _against(records: Records, row: str, other: str, measure: str, more: str, le
     return f"{found.mean:+z.3f} ({found.word(more, less)})"
 
 
-def feature_plane(
-    benchmark: Benchmark, generators: Mapping[str, Generator], stream: str = "lesson/figure 4"
-) -> Drawn:
+def feature_plane(benchmark: Benchmark, generators: Mapping[str, Generator]) -> Drawn:
     """Real and synthetic features of six unseen classes, in one plane (GenZSL, Figure 4).
 
-    The plane is fitted to real features alone; synthetic ones are drawn from `stream`.
+    The plane is fitted to real features alone.
     """
     b = benchmark
     classes, real, labels = _six_classes(b)
@@ -119,7 +118,7 @@ def feature_plane(
     )
     alike = [f"real {within_class_cosine(real, labels):.2f}"]
     for ax, (name, run) in zip(panels[0], generators.items(), strict=True):
-        x, y = (part.cpu() for part in run.synthesise(classes, 30, stream))
+        x, y = (part.cpu() for part in run.synthesise(classes, 30, STREAM))
         for i, c in enumerate(classes):
             dots, crosses = (
                 (some[of == c] - origin) @ directions.T for some, of in ((real, labels), (x, y))
@@ -129,7 +128,7 @@ def feature_plane(
             ax.plot(*crosses.T, "x", color=f"C{i}", markersize=5, markeredgewidth=1.2)
         ax.set(title=name, xlabel="first direction", aspect="equal")
         ax.locator_params(nbins=5)
-        alike.append(f"{name} {within_class_cosine(*run.synthesise(classes, 50, stream)):.3f}")
+        alike.append(f"{name} {within_class_cosine(*run.synthesise(classes, 50, STREAM)):.3f}")
     panels[0, 0].set_ylabel("second direction")
     _plane_legend(fig, [plots.label(b.class_names[c]) for c in classes])
     away = real - origin

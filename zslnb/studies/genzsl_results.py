@@ -26,6 +26,7 @@ from zslnb.results import (
     spread_caption,
 )
 from zslnb.studies import plots
+from zslnb.studies.class_cosines import READABLE
 from zslnb.studies.generators import Device, Generators, predicted, run_generators, untrained
 from zslnb.studies.rows import Records, by_row, row_names, told, values
 from zslnb.studies.study import Answered, Drawn, Tabled
@@ -273,13 +274,13 @@ def semantics(
     return Tabled("semantics", frame, text, records, headline=True)
 
 
-def class_similarity(benchmarks: Mapping[str, Benchmark], most: int = 80) -> Drawn:
-    """How similar are up to so many classes, by semantics, before and after CDP (Figs 3 and 8)?"""
+def class_similarity(benchmarks: Mapping[str, Benchmark]) -> Drawn:
+    """How similar are classes, by semantics, before and after CDP (Figs 3 and 8)?"""
     n, means = len(benchmarks), []
     fig, axes = plt.subplots(2, n, figsize=(min(PAGE, 4 * n), 7), squeeze=False)
     for column, (kind, benchmark) in zip(axes.T, benchmarks.items(), strict=True):
         raw = F.normalize(benchmark.semantics, dim=1)
-        raw = raw[:: -(-len(raw) // most)]
+        raw = raw[:: -(-len(raw) // READABLE)]
         both = {"before": raw, "after": class_diversity_promotion(raw)}
         for ax, (when, rows) in zip(column, both.items(), strict=True):
             unit, mean = F.normalize(rows, dim=1), mean_cosines(rows)["with diagonal"]

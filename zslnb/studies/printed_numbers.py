@@ -25,7 +25,7 @@ ELSEWHERE = "rivals' repositories"
 OPPOSITE = {"at least": "below", "above": "at most", "below": "at least"}
 
 
-def possible_h(seen: float, unseen: float, rounded: float = ROUNDED) -> tuple[float, float]:
+def possible_h(seen: float, unseen: float) -> tuple[float, float]:
     """Give the lowest and the highest H of an S and a U that were rounded, in percent.
 
     H = 2SU / (S + U) rises with both, so its ends are at the ends of the two.
@@ -35,7 +35,7 @@ def possible_h(seen: float, unseen: float, rounded: float = ROUNDED) -> tuple[fl
     """
     if not (0 < seen <= 100 and 0 < unseen <= 100):
         raise ValueError(f"S and U are percentages above 0, not {seen:g} and {unseen:g}.")
-    low, high = ((s * seen + d, s * unseen + d) for s, d in ((1, -rounded), (1, rounded)))
+    low, high = ((s * seen + d, s * unseen + d) for s, d in ((1, -ROUNDED), (1, ROUNDED)))
     return 2 * low[0] * low[1] / sum(low), 2 * high[0] * high[1] / sum(high)
 
 
