@@ -180,6 +180,12 @@ COLUMNS = {
     "within a class": "within",
 }
 UNITS = ("cosine", "squared distance", "share told right", "cosine")  # of all but the last
+ASKED = {  # a column of changes -> of which classes, and which measure
+    "to the text": ("unseen", "to text"),
+    "to the real mean": ("unseen", "to mean"),
+    "Fréchet distance": ("unseen", "frechet"),
+    "seen: to the real mean": ("seen", "to mean"),
+}
 
 
 @dataclass(frozen=True)
@@ -259,10 +265,9 @@ class BoostingWeight(Study):
     @cached_property
     def changes(self) -> dict[tuple[str, str, str], Difference]:
         """Every weight against λ = 0 within a seed, by every measure, asked together."""
-        asked = [("unseen", m) for m in ("to text", "to mean", "frechet")] + [("seen", "to mean")]
         gains = {
             (part, measure, row): measured[:, i] - measured[:, 0]
-            for part, measure in asked
+            for part, measure in ASKED.values()
             for measured in [self.measured(measure, part)]
             for i, row in enumerate(WEIGHTS)
             if row != WITHOUT
@@ -281,17 +286,11 @@ class BoostingWeight(Study):
 
     def against_none(self) -> Tabled:
         """What does each weight give and take, beside λ = 0 within a seed?"""
-        asked = {
-            "to the text": ("to text", "unseen"),
-            "to the real mean": ("to mean", "unseen"),
-            "Fréchet distance": ("frechet", "unseen"),
-            "seen: to the real mean": ("to mean", "seen"),
-        }
         lines = {
             row: {
                 **{
                     head: self.change(measure, row, part)[1]
-                    for head, (measure, part) in asked.items()
+                    for head, (part, measure) in ASKED.items()
                 },
                 "fidelity": self.effect(row),
             }

@@ -95,7 +95,7 @@ def refinements_compared(records: Records, title: str, name: str, kept: Records 
         "length that each direction holds: the first is by far the tallest, and nearly all of it "
         "is the same in all classes; of the others nothing is."
     )
-    return Answered(tabled, Drawn(name, _figure(records), _finding(scored), kept, alt=alt))
+    return Answered(tabled, Drawn(name, _figure(records), _finding(scored), alt=alt))
 
 
 def _methods(records: Records) -> dict[str, list[str]]:

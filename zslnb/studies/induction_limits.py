@@ -86,7 +86,7 @@ def by_distance(records: Records, title: str, name: str) -> Answered:
         "seen class, with a straight line for each method. Right: GenZSL's accuracy less the "
         "cVAE's for each class, with a line at zero and a straight line through the points."
     )
-    drawn = Drawn(f"{name}-distance", _figure(nearest, accuracy), finding, kept, alt=alt)
+    drawn = Drawn(f"{name}-distance", _figure(nearest, accuracy), finding, alt=alt)
     return Answered(tabled, drawn)
 
 

@@ -100,7 +100,7 @@ def parts_of_generators(records: Records, title: str, name: str, kept: Records =
         "the ridge between. Each generator has several points above each other, by spread."
     )
     tabled = Tabled(name, _parts_table(records, told), caption, kept, gains=told)
-    return Answered(tabled, Drawn(name, _figure(records), _finding(records, told), kept, alt=alt))
+    return Answered(tabled, Drawn(name, _figure(records), _finding(records, told), alt=alt))
 
 
 def informed_referents(records: Records, title: str, name: str, kept: Records = ()) -> Tabled:

@@ -101,7 +101,7 @@ def borders_of_methods(records: Records, title: str, name: str, kept: Records = 
         "methods from image to semantics. The best constant for the test images lies close by, and "
         "a cross, with sides told, far to the right."
     )
-    return Answered(tabled, Drawn(name, _marks(records), _finding(told, title), kept, alt=alt))
+    return Answered(tabled, Drawn(name, _marks(records), _finding(told, title), alt=alt))
 
 
 def _steps(records: Records) -> dict[tuple[str, str], Difference]:

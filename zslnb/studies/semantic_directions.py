@@ -100,9 +100,7 @@ def named_directions(records: Records, title: str) -> Tabled:
         "class without this direction and those before it; and the classes with the least and the "
         "most of it."
     )
-    table = Tabled("named", frame, text, records)
-    table.has_names = True
-    return table
+    return Tabled("named", frame, text, records, has_names=True)
 
 
 def _directions(records: Records) -> list[dict[str, str]]:

@@ -69,7 +69,9 @@ def training_gains(
     return gains_of(records, benchmark.name, kept=records)
 
 
-def gains_of(records: Records, title: str, name: str = "training", kept: Records = ()) -> Tabled:
+def gains_of(
+    records: Records, title: str, name: str = "training", kept: Records = ()
+) -> Answered | Tabled:
     """What does training buy, and is a closed form reached (by records of `training_gains`)?
 
     `kept` are the records that the notebook is to keep, none if they are another run's.
@@ -93,7 +95,7 @@ def gains_of(records: Records, title: str, name: str = "training", kept: Records
         "are still climbing at the end. One closed form lies above all curves."
     )
     finding = _finding(records, title, told)
-    return Answered(tabled, Drawn(name, _figure(records), finding, kept, alt=alt))
+    return Answered(tabled, Drawn(name, _figure(records), finding, alt=alt))
 
 
 def _curves(records: Records, row: str, metric: str) -> Float[np.ndarray, "R n"]:

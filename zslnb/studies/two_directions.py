@@ -77,7 +77,7 @@ def pairs_of_methods(records: Records, title: str, name: str, kept: Records = ()
         "right, only the first, only the second, and neither. Pairs of two directions have wider "
         "parts that one alone gets right than a method that is trained twice."
     )
-    return Answered(tabled, Drawn(name, _figure(records), _finding(records), kept, alt=alt))
+    return Answered(tabled, Drawn(name, _figure(records), _finding(records), alt=alt))
 
 
 def _of_pair(records: Records, pair: str, metric: str) -> np.ndarray:
