@@ -205,26 +205,20 @@ def hybrids(records: Records, title: str, name: str) -> Tabled:
             "unseen classes induced": f"{100 * scores('induced', label).mean():.0f} %",
             "H on validation": plus_minus(100 * scores("validation", label), ".1f"),
             "chosen": f"{chosen.count(label)} of {len(kept)}",
-            **{
-                head: cell
-                for metric in ("H", "T1")
-                for head, cell in {
-                    metric: plus_minus(100 * scores(metric, label), ".1f"),
-                    f"{metric}, over the better pure form": mean_and_word(
-                        over.get((metric, label))
-                    ),
-                }.items()
-            },
         }
         for label in labels
     }
+    frame = pd.DataFrame(rows).T.rename_axis("hybrid")
+    for metric in ("H", "T1"):
+        gained = [mean_and_word(over.get((metric, label))) for label in labels]
+        frame[metric] = [plus_minus(100 * scores(metric, label), ".1f") for label in labels]
+        frame[f"{metric}, over the better pure form"] = gained
     caption = (
         f"**{title}.** GenZSL's features for classes from a cosine on, the cVAE's for all others: "
         f"percent, mean ± standard deviation over {len(kept)} seeds. The rows between leave so "
         "many of the validation classes to the cVAE. The better pure form has the higher mean; "
         "paired t tests, all corrected together."
     )
-    frame = pd.DataFrame(rows).T.rename_axis("hybrid")
     return Tabled(f"{name}-hybrid", frame, caption, kept)
 
 
