@@ -54,7 +54,7 @@ import torch
 import torch.nn.functional as F
 from IPython.display import Markdown
 
-from zslnb import experiments, genzsl, imagination, protocol, results, studies
+from zslnb import experiments, genzsl, protocol, results, studies
 from zslnb.device import one_thread
 from zslnb.notebook import desk
 
@@ -95,10 +95,7 @@ here.figure(studies.pipeline())
 
 # %%
 settings = genzsl.profile_settings(bench.name, profile)
-kinds = {"cVAE": "cvae", "f-CLSWGAN": "gan", "f-VAEGAN": "fvaegan"}
-rivals = {
-    label: imagination.profile_settings(bench.name, profile, kind) for label, kind in kinds.items()
-}
+rivals = studies.rivals(bench.name, profile)
 text = f"What the profile `{profile}` changes in the published settings (of CUB, if not published)."
 here.store(studies.reductions({"GenZSL": settings, **rivals}, bench.name, text))
 

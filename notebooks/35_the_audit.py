@@ -52,7 +52,7 @@ device = "auto"
 import torch
 from IPython.display import display
 
-from zslnb import experiments, genzsl, imagination, revcd, studies
+from zslnb import experiments, genzsl, revcd, studies
 from zslnb.notebook import desk
 
 here = desk.begin("35_the_audit", benchmark, semantics, profile, seeds, device)
@@ -145,8 +145,7 @@ f"{close} of {len(gaps)}"
 # that of the printed rows, which nobody knows.
 
 # %%
-kinds = {"cVAE": "cvae", "f-CLSWGAN": "gan", "f-VAEGAN": "fvaegan"}
-rivals = {row: imagination.profile_settings(bench.name, profile, k) for row, k in kinds.items()}
+rivals = studies.rivals(bench.name, profile)
 kinds = {"RevCD": "revcd", "cVAE": "cvae", "GAN": "gan"}
 estimators = {row: revcd.profile_settings(profile, kind) for row, kind in kinds.items()}
 estimators["ridge"] = experiments.RidgeSettings()

@@ -34,7 +34,7 @@ _STUDIES = {  # module -> what notebooks use of it
         "dissolving_class lost_signal noise_overtakes noised_variance noised_walk schedule_ends "
         "share_identified step_back"
     ),
-    "generators": "hubness",
+    "generators": "hubness rivals",
     "genzsl_results": (
         "ablation ablations_beside bullets class_similarity compared count_of_features "
         "genzsl_findings main_results published_schedule selection_price semantics sensitivity "
