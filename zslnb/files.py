@@ -90,8 +90,11 @@ def writer_id() -> str:
 
 
 @contextlib.contextmanager
-def claimed(path: Path) -> Iterator[bool]:
-    """Hold a lock file if nobody else does, and say whether; who holds it may die at any time."""
+def claimed(path: Path, *, wait: bool = False) -> Iterator[bool]:
+    """Hold a lock file, and say whether; where somebody else does, wait for it only if asked to.
+
+    The system frees it when its holder dies.
+    """
     import filelock  # here, because reading needs it not
 
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -99,31 +102,14 @@ def claimed(path: Path) -> Iterator[bool]:
     try:
         lock.acquire(timeout=0)
     except filelock.Timeout:
-        is_mine = False
+        is_mine = wait
+        if wait:
+            print(f"Another run is at {path.stem.lstrip('.')}; waiting for it.", file=sys.stderr)
+            lock.acquire()
     except OSError as error:
         if error.errno not in NO_LOCKS:
             raise
     try:
         yield is_mine
-    finally:
-        lock.release()
-
-
-@contextlib.contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """Hold a lock file, waiting for whoever else does; the system frees it when its holder dies."""
-    import filelock  # here, because only downloads and extractions need it
-
-    lock = filelock.FileLock(path)
-    try:
-        lock.acquire(timeout=0)
-    except filelock.Timeout:
-        print(f"Another run is at {path.stem.lstrip('.')}; waiting for it.", file=sys.stderr)
-        lock.acquire()
-    except OSError as error:
-        if error.errno not in NO_LOCKS:
-            raise
-    try:
-        yield
     finally:
         lock.release()

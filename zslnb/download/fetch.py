@@ -20,7 +20,7 @@ from tqdm import tqdm
 
 from zslnb.download.sources import Source, SourceError, free, require_space, size
 from zslnb.download.unpack import FULL, unpack
-from zslnb.files import locked, write_atomically
+from zslnb.files import claimed, write_atomically
 
 WAITS = (1.0, 5.0, 15.0)  # seconds before each further try that follows a fruitless one
 TIMEOUT = (15, 60)  # seconds to connect, and between two pieces
@@ -56,8 +56,7 @@ def fetch(source: Source, root: Path | None = None, *, waits: Sequence[float] = 
             the address and how to do it by hand.
     """
     file = source.archive(root)
-    file.parent.mkdir(parents=True, exist_ok=True)
-    with locked(_beside(file, ".lock")):
+    with claimed(_beside(file, ".lock"), wait=True):
         is_new = not file.exists()
         if is_new:
             _download(source, root, waits)

@@ -21,7 +21,7 @@ from typing import Any
 import psutil
 
 from zslnb.download.sources import SourceError, require_space, size
-from zslnb.files import locked, writer_id
+from zslnb.files import claimed, writer_id
 
 MARKER = ".zslnb-complete"
 CHUNK = 1 << 20
@@ -60,8 +60,7 @@ def unpack(
     Raises:
         SourceError: refused, damaged, lacking something, or the disk is full.
     """
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with locked(target.with_name(f".{target.name}.lock")):
+    with claimed(target.with_name(f".{target.name}.lock"), wait=True):
         if not target.exists():
             _remove_leftovers(target)
             part = target.with_name(f".{target.name}.{writer_id()}.part")

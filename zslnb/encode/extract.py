@@ -32,7 +32,7 @@ from zslnb.download.sources import free, nearest_existing, size
 from zslnb.encode.clip import PROMPT, ClipEncoder, encode_pixels
 from zslnb.encode.pictures import default_workers, read_pictures
 from zslnb.errors import BenchmarkError, WorkError
-from zslnb.files import locked, write_atomically
+from zslnb.files import claimed, write_atomically
 
 SETTINGS = "settings.json"
 PACKAGES = ("open_clip_torch", "pillow", "torch", "torchvision")
@@ -199,8 +199,7 @@ class Extraction:
         """Do one part; return the reasons of the pictures that cannot be read."""
         listing = self._listing()
         require_writable(self.work, BYTES * len(listing) // of)
-        self.work.mkdir(parents=True, exist_ok=True)
-        with locked(self.work / f".shard {part} of {of}.lock"):
+        with claimed(self.work / f".shard {part} of {of}.lock", wait=True):
             begin = cache(self._begin)  # at most once, since it loads the model
             if self._stored_settings().get("asked_for") != self.model:
                 begin()

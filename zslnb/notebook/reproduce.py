@@ -30,7 +30,7 @@ from zslnb.device import choose_device
 from zslnb.encode.requests import DataRequest
 from zslnb.errors import RequestError, WorkError, unknown_name
 from zslnb.experiments.memo import cluster
-from zslnb.files import build_dir, locked, repository_dir, run_dir
+from zslnb.files import build_dir, claimed, repository_dir, run_dir
 from zslnb.notebook.execute import (
     FAILED,
     INTERRUPTED,  # what each is until it has ended
@@ -237,7 +237,7 @@ def _fits(value: object, default: object) -> bool:
 def _run_on(request: ReproduceRequest) -> None:
     """Run the notebooks on one benchmark, and report."""
     plan = prepare(request)
-    with locked(plan.run_dir.parent / f".{plan.run_dir.name}.lock"):
+    with claimed(plan.run_dir.parent / f".{plan.run_dir.name}.lock", wait=True):
         tidy(_computed_in(plan), plan.run_dir)
         try:
             run(plan)
