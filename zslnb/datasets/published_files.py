@@ -97,10 +97,11 @@ class PublishedFiles:
                 f"{self.mat_folder}. AWA1's and aPY's should be in the archive that `make data "
                 f"BENCHMARK=cub FEATURES={RESNET}` unpacks there; FLO's are not."
             )
-        planned = plan(needed(self.name, CLIP if self.is_clip else RESNET), self.root)
+        parts = plan(needed(self.name, CLIP if self.is_clip else RESNET), self.root).values()
         return FileNotFoundError(
-            f"{what} `{self.command}` brings it: {total(planned, 'download')} to download, "
-            f"{total(planned, 'disk')} of disk; with DRY_RUN=1 it says what it would download."
+            f"{what} `{self.command}` brings it: {total(p.download for p in parts)} to download, "
+            f"{total(p.disk for p in parts)} of disk; "
+            "with DRY_RUN=1 it says what it would download."
         )
 
     def require_mat(self, file_name: str) -> Path:

@@ -4,19 +4,16 @@ The facts are in `sources.yml`, each with where it is from. Nothing is downloade
 """
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import NamedTuple
 
 import yaml
 
 from zslnb.errors import WorkError
 from zslnb.files import data_dir
-
-if TYPE_CHECKING:  # pandas takes a second to import, and only a plan needs it
-    import pandas as pd
 
 WEIGHTS = "clip-vit-b-16"  # the papers' model, among the sources
 
@@ -87,62 +84,68 @@ def needed(benchmark: str, features: str = "clip") -> list[Source]:
     return [s for s in every if benchmark in s.benchmarks and features in s.features]
 
 
-def plan(sources: Sequence[Source], root: Path | None = None) -> "pd.DataFrame":
-    """List what would be downloaded, one row each; nothing is touched.
+class Part(NamedTuple):
+    """What a source would take: `state` in words, and bytes, None where nobody knows how many.
 
-    Columns: `state` in words; `download`, bytes still to fetch; `disk`, bytes that will be
-    written below `root`, where weights are not. NaN is a size that nobody publishes.
+    `disk` is what will be written below the data's folder, where weights are not.
     """
-    import pandas as pd
 
-    rows = {s.name: _outlook(s, root) for s in sources}
-    frame = pd.DataFrame.from_dict(rows, orient="index", columns=["state", "download", "disk"])
-    return frame.astype({"download": float, "disk": float})
+    state: str
+    download: float | None
+    disk: float | None
 
 
-def _outlook(s: Source, root: Path | None) -> tuple[str, float | None, float | None]:
+def plan(sources: Iterable[Source], root: Path | None = None) -> dict[str, Part]:
+    """Say by its name what each source would take; nothing is touched."""
+    return {s.name: _outlook(s, root) for s in sources}
+
+
+def _outlook(s: Source, root: Path | None) -> Part:
     if not s.file:
-        return "to download by open_clip, to its own cache", s.download, 0
+        return Part("to download by open_clip, to its own cache", s.download, 0)
     if s.folder(root).exists():
-        return "there", 0, 0
+        return Part("there", 0, 0)
     archive = s.archive(root)
     if archive.exists():
-        return "downloaded, to be unpacked", 0, s.unpacked or archive.stat().st_size
+        return Part("downloaded, to be unpacked", 0, s.unpacked or archive.stat().st_size)
     part = archive.with_name(f"{s.file}.part")
     have = part.stat().st_size if part.exists() else 0
     state = f"to download, {size(have)} are there" if have else "to download"
     if s.download is None:
-        return state, None, None
+        return Part(state, None, None)
     left = max(s.download - have, 0)
-    return state, left, left + (s.unpacked or s.download)
+    return Part(state, left, left + (s.unpacked or s.download))
 
 
-def describe(planned: "pd.DataFrame") -> str:
+def describe(planned: Mapping[str, Part]) -> str:
     """Say a plan in words: each file with its licence and page, the sums, the disk they go to."""
-    width = max(map(len, planned.index))
+    width = max(map(len, planned))
     lines = []
-    for name, row in planned.iterrows():
-        lines.append(f"{name:<{width}}  {size(row.download):>12}  {row.state}")
-        if row.download != 0:  # NaN, an unknown size, is not 0
+    for name, part in planned.items():
+        lines.append(f"{name:<{width}}  {size(part.download):>12}  {part.state}")
+        if part.download != 0:  # None, an unknown size, is not 0
             s = source(name)
             lines += [f"    {s.what}", f"    licence: {s.licence}", f"    {s.page}"]
-    lines.append(f"To download: {total(planned, 'download')}.")
+    parts = planned.values()
+    lines.append(f"To download: {total(part.download for part in parts)}.")
+    disk = total(part.disk for part in parts)
     lines.append(
-        f"Disk: {total(planned, 'disk')} in {data_dir()}, where {size(free(data_dir()))} are free; "
+        f"Disk: {disk} in {data_dir()}, where {size(free(data_dir()))} are free; "
         "ZSLNB_DATA moves it."
     )
     return "\n".join(lines)
 
 
-def total(planned: "pd.DataFrame", column: str) -> str:
-    """Write the sum of a plan's column, and how many of its sizes nobody publishes."""
-    unknown = planned[column].isna().sum()
-    return size(planned[column].sum()) + (f" and {unknown} of unknown size" if unknown else "")
+def total(sizes: Iterable[float | None]) -> str:
+    """Write the sum of a plan's sizes, and how many of them nobody knows."""
+    sizes = [*sizes]
+    unknown = sizes.count(None)
+    return size(sum(filter(None, sizes))) + (f" and {unknown} of unknown size" if unknown else "")
 
 
 def size(count: float | None) -> str:
     """Write a number of bytes as 1.15 GB, 351 MB or 12 kB, in powers of 1000."""
-    if count is None or count != count:  # NaN
+    if count is None:
         return "unknown size"
     for unit, many in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
         if count >= many:

@@ -51,7 +51,8 @@ def bring(
         print(line, flush=True)
     if request.dry_run:
         return
-    sources.require_space(sources.plan(still_needed(wanted))["disk"].sum(), data_dir(), "All of it")
+    planned = sources.plan(still_needed(wanted)).values()
+    sources.require_space(sum(part.disk or 0 for part in planned), data_dir(), "All of it")
     failed: list[str] = []
     for files in wanted:
         try:
@@ -90,11 +91,11 @@ def outlook(request: DataRequest, wanted: Sequence[PublishedFiles]) -> Iterator[
     """Say what will be downloaded, the disk it takes, and how many pictures are to extract."""
     if needed := still_needed(wanted):
         planned = sources.plan(needed)
-        if sources.WEIGHTS in planned.index:
+        if sources.WEIGHTS in planned:
             if request.weights:
-                planned.loc[sources.WEIGHTS] = (f"there, {request.weights.name}", 0.0, 0.0)
+                planned[sources.WEIGHTS] = sources.Part(f"there, {request.weights.name}", 0, 0)
             elif clip.weights_are_here(*_papers_model()):
-                planned.loc[sources.WEIGHTS] = ("there, open_clip's", 0.0, 0.0)
+                planned[sources.WEIGHTS] = sources.Part("there, open_clip's", 0, 0)
         yield sources.describe(planned)
     else:
         yield "Nothing to download."
