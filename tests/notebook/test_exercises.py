@@ -4,7 +4,6 @@ Of each page only the cells are run here that its exercises need: no training, n
 """
 
 import ast
-import io
 import re
 from collections.abc import Iterator
 
@@ -325,11 +324,10 @@ def test_a_blank_keeps_heads_and_the_names_that_the_check_reads(solution, blank)
     assert stub(solution, "print(a, c)") == blank
 
 
-def test_the_command_writes_both_copies(write_notebook, build):
+def test_the_command_writes_both_copies(write_notebook, build, capsys):
     folder = written(write_notebook).parent
-    stream = io.StringIO()
-    write_exercises(ExercisesRequest(("10",), folder), stream)
-    assert "10_topic: 1 exercises, 5 minutes" in stream.getvalue()
+    write_exercises(ExercisesRequest(("10",), folder))
+    assert "10_topic: 1 exercises, 5 minutes" in capsys.readouterr().out
     texts = {
         reader: (build / "exercises" / reader / "10_topic.ipynb").read_text()
         for reader in ("student", "instructor")

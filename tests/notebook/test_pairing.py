@@ -1,6 +1,5 @@
 """The executed notebooks: run in order, on the source they carry, fit to be committed."""
 
-import io
 import re
 
 import nbformat
@@ -121,13 +120,12 @@ def test_a_damaged_notebook_is_stale(source, text):
         ("import sys\nprint('x', file=sys.stderr)", "10_topic: cell 3: it wrote to stderr"),
     ],
 )
-def test_a_notebook_that_fails_leaves_the_last_good_one(write_notebook, build, cell, says):
+def test_a_notebook_that_fails_leaves_the_last_good_one(write_notebook, build, capsys, cell, says):
     source = read_source(write_notebook("10_topic", cell))
     source.executed.write_text("the last good one")
-    stream = io.StringIO()
     with pytest.raises(WorkError, match="10_topic could not be made"):
-        pair(PairRequest(folder=source.path.parent, force=True), stream)
-    assert re.search(says, stream.getvalue())
+        pair(PairRequest(folder=source.path.parent, force=True))
+    assert re.search(says, capsys.readouterr().out)
     assert source.executed.read_text() == "the last good one"
 
 

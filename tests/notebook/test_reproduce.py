@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import time
+from contextlib import redirect_stdout
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -73,7 +74,8 @@ def finished(tmp_path_factory):
         plan = prepare(ReproduceRequest("names.npz", seeds=2, device="cpu", folder=folder))
         printed = io.StringIO()
         reproduce.run(plan, printed)
-        reproduce.report(plan, printed)
+        with redirect_stdout(printed):
+            reproduce.report(plan)
     return plan, printed.getvalue(), folder
 
 

@@ -10,11 +10,9 @@ Both copies carry nbgrader's metadata; an answer to *To think about* is a cell t
 
 import ast
 import re
-import sys
 from collections.abc import Iterator
 from copy import deepcopy
 from dataclasses import dataclass
-from io import TextIOBase
 
 import nbformat
 from nbformat import NotebookNode
@@ -47,7 +45,7 @@ class Exercise:
     check: int
 
 
-def write_exercises(request: ExercisesRequest, stream: TextIOBase = sys.stdout) -> None:
+def write_exercises(request: ExercisesRequest) -> None:
     """Write both copies of the pages asked for, below `build/exercises`.
 
     Raises:
@@ -60,8 +58,8 @@ def write_exercises(request: ExercisesRequest, stream: TextIOBase = sys.stdout) 
         for reader, notebook in copies.items():
             write_atomically(folder / reader / source.executed.name, to_text(notebook))
         minutes = sum(exercise.minutes for exercise in exercises)
-        print(f"{source.name}: {len(exercises)} exercises, {minutes} minutes", file=stream)
-    print(f"The copies are in {folder / 'student'} and {folder / 'instructor'}.", file=stream)
+        print(f"{source.name}: {len(exercises)} exercises, {minutes} minutes")
+    print(f"The copies are in {folder / 'student'} and {folder / 'instructor'}.")
 
 
 def find_exercises(page: NotebookNode) -> list[Exercise]:

@@ -1,10 +1,8 @@
 """The executed notebooks that GitHub shows: made from the sources, and proved to be theirs."""
 
 import re
-import sys
 import tempfile
 from collections.abc import Iterator
-from io import TextIOBase
 from pathlib import Path
 
 import nbformat
@@ -32,7 +30,7 @@ VOLATILE = re.compile(
 )
 
 
-def pair(request: PairRequest, stream: TextIOBase = sys.stdout) -> None:
+def pair(request: PairRequest) -> None:
     """Write the executed notebooks that are missing or stale; one that fails stops no other.
 
     Raises:
@@ -45,10 +43,10 @@ def pair(request: PairRequest, stream: TextIOBase = sys.stdout) -> None:
         try:
             outcome, notebook = executed(source, request.timeout)
             write_atomically(source.executed, to_text(notebook))
-            print(outcome, file=stream, flush=True)
+            print(outcome, flush=True)
         except WorkError as error:
             failed.append(source.name)
-            print(error, file=stream, flush=True)
+            print(error, flush=True)
     if failed:
         raise WorkError(f"{', '.join(failed)} could not be made, as said above.")
 

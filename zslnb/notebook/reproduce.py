@@ -439,18 +439,18 @@ def _manifest_head(plan: Plan) -> dict:
     }
 
 
-def report(plan: Plan, stream: TextIOBase = sys.stdout) -> None:
+def report(plan: Plan) -> None:
     """Print the headline tables, what did not run, and where everything is."""
     ran = [name for name, outcome in plan.outcomes.items() if outcome.status == RAN]
     for path in headline_tables(plan.run_dir, ran):
-        print(f"\n{path.read_text(encoding='utf-8').rstrip()}", file=stream)
-    print(file=stream)
+        print(f"\n{path.read_text(encoding='utf-8').rstrip()}")
+    print()
     for outcome in _failures(plan):
         log = plan.run_dir / "logs" / f"{outcome.notebook}.log"
-        print(f"{outcome}\n    log: {log}", file=stream)
+        print(f"{outcome}\n    log: {log}")
     for what in ("tables", "figures", "notebooks", "manifest.json"):
         if (plan.run_dir / what).exists():
-            print(f"{what.removesuffix('.json'):10}{plan.run_dir / what}", file=stream)
+            print(f"{what.removesuffix('.json'):10}{plan.run_dir / what}")
 
 
 def record_run(request: RecordRequest) -> None:
