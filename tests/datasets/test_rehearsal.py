@@ -45,7 +45,7 @@ from zslnb.datasets.published_files import PublishedFiles
 from zslnb.datasets.xlsa17 import PUBLISHED, Sizes, Split, read_split, readable
 from zslnb.download import unpack
 from zslnb.download.fetch import CHUNK
-from zslnb.download.sources import WEIGHTS, source
+from zslnb.download.sources import source
 from zslnb.encode import extract, published_benchmark
 from zslnb.encode.clip import extract_image_features, extract_text_features, load_clip
 from zslnb.encode.requests import DataRequest
@@ -117,9 +117,8 @@ def test_from_nothing_to_the_benchmarks(world, capsys):
     assert zslnb.load("cub").sha256 == before
 
 
-def test_paths_and_model_are_those_of_the_sources(tmp_path):
+def test_paths_are_those_of_the_sources(tmp_path):
     files = PublishedFiles("cub", "clip", tmp_path)
-    assert files.model == tuple(source(WEIGHTS).tag.split("/"))
     listed = [source("xlsa17").folder(tmp_path) / path for path in source("xlsa17").holds]
     assert files.mat_folder / "res101.mat" in listed
 

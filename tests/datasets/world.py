@@ -23,6 +23,7 @@ from zslnb.datasets import published_files
 from zslnb.datasets.xlsa17 import PUBLISHED
 from zslnb.download import fetch
 from zslnb.download.sources import WEIGHTS, all_sources
+from zslnb.encode import published_benchmark
 
 INSIDE = {
     "cub": "CUB_200_2011/images",
@@ -124,8 +125,9 @@ def build_world(web: Web, patch: pytest.MonkeyPatch, folder: Path) -> World:
         patch.setitem(PUBLISHED, name.upper(), SIZES)
         world.publish(f"{name}-images", picture_archive(name))
     world.publish("xlsa17", published_archive(folder / "published"))
-    patch.setattr(published_files, "PAPERS_MODEL", "small/rehearsal")
-    world.publish(WEIGHTS, save(small_clip().state_dict()), tag="small/rehearsal")
+    for module in (published_files, published_benchmark):
+        patch.setattr(module, "PAPERS_MODEL", ("small", "rehearsal"))
+    world.publish(WEIGHTS, save(small_clip().state_dict()))
     recipe = {**RECIPE, "url": web.address("small.safetensors")}
     patch.setitem(open_clip.factory._MODEL_CONFIGS, "small", TINY)
     patch.setitem(open_clip.pretrained._PRETRAINED, "small", {"rehearsal": recipe})

@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from zslnb.datasets.published_files import PAPERS_MODEL
 from zslnb.download import sources
 from zslnb.download.sources import all_sources, describe, needed, plan, source
 from zslnb.files import data_dir
@@ -27,11 +28,11 @@ def test_a_benchmark_needs_features_or_pictures_and_weights(benchmark):
     assert [s.name for s in needed(benchmark)] == ["xlsa17", f"{benchmark}-images", "clip-vit-b-16"]
 
 
-def test_the_tag_is_one_that_open_clip_knows_with_quick_gelu():
+def test_the_papers_model_is_one_that_open_clip_knows_with_quick_gelu():
     import open_clip
 
     clip = source("clip-vit-b-16")
-    config = open_clip.get_pretrained_cfg(*clip.tag.split("/"))
+    config = open_clip.get_pretrained_cfg(*PAPERS_MODEL)
     assert config["quick_gelu"]
     assert config["url"] == clip.address
     assert clip.hash.removeprefix("sha256:") in clip.address

@@ -18,7 +18,7 @@ WITH_PICTURES = ("cub", "sun", "awa2")
 FEATURES_ONLY = ("awa1", "flo", "apy")
 PUBLISHED_BENCHMARKS = WITH_PICTURES + FEATURES_ONLY
 CLIP, RESNET = "clip", "resnet101"
-PAPERS_MODEL = "ViT-B-16/openai"  # open_clip's name of it, and the tag of its weights
+PAPERS_MODEL = ("ViT-B-16", "openai")  # open_clip's name of it, and the tag of its weights
 
 
 def features_of(name: str) -> tuple[str, ...]:
@@ -56,10 +56,8 @@ class PublishedFiles:
     @property
     def model(self) -> tuple[str, str]:
         """The open_clip model of its texts, and of its features if they are CLIP's; and its tag."""
-        model_name, _, tag = (self.features if "/" in self.features else PAPERS_MODEL).partition(
-            "/"
-        )
-        return model_name, tag
+        model_name, slash, tag = self.features.partition("/")
+        return (model_name, tag) if slash else PAPERS_MODEL
 
     @property
     def mat_folder(self) -> Path:

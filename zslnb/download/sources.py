@@ -33,7 +33,6 @@ class Source:
     address: str
     by_hand: str
     file: str = ""
-    tag: str = ""
     hash: str | None = None
     download: int | None = None
     unpacked: int | None = None

@@ -15,7 +15,14 @@ import torch
 from zslnb.benchmark import Benchmark
 from zslnb.datasets import published
 from zslnb.datasets.bundle import write_bundle
-from zslnb.datasets.published_files import CLIP, RESNET, WITH_PICTURES, PublishedFiles, features_of
+from zslnb.datasets.published_files import (
+    CLIP,
+    PAPERS_MODEL,
+    RESNET,
+    WITH_PICTURES,
+    PublishedFiles,
+    features_of,
+)
 from zslnb.datasets.xlsa17 import PUBLISHED
 from zslnb.device import choose_device
 from zslnb.download import sources
@@ -94,12 +101,12 @@ def outlook(request: DataRequest, wanted: Sequence[PublishedFiles]) -> Iterator[
         if sources.WEIGHTS in planned:
             if request.weights:
                 planned[sources.WEIGHTS] = sources.Part(f"there, {request.weights.name}", 0, 0)
-            elif clip.weights_are_here(*_papers_model()):
+            elif clip.weights_are_here(*PAPERS_MODEL):
                 planned[sources.WEIGHTS] = sources.Part("there, open_clip's", 0, 0)
         yield sources.describe(planned)
     else:
         yield "Nothing to download."
-    for model in sorted({f.model for f in wanted if f.is_clip} - {_papers_model()}):
+    for model in sorted({f.model for f in wanted if f.is_clip} - {PAPERS_MODEL}):
         state = "there" if clip.weights_are_here(*model) else "to download, of unknown size"
         yield f"Weights {'/'.join(model)}, open_clip's: {state}."
     for files in wanted:
@@ -127,16 +134,12 @@ def still_needed(wanted: Iterable[PublishedFiles]) -> list[sources.Source]:
             "xlsa17": _has_mat_files(files),
             f"{files.name}-images": has_features,
             # another model needs weights that are no source
-            sources.WEIGHTS: files.model != _papers_model()
+            sources.WEIGHTS: files.model != PAPERS_MODEL
             or (has_features and files.text_file.is_file()),
         }
         listed = sources.needed(files.name, CLIP if files.is_clip else RESNET)
         needed |= {s.name: s for s in listed if not present[s.name]}
     return [*needed.values()]
-
-
-def _papers_model() -> tuple[str, ...]:
-    return tuple(sources.source(sources.WEIGHTS).tag.split("/"))
 
 
 def _bring(files: PublishedFiles, request: DataRequest, text_words: TextWords) -> Benchmark | None:
