@@ -24,11 +24,11 @@ class Extracted:
     provenance: dict
 
 
-def load_extracted(folder: Path, images: Sequence[str] | None = None) -> Extracted:
+def load_extracted(folder: Path, images: Sequence[str]) -> Extracted:
     """Read what an extraction left in its folder; neither the model nor the pictures are needed.
 
     Raises FileNotFoundError if there is no result yet, and BenchmarkError if it is damaged, or made
-    of another list than `images`, where these are given.
+    of another list than `images`.
     """
     file = folder / RESULT
     try:
@@ -41,7 +41,7 @@ def load_extracted(folder: Path, images: Sequence[str] | None = None) -> Extract
         raise BenchmarkError(f"{file} is damaged ({error}). Merge again.") from error
     if damaged:
         raise BenchmarkError(f"{file} is damaged: its features have another hash. Merge again.")
-    if images is not None and [n for n in images if n not in left_out] != list(result.images):
+    if [n for n in images if n not in left_out] != list(result.images):
         raise BenchmarkError(f"{file} was made of another list of pictures. Extract again.")
     return result
 

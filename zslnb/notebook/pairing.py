@@ -51,7 +51,7 @@ def pair(request: PairRequest) -> None:
         raise WorkError(f"{', '.join(failed)} could not be made, as said above.")
 
 
-def executed(source: Source, timeout: float = 1800.0) -> tuple[Outcome, NotebookNode]:
+def executed(source: Source, timeout: float) -> tuple[Outcome, NotebookNode]:
     """Execute a source on the CPU; return how it went, and the notebook to commit.
 
     Raises:

@@ -89,11 +89,10 @@ def read_source(path: Path) -> Source:
     return Source(path, needs, seconds, heading[1] if heading else path.stem)
 
 
-def contents(folder: Path | None = None) -> pd.DataFrame:
+def contents() -> pd.DataFrame:
     """List the notebooks as a table of links: number and title, and what each needs."""
     rows = [
-        (f"[{s.number} {s.title}]({s.executed.name})", KINDS[s.needs.kind])
-        for s in find_sources(folder)
+        (f"[{s.number} {s.title}]({s.executed.name})", KINDS[s.needs.kind]) for s in find_sources()
     ]
     return pd.DataFrame(rows, columns=["notebook", "runs on"])
 

@@ -18,6 +18,7 @@ NOTE = (
     "unseen. No method trains on these; all it is given is the name (or the attributes)."
 )
 THUMBNAILS = 4  # pictures of a family's first species, in a square
+COLUMNS = 2  # of families
 MARK = (0, 114, 178)  # blue of the colour-blind safe palette
 FOREST = (74, 84, 66)
 
@@ -65,25 +66,23 @@ def _family(members: Sequence[Species], unseen: set[Species], size: int) -> Imag
     return strip
 
 
-def contact_sheet(
-    species: Sequence[Species] = SPECIES, size: int = 128, columns: int = 2
-) -> Image.Image:
+def contact_sheet(species: Sequence[Species] = SPECIES, size: int = 128) -> Image.Image:
     """Draw species, given family by family, once each at rest; unseen ones are framed.
 
-    `size` is the side of one bird in pixels; `columns` families stand side by side.
+    `size` is the side of one bird in pixels.
     """
     unseen = {SPECIES[i] for i in split()[0]}
     groups = [[*members] for _, members in groupby(species, key=lambda one: one.family)]
     families = [_family(members, unseen, size) for members in groups]
-    rows, top = -(-len(families) // columns), round(0.9 * size)
+    rows, top = -(-len(families) // COLUMNS), round(0.9 * size)
     width, height = families[0].size
-    sheet = Image.new("RGB", (columns * width, top + rows * height), PAPER)
-    pen, middle = ImageDraw.Draw(sheet), columns * width / 2
+    sheet = Image.new("RGB", (COLUMNS * width, top + rows * height), PAPER)
+    pen, middle = ImageDraw.Draw(sheet), COLUMNS * width / 2
     pen.rectangle((0, 0, sheet.width, 0.42 * size), fill=CREAM)
     title = f"The aviary: {len(species)} species in {len(families)} families"
     pen.text((middle, 0.21 * size), title, FOREST, _font("", 0.2 * size), anchor="mm")
     font = _font("-Italic", 0.095 * size)
     pen.multiline_text((middle, 0.64 * size), NOTE, FOREST, font, anchor="mm", align="center")
     for i, family in enumerate(families):
-        sheet.paste(family, (i % columns * width, top + i // columns * height))
+        sheet.paste(family, (i % COLUMNS * width, top + i // COLUMNS * height))
     return sheet
