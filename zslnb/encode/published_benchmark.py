@@ -65,14 +65,16 @@ def bring(
         try:
             benchmark = _bring(files, request, text_words)
         except (WorkError, BenchmarkError, OSError) as error:
-            failed.append(f"{files.name}: {_explained(error, files)}")
-            if files is not wanted[-1]:
-                print(f"zslnb: {failed[-1]}", file=sys.stderr, flush=True)
+            failed.append(files.name)
+            reason = f"{files.name}: {_explained(error, files)}"
+            if len(wanted) > 1:
+                print(f"zslnb: {reason}", file=sys.stderr, flush=True)
             continue
         if benchmark is not None and (words := benchmark_words(benchmark)):
             print(words, flush=True)
     if failed:
-        raise WorkError("\n".join(failed))
+        all_told = f"{', '.join(failed)} could not be brought, as said above."
+        raise WorkError(all_told if len(wanted) > 1 else reason)
 
 
 def check(request: DataRequest) -> list[PublishedFiles]:
