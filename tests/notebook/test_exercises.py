@@ -301,10 +301,11 @@ def written(write_notebook, *cells: str):
         ([HEAD, SOLUTION, cell("check", "print(1)")], "has to read what its solution sets"),
     ],
 )
-def test_an_exercise_that_is_not_whole_is_refused(write_notebook, cells, says):
-    source = read_source(written(write_notebook, *cells))
-    with pytest.raises(WorkError, match=says):
-        student_copy(source)
+def test_an_exercise_that_is_not_whole_is_refused(write_notebook, build, cells, says):
+    folder = written(write_notebook, *cells).parent
+    with pytest.raises(WorkError, match=f"^10_topic: .*{says}"):
+        write_exercises(ExercisesRequest(folder=folder))
+    assert not (build / "exercises").exists()
 
 
 @pytest.mark.parametrize(

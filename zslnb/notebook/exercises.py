@@ -49,12 +49,15 @@ def write_exercises(request: ExercisesRequest) -> None:
     """Write both copies of the pages asked for, below `build/exercises`.
 
     Raises:
-        WorkError: an exercise is not made as this module says.
+        WorkError: an exercise of the page named is not made as this module says.
     """
     folder = build_dir() / "exercises"
     for source in choose_sources(find_sources(request.folder), request.notebooks):
-        exercises = find_exercises(to_notebook(source))
-        copies = {"student": student_copy(source), "instructor": instructor_copy(source)}
+        try:
+            exercises = find_exercises(to_notebook(source))
+            copies = {"student": student_copy(source), "instructor": instructor_copy(source)}
+        except WorkError as error:
+            raise WorkError(f"{source.name}: {error}") from error
         for reader, notebook in copies.items():
             write_atomically(folder / reader / source.executed.name, to_text(notebook))
         minutes = sum(exercise.minutes for exercise in exercises)
