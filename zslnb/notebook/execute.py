@@ -129,7 +129,8 @@ def warm_up(env: Mapping[str, str]) -> None:
 
 def _page(job: Mapping[str, object], folder: Path, log: Path, env: Mapping[str, str]) -> None:
     """Execute a notebook, in the process that is the page's own."""
-    os.setsid()  # Ctrl-C is for the runner, which then stops the notebook
+    if hasattr(os, "setsid"):  # Windows has none
+        os.setsid()  # Ctrl-C is for the runner, which then stops the notebook
     os.environ.clear()
     os.environ.update(env)
     os.chdir(folder)
