@@ -173,7 +173,7 @@ def test_record_refuses_a_run_that_nobody_could_repeat(tmp_path, changes, says):
 
 
 def test_record_needs_a_run(tmp_path):
-    with pytest.raises(RequestError, match="no run"):
+    with pytest.raises(RequestError, match=r"no run .*make reproduce"):
         record(tmp_path / RUN, tmp_path / "results")
 
 

@@ -155,7 +155,8 @@ def test_records_reach_the_run_folder(finished):
 
 def test_a_hanging_notebook_is_stopped_with_its_kernel(small):
     (outcome,) = reproduce.run(small("10_hangs", HANGS, timeout=5), io.StringIO())
-    assert (outcome.status, outcome.reason) == ("timed out", "stopped after 5 s")
+    assert outcome.status == "timed out"
+    assert outcome.reason == "stopped after 5 s; --timeout gives it longer"
     assert outcome.seconds < 30
     left = psutil.Process().children()  # the server that pages are forked from, if anything
     assert not [below for process in left for below in process.children()]

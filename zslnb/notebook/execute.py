@@ -35,7 +35,10 @@ SKIPPED, NOT_RUN, INTERRUPTED = "skipped", "not run", "interrupted"
 POLL_SECONDS = 0.5
 SIGKILL = getattr(signal, "SIGKILL", 9)  # Windows has none
 FULL = 2**16  # bytes that are left on a disk which is as good as full
-FOR_MEMORY = "a process of it got SIGKILL, as the system does where memory runs out"
+FOR_MEMORY = (
+    "a process of it got SIGKILL, as the system does where memory runs out; close other programs, "
+    "or let fewer processes compute (reproduce --jobs 1)"
+)
 OF_SIGKILL = re.compile(r"(DeadKernel|TerminatedWorker)Error: .*SIGKILL", re.DOTALL)
 WEIGH_SECONDS = 3.0  # to add up what processes share walks their page tables: a tenth of a core
 FORKS = sys.platform == "linux"  # libraries of other systems do not bear it
@@ -199,7 +202,7 @@ def _judge(outcome: Outcome, result: Path, log: Path, timeout: float) -> None:
     if outcome.status == KILLED:
         outcome.reason = FOR_MEMORY
     elif outcome.status == TIMED_OUT:
-        outcome.reason = f"stopped after {timeout:g} s"
+        outcome.reason = f"stopped after {timeout:g} s; --timeout gives it longer"
 
 
 def cells_of_source(result: Path) -> list[NotebookNode]:

@@ -179,7 +179,10 @@ def record(run_dir: Path, results: Path, beside: Path | None = None) -> Path:
     """
     manifest = read_manifest(run_dir / "manifest.json", DESCRIBED)
     if manifest is None:
-        raise RequestError(f"There is no run {run_dir.name!r} to record.")
+        raise RequestError(
+            f"There is no run {run_dir.name!r} to record: run `make reproduce` with the same "
+            "variables first."
+        )
     digits, ran = _file_sha256(manifest)[:8], _ran(manifest["notebooks"])
     target = results / (run_dir.name.replace(f"-{digits}-", "-", 1) if digits else run_dir.name)
     for fault in (*_faults(run_dir, manifest), *_losses(target, run_dir.name, manifest)):

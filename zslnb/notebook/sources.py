@@ -68,7 +68,10 @@ def find_sources(folder: Path | None = None) -> list[Source]:
     """
     if folder is None:
         if not (root := repository_root()):
-            raise RequestError("The notebooks are in the repository, not in an installed package.")
+            raise RequestError(
+                "The notebooks are in the repository, not in an installed package: name their "
+                "folder by --folder, which reproduce, pair and exercises take."
+            )
         folder = root / "notebooks"
     sources = [read_source(path) for path in sorted(folder.glob("*.py"))]
     if not sources:
