@@ -2,8 +2,8 @@
 
 A verb is a request, a frozen dataclass whose fields are the options, and a function that does it.
 The exit status is decided here and nowhere else: 0 done, 1 something failed, 2 a wrong request
-or data that are not here, 130 interrupted. Each but 0 comes with one line on stderr; the traceback
-of what nobody foresaw goes to a log.
+or data that are not here, 130 interrupted. Each but 0 comes with the reason on stderr; the
+traceback of what nobody foresaw goes to a log.
 """
 
 import errno

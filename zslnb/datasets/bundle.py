@@ -289,7 +289,7 @@ def _read_provenance(arrays: Arrays, file: str) -> dict:
         raise BenchmarkError(
             f"{file}: provenance must be a JSON object, not {type(facts).__name__}."
         )
-    if "prompt" in facts and "clip_text" in arrays:  # extracted here, before bundles listed it
+    if "prompt" in facts and "clip_text" in arrays:  # made by zslnb.encode, whose CLIP made both
         facts = {"shared_space": ["features", "clip_text"]} | facts
     for field in ("unit_norm", "shared_space"):
         listed = facts.get(field, [])

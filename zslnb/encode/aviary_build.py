@@ -1,7 +1,7 @@
 """Make the aviary again from its seeds: `zslnb aviary`.
 
 Draws the world, trains the small CLIP on it, and extracts the features of every species
-with the weights as they are shipped. One core, about 9 minutes.
+with the weights as they are shipped. One core, about 12 minutes.
 """
 
 import json
