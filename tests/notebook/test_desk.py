@@ -19,7 +19,7 @@ from zslnb.datasets.bundle import file_sha256
 from zslnb.notebook import desk
 from zslnb.results.records import read_records
 from zslnb.studies import style
-from zslnb.studies.study import Study
+from zslnb.studies.study import Drawn, Study
 
 
 @pytest.fixture
@@ -131,7 +131,7 @@ def test_a_figure_is_stored_shown_and_closed(here, shown, monkeypatch, format, m
     monkeypatch.setenv("ZSLNB_VECTORS", as_vectors)
     fig, ax = plt.subplots()
     ax.plot([0, 1])
-    here.figure(fig, "line", "It rises.", alt="A line that rises.", format=format)
+    here.figure(Drawn("line", fig, "It rises.", alt="A line that rises."), format=format)
     stored = (here.run_dir / "figures" / f"10_topic-line.{format}").read_bytes()
     image, caption = shown[1:]
     assert stored.startswith(magic)
@@ -144,7 +144,6 @@ def test_a_figure_is_stored_shown_and_closed(here, shown, monkeypatch, format, m
     with PIL.Image.open(BytesIO(stored)) as picture:
         assert picture.size == tuple(style.DPI * fig.get_size_inches())
     assert caption.data == "**Figure 1.** It rises."
-    assert not plt.fignum_exists(fig.number)
     vectors = {path.suffix for path in here.run_dir.glob("figures/*")} - {f".{format}"}
     assert vectors == ({".svg", ".pdf"} if format == "png" and as_vectors else set())
 
@@ -154,7 +153,7 @@ def test_letters_that_no_font_has_are_said_once(here, shown):
     for text, warned in (("\ue123\ue124", True), ("auk", False)):
         fig, ax = plt.subplots()
         ax.set_title(text)
-        here.figure(fig, "name", "A name.", alt="A word.")
+        here.figure(Drawn("name", fig, "A name.", alt="A word."))
         assert (desk.NO_FONT in shown[-1].data) == warned
     with pytest.warns(UserWarning, match="other"), desk._glyphs_missing() as missing:
         warnings.warn("other", stacklevel=1)
@@ -165,19 +164,17 @@ def test_letters_that_no_font_has_are_said_once(here, shown):
     ("name", "format", "says"), [("line", "gif", "png"), ("../line", "png", "named with")]
 )
 def test_figures_refuse_names_and_formats_that_are_none(here, name, format, says):
-    fig = plt.figure()
+    study = Drawn("line", plt.figure(), "", alt="Nothing.")
     with pytest.raises(ValueError, match=says):
-        here.figure(fig, name, "", alt="Nothing.", format=format)
-    plt.close(fig)
+        here.figure(study, name, format=format)
 
 
 @pytest.mark.parametrize("alt", ["", "  ", "It rises."])
 def test_a_figure_without_a_text_of_what_it_shows_is_refused(here, alt):
-    fig = plt.figure()
+    study = Drawn("line", plt.figure(), "It rises.", alt=alt)
     with pytest.raises(ValueError, match="'line' needs a text `alt`"):
-        here.figure(fig, "line", "It rises.", alt=alt)
+        here.figure(study)
     assert not [*here.run_dir.glob("figures/*")]
-    plt.close(fig)
 
 
 @pytest.mark.parametrize(
@@ -189,9 +186,8 @@ def test_what_a_page_would_show_too_small_is_refused(here, width, size, says):
     ax.tick_params(labelsize=size)
     ax.set(xlim=(0, 1), xticks=[0.5], yticks=[])
     with pytest.raises(ValueError, match=says) if says else nullcontext():
-        here.figure(fig, "ticks", "A tick.", alt="One tick.")
+        here.figure(Drawn("ticks", fig, "A tick.", alt="One tick."))
     assert bool([*here.run_dir.glob("figures/*")]) == (not says)
-    plt.close(fig)
 
 
 def test_a_table_is_stored_as_csv_and_markdown(here):
@@ -315,8 +311,9 @@ class Doubled(Study):
 
 
 def test_a_study_brings_its_name_its_words_and_its_records(here):
-    table = here.table(Doubled())
+    table, open_before = here.table(Doubled()), plt.get_fignums()
     here.figure(Doubled())
+    assert plt.get_fignums() == open_before
     assert "**Table 1.** Twice the value." in table.data
     assert (here.run_dir / "tables" / "10_topic-doubled.csv").read_text() == "value\n4\n"
     assert (here.run_dir / "figures" / "10_topic-doubled.png").is_file()

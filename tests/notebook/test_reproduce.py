@@ -44,7 +44,8 @@ here.table(pd.DataFrame({"U": [0.25]}), "detail", "A quarter.")
 
 # %%
 import matplotlib.pyplot as plt
-here.figure(plt.figure(figsize=(1, 1)), "empty", "Nothing.", alt="An empty figure.")
+from zslnb.studies.study import Drawn
+here.figure(Drawn("empty", plt.figure(figsize=(1, 1)), "Nothing.", alt="An empty figure."))
 """
 CELLS = {
     "10_good": GOOD,

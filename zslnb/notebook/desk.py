@@ -71,37 +71,23 @@ class Desk:
         self._note(benchmark_facts(benchmark))
         return benchmark
 
-    def figure(
-        self,
-        drawn: Figure | Study,
-        name: str = "",
-        caption: str = "",
-        *,
-        alt: str = "",
-        format: str = "png",
-    ) -> None:
+    def figure(self, study: Study, name: str = "", *, format: str = "png") -> None:
         """Store a figure as `figures/<notebook>-<name>`, show it with its caption, and close it.
 
         Where `$ZSLNB_VECTORS` is set, as `make reproduce` does, what is drawn, unlike photographs,
         is stored as SVG and PDF, too: that takes as long as all else of a page.
 
         Args:
-            drawn: a matplotlib figure; or a study, whose records are kept, and which brings its
-                name, its alt text and, as its finding, the caption.
-            name: what to call the file; a ValueError if it is unfit for one.
-            caption: Markdown that states the finding.
-            alt: what the picture shows, for those who cannot see it: axes, lines, what rises and
-                what falls; no Markdown, and not the caption again.
+            study: what it is of; its records are kept, and its finding is the caption.
+            name: what to call the file, if not as the study; a ValueError if it is unfit for one.
             format: "png", or "jpeg" for a sheet of photographs or drawings.
 
         Raises:
             ValueError: no such format, no alt text, or something that cannot be read on a page.
         """
-        fig = drawn
-        if isinstance(drawn, Study):
-            self.keep(drawn.records)
-            fig, name, caption = drawn.figure(), name or drawn.name, caption or drawn.finding()
-            alt = alt or drawn.alt()
+        self.keep(study.records)
+        fig, name = study.figure(), name or study.name
+        caption, alt = study.finding(), study.alt()
         if format not in FORMATS:
             raise ValueError(unknown_name("figure format", format, FORMATS))
         if not alt.strip() or alt == caption:
