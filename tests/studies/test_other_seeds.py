@@ -67,6 +67,14 @@ def test_each_difference_is_decided_by_each_half_and_by_all():
     )
 
 
+def test_a_page_can_say_that_nothing_is_recorded_twice():
+    study = by_other_seeds([])
+    assert study.counts.to_numpy().tolist() == [[0, 0, 0, 0], [0, 0, 0, 0]]
+    assert "No difference is recorded" in study.finding()
+    assert not study.figure().axes[0].collections
+    assert replicated_in_a_sentence([]).startswith("Of 0 differences")
+
+
 def test_what_does_not_vary_and_what_is_no_difference_of_rows_is_left_out():
     same = {**run().records[0], "row": "same"}
     records = [*run().records, *({**same, "seed": seed} for seed in range(10))]

@@ -1,5 +1,6 @@
 """Would five other seeds have said the same? Differences that the ledger asks for, twice."""
 
+import math
 import re
 import warnings
 from collections.abc import Sequence
@@ -98,8 +99,8 @@ def by_other_seeds(found: Sequence[Thrice]) -> Answered:
         for part in (sides[sides["first"] != 0], sides[sides["first"] == 0])
     )
     counts.index = pd.Index(["significant", "not significant"], name="by the first five seeds")
-    estimates = np.array([_means(three) for three in found if _in_percent(three)])
-    apart = float(np.median(np.abs(estimates[:, 0] - estimates[:, 1])))
+    estimates = np.array([_means(three) for three in found if _in_percent(three)]).reshape(-1, 2)
+    apart = float(np.median(np.abs(np.subtract(*estimates.T)))) if len(estimates) else math.nan
     lost = [three for three in found if _side(three[0]) and not _side(three[1])]
     late = [three for three in found if [*map(bool, map(_side, three))] == [False, False, True]]
     caption = (
@@ -115,6 +116,8 @@ def by_other_seeds(found: Sequence[Thrice]) -> Answered:
         f"Differences on the aviary by five seeds and by five others: {len(estimates)} of "
         f"{len(found)}, those of percents. Two estimates of one are typically {apart:.1f} points "
         f"apart. Of all {n} that the first five call significant the others call {again} so."
+        if found
+        else "No difference is recorded with ten seeds by the present code."
     )
     alt = (
         "Differences by the second five seeds over those by the first five: points along the "
@@ -169,5 +172,6 @@ def _figure(found: Sequence[Thrice]) -> Figure:
             ax.scatter(*zip(*points, strict=True), s=18, c=colour, label=label, edgecolors="none")
     ax.axline((0, 0), slope=1, color="0.75", linewidth=1, zorder=0)
     ax.set(xlabel="difference by seeds 0 to 4 (points)", ylabel="by seeds 5 to 9 (points)")
-    ax.legend(loc="upper left")
+    if shown:
+        ax.legend(loc="upper left")
     return fig
