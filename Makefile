@@ -66,7 +66,7 @@ test: $(READY) ## run the tests and check the executed notebooks (quicker after 
 	notebooks tests $(ARGS)
 
 test-slow: $(READY) ## run the tests that take minutes each
-	$(CHECKED) $(BIN)/python -m pytest -n 2 --dist loadfile -m slow tests $(ARGS)
+	$(CHECKED) $(BIN)/python -m pytest -n 2 $(IN_ORDER) -m slow tests $(ARGS)
 
 lab: $(READY) ## open JupyterLab on the notebooks, each paired with its .py source
 	JUPYTER_PREFER_ENV_PATH=1 $(BIN)/python -m jupyter lab --notebook-dir=notebooks
