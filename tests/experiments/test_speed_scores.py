@@ -78,7 +78,7 @@ def test_only_training_takes_time(monkeypatch, settings):
         monkeypatch.setattr(owner, name, spend)
 
     monkeypatch.setattr(speed, "time", SimpleNamespace(process_time=lambda: clock[0]))
-    costly(GenZSL, "losses", 1.0)
+    costly(GenZSL, "leave_gradients", 1.0)
     costly(Networks, "generator_step", 1.0)
     for name in ("train_classifier", "classifier_scores", "with_synthetic", "unit_features"):
         costly(speed, name, 100.0)

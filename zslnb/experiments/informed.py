@@ -256,9 +256,7 @@ def _fitted(
     optimiser = Adam(run.model.parameters(), settings.lr)
 
     def trained_on(batch: Int64[Tensor, " B"], referents: Float[Tensor, "B D"]) -> Terms:
-        terms = run.losses(batch, referents)
-        optimiser.zero_grad()
-        sum(getattr(settings, f"{name}_weight") * term for name, term in terms.items()).backward()
+        terms = run.leave_gradients(batch, referents)
         optimiser.step()
         return terms
 

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import torch
 import torch.nn.functional as F
@@ -13,6 +14,7 @@ from zslnb.benchmark import Benchmark
 from zslnb.device import Replayed, Terms
 from zslnb.genzsl.boosting import boosting_loss, semantics_to_features
 from zslnb.genzsl.cdp import class_diversity_promotion
+from zslnb.genzsl.gradient import is_written_out, ivae_gradients
 from zslnb.genzsl.ivae import InductiveVAE, kl_divergence, reconstruction_loss
 from zslnb.genzsl.referents import ReferentPool, drawn_weights, referent_weights, top_k_referents
 from zslnb.genzsl.settings import GenZSLSettings
@@ -123,11 +125,7 @@ class GenZSL:
         Args:
             batch: (B,) rows. referents: (B, D) mixed referent samples; None: drawn here.
         """
-        s, labels = self.settings, self.labels.index_select(0, batch)  # quicker than [batch]
-        x, semantics = (
-            self.features.index_select(0, batch),
-            self.semantics.index_select(0, labels),
-        )
+        s, (x, labels, semantics) = self.settings, self._rows(batch)
         referents = self.referent_samples(labels) if referents is None else referents
         x_hat, mean, log_var = self.model(referents, semantics)
         terms = {
@@ -136,6 +134,46 @@ class GenZSL:
         }
         if s.boosting_weight:
             terms["boosting"] = self._boosting(x_hat, labels)
+        return terms
+
+    def _rows(self, batch: Int64[Tensor, " B"]) -> tuple[Tensor, Tensor, Tensor]:
+        labels = self.labels.index_select(0, batch)  # quicker than [batch]
+        return (
+            self.features.index_select(0, batch),
+            labels,
+            self.semantics.index_select(0, labels),
+        )
+
+    @cached_property
+    def loss_weights(self) -> dict[str, Float[Tensor, ""]]:
+        """The weight of each term of the loss, where all tensors are."""
+        s, device = self.settings, self.labels.device
+        given = {
+            "reconstruction": s.reconstruction_weight,
+            "kl": s.kl_weight,
+            "boosting": s.boosting_weight,
+        }
+        return {name: torch.tensor(float(w), device=device) for name, w in given.items()}
+
+    def leave_gradients(
+        self, batch: Int64[Tensor, " B"], referents: Float[Tensor, "B D"]
+    ) -> dict[str, Tensor]:
+        """Return what `losses` does; give the networks the gradient of its weighted sum.
+
+        Args:
+            batch: (B,) rows. referents: (B, D) mixed referent samples.
+        """
+        s, weights = self.settings, self.loss_weights
+        if is_written_out(self.model, s.boosting_mode):
+            x, labels, semantics = self._rows(batch)
+            anchors = None
+            if s.boosting_weight:
+                anchors = self.anchors.index_select(0, labels) / s.temperature
+            return ivae_gradients(self.model, x, semantics, referents, anchors, weights)
+        terms = self.losses(batch, referents)
+        self.model.zero_grad()
+        # the gradient of their weighted sum, which itself nobody reads
+        torch.autograd.backward([*terms.values()], [weights[name] for name in terms])
         return terms
 
     def _boosting(self, x_hat: Float[Tensor, "B D"], labels: Int64[Tensor, " B"]) -> Tensor:
@@ -253,19 +291,10 @@ def fit(
 
 def _stepper(run: GenZSL) -> Callable[[Tensor, Tensor], Terms]:
     """Make what trains once: on the rows of a batch and their mixed referents."""
-    s, optimiser = run.settings, Adam(run.model.parameters(), run.settings.lr)
-    given = {
-        "reconstruction": s.reconstruction_weight,
-        "kl": s.kl_weight,
-        "boosting": s.boosting_weight,
-    }
-    weights = {k: torch.tensor(float(w), device=run.labels.device) for k, w in given.items()}
+    optimiser = Adam(run.model.parameters(), run.settings.lr)
 
     def step(batch: Int64[Tensor, " B"], referents: Float[Tensor, "B D"]) -> Terms:
-        terms = run.losses(batch, referents)
-        optimiser.zero_grad()
-        # the gradient of their weighted sum, which itself nobody reads
-        torch.autograd.backward([*terms.values()], [weights[name] for name in terms])
+        terms = run.leave_gradients(batch, referents)
         optimiser.step()
         return terms
 
