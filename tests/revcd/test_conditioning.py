@@ -120,3 +120,13 @@ def test_a_join_by_hand(how, decoder):
     image = visual @ join.visual.weight.T + join.visual.bias
     expected = BY_HAND[how][decoder](h, time, image, join)
     torch.testing.assert_close(join(h, T, visual), expected)
+
+
+@pytest.mark.parametrize("decoder", [False, True])
+@pytest.mark.parametrize("how", CONDITIONINGS)
+def test_a_join_is_the_same_in_evaluation_and_with_several_images_a_row(how, decoder):
+    with seeded(3, "test/join"):
+        join = Join(W, V, how, decoder=decoder)
+        h, time, images = torch.randn(B, W), join.timed(T[1:2]), join.visual(torch.randn(3, B, V))
+    alone = torch.stack([join.train().joined(h, time, image) for image in images])
+    torch.testing.assert_close(join.eval().joined(h, time, images), alone)

@@ -89,6 +89,23 @@ def test_two_conditions_of_the_same_rows_are_two_estimates(conditioning):
 
 
 @each_conditioning
+def test_folded_layers_are_those_of_evaluation(conditioning):
+    """Also after training, when batch normalisation moves and scales."""
+    network, given = net(conditioning=conditioning), inputs()
+    with seeded(2, "test/unet"), torch.no_grad():
+        for buffer in network.buffers():
+            if buffer.is_floating_point():
+                buffer.copy_(torch.rand_like(buffer) + 0.5)
+        for weight in network.parameters():
+            weight.add_(torch.randn_like(weight), alpha=0.2)
+    before, (zt, t, visual) = network(*given), given
+    found = network.estimate(zt, network.timed(t), network.mapped(visual), network.folded())
+    torch.testing.assert_close(found, before)
+    torch.testing.assert_close(network(*given), before, rtol=0, atol=0)  # they are copies
+    assert not torch.allclose(before, net(conditioning=conditioning)(*given), atol=1e-2)
+
+
+@each_conditioning
 def test_every_weight_learns(conditioning):
     network = net(conditioning=conditioning)
     network(*inputs()).square().sum().backward()

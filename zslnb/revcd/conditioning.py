@@ -112,14 +112,19 @@ class Join(nn.Module):
         self,
         h: Float[Tensor, "B W"],
         time: Float[Tensor, "#B O"],
-        image: Float[Tensor, "B O"],
-    ) -> Float[Tensor, "B W"]:
-        """Do the same with steps and images that are mapped; one step for all or each."""
+        image: Float[Tensor, "*K B O"],
+    ) -> Float[Tensor, "*K B W"]:
+        """Do the same with steps and images that are mapped; one step for all or each.
+
+        Where each row of h meets several images, these have an axis in front.
+        """
         if self.how == "addition":
             return h + time + image
         if self.back is not None:
-            return self.back(torch.cat([h, time.expand_as(image), image], dim=1))
+            parts = torch.broadcast_tensors(h, time, image)
+            return self.back(torch.cat(parts, dim=-1))
         if self.how == "film":
-            scale, shift = (time + image).chunk(2, dim=1)
+            scale, shift = (time + image).chunk(2, dim=-1)
             return h * (1 + scale) + shift
-        return h * time + image if self.time_multiplies else h * image + time
+        factor, shift = (time, image) if self.time_multiplies else (image, time)
+        return h * factor + shift if self.training else torch.addcmul(shift, h, factor)

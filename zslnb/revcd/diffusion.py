@@ -173,14 +173,16 @@ class Diffusion(nn.Module):
         ways = {"shown": [condition], "hidden": [self.null.expand_as(condition)]}
         ways["both"] = [*ways["shown"], *ways["hidden"]]
         mapped = cache(lambda way: self.unet.mapped(torch.cat(ways[way])))
+        layers = None if self.training else self.unet.folded()
         steps = self.unet.timed(torch.arange(s.steps, device=x.device))
+        every, widths = torch.cat(steps, dim=1), [part.shape[1] for part in steps]
 
         def outputs(way: str, zt: Tensor, t: Tensor) -> tuple[Tensor, ...]:
-            times = [of_layer[t[:1]] for of_layer in steps]  # a step is one for all
-            z0 = self.unet.estimate(self.seen_of(zt), times, mapped(way))
+            times = every.index_select(0, t[:1]).split(widths, dim=1)  # a step is one for all
+            z0 = self.unet.estimate(self.seen_of(zt), [*times], mapped(way), layers)
             if s.predicts == "noise":
                 many = len(ways[way])
-                z0 = self.schedule.z0_from_noise(zt.repeat(many, 1), z0, t.repeat(many))
+                z0 = self.schedule.z0_from_noise(zt.repeat(many, 1), z0, t[:1])
             return z0.chunk(len(ways[way]))
 
         def estimate(scale: float, zt: Tensor, t: Tensor) -> Tensor:

@@ -48,11 +48,11 @@ def ancestral_sample(
     last = len(schedule) - 1
 
     def back(zt: Tensor, t: Tensor, *, noisy: bool = True) -> dict[str, Tensor]:
-        z0 = model(zt, t)
-        mean = schedule.posterior_mean(z0, zt, t)
+        z0, at = model(zt, t), t[:1]  # one step for all
+        mean = schedule.posterior_mean(z0, zt, at)
         if noisy:
-            mean = mean + schedule.posterior_variance(t).sqrt()[:, None] * torch.randn_like(zt)
-        return {"z0": z0, "zt": mean}
+            mean = mean + schedule.posterior_variance(at).sqrt()[:, None] * torch.randn_like(zt)
+        return {"zt": mean} | ({"z0": z0} if callback else {})
 
     zt, step_back = start, repeated(back, last, start.device)
     for step in range(last, -1, -1):
@@ -93,12 +93,13 @@ def ddim_sample(
 
     def back(zt: Tensor, t: Tensor, after: Tensor) -> dict[str, Tensor]:
         z0 = model(zt, t)
-        return {"z0": z0, "zt": schedule.q_sample(z0, after, schedule.noise_from_z0(zt, z0, t))}
+        noise = schedule.noise_from_z0(zt, z0, t[:1])  # one step for all
+        return {"zt": schedule.q_sample(z0, after, noise)} | ({"z0": z0} if callback else {})
 
     zt, step_back = start, repeated(back, len(times) - 1, start.device)
     for step, after in pairwise(times):
         t = torch.full((len(zt),), step, device=zt.device)
-        found = step_back(zt, t, torch.full_like(t, after))
+        found = step_back(zt, t, torch.full_like(t[:1], after))
         if callback:
             callback(step, zt, found["z0"])
         zt = found["zt"]

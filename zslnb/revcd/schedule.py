@@ -82,14 +82,14 @@ class NoiseSchedule(nn.Module):
         return len(self.alphas)
 
     def q_sample(
-        self, z0: Float[Tensor, "B S"], t: Int64[Tensor, " B"], noise: Float[Tensor, "B S"]
+        self, z0: Float[Tensor, "B S"], t: Int64[Tensor, "#B"], noise: Float[Tensor, "B S"]
     ) -> Float[Tensor, "B S"]:
         """Noise clean samples up to step t in one go (eq. 11, solved for z_t)."""
         signal = _scaled(self.sqrt_alphas_cumprod[t], z0)
         return signal + _scaled(self.sqrt_one_minus_alphas_cumprod[t], noise)
 
     def posterior_mean(
-        self, z0: Float[Tensor, "B S"], zt: Float[Tensor, "B S"], t: Int64[Tensor, " B"]
+        self, z0: Float[Tensor, "B S"], zt: Float[Tensor, "B S"], t: Int64[Tensor, "#B"]
     ) -> Float[Tensor, "B S"]:
         """Mean of q(z_{t-1} | z_t, z_0) (eq. 8); at t = 0 it is z_0."""
         of_clean = _scaled(self.posterior_mean_coef1[t], z0)
@@ -100,20 +100,20 @@ class NoiseSchedule(nn.Module):
         return self.posterior_variance_table[t].float()
 
     def mean_from_noise(
-        self, zt: Float[Tensor, "B S"], noise: Float[Tensor, "B S"], t: Int64[Tensor, " B"]
+        self, zt: Float[Tensor, "B S"], noise: Float[Tensor, "B S"], t: Int64[Tensor, "#B"]
     ) -> Float[Tensor, "B S"]:
         """The posterior mean again, told by the noise instead of the clean sample (eq. 12)."""
         return _scaled(self.sqrt_recip_alphas[t], zt) - _scaled(self.mean_coef_noise[t], noise)
 
     def z0_from_noise(
-        self, zt: Float[Tensor, "B S"], noise: Float[Tensor, "B S"], t: Int64[Tensor, " B"]
+        self, zt: Float[Tensor, "B S"], noise: Float[Tensor, "B S"], t: Int64[Tensor, "#B"]
     ) -> Float[Tensor, "B S"]:
         """The clean sample that this noise turned into z_t (eq. 11)."""
         grown = _scaled(self.sqrt_recip_alphas_cumprod[t], zt)
         return grown - _scaled(self.sqrt_recipm1_alphas_cumprod[t], noise)
 
     def noise_from_z0(
-        self, zt: Float[Tensor, "B S"], z0: Float[Tensor, "B S"], t: Int64[Tensor, " B"]
+        self, zt: Float[Tensor, "B S"], z0: Float[Tensor, "B S"], t: Int64[Tensor, "#B"]
     ) -> Float[Tensor, "B S"]:
         """The noise that turned this clean sample into z_t (eq. 11, solved for it)."""
         grown = _scaled(self.sqrt_recip_one_minus_alphas_cumprod[t], zt)

@@ -1,11 +1,12 @@
 """The U-shaped network of fully connected layers (sec. 3.4, Fig. 2b)."""
 
 from functools import cache, partial
-from itertools import pairwise
+from itertools import islice, pairwise
 
 import torch
 from jaxtyping import Float, Int64
 from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_linear_bn_eval
 
 from zslnb.networks import Dropout
 from zslnb.revcd.conditioning import CONDITIONINGS, Join, time_embedding
@@ -76,27 +77,50 @@ class SemanticUNet(nn.Module):
         embedded = cache(partial(time_embedding, t))  # layers may be of one width
         return [join.time(embedded(join.width)) for join in self.joins]
 
+    @property
+    def layers(self) -> list[nn.Module]:
+        """The hidden layers, down and up."""
+        return [*self.encoder, *self.decoder]
+
+    def folded(self) -> list[nn.Module]:
+        """Copy the hidden layers as evaluation has them, for all steps of sampling.
+
+        Batch normalisation is linear then, and a part of each layer's map; dropout is none.
+        """
+        return [_folded(layer) for layer in self.layers]
+
     def estimate(
-        self, zt: Float[Tensor, "N S"], times: list[Tensor], images: list[Tensor]
+        self,
+        zt: Float[Tensor, "N S"],
+        times: list[Tensor],
+        images: list[Tensor],
+        layers: list[nn.Module] | None = None,
     ) -> Float[Tensor, "B S"]:
-        """Return the estimate for what `timed` and `mapped` prepared.
+        """Return the estimate for what `timed`, `mapped` and perhaps `folded` prepared.
 
         Each z_t may have several conditions: images hold the first of all, then the second of
         all. The layer before the first join is the same for all of them.
         """
-        h, skips, mapped = zt, [], iter(zip(times, images, strict=True))
-        for layer, join in zip(self.encoder, self.encoder_joins, strict=True):
-            time, image = next(mapped)
+        parts = iter(zip(layers or self.layers, self.joins, times, images, strict=True))
+        h, skips = zt, []
+        for layer, join, time, image in islice(parts, len(self.encoder)):
             h = layer(h)
             if len(image) > len(h):
-                h = h.repeat(len(image) // len(h), 1)
-            skips.append(h := join.joined(h, time, image))
+                h = join.joined(h, time, image.unflatten(0, (-1, len(h)))).flatten(0, 1)
+            else:
+                h = join.joined(h, time, image)
+            skips.append(h)
         skips.pop()
-        for layer, join in zip(self.decoder, self.decoder_joins, strict=True):
-            h = torch.cat([join.joined(layer(h), *next(mapped)), skips.pop()], dim=1)
+        for layer, join, time, image in parts:
+            h = torch.cat([join.joined(layer(h), time, image), skips.pop()], dim=1)
         return self.out(h)
 
 
 def _block(narrow: int, wide: int, dropout: float) -> nn.Sequential:
     parts = nn.Linear(narrow, wide), nn.BatchNorm1d(wide), nn.ReLU(inplace=True), Dropout(dropout)
     return nn.Sequential(*parts)
+
+
+def _folded(block: nn.Sequential) -> nn.Sequential:
+    linear, normalisation, *_ = block
+    return nn.Sequential(fuse_linear_bn_eval(linear, normalisation), nn.ReLU(inplace=True))
