@@ -5,8 +5,8 @@ evaluation. What differs is the generator alone.
 """
 
 from collections.abc import Collection, Iterator
-from copy import deepcopy
 from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import product
 from typing import Any
 
@@ -14,6 +14,7 @@ import torch
 import torch.nn.functional as F
 from jaxtyping import Float, Int64
 from torch import Tensor
+from torch.func import functional_call
 
 from zslnb.benchmark import Benchmark
 from zslnb.experiments.families import Generator, Pair, Settings
@@ -101,6 +102,7 @@ class Classified:
     """A classifier as it was after some epoch, and the test images that it was made for."""
 
     model: SoftmaxClassifier
+    weights: dict[str, Tensor]  # of that epoch
     classes: Int64[Tensor, " K"]
     features: Float[Tensor, "N D"]
     benchmark: Benchmark
@@ -108,7 +110,8 @@ class Classified:
     @torch.no_grad()
     def scored(self) -> Scored:
         """Score the test images."""
-        scores = score_test_images(self.model.eval(), self.features, self.benchmark)
+        score = partial(functional_call, self.model.eval(), self.weights)
+        scores = score_test_images(score, self.features, self.benchmark)
         return Scored(scores.cpu(), self.classes.cpu(), self.benchmark)
 
 
@@ -135,7 +138,9 @@ def candidates(
 
         def note(trainer: ClassifierTrainer, looks: Looks = looks, kept: list = kept) -> None:
             looks.look(trainer.scores)
-            kept.append(Classified(deepcopy(trainer.model), trainer.classes, features, benchmark))
+            weights = {name: w.clone() for name, w in trainer.model.state_dict().items()}
+            of_epoch = trainer.model, weights, trainer.classes
+            kept.append(Classified(*of_epoch, features, benchmark))
 
         train_classifier(*samples, replace(settings, epochs=longest[n]), model.seed, note)
         for epoch, candidate in enumerate(zip(looks.scores(), kept, strict=True), 1):
