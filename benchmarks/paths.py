@@ -22,6 +22,7 @@ from zslnb.protocol import ClassifierSettings, train_classifier
 NOISE = 3.0  # of an image, as long as that of its class is
 TARGET = 0.9  # of the classifiers' accuracy
 RELEASED, BARE = "released form", "bare forward and backward"
+AUTOGRAD = "the same, by autograd"
 
 
 @cache
@@ -58,7 +59,10 @@ def rounds(fit: Callable[..., object], machine: Machine) -> list[float]:
 
 
 def genzsl_rows(machine: Machine, sizes: Sizes) -> Iterator[Row]:
-    """An epoch of the inductive VAE, and a step of it, at CUB's sizes and the aviary's."""
+    """An epoch of the inductive VAE, and a step of it, at CUB's sizes and the aviary's.
+
+    Bare is its layers' forward and backward by autograd alone, without losses, Adam or a draw.
+    """
     cub = cub_like(sizes, sizes.images, sizes.semantic_dim)
     for name, benchmark, settings in (
         ("CUB", cub, sizes.of_genzsl),
@@ -84,15 +88,40 @@ def genzsl_rows(machine: Machine, sizes: Sizes) -> Iterator[Row]:
             step = bare_step(settings, dims, machine.device)
             step()
             bare = [machine.seconds(step, 20) for _ in range(sizes.repeats)]
-        operations = measure.flops(bare_step(settings, dims, "cpu"))
+            both = gradients(benchmark, settings, machine.device)
+            both[0](), both[1]()
+            pairs = [[machine.seconds(way, 20) for way in both] for _ in range(sizes.repeats)]
+        operations = measure.flops(gradients(benchmark, settings, "cpu")[0])
         weights = sum(p.numel() for p in run.model.parameters())
         epoch = Row("IVAE epoch", size, RELEASED, epochs, theirs)
         epoch.flops, epoch.bytes = steps * operations, steps * weights * ADAM_BYTES
         step = Row("GenZSL step", size, BARE, [seconds / steps for seconds in epochs], bare)
         step.flops, step.bytes = operations, weights * ADAM_BYTES
-        for row in (epoch, step):
+        written, plainly = map(list, zip(*pairs, strict=True))
+        gradient = Row("gradient of GenZSL's loss", size, AUTOGRAD, written, plainly)
+        gradient.flops = operations
+        for row in (epoch, step, gradient):
             machine.limit(row)
             yield row
+
+
+def gradients(
+    benchmark: Benchmark, settings: GenZSLSettings, device: str
+) -> tuple[Callable[[], None], Callable[[], None]]:
+    """Make what leaves the gradient of one batch: as training does it, and by autograd."""
+    run = genzsl.prepare(benchmark, settings, 0, device)
+    batch = torch.arange(settings.batch_size, device=device) * 7 % len(run.labels)
+    referents, weights = run.referent_samples(run.labels[batch]), run.loss_weights
+
+    def written() -> None:
+        run.leave_gradients(batch, referents)
+
+    def plainly() -> None:
+        terms = run.losses(batch, referents)
+        run.model.zero_grad()
+        torch.autograd.backward([*terms.values()], [weights[name] for name in terms])
+
+    return written, plainly
 
 
 def bare_step(settings: GenZSLSettings, dims: tuple[int, int], device: str) -> Callable[[], None]:

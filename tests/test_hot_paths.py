@@ -37,6 +37,7 @@ def test_every_path_is_measured_against_something(told):
     assert {row["path"] for row in told["rows"]} == {
         "IVAE epoch",
         "GenZSL step",
+        "gradient of GenZSL's loss",
         "several seeds",
         "softmax classifier",
         "f-VAEGAN step",
