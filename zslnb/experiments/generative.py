@@ -101,8 +101,8 @@ def _named(pick: Pick) -> dict[str, int]:
 class Classified:
     """A classifier as it was after some epoch, and the test images that it was made for."""
 
-    model: SoftmaxClassifier
-    weights: dict[str, Tensor]  # of that epoch
+    model: SoftmaxClassifier  # whose own weights are those of the last epoch
+    weights: dict[str, Tensor]
     classes: Int64[Tensor, " K"]
     features: Float[Tensor, "N D"]
     benchmark: Benchmark

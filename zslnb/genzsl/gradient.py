@@ -1,7 +1,7 @@
 """The gradient of GenZSL's loss, written out for the losses that the released code trains on.
 
-Autograd's own work is a quarter of a step at the aviary's sizes; and it takes the gradient through
-the decoder to the semantics, too, where nobody needs it.
+Autograd takes a quarter longer for a step at the aviary's sizes: for its own work, and for the
+decoder's gradient at the semantics, which nobody needs.
 """
 
 from collections.abc import Mapping
@@ -34,7 +34,8 @@ def ivae_gradients(
 ) -> dict[str, Float[Tensor, ""]]:
     """Return the terms of `GenZSL.losses`; give the model the gradient of their weighted sum.
 
-    It is autograd's to the bit.
+    It is autograd's, to the bit where a product's columns do not depend on how many there are. The
+    model's `forward` is not asked.
 
     Args:
         model: with a standard prior, and no referent added to its latent.
@@ -79,7 +80,7 @@ def ivae_gradients(
 def _boosting(
     x_hat: Float[Tensor, "B D"], anchors: Float[Tensor, "B D"], weight: Float[Tensor, ""]
 ) -> tuple[Float[Tensor, ""], Float[Tensor, "B D"]]:
-    """Return `boosting_loss` in its mode "batch", and the gradient of so many times it."""
+    """Return `boosting_loss`, mode "batch", and the gradient at x_hat of `weight` times it."""
     logits = x_hat @ anchors.T
     shares = {dim: logits.log_softmax(dim) for dim in (1, 0)}
     own = torch.zeros_like(logits)

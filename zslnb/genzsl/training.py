@@ -160,8 +160,10 @@ class GenZSL:
     ) -> dict[str, Tensor]:
         """Return what `losses` does; give the networks the gradient of its weighted sum.
 
+        Where that is written out, neither `losses` nor the model's `forward` is called.
+
         Args:
-            batch: (B,) rows. referents: (B, D) mixed referent samples.
+            batch: (B,) rows. referents: (B, D) mixed referent samples, in single precision.
         """
         s, weights = self.settings, self.loss_weights
         if is_written_out(self.model, s.boosting_mode):

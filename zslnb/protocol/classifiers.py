@@ -172,7 +172,7 @@ def _linear_stepper(model: SoftmaxClassifier, optimiser: Adam) -> Callable[[Tens
     """Do as `_stepper`, for a linear layer: the shortest form of what most runs consist of.
 
     The gradient of cross-entropy at the logits is (p - one-hot) / B. All gradients are written
-    where they have a place from the start.
+    where they have a place from the start, so nobody may clear them.
     """
     (layer,) = model.layers
     weight, bias = layer.weight.detach(), layer.bias.detach()

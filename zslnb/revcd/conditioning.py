@@ -127,4 +127,5 @@ class Join(nn.Module):
             scale, shift = (time + image).chunk(2, dim=-1)
             return h * (1 + scale) + shift
         factor, shift = (time, image) if self.time_multiplies else (image, time)
+        # one pass over memory; in training the last bits stay what they always were
         return h * factor + shift if self.training else torch.addcmul(shift, h, factor)

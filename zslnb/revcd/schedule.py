@@ -12,10 +12,10 @@ from zslnb.settings import at_least_one
 class NoiseSchedule(nn.Module):
     """How much of a clean sample is left at each step (RevCD eq. 1).
 
-    t counts from 0 to steps - 1, so t = 0 is the paper's step 1, after which nothing is noisy. The
-    coefficients are buffers under the field's names, computed once and moved with the module, and
-    kept in double precision, since 1 - alphas_cumprod is tiny at first; what the methods return
-    has the precision of what they are given.
+    t counts from 0 to steps - 1, so t = 0 is the paper's step 1, after which nothing is noisy; it
+    has an entry for each row, or one for all. The coefficients are buffers under the field's names,
+    computed once and moved with the module, and kept in double precision, since 1 - alphas_cumprod
+    is tiny at first; what the methods return has the precision of what they are given.
 
     Attributes:
         betas, alphas, alphas_cumprod, alphas_cumprod_prev: (steps,) float32; beta_t,

@@ -85,7 +85,11 @@ class SemanticUNet(nn.Module):
     def folded(self) -> list[nn.Module]:
         """Copy the hidden layers as evaluation has them, for all steps of sampling.
 
-        Batch normalisation is linear then, and a part of each layer's map; dropout is none.
+        Batch normalisation is linear then, and a part of each layer's map; dropout is none. No
+        gradient reaches the layers themselves.
+
+        Raises:
+            AssertionError: the network is in training.
         """
         return [_folded(layer) for layer in self.layers]
 
