@@ -90,7 +90,8 @@ def genzsl_rows(machine: Machine, sizes: Sizes) -> Iterator[Row]:
             bare = [machine.seconds(step, 20) for _ in range(sizes.repeats)]
             both = gradients(benchmark, settings, machine.device)
             both[0](), both[1]()
-            pairs = [[machine.seconds(way, 20) for way in both] for _ in range(sizes.repeats)]
+            # briefly and often, since a machine's speed changes from second to second
+            pairs = [[machine.seconds(way, 5) for way in both] for _ in range(5 * sizes.repeats)]
         operations = measure.flops(gradients(benchmark, settings, "cpu")[0])
         weights = sum(p.numel() for p in run.model.parameters())
         epoch = Row("IVAE epoch", size, RELEASED, epochs, theirs)

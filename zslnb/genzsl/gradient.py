@@ -1,7 +1,7 @@
 """The gradient of GenZSL's loss, written out for the losses that the released code trains on.
 
-Autograd takes a quarter longer for a step at the aviary's sizes: for its own work, and for the
-decoder's gradient at the semantics, which nobody needs.
+Autograd takes longer (`make benchmark`): for its own work, and for the decoder's gradient at the
+semantics, which nobody needs.
 """
 
 from collections.abc import Mapping
