@@ -6,7 +6,7 @@ import pytest
 import torch
 from toys import QUICK, toy
 
-from zslnb.genzsl import GenZSL, InductiveVAE, prepare
+from zslnb.genzsl import GenZSL, InductiveVAE, fit, prepare
 from zslnb.genzsl.gradient import is_written_out
 from zslnb.seeds import seeded
 
@@ -74,6 +74,16 @@ def test_a_variant_is_left_to_autograd(model):
 def test_boosting_among_classes_is_left_to_autograd():
     model = InductiveVAE(8, 8, 6, 4)
     assert (is_written_out(model, "batch"), is_written_out(model, "classes")) == (True, False)
+
+
+def test_training_takes_what_is_written_out(monkeypatch):
+    def refused(*_: object) -> None:
+        raise AssertionError("autograd's form was asked")
+
+    monkeypatch.setattr(GenZSL, "losses", refused)
+    assert len(fit(toy(), QUICK).history) == QUICK.rounds
+    with pytest.raises(AssertionError, match="autograd's form"):
+        fit(toy(), replace(QUICK, boosting_mode="classes"))
 
 
 def test_a_variant_learns_by_autograd():

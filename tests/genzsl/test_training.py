@@ -80,9 +80,10 @@ def test_training_is_adam_on_the_weighted_terms(changes):
 
 @pytest.mark.parametrize("shuffle", [True, False])
 def test_every_pass_takes_each_row_once_in_another_order_or_as_stored(monkeypatch, shuffle):
-    batches, train = [], GenZSL.leave_gradients
-    spy = lambda s, b, r: batches.append(b) or train(s, b, r)  # noqa: E731
-    monkeypatch.setattr(GenZSL, "leave_gradients", spy)
+    batches, step = [], GenZSL.leave_gradients
+    monkeypatch.setattr(
+        GenZSL, "leave_gradients", lambda run, b, r: batches.append(b) or step(run, b, r)
+    )
     fit(toy(), replace(QUICK, shuffle=shuffle))
     passes = QUICK.passes * QUICK.rounds
     assert [len(batch) for batch in batches] == [16, 16, 10] * passes

@@ -55,6 +55,15 @@ def test_the_control_never_sees_what_is_noised(sampler):
     assert errors[0] != errors[1]
 
 
+def test_layers_are_folded_once_a_draw_and_in_evaluation_alone(monkeypatch):
+    calls, folded, network = [], SemanticUNet.folded, net()
+    monkeypatch.setattr(SemanticUNet, "folded", lambda unet: calls.append(1) or folded(unet))
+    network.draws(images(), (1.0, 2.0))
+    assert len(calls) == 1
+    network.train().draw(images(), 1.0)
+    assert len(calls) == 1
+
+
 def losses(network: Diffusion) -> dict[str, torch.Tensor]:
     with seeded(2, "test/losses"):
         return network.losses(images(), network.prototypes[OWN], OWN)
