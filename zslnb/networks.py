@@ -49,6 +49,11 @@ def draw_latent(mean: Float[Tensor, "B L"], log_var: Float[Tensor, "B L"]) -> Fl
     return mean + torch.exp(log_var / 2) * torch.randn_like(mean)
 
 
+def leave_gradient(layer: nn.Linear, x: Float[Tensor, "B I"], of_out: Float[Tensor, "B O"]) -> None:
+    """Give a linear layer its gradient: of what it got, and of the gradient at what it gave."""
+    layer.weight.grad, layer.bias.grad = of_out.T @ x, of_out.sum(0)
+
+
 class Adam(torch.optim.Adam):
     """torch's fused Adam, whose kernel is called directly on a CPU.
 

@@ -4,9 +4,10 @@ from dataclasses import replace
 
 import pytest
 import torch
-from toys import QUICK_IMAGINATION
+from toys import QUICK_IMAGINATION, toy
 
-from zslnb.imagination import KINDS, Networks, build_networks
+from zslnb.imagination import KINDS, Networks, build_networks, cvae_losses, fit
+from zslnb.imagination.cvae import reconstruction_gradient
 from zslnb.protocol import ClassifierSettings, SoftmaxClassifier
 from zslnb.seeds import seeded, torch_generator
 
@@ -90,6 +91,47 @@ def test_a_generator_step_moves_generator_and_encoder_alone(kind, encoded):
     before = state(networks)
     networks.generator_step(X, A, LABELS)
     assert moved(before, state(networks)) == HAS[kind] & {"generator", "encoder"}
+
+
+@pytest.mark.parametrize("rows", [B, 5])
+@pytest.mark.parametrize("encoded", [True, False])
+@pytest.mark.parametrize("kind", KINDS)
+def test_gradients_written_out_are_autograds(kind, encoded, rows):
+    networks = networks_of(kind, encoded_noise=encoded, classification_weight=0.5)
+    x, a, labels = X[:rows], A[:rows], LABELS[:rows]
+    x = torch.where(x < 0.1, 0, x)  # features at the edge, where some of them always lie
+    with seeded(1, "noise"):
+        terms = networks.losses(x, a, labels)
+    weights = {"adversarial": 10.0, "classification": 5.0}
+    sum(weights.get(name, 1.0) * term for name, term in terms.items()).backward()
+    trained = [networks.generator, *([networks.encoder] if networks.encoder else [])]
+    expected = [p.grad for network in trained for p in network.parameters()]
+    networks.zero_grad()
+    with seeded(1, "noise"):
+        found = networks.leave_gradients(x, a, labels)
+    torch.testing.assert_close(found, {name: term.detach() for name, term in terms.items()})
+    ours = [p.grad for network in trained for p in network.parameters()]
+    torch.testing.assert_close(ours, expected, rtol=1e-5, atol=1e-6)
+    assert min(float(gradient.abs().max()) for gradient in expected) > 1e-3
+
+
+def test_an_entry_kept_from_the_edge_has_no_gradient():
+    x_hat = torch.tensor([[0.5, 1e-8, 1.0]], requires_grad=True)
+    latent = torch.zeros(1, 2)
+    cvae_losses(x_hat, torch.ones(1, 3), latent, latent)["reconstruction"].backward()
+    ours = reconstruction_gradient(x_hat.detach(), torch.ones(1, 3))
+    assert torch.equal(ours, x_hat.grad)
+    assert torch.equal(ours, torch.tensor([[-2.0, 0.0, 0.0]]))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_training_takes_what_is_written_out(kind, monkeypatch):
+    def refused(*_: object) -> None:
+        raise AssertionError("autograd's form was asked")
+
+    monkeypatch.setattr(Networks, "losses", refused)
+    settings = replace(QUICK_IMAGINATION, kind=kind)
+    assert len(fit(toy(), settings).history) == settings.rounds
 
 
 def test_steps_leave_no_gradient_where_none_belongs():

@@ -85,6 +85,8 @@ class ByHand:
         if "encoder" in self.n:
             fake, mean, log_var = self.encoded(x, a)
             terms = cvae_losses(fake, x, mean, log_var)
+            # as released, in double precision
+            terms["kl"] = -(1 + log_var - mean**2 - log_var.exp()).sum() / 2 / len(x)
         loss = sum(terms.values())
         if "critic" in self.n:
             if fake is None or not self.s.encoded_noise:

@@ -9,10 +9,11 @@ from collections.abc import Mapping
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
-from torch import Tensor, nn
+from torch import Tensor
 
 from zslnb.genzsl.boosting import Mode
 from zslnb.genzsl.ivae import InductiveVAE, kl_divergence, reconstruction_loss
+from zslnb.networks import leave_gradient
 
 SHORTEST = 1e-12  # a vector that F.normalize still scales to unit norm
 
@@ -62,19 +63,37 @@ def ivae_gradients(
         of_x_hat += pull
     of_made = of_x_hat / length + (-of_x_hat * (x_hat / length)).sum(1, keepdim=True) * x_hat
     # the decoder, up to the latent
-    _leave_gradient(last, wide, of_made)
+    leave_gradient(last, wide, of_made)
     of_wide = _through_relu(of_made @ last.weight, wide)
-    _leave_gradient(widen, given, of_wide)
+    leave_gradient(widen, given, of_wide)
     of_latent = of_wide @ widen.weight[:, : model.latent_dim]
     # the latent with its divergence from N(0, I), and the encoder
-    kl = weights["kl"] / (2 * n)
-    of_mean = of_latent + kl * (2 * mean)
-    of_log_var = kl * (log_var.expm1() + 1) - kl + of_latent * noise * sigma / 2
-    _leave_gradient(model.mean, hidden, of_mean)
-    _leave_gradient(model.log_var, hidden, of_log_var)
+    of_mean, of_log_var = latent_gradients(of_latent, mean, log_var, sigma, noise, weights["kl"])
+    leave_gradient(model.mean, hidden, of_mean)
+    leave_gradient(model.log_var, hidden, of_log_var)
     of_hidden = of_mean @ model.mean.weight + of_log_var @ model.log_var.weight
-    _leave_gradient(enter, seen, _through_relu(of_hidden, hidden))
+    leave_gradient(enter, seen, _through_relu(of_hidden, hidden))
     return terms
+
+
+def latent_gradients(
+    of_latent: Float[Tensor, "B L"],
+    mean: Float[Tensor, "B L"],
+    log_var: Float[Tensor, "B L"],
+    sigma: Float[Tensor, "B L"],
+    noise: Float[Tensor, "B L"],
+    kl_weight: float | Float[Tensor, ""] = 1.0,
+) -> tuple[Float[Tensor, "B L"], Float[Tensor, "B L"]]:
+    """Go back through o = mean + sigma * noise to mean and log-variance, and add the KL term's.
+
+    Args:
+        of_latent: (B, L) the gradient at o.
+        mean, log_var: (B, L). sigma: (B, L) exp(log_var / 2). noise: (B, L).
+        kl_weight: of `kl_divergence` from N(0, I).
+    """
+    kl = kl_weight / (2 * len(mean))
+    of_log_var = kl * (log_var.expm1() + 1) - kl + of_latent * noise * sigma / 2
+    return of_latent + kl * (2 * mean), of_log_var
 
 
 def _boosting(
@@ -89,12 +108,6 @@ def _boosting(
     of_logits = [back(own, share, dim, share.dtype) for dim, share in shares.items()]
     loss = -(shares[1] + shares[0]).diagonal().mean() / 2
     return loss, (of_logits[0] + of_logits[1]) @ anchors
-
-
-def _leave_gradient(
-    layer: nn.Linear, x: Float[Tensor, "B I"], of_out: Float[Tensor, "B O"]
-) -> None:
-    layer.weight.grad, layer.bias.grad = of_out.T @ x, of_out.sum(0)
 
 
 def _through_relu(gradient: Float[Tensor, "B H"], out: Float[Tensor, "B H"]) -> Tensor:

@@ -5,9 +5,10 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
-from zslnb.imagination.cvae import cvae_losses, reconstruct
+from zslnb.genzsl.gradient import latent_gradients
+from zslnb.imagination.cvae import cvae_losses, reconstruct, reconstruction_gradient
 from zslnb.imagination.gan import adapted_penalty_weight, critic_gradients
-from zslnb.imagination.networks import Critic, Encoder, Generator
+from zslnb.imagination.networks import Critic, Encoder, Generator, leaky_backward
 from zslnb.imagination.settings import ImaginationSettings
 from zslnb.networks import Adam
 from zslnb.protocol import SoftmaxClassifier
@@ -49,13 +50,18 @@ class Networks(nn.Module):
             if network is not None
         }
 
+    @property
+    def encoded(self) -> bool:
+        """Whether the critic sees reconstructions, not samples of noise."""
+        return self.encoder is not None and self.settings.encoded_noise
+
     @torch.no_grad()
     def make(self, x: Float[Tensor, "B D"], a: Float[Tensor, "B S"]) -> Float[Tensor, "B D"]:
         """Generate what the critic is to judge: reconstructions of x, or features from noise.
 
         Without gradient: only the critic learns from them.
         """
-        if self.encoder is not None and self.settings.encoded_noise:
+        if self.encoded:
             return reconstruct(self.encoder, self.generator, x, a)[0]
         return self.generator.from_noise(a)
 
@@ -68,27 +74,86 @@ class Networks(nn.Module):
         self.optimisers["critic"].step()
         return terms
 
-    def generator_step(
+    def losses(
         self, x: Float[Tensor, "B D"], a: Float[Tensor, "B S"], labels: Int64[Tensor, " B"]
-    ) -> dict[str, Tensor]:
-        """Train generator and encoder once; return their terms. Labels are 0, 1, ... of seen."""
+    ) -> dict[str, Float[Tensor, ""]]:
+        """Compute the terms that `generator_step` lowers, unweighted.
+
+        Args:
+            x: (B, D). a: (B, S). labels: (B,) 0, 1, ... of seen classes.
+        """
         terms: dict[str, Tensor] = {}
         if self.encoder is not None:
             x_hat, mean, log_var = reconstruct(self.encoder, self.generator, x, a)
             terms = cvae_losses(x_hat, x, mean, log_var)
         if self.critic is not None:
-            encoded = self.encoder is not None and self.settings.encoded_noise
-            fake = x_hat if encoded else self.generator.from_noise(a)
+            fake = x_hat if self.encoded else self.generator.from_noise(a)
             terms["adversarial"] = -self.critic(fake, a).mean()
         if self.judge is not None:
             terms["classification"] = F.cross_entropy(self.judge(fake), labels)
-        weights = {
-            "adversarial": self.settings.adversarial_weight,
-            "classification": self.settings.adversarial_weight
-            * self.settings.classification_weight,
-        }
-        loss = sum(weights.get(name, 1.0) * term for name, term in terms.items())
-        self._step(loss)
+        return terms
+
+    def generator_step(
+        self, x: Float[Tensor, "B D"], a: Float[Tensor, "B S"], labels: Int64[Tensor, " B"]
+    ) -> dict[str, Float[Tensor, ""]]:
+        """Train generator and encoder once; return the terms, as `losses` does."""
+        terms = self.leave_gradients(x, a, labels)
+        for name, optimiser in self.optimisers.items():
+            if name != "critic":
+                optimiser.step()
+        return terms
+
+    @torch.no_grad()
+    def leave_gradients(
+        self, x: Float[Tensor, "B D"], a: Float[Tensor, "B S"], labels: Int64[Tensor, " B"]
+    ) -> dict[str, Float[Tensor, ""]]:
+        """Return what `losses` does; give generator and encoder the gradient of its weighted sum.
+
+        It is autograd's to the bit, written out, but for the judge's; where the critic gets no
+        reconstructions one generator's step makes both, so there only nearly to the bit.
+        """
+        n, latents, terms = len(x), [], {}
+        if self.encoder is not None:
+            way = self.encoder.kept(x, a)
+            mean, log_var = (head(way[-1]) for head in (self.encoder.mean, self.encoder.log_var))
+            sigma, noise = torch.exp(log_var / 2), torch.randn_like(mean)
+            latents.append(mean + sigma * noise)
+        if self.critic is not None and not self.encoded:
+            latents.append(torch.randn(n, self.generator.latent_dim, device=a.device))
+        kept = self.generator.kept(torch.cat(latents), a.repeat(len(latents), 1))
+        made, of_made = kept[-1], torch.zeros_like(kept[-1])
+        if self.encoder is not None:
+            terms = cvae_losses(made[:n], x, mean, log_var)
+            of_made[:n] += reconstruction_gradient(made[:n], x)
+        if self.critic is not None:
+            terms |= self._convince(made[-n:], a, labels, of_made[-n:])
+        of_latent = self.generator.leave_gradients(kept, of_made)[:n]
+        if self.encoder is not None:
+            of_both = latent_gradients(of_latent, mean, log_var, sigma, noise)
+            self.encoder.leave_gradients(way, *of_both)
+        return terms
+
+    def _convince(
+        self,
+        fake: Float[Tensor, "B D"],
+        a: Float[Tensor, "B S"],
+        labels: Int64[Tensor, " B"],
+        of_fake: Float[Tensor, "B D"],
+    ) -> dict[str, Float[Tensor, ""]]:
+        """Return the terms of critic and judge; add their weighted gradients to `of_fake`."""
+        weight = self.settings.adversarial_weight
+        hidden = self.critic.features(fake) + self.critic.semantics(a)
+        terms = {"adversarial": -self.critic.score(hidden).mean()}
+        of_score = hidden.new_full((len(fake), 1), -weight / len(fake))
+        of_hidden = leaky_backward(of_score * self.critic.out.weight, hidden)
+        of_fake += of_hidden @ self.critic.features.weight
+        if self.judge is not None:
+            with torch.enable_grad():
+                leaf = fake.detach().requires_grad_()
+                loss = F.cross_entropy(self.judge(leaf), labels)
+                weighted = weight * self.settings.classification_weight * loss
+            terms["classification"] = loss.detach()
+            of_fake += torch.autograd.grad(weighted, leaf)[0]
         return terms
 
     def adapt(self, penalties: Float[Tensor, " n"]) -> None:
@@ -96,15 +161,6 @@ class Networks(nn.Module):
         if self.settings.adaptive_penalty:
             adapted = adapted_penalty_weight(self.penalty_weight, penalties.mean())
             self.penalty_weight.copy_(adapted)
-
-    def _step(self, loss: Tensor) -> None:
-        optimisers = [o for name, o in self.optimisers.items() if name != "critic"]
-        parameters = [p for o in optimisers for group in o.param_groups for p in group["params"]]
-        gradients = torch.autograd.grad(loss, parameters)  # of these alone, no other network's
-        for parameter, gradient in zip(parameters, gradients, strict=True):
-            parameter.grad = gradient
-        for optimiser in optimisers:
-            optimiser.step()
 
 
 def build_networks(

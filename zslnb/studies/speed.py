@@ -220,8 +220,8 @@ class TrainingSpeed(Study):
         due = "mostly not owed to induction" if explained else "not explained by the controls"
         return (
             f"**The speed-up in {metric} is {due}:** {at} the cVAE, which has no adversary, has "
-            f"{adversary:.0%} of it (or more: its gradient is autograd's, GenZSL's written out), "
-            f"and GenZSL without referents, counted in steps, {induction:.0%}."
+            f"{adversary:.0%} of it, and GenZSL without referents, counted in steps, "
+            f"{induction:.0%}."
         )
 
 
@@ -287,8 +287,7 @@ def step_costs(speed: TrainingSpeed) -> Tabled:
         "What a step of the generator costs, with the critic's steps that go with it; mean ± "
         f"standard deviation over seeds. The adversary makes a step {price:.1f} times as dear as "
         "the same VAE's alone. Milliseconds also depend on what else the machine does (with noise "
-        "for its referents GenZSL does no more work) and on the program: here the gradients of "
-        "GenZSL's loss and of the critic are written out; those of the cVAE and of f-VAEGAN's "
-        "generator are autograd's, which takes longer for the same."
+        "for its referents GenZSL does no more work) and on the program: here all gradients are "
+        "written out but that of f-CLSWGAN's classification term, which is autograd's."
     )
     return Tabled("steps", frame, text, speed.records)
