@@ -139,8 +139,7 @@ def candidates(
         def note(trainer: ClassifierTrainer, looks: Looks = looks, kept: list = kept) -> None:
             looks.look(trainer.scores)
             weights = {name: w.clone() for name, w in trainer.model.state_dict().items()}
-            of_epoch = trainer.model, weights, trainer.classes
-            kept.append(Classified(*of_epoch, features, benchmark))
+            kept.append(Classified(trainer.model, weights, trainer.classes, features, benchmark))
 
         train_classifier(*samples, replace(settings, epochs=longest[n]), model.seed, note)
         for epoch, candidate in enumerate(zip(looks.scores(), kept, strict=True), 1):

@@ -173,7 +173,7 @@ class Diffusion(nn.Module):
         ways = {"shown": [condition], "hidden": [self.null.expand_as(condition)]}
         ways["both"] = [*ways["shown"], *ways["hidden"]]
         mapped = cache(lambda way: self.unet.mapped(torch.cat(ways[way])))
-        layers = None if self.training else self.unet.folded()
+        layers = None if self.unet.training else self.unet.folded()
         steps = self.unet.timed(torch.arange(s.steps, device=x.device))
         every, widths = torch.cat(steps, dim=1), [part.shape[1] for part in steps]
 
