@@ -127,7 +127,8 @@ def batch_form(x_hat: torch.Tensor, z: torch.Tensor, tau: float) -> torch.Tensor
 # %% tags=["check"]
 mine, batch_form = batch_form, genzsl.boosting_loss
 in_batch = batch_form(x_hat, z, tau)
-desk.check(mine(x_hat, z, tau), in_batch, "Both softmaxes count, one half each, over the batch.")
+wrong = "Both softmaxes count, one half each, over the batch."
+desk.check(lambda: mine(x_hat, z, tau), in_batch, wrong)
 torch.testing.assert_close(batch_form(x_hat, z / 0.5, tau / 0.5), in_batch)
 in_batch
 
@@ -153,7 +154,7 @@ def classes_form(x_hat: torch.Tensor, z: torch.Tensor, y: torch.Tensor, tau: flo
 over_classes = {"mode": "classes", "class_semantics": z_class, "labels": y}
 in_classes = genzsl.boosting_loss(x_hat, z, tau, **over_classes)
 wrong = "Each feature picks among classes, each class once; and the mean is over features."
-desk.check(classes_form(x_hat, z_class, y, tau), in_classes, wrong)
+desk.check(lambda: classes_form(x_hat, z_class, y, tau), in_classes, wrong)
 in_classes
 
 # %%

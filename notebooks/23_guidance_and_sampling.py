@@ -132,7 +132,8 @@ for w in (0.0, 1.0, 2.0, 4.0):
     package = revcd.guided_noise(with_image, without, w)
     theirs = (1 + (w - 1)) * with_image - (w - 1) * without
     torch.testing.assert_close(package, theirs)
-    desk.check(guided(with_image, without, w), package, f"It is another mixture at scale {w:g}.")
+    wrong = f"It is another mixture at scale {w:g}."
+    desk.check(lambda w=w: guided(with_image, without, w), package, wrong)
 
 # %% [markdown] tags=["exercise"]
 # **Exercise 23.2: one too few** (find the bug, 5 minutes, easy). A paper that counts as Ho and Salimans

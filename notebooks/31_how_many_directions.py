@@ -98,8 +98,9 @@ top_off = middle - (middle @ v)[:, None] * v
 
 # %% tags=["check"]
 wrong = "Take the mean off first, and find the direction in what is left of the rows."
-desk.check(top_off, genzsl.class_diversity_promotion(Z - Z.mean(0), 1), wrong)
-torch.testing.assert_close(top_off, genzsl.class_diversity_promotion(Z, 2))
+right = genzsl.class_diversity_promotion(Z - Z.mean(0), 1)
+desk.check(top_off, right, wrong)
+torch.testing.assert_close(right, genzsl.class_diversity_promotion(Z, 2))
 top_off.round(decimals=2) + 0.0  # two are gone: the mean counts as one
 
 # %% [markdown]

@@ -395,6 +395,16 @@ def test_a_judge_that_fails_says_nothing_of_shapes():
         desk.check(torch.ones(2), lambda mine: torch.allclose(mine, torch.ones(2).double()), "No.")
 
 
+def test_a_readers_function_may_fail_or_be_a_blank():
+    desk.check(lambda: torch.ones(2), torch.ones(2), "No.")
+    with pytest.raises(AssertionError, match=r"^Not yet"):
+        desk.check(lambda: ..., 1.0, "No.")
+    with pytest.raises(AssertionError, match=r"^No\. \(It stops with: shape\.\)$"):
+        desk.check(lambda: (_ for _ in ()).throw(ValueError("shape")), 1.0, "No.")
+    with pytest.raises(AssertionError, match=r"^No\.$"):
+        desk.check(lambda: 2.0, 1.0, "No.")
+
+
 def test_an_answer_of_another_precision_is_right():
     desk.check(torch.ones(2).double(), torch.ones(2), "No.")
     desk.check(1.01, 1.0, "No.", rtol=0, atol=0.1)
