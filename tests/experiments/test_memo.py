@@ -26,7 +26,8 @@ from zslnb.experiments import (
     run_rows,
     sources,
 )
-from zslnb.files import claimed
+from zslnb.experiments.models import trained
+from zslnb.files import claimed, write_atomically
 
 FEW = ESZSLSettings(powers=(0, 1))
 ROWS = {
@@ -261,6 +262,32 @@ def test_what_another_process_computes_is_left_to_it(calls, build):
     assert run_rows(rows, toy(), [0, 1], n_jobs=1)[0] == expected[0]
     process.join()
     assert calls == [0, 1, 1]
+
+
+def test_a_record_whose_model_another_process_trains_comes_after_the_rest(build):
+    """Two pages that ask for the same trainings at the same time share them out."""
+    trained(toy(), QUICK, 0)
+    (path,) = (build / "models").iterdir()
+    content = path.read_bytes()
+    path.unlink()
+    claimed_there, ended = threading.Event(), []
+
+    def other() -> None:
+        with claimed(build / "claims" / f"{path.stem}.lock"):
+            claimed_there.set()
+            while not [*(build / "records").glob("fidelity-*.json")]:
+                time.sleep(0.01)
+            ended.append([r.stem for r in (build / "records").glob("fidelity-*.json")])
+            write_atomically(path, content)
+
+    process = threading.Thread(target=other)
+    process.start()
+    claimed_there.wait()
+    first, second = run_rows({"a": ("fidelity", QUICK)}, toy(), [0, 1], n_jobs=1)
+    process.join()
+    assert ended == [[f"fidelity-{second['id']}"]]
+    assert path.read_bytes() == content  # of the first, which was not trained again
+    assert first["seed"] == 0
 
 
 @pytest.mark.parametrize(("chosen", "device", "expected"), [

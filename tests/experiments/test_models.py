@@ -10,7 +10,8 @@ from toys import QUICK, QUICK_IMAGINATION, QUICK_REVCD, toy
 from zslnb.device import Replayed
 from zslnb.experiments import models
 from zslnb.experiments.families import FIT
-from zslnb.experiments.models import trained
+from zslnb.experiments.models import InTheMakingError, deferring, trained
+from zslnb.files import claimed
 from zslnb.protocol import validation_split
 
 B = toy()
@@ -129,6 +130,25 @@ def test_who_watches_a_training_sees_it_again():
     rounds = []
     trained(B, QUICK, on_round=lambda model: rounds.append(len(model.history)))
     assert rounds == [1, 2, 3]
+
+
+def test_a_model_in_the_making_puts_off_who_defers_and_nobody_else(folder):
+    trained(B, QUICK)
+    (path,) = folder.iterdir()
+    with claimed(folder.parent / "claims" / f"{path.stem}.lock"), deferring():
+        trained(B, QUICK)  # it is there already
+        path.unlink()
+        with pytest.raises(InTheMakingError):
+            trained(B, QUICK)
+        rounds = []
+        trained(B, QUICK, on_round=rounds.append)
+        assert len(rounds) == 3
+    path.unlink()
+    with claimed(folder.parent / "claims" / f"{path.stem}.lock"):
+        assert trained(B, QUICK).history
+    path.unlink()
+    with deferring():
+        assert trained(B, QUICK).history
 
 
 @pytest.mark.parametrize("content", [b"", b"half a file", None])

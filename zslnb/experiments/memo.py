@@ -24,6 +24,7 @@ from zslnb.benchmark import Benchmark
 from zslnb.device import one_thread, processes_at_once
 from zslnb.errors import RequestError, WorkError, unknown_name
 from zslnb.experiments.methods import METHODS
+from zslnb.experiments.models import InTheMakingError, deferring
 from zslnb.experiments.sources import (
     CodeChangedError,
     check_unchanged,
@@ -231,10 +232,16 @@ def _compute_all(
 
 
 def _compute_unclaimed(path: Path, *experiment: Any) -> bool:
-    """Compute a record, unless it is there by now; False if another process is at it."""
-    with claimed(path.parent / "claims" / f"{path.stem}.lock") as is_mine:
+    """Compute a record, unless it is there by now; False if another process is at it.
+
+    Or at a model that it needs: then others come first, instead of training it twice.
+    """
+    with claimed(path.parent / "claims" / f"{path.stem}.lock") as is_mine, deferring():
         if is_mine and _read(path) is None:
-            _compute(path, *experiment)
+            try:
+                _compute(path, *experiment)
+            except InTheMakingError:
+                return False
         return is_mine
 
 

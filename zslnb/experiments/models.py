@@ -9,7 +9,8 @@ training.
 import contextlib
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextvars import ContextVar
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -22,10 +23,26 @@ from zslnb.benchmark import Benchmark
 from zslnb.device import one_thread
 from zslnb.experiments.families import FIT, PREPARE, after_first_round
 from zslnb.experiments.sources import check_unchanged, hash_of, imported_sha256, versions
-from zslnb.files import build_dir, write_atomically
+from zslnb.files import build_dir, claimed, write_atomically
 
 ABANDONED = 24 * 3600  # seconds after which nobody is still writing
 LIMIT = 2 * 2**30  # bytes; beyond them those go first that nobody asked for the longest
+
+DEFERS = ContextVar("DEFERS", default=False)  # whether a model in the making puts off who asks
+
+
+class InTheMakingError(Exception):
+    """Another process is training the model that was asked for."""
+
+
+@contextlib.contextmanager
+def deferring() -> Iterator[None]:
+    """Raise `InTheMakingError` in this block where else a model would be trained twice at once."""
+    before = DEFERS.set(True)
+    try:
+        yield
+    finally:
+        DEFERS.reset(before)
 
 
 def trained(
@@ -46,12 +63,29 @@ def trained(
     Raises:
         ValueError, DivergedError: as `fit`.
         CodeChangedError: the family's code changed on disk since it was imported.
+        InTheMakingError: another process is at it, in a `deferring` block and not watched.
     """
-    path = _path(benchmark, settings, seed, device)
-    if on_round is None and path.exists():
-        model = PREPARE[type(settings)](benchmark, settings, seed, device)
-        if _loaded(model, path):
-            return model
+    which = benchmark, settings, seed, device
+    path = _path(*which)
+    with claimed(build_dir() / "claims" / f"{path.stem}.lock") as is_mine:
+        if on_round is None:
+            if path.exists() and _loaded(model := PREPARE[type(settings)](*which), path):
+                return model
+            if DEFERS.get() and not is_mine:
+                raise InTheMakingError
+        model = _trained(*which, on_round)
+        _keep(model, path)
+    _drop_oldest(path.parent)
+    return model
+
+
+def _trained(
+    benchmark: Benchmark,
+    settings: Any,
+    seed: int,
+    device: torch.device | str,
+    on_round: Callable[[Any], None] | None,
+) -> Any:
     shorter = after_first_round(settings)
 
     def end_round(model: Any) -> None:
@@ -61,10 +95,7 @@ def trained(
             on_round(model)
 
     with one_thread():  # sums depend on how many there are, and a kept model is everybody's
-        model = FIT[type(settings)](benchmark, settings, seed, device, end_round)
-    _keep(model, path)
-    _drop_oldest(path.parent)
-    return model
+        return FIT[type(settings)](benchmark, settings, seed, device, end_round)
 
 
 def _keep(model: Any, path: Path) -> None:

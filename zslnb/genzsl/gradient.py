@@ -12,7 +12,12 @@ from jaxtyping import Float
 from torch import Tensor
 
 from zslnb.genzsl.boosting import Mode
-from zslnb.genzsl.ivae import InductiveVAE, kl_divergence, reconstruction_loss
+from zslnb.genzsl.ivae import (
+    InductiveVAE,
+    kl_divergence,
+    latent_gradients,
+    reconstruction_loss,
+)
 from zslnb.networks import leave_gradient
 
 SHORTEST = 1e-12  # a vector that F.normalize still scales to unit norm
@@ -74,26 +79,6 @@ def ivae_gradients(
     of_hidden = of_mean @ model.mean.weight + of_log_var @ model.log_var.weight
     leave_gradient(enter, seen, _through_relu(of_hidden, hidden))
     return terms
-
-
-def latent_gradients(
-    of_latent: Float[Tensor, "B L"],
-    mean: Float[Tensor, "B L"],
-    log_var: Float[Tensor, "B L"],
-    sigma: Float[Tensor, "B L"],
-    noise: Float[Tensor, "B L"],
-    kl_weight: float | Float[Tensor, ""] = 1.0,
-) -> tuple[Float[Tensor, "B L"], Float[Tensor, "B L"]]:
-    """Go back through o = mean + sigma * noise to mean and log-variance, and add the KL term's.
-
-    Args:
-        of_latent: (B, L) the gradient at o.
-        mean, log_var: (B, L). sigma: (B, L) exp(log_var / 2). noise: (B, L).
-        kl_weight: of `kl_divergence` from N(0, I).
-    """
-    kl = kl_weight / (2 * len(mean))
-    of_log_var = kl * (log_var.expm1() + 1) - kl + of_latent * noise * sigma / 2
-    return of_latent + kl * (2 * mean), of_log_var
 
 
 def _boosting(

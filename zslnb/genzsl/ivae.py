@@ -125,3 +125,23 @@ def kl_divergence(
         mean = (mean - prior_mean) * torch.exp(-prior_log_var / 2)
         log_var = log_var - prior_log_var
     return (mean.square() + log_var.expm1() - log_var).sum() / (2 * len(mean))
+
+
+def latent_gradients(
+    of_latent: Float[Tensor, "B L"],
+    mean: Float[Tensor, "B L"],
+    log_var: Float[Tensor, "B L"],
+    sigma: Float[Tensor, "B L"],
+    noise: Float[Tensor, "B L"],
+    kl_weight: float | Float[Tensor, ""] = 1.0,
+) -> tuple[Float[Tensor, "B L"], Float[Tensor, "B L"]]:
+    """Go back through o = mean + sigma * noise to mean and log-variance, and add the KL term's.
+
+    Args:
+        of_latent: (B, L) the gradient at o.
+        mean, log_var: (B, L). sigma: (B, L) exp(log_var / 2). noise: (B, L).
+        kl_weight: of `kl_divergence` from N(0, I).
+    """
+    kl = kl_weight / (2 * len(mean))
+    of_log_var = kl * (log_var.expm1() + 1) - kl + of_latent * noise * sigma / 2
+    return of_latent + kl * (2 * mean), of_log_var

@@ -5,7 +5,7 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
-from zslnb.genzsl.gradient import latent_gradients
+from zslnb.genzsl.ivae import latent_gradients
 from zslnb.imagination.cvae import cvae_losses, reconstruct, reconstruction_gradient
 from zslnb.imagination.gan import adapted_penalty_weight, critic_gradients
 from zslnb.imagination.networks import Critic, Encoder, Generator, leaky_backward
