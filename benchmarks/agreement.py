@@ -1,10 +1,11 @@
-"""How far the scores of one run lie from another's: of a GPU, say, from those of a CPU.
+"""How far the scores of one run lie from another's: of a GPU, or another CPU, from those of a CPU.
 
-    python benchmarks/agreement.py results/aviary-smoke build/aviary-smoke --record
+    python benchmarks/agreement.py results/aviary-smoke build/aviary-smoke --record gpu
 
-CPU and GPU draw other random numbers, so a seed means nothing across them; what must agree are the
-means over seeds. Compared are those of each experiment that both runs have with the same settings,
-under each protocol. `--record` keeps the counts for docs/scaling.md.
+CPU and GPU draw other random numbers, so a seed means nothing across them; two CPUs draw the same,
+and round otherwise. What must agree are the means over seeds. Compared are those of each experiment
+that both runs have with the same settings, under each protocol. `--record` keeps the counts for
+docs/scaling.md.
 """
 
 import argparse
@@ -14,13 +15,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-from report import RECORDED, write_docs
+from report import KINDS, RECORDED, write_docs
 
+from zslnb.experiments.methods import METHODS
 from zslnb.files import write_atomically
 from zslnb.results.records import read_records
 
 PROTOCOLS = ("clean", "calibrated", "released")
 METRICS = ("S", "U", "H", "T1")
+ROUNDING = 1e-9  # points, of an average over seeds
 Key = tuple[str, str, str]  # method, settings, data
 
 
@@ -34,7 +37,7 @@ def experiments_of(records: Sequence[Mapping]) -> dict[Key, dict[int, Mapping]]:
 
 
 def differences(ours: Sequence[Mapping], others: Sequence[Mapping]) -> Iterator[dict]:
-    """Give each mean that both have from at least three seeds, where their devices differ.
+    """Give each mean that both have from at least three seeds, of what both were trained for.
 
     `difference` is theirs less ours, `spread` the standard deviation over seeds, pooled, `error`
     the difference's standard error, all in points.
@@ -42,8 +45,7 @@ def differences(ours: Sequence[Mapping], others: Sequence[Mapping]) -> Iterator[
     mine, theirs = experiments_of(ours), experiments_of(others)
     for key in mine.keys() & theirs.keys():
         pair = [*mine[key].values()], [*theirs[key].values()]
-        devices = [{record["device"] for record in records} for records in pair]
-        if devices[0] & devices[1] or min(map(len, pair)) < 3:
+        if min(map(len, pair)) < 3 or not METHODS[key[0]].on_device:
             continue
         for protocol in PROTOCOLS:
             for metric in METRICS:
@@ -68,11 +70,12 @@ def _score(record: Mapping, protocol: str, metric: str) -> float | None:
 
 
 def summary(found: Sequence[Mapping]) -> dict[str, object]:
-    """Count the means that lie within the seeds' spread, and within two standard errors."""
+    """Count the means that are equal, within the seeds' spread, and within two standard errors."""
     sizes = [abs(one["difference"]) for one in found]
     farthest = max(found, key=lambda one: abs(one["difference"]) / max(one["error"], 0.05))
     return {
         "means": len(found),
+        "equal": sum(size < ROUNDING for size in sizes),
         "within the spread": sum(s <= f["spread"] for s, f in zip(sizes, found, strict=True)),
         "within two errors": sum(s <= 2 * f["error"] for s, f in zip(sizes, found, strict=True)),
         "median": float(np.median(sizes)),
@@ -92,7 +95,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("ours", type=Path, help="folder of a run")
     parser.add_argument("others", type=Path, help="folder of another")
-    parser.add_argument("--record", action="store_true", help="keep it, and write docs/scaling.md")
+    parser.add_argument("--record", choices=KINDS, help="what the other is; writes docs/scaling.md")
     options = parser.parse_args(arguments)
     folders = options.ours, options.others
     for folder in folders:
@@ -100,11 +103,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
             parser.error(f"{folder} has no records.jsonl: it is no run's folder.")
     found = [*differences(*(read_records(folder / "records.jsonl") for folder in folders))]
     if not found:
-        parser.error("the two runs share no experiment of three seeds on different devices.")
+        parser.error("the two runs share no experiment of three seeds that trains anything.")
     told = {"devices": [*map(device_of, folders)], **summary(found)}
     print(json.dumps(told, indent=1))
     if options.record:
-        write_atomically(RECORDED / "agreement.json", json.dumps(told, indent=1) + "\n")
+        path = RECORDED / f"agreement-{options.record}.json"
+        write_atomically(path, json.dumps(told, indent=1) + "\n")
         write_docs()
 
 

@@ -13,6 +13,7 @@ from zslnb.results.tables import with_parts
 HERE = Path(__file__).parent
 RECORDED, DOCS = HERE / "recorded", HERE.parent / "docs" / "scaling.md"
 DEVICES = ("cpu", "cuda")
+KINDS = ("gpu", "cpu")  # of another run's device, that one on a CPU is compared with
 MISSING = "not measured"
 PREFIXES = ((1, "", 1), (1e-3, "m", 1e3), (0, "µ", 1e6))
 
@@ -84,7 +85,7 @@ def parts() -> dict[str, Callable[[], str]]:
         f"{name} {device}": partial(_part, recorded(device), table)
         for device in DEVICES
         for name, table in (("paths", shown), ("growth", growth))
-    } | {"agreement": agreement}
+    } | {f"agreement {kind}": partial(agreement, kind) for kind in KINDS}
 
 
 def _part(report: dict | None, table: Callable[[dict], pd.DataFrame]) -> str:
@@ -103,21 +104,26 @@ def _part(report: dict | None, table: Callable[[dict], pd.DataFrame]) -> str:
     return f"{facts}\n\n{markdown_table(rows, has_names=True)}"
 
 
-def agreement() -> str:
-    """Say how many means of one device's run lie how near to another's."""
-    told = recorded("agreement")
+def agreement(kind: str) -> str:
+    """Say how many means of one device's run lie how near to another's, one of KINDS."""
+    told = recorded(f"agreement-{kind}")
     if told is None:
         return f"*{MISSING.capitalize()}.*"
     n, far = told["means"], told["farthest"]
     near, within = (
-        f"{told[key]} ({told[key] / n:.0%})" for key in ("within the spread", "within two errors")
+        f"{told[key]} ({told[key] / n:.1%})" for key in ("within the spread", "within two errors")
     )
+    if kind == "cpu":
+        same, median = f" {told['equal']} are the same,", ""
+        chance = ""
+    else:
+        same, median = "", f"median difference is {told['median']:.1f} points, the "
+        chance = ", where chance alone would leave 92% with five seeds"
     return (
-        f"Of {n} means of S, U, H and T1 over seeds, {near} differ by no more than the standard "
-        f"deviation over seeds, and {within} by no more than two standard errors, where chance "
-        f"alone would leave 92% with five seeds. The median difference is {told['median']:.1f} "
-        f"points, the largest {told['largest']:.1f}; the farthest, counted in standard errors, is "
-        f"{far['what']} of "
+        f"Of {n} means of S, U, H and T1 over seeds,{same} {near} differ by no more than the "
+        f"standard deviation over seeds, and {within} by no more than two standard errors{chance}. "
+        f"The {median}largest difference is {told['largest']:.1f} points; the farthest, counted in "
+        f"standard errors, is {far['what']} of "
         f"*{far['row']}*: {far['difference']:+.1f} points, with an error of {far['error']:.1f}."
     )
 

@@ -158,7 +158,7 @@ here.figure(main, "rows")
 # (1024-d; probably what people [wrote of the birds](https://arxiv.org/abs/1605.05395), encoded): real, but not the
 # paper's features, so a stand-in (profile `medium`: nine passes).
 
-# %% tags=["nbval-check-output"]
+# %%
 cub = results.recorded("cub_resnet_fc1000-sentences-medium")
 cub = [record for record in cub if record["notebook"] == here.notebook]
 tables = {name: results.rows_of(cub, name) for name in ("T2", "T3", "F6", "training")}
@@ -204,7 +204,7 @@ Markdown(studies.published_schedule(full, tables["T2"]))
 # *Means + spread* uses its referents' residuals. Would those of any seen class do, of one Gaussian fitted to
 # all, or none?
 
-# %% tags=["nbval-check-output"]
+# %%
 spreads = {bench.name: studies.whose_spread(bench, settings, here.seeds, here.device)}
 spreads |= {f"CUB, {kind}": studies.whose_spread_on_cub(kind) for kind in by_kind}
 for spread in spreads.values():
@@ -256,7 +256,7 @@ ablation = studies.ablation(bench, settings, here.seeds, here.device)
 here.store(ablation)
 here.figure(ablation)
 
-# %% tags=["nbval-check-output"]
+# %%
 ablations = {bench.name: ablation.records, "CUB, sentences": tables["T3"]}
 here.table(studies.ablations_beside({name: rows for name, rows in ablations.items() if rows}))
 
@@ -304,7 +304,7 @@ desk.check(interval, ends, "Pair the seeds, then divide by the root of five.", r
 # The paper calls expert attributes *strong* and class-name texts *weak*, and argues that imagination needs the
 # strong kind. If so, cVAE, f-CLSWGAN and f-VAEGAN should fall from attributes to texts, and GenZSL should not.
 
-# %% tags=["nbval-check-output"]
+# %%
 all_kinds = bench.provenance.get("all_semantics", [bench.provenance.get("semantics", "")])
 of_bench = {kind: here.with_semantics(kind) if kind else bench for kind in all_kinds}
 on_cub = {f"CUB, {kind}": rows for kind, rows in by_kind.items()}
@@ -371,7 +371,7 @@ here.table(studies.hubness(main.records, bench.name))
 # Two rows differ significantly (*above*, *below*) if a paired t test of their differences within seeds has p below 0.05
 # after Holm's correction (1979) for all that is asked in one column, and the mean is at least one point.
 
-# %% tags=["nbval-check-output"]
+# %%
 sources = {bench.name: main.records, **on_cub}
 here.table(studies.genzsl_findings({name: rows for name, rows in sources.items() if rows}))
 

@@ -158,7 +158,7 @@ here.table(studies.spaces_compared(models, title))
 # expert attributes (312-d) as in the paper, or sentences (1024-d). Real, but not the paper's features, so a stand-in;
 # profile `medium`, and *full* for the whole schedule, on a GPU.
 
-# %% tags=["nbval-check-output"]
+# %%
 cub = {
     f"CUB, {kind}": {
         name: studies.cub_rows(kind, f"RevCD {name}") for name in ("T2", "losses", "F4")
@@ -344,7 +344,7 @@ if bench.name == "aviary":  # no method of the papers is above means + spread
 comparison = studies.both_compared(both)
 here.figure(comparison)
 
-# %% tags=["nbval-check-output"]
+# %%
 here.table(comparison)
 
 # %% [markdown]
@@ -357,7 +357,7 @@ here.table(comparison)
 # > **RevCD, section 4.2:** "our method surpasses the other approaches in generating samples when measured by
 # > the harmonic mean."
 
-# %% tags=["nbval-check-output"]
+# %%
 outcomes = {title: (models, losses, weights)}
 outcomes |= {name: tuple(tables.values()) for name, tables in cub.items() if all(tables.values())}
 here.table(studies.revcd_findings(outcomes))

@@ -209,7 +209,7 @@ for title, rows in cub.items():
 #
 # Is the one of two methods that is ahead in H as they come still ahead with a constant, by area, by T1?
 
-# %% tags=["nbval-check-output"]
+# %%
 here.table(studies.orders_of_methods({studies.benchmark_title(bench): records, **cub}))
 
 # %% [markdown]

@@ -161,7 +161,7 @@ here.figure(apart)
 # With other spreads of ours it is 23 to 36 of 48 (in the run's `tables` folder), and of the wide gaps of RevCD's Table 2
 # none. What does *close* mean? Ask our own tables: order two methods by one seed, and look at another.
 
-# %% tags=["nbval-check-output"]
+# %%
 here.table(studies.reversals(sources))
 
 # %% [markdown]
@@ -188,7 +188,7 @@ here.table(twice)
 # GenZSL's released code keeps the best of up to 3,000 looks at the test set ([page 15](15_released_code_audit.ipynb));
 # for RevCD nobody says. What is that rule worth, method by method, with the same candidates?
 
-# %% tags=["nbval-check-output"]
+# %%
 here.table(studies.best_on_test(sources), headline=True)
 
 # %% [markdown]
