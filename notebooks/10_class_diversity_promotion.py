@@ -187,7 +187,7 @@ fixed = raw - raw @ first_direction @ first_direction.T
 
 # %% tags=["check"]
 desk.check(fixed, refined, "What is taken away is not yet the component along the first direction.")
-round(genzsl.mean_cosines(fixed)["with diagonal"], 2)
+round(genzsl.mean_cosines(refined)["with diagonal"], 2)
 
 # %% [markdown]
 # Remove more directions, up to 5, and watch the red ground and the blocks along the diagonal:

@@ -143,8 +143,9 @@ fixed = bench.seen[others]
 
 # %% tags=["check"]
 wrong = "A class must not be among its own referents; and are these class ids?"
-desk.check(fixed, start.referents[bench.seen], wrong)
-fixed[:4].tolist()
+right = start.referents[bench.seen]
+desk.check(fixed, right, wrong)
+right[:4].tolist()
 
 # %% [markdown]
 # ## One sample, one draw from each

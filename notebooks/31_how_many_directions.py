@@ -101,7 +101,7 @@ wrong = "Take the mean off first, and find the direction in what is left of the 
 right = genzsl.class_diversity_promotion(Z - Z.mean(0), 1)
 desk.check(top_off, right, wrong)
 torch.testing.assert_close(right, genzsl.class_diversity_promotion(Z, 2))
-top_off.round(decimals=2) + 0.0  # two are gone: the mean counts as one
+right.round(decimals=2) + 0.0  # two are gone: the mean counts as one
 
 # %% [markdown]
 # So "the mean and one direction" is two directions of CDP, wherever the first direction is the mean's. The third

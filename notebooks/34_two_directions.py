@@ -101,7 +101,7 @@ by_hand = sum(
     (s - s.mean(1, keepdim=True)) / s.std(1, correction=0).mean() for s in (logits, cosines)
 )
 desk.check(fixed, by_hand, "Both methods' scores are to have a spread of one, on average.")
-fixed.argmax(1)
+by_hand.argmax(1)
 
 # %% [markdown]
 # Together they are right about all three. So before two methods are averaged below, each has its candidate and its

@@ -50,7 +50,7 @@ def draw_latent(mean: Float[Tensor, "B L"], log_var: Float[Tensor, "B L"]) -> Fl
 
 
 def leave_gradient(layer: nn.Linear, x: Float[Tensor, "B I"], of_out: Float[Tensor, "B O"]) -> None:
-    """Give a linear layer its gradient: of what it got, and of the gradient at what it gave."""
+    """Give a linear layer its gradients, from its input and the gradient at its output."""
     layer.weight.grad, layer.bias.grad = of_out.T @ x, of_out.sum(0)
 
 

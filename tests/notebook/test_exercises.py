@@ -399,8 +399,11 @@ def test_a_readers_function_may_fail_or_be_a_blank():
     desk.check(lambda: torch.ones(2), torch.ones(2), "No.")
     with pytest.raises(AssertionError, match=r"^Not yet"):
         desk.check(lambda: ..., 1.0, "No.")
-    with pytest.raises(AssertionError, match=r"^No\. \(It stops with: shape\.\)$"):
-        desk.check(lambda: (_ for _ in ()).throw(ValueError("shape")), 1.0, "No.")
+    desk.check(lambda: torch.ones(2), lambda mine: bool(mine.all()), "No.")
+    with pytest.raises(AssertionError, match=r"^No\. \(It stops with TypeError\.\)$"):
+        desk.check(lambda: None + 1, 1.0, "No.")
+    with pytest.raises(AssertionError, match=r"^No\.$"):
+        desk.check(torch.ones(2).mean, 1.0, "No.")  # brackets are forgotten
     with pytest.raises(AssertionError, match=r"^No\.$"):
         desk.check(lambda: 2.0, 1.0, "No.")
 

@@ -27,7 +27,10 @@ def reconstruct(
 def reconstruction_gradient(
     x_hat: Float[Tensor, "B D"], x: Float[Tensor, "B D"]
 ) -> Float[Tensor, "B D"]:
-    """Return the gradient at x_hat of the first of `cvae_losses`, autograd's to the bit."""
+    """Return the gradient at x_hat of the first of `cvae_losses`, in autograd's own steps.
+
+    Behind a sigmoid (x_hat - x) / B at the logits is the same, up to rounding.
+    """
     of_logits = (torch.logit(x_hat, eps=EDGE).sigmoid() - x) * (1 / len(x))
     return torch.ops.aten.logit_backward.default(of_logits, x_hat, EDGE)
 

@@ -109,13 +109,15 @@ class Networks(nn.Module):
     ) -> dict[str, Float[Tensor, ""]]:
         """Return what `losses` does; give generator and encoder the gradient of its weighted sum.
 
-        It is autograd's to the bit, written out, but for the judge's; where the critic gets no
-        reconstructions one generator's step makes both, so there only nearly to the bit.
+        It is autograd's, up to rounding, and written out but for what the judge says.
+
+        Args:
+            x: (B, D). a: (B, S). labels: (B,) 0, 1, ... of seen classes.
         """
         n, latents, terms = len(x), [], {}
         if self.encoder is not None:
-            way = self.encoder.kept(x, a)
-            mean, log_var = (head(way[-1]) for head in (self.encoder.mean, self.encoder.log_var))
+            met = self.encoder.kept(x, a)
+            mean, log_var = (head(met[-1]) for head in (self.encoder.mean, self.encoder.log_var))
             sigma, noise = torch.exp(log_var / 2), torch.randn_like(mean)
             latents.append(mean + sigma * noise)
         if self.critic is not None and not self.encoded:
@@ -127,10 +129,11 @@ class Networks(nn.Module):
             of_made[:n] += reconstruction_gradient(made[:n], x)
         if self.critic is not None:
             terms |= self._convince(made[-n:], a, labels, of_made[-n:])
-        of_latent = self.generator.leave_gradients(kept, of_made)[:n]
+        of_hidden = self.generator.leave_gradients(kept, of_made)[:n]
         if self.encoder is not None:
+            of_latent = of_hidden @ self.generator.layers[0].weight[:, : mean.shape[1]]
             of_both = latent_gradients(of_latent, mean, log_var, sigma, noise)
-            self.encoder.leave_gradients(way, *of_both)
+            self.encoder.leave_gradients(met, *of_both)
         return terms
 
     def _convince(

@@ -50,23 +50,27 @@ class Encoder(nn.Module):
         return self.mean(hidden), self.log_var(hidden)
 
     def kept(self, x: Float[Tensor, "B D"], a: Float[Tensor, "B S"]) -> list[Tensor]:
-        """Return what each linear layer gets; the last is what both of the latent's get."""
-        kept = [torch.cat([x, a], dim=1)]
-        for layer in self.hidden[::2]:
-            kept.append(F.leaky_relu(layer(kept[-1]), SLOPE))
-        return kept
+        """Return what each linear layer gets: (B, D + S), (B, H), and both heads (B, 2 L)."""
+        enter, _, narrow, _ = self.hidden
+        given = torch.cat([x, a], dim=1)
+        hidden = F.leaky_relu(enter(given), SLOPE)
+        return [given, hidden, F.leaky_relu(narrow(hidden), SLOPE)]
 
     def leave_gradients(
         self, kept: list[Tensor], of_mean: Float[Tensor, "B L"], of_log_var: Float[Tensor, "B L"]
     ) -> None:
-        """Give all layers their gradients, of those at mean and log-variance, written out."""
-        leave_gradient(self.mean, kept[-1], of_mean)
-        leave_gradient(self.log_var, kept[-1], of_log_var)
+        """Give all layers their gradients, from those at mean and log-variance.
+
+        Args:
+            kept: what `kept` returned. of_mean, of_log_var: (B, L).
+        """
+        (enter, _, narrow, _), (given, hidden, code) = self.hidden, kept
+        leave_gradient(self.mean, code, of_mean)
+        leave_gradient(self.log_var, code, of_log_var)
         back = of_mean @ self.mean.weight + of_log_var @ self.log_var.weight
-        back = leaky_backward(back, kept[2])
-        leave_gradient(self.hidden[2], kept[1], back)
-        back = leaky_backward(back @ self.hidden[2].weight, kept[1])
-        leave_gradient(self.hidden[0], kept[0], back)
+        back = leaky_backward(back, code)
+        leave_gradient(narrow, hidden, back)
+        leave_gradient(enter, given, leaky_backward(back @ narrow.weight, hidden))
 
 
 class Generator(nn.Module):
@@ -94,7 +98,7 @@ class Generator(nn.Module):
         return self.kept(z, a)[-1]
 
     def kept(self, z: Float[Tensor, "B L"], a: Float[Tensor, "B S"]) -> list[Tensor]:
-        """Return what each linear layer gets, and the features."""
+        """Return what both linear layers get, (B, L + S) and (B, H), and the features (B, D)."""
         widen, _, last, _ = self.layers
         given = torch.cat([z, a], dim=1)
         hidden = F.leaky_relu(widen(given), SLOPE)
@@ -102,14 +106,18 @@ class Generator(nn.Module):
 
     def leave_gradients(
         self, kept: list[Tensor], of_x: Float[Tensor, "B D"]
-    ) -> Float[Tensor, "B L"]:
-        """Give both layers their gradients, written out; return that at the latent."""
+    ) -> Float[Tensor, "B H"]:
+        """Give both layers their gradients; return that at the first one's output.
+
+        Args:
+            kept: what `kept` returned. of_x: (B, D) the gradient at the features.
+        """
         (widen, _, last, _), (given, hidden, x) = self.layers, kept
         back = torch.ops.aten.sigmoid_backward.default(of_x, x)
         leave_gradient(last, hidden, back)
         back = leaky_backward(back @ last.weight, hidden)
         leave_gradient(widen, given, back)
-        return back @ widen.weight[:, : self.latent_dim]
+        return back
 
     def from_noise(self, a: Float[Tensor, "B S"]) -> Float[Tensor, "B D"]:
         """Generate from z drawn from N(0, I)."""

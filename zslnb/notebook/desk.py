@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from types import FunctionType
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -271,8 +272,8 @@ def check(
     What counts are its values: a number may be a tensor, a list an array, and the other way round.
 
     Args:
-        mine: the answer: a string, or whatever `torch.testing.assert_close` compares; of a function
-            that a reader wrote a call of it, as `lambda: theirs(x)`, so that it may fail.
+        mine: the answer: a string, or whatever `torch.testing.assert_close` compares. Where a
+            reader writes a function, `lambda: theirs(x)`, whose failure is a wrong answer, too.
         right: what it should be, or a function that tells whether an answer is right.
         wrong: one sentence that says what is wrong if it is not.
         rtol: relative tolerance; by the types unless said, then with `atol`.
@@ -281,11 +282,11 @@ def check(
     Raises:
         AssertionError: with that sentence; or nothing has been put in the place of the dots.
     """
-    if callable(mine) and not callable(right):
+    if isinstance(mine, FunctionType):  # not whatever can be called, such as `x.mean`
         try:
             mine = mine()
         except Exception as error:  # a reader's function may do anything
-            raise AssertionError(f"{wrong} (It stops with: {error!s:.200}.)") from None
+            raise AssertionError(f"{wrong} (It stops with {type(error).__name__}.)") from error
     parts = [*mine.values()] if isinstance(mine, Mapping) else mine
     if any(part is ... for part in (parts if isinstance(parts, list | tuple) else [parts])):
         raise AssertionError("Not yet: put lines of your own in the place of the dots.")

@@ -100,9 +100,8 @@ class ClassifierTrainer:
         with seeded(seed, "classifier/weights"):
             self.model = SoftmaxClassifier(feature_dim, len(classes), settings).to(device)
         self.optimiser = Adam(self.model.parameters(), settings.lr)
-        of = self.model, self.optimiser
-        linear = len(self.model.layers) == 1
-        self.step = Replayed(_linear_stepper(*of) if linear else partial(_step, *of))
+        pair, linear = (self.model, self.optimiser), len(self.model.layers) == 1
+        self.step = Replayed(_linear_stepper(*pair) if linear else partial(_step, *pair))
         self.epoch = 0
 
     @torch.no_grad()

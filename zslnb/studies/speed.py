@@ -288,6 +288,6 @@ def step_costs(speed: TrainingSpeed) -> Tabled:
         f"standard deviation over seeds. The adversary makes a step {price:.1f} times as dear as "
         "the same VAE's alone. Milliseconds also depend on what else the machine does (with noise "
         "for its referents GenZSL does no more work) and on the program: here all gradients are "
-        "written out but that of f-CLSWGAN's classification term, which is autograd's."
+        "written out."
     )
     return Tabled("steps", frame, text, speed.records)
